@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_DECODE_H
+#define HEDGE_DECODE_H
+
+#include <stdbool.h>
+
+#include "common/code/partition.h"
+
+/** The decoder: takes parts in any order, from any boards, until their columns have full rank; then solves.
+ *
+ * Works on columns only; it knows neither boards' health nor the data until hedge_decoder_apply. */
+typedef struct hedge_decoder hedge_decoder_t;
+
+/** @param code Borrowed until the decoder is destroyed. @return 0, -ENOMEM. */
+int hedge_decoder_new(const hedge_code_t *code, hedge_decoder_t **ret);
+void hedge_decoder_destroy(hedge_decoder_t **decoder);
+
+/** Take the column of a part.
+ *
+ * The rank is updated incrementally (orthogonalisation in double). Parts that add no rank are kept too: they improve
+ * the least-squares solution and so the condition.
+ * @return its index among the parts taken so far (0, 1, ...: the order hedge_decoder_apply expects), -EALREADY (this part
+ *         was taken), -EINVAL (no such board or part), -ENOMEM. */
+int hedge_decoder_add(hedge_decoder_t *decoder, unsigned board, unsigned part);
+
+/** Parts taken, and their rank. */
+unsigned hedge_decoder_count(const hedge_decoder_t *decoder);
+unsigned hedge_decoder_rank(const hedge_decoder_t *decoder);
+
+/** Is the rank full? */
+bool hedge_decoder_ready(const hedge_decoder_t *decoder);
+
+/** Could the rank still become full? Says whether the columns taken so far, together with all parts of the boards for
+ * which alive[board] is true, have full rank.
+ * @param alive  hedge_code_boards(code) entries. */
+bool hedge_decoder_possible(const hedge_decoder_t *decoder, const bool *alive);
+
+/** Solve for the K x count decode matrix D, with X_i * K_b = sum_p D[i * k_b + b][p] * part_p. In double precision
+ * (LAPACK); least squares where there are more parts than K.
+ * The decode matrices of recent sets of parts are kept with the code and used again.
+ * @param ret_condition  2-norm condition number of the recovery matrix; may be NULL.
+ * @return 0, HEDGE_EUNDECODABLE, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */
+int hedge_decoder_solve(hedge_decoder_t *decoder, double *ret_condition);
+
+/** Put the layer's output together: decode, crop, bias, activation in one float pass. After hedge_decoder_solve.
+ *
+ * @param parts   count pointers, each to strip_h x out_w x part.out_c floats, in the order taken. At least 4-byte aligned.
+ * @param bias    out_c floats, or NULL.
+ * @param output  out_h x out_w x out_c floats; overwritten.
+ * @param threads Threads it may use, at least 1. */
+void hedge_decoder_apply(const hedge_decoder_t *decoder, const hedge_partition_t *partition, const float *const *parts,
+                         const float *bias, const hedge_activation_t *activation, float *output, unsigned threads);
+
+#endif

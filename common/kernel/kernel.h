@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_KERNEL_H
+#define HEDGE_KERNEL_H
+
+#include "common/op.h"
+
+/** Computing operators: one interface, several back ends.
+ *
+ * A hedge_kernels_t is a back end with its threads; a hedge_kernel_t is one operator, prepared for fixed shapes
+ * with its constants packed. What a back end has not, the plain reference computes. */
+typedef struct hedge_kernels hedge_kernels_t;
+typedef struct hedge_kernel hedge_kernel_t;
+
+/** Open a back end.
+ *
+ * @param backend "onednn", "xnnpack", "plain" (the reference, slow), or NULL for the build's best.
+ * @param threads Threads one operator may use, at least 1.
+ * @return 0, HEDGE_EUNSUPPORTED (not in this build), HEDGE_EKERNEL, -ENOMEM. */
+int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **ret);
+
+/** All kernels made from it must be gone. NULL-safe; nullifies. */
+void hedge_kernels_destroy(hedge_kernels_t **kernels);
+
+/** "onednn", "xnnpack" or "plain". */
+const char *hedge_kernels_name(const hedge_kernels_t *kernels);
+
+/** The back ends of this build, best first, NULL at the end. */
+const char *const *hedge_kernels_available(void);
+
+/** Readable bytes that this back end wants behind every input of hedge_kernel_run: at most HEDGE_TENSOR_SLACK.
+ * Tensors that hedge allocates have them; a buffer received from a socket has not and must be copied where this
+ * is not 0. */
+size_t hedge_kernels_slack(const hedge_kernels_t *kernels);
+
+/** Error of a convolution relative to the largest output magnitude, as measured; for error budgets. */
+double hedge_kernels_conv_error(const hedge_kernels_t *kernels);
+
+/** Prepare an operator.
+ *
+ * @param op         Checked by hedge_op_infer inside.
+ * @param in         Shapes of its n_in inputs.
+ * @param constants  n_in pointers: the data of constant inputs (copied or packed; not kept), NULL for those given
+ *                   at run time. Filters, weights and biases must be constant. NULL: none is.
+ * @return 0, HEDGE_ESHAPE, HEDGE_ELIMIT, HEDGE_EKERNEL, -EINVAL, -ENOMEM. */
+int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
+                     const float *const *constants, hedge_kernel_t **ret);
+
+/** NULL-safe; nullifies. */
+void hedge_kernel_destroy(hedge_kernel_t **kernel);
+
+/** The output's shape. */
+const hedge_shape_t *hedge_kernel_shape(const hedge_kernel_t *kernel);
+
+/** Bytes of memory that the prepared operator holds (packed constants). */
+size_t hedge_kernel_bytes(const hedge_kernel_t *kernel);
+
+/** Compute. May be called from several threads at once.
+ *
+ * @param in   n_in pointers; those of constants are ignored. At least 4-byte aligned, with the back end's slack.
+ * @param out  The output; must not overlap an input, but for element-wise operators, where it may be in[0].
+ * @return 0, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_kernel_run(hedge_kernel_t *kernel, const float *const *in, float *out);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_GRAPH_H
+#define HEDGE_GRAPH_H
+
+#include "common/op.h"
+
+/** A network as hedge runs it: operators in topological order over values of fixed shape.
+ *
+ * Inside, images are NHWC and batch normalisation, bias and activation are folded into the operator before them. At the
+ * edges (graph inputs and outputs) shapes and data are as in the ONNX file (usually NCHW): the graph holds the transposes.
+ * Unknown extents of an input (a symbolic batch) are 1. */
+
+#define HEDGE_NAME_MAX 256 /**< bytes of a name, with its terminating zero */
+
+typedef struct hedge_value {
+        char name[HEDGE_NAME_MAX];
+        hedge_shape_t shape;
+        const float *data; /**< of a constant (owned by the graph); NULL for what is computed */
+        uint32_t producer; /**< node, or HEDGE_NO_NODE for constants and graph inputs */
+        uint32_t uses;     /**< how many node inputs and graph outputs read it */
+} hedge_value_t;
+
+#define HEDGE_NO_NODE UINT32_MAX
+
+typedef struct hedge_node {
+        char name[HEDGE_NAME_MAX]; /**< the ONNX node's name, or its output's; unique in the graph */
+        hedge_op_t op;
+        uint32_t n_inputs;
+        uint32_t *inputs; /**< values */
+        uint32_t output;  /**< value */
+} hedge_node_t;
+
+typedef struct hedge_graph {
+        hedge_value_t *values;
+        uint32_t n_values;
+        hedge_node_t *nodes;
+        uint32_t n_nodes;
+        uint32_t *inputs; /**< values that a caller gives, in the file's order; constants are not among them */
+        uint32_t n_inputs;
+        uint32_t *outputs; /**< values that are the answer, in the file's order */
+        uint32_t n_outputs;
+        unsigned char digest[32]; /**< of the file the graph came from (BLAKE2b-256) */
+        uint32_t opset;
+} hedge_graph_t;
+
+void hedge_graph_destroy(hedge_graph_t **graph);
+
+/** Multiply-accumulates of the whole graph. */
+uint64_t hedge_graph_macs(const hedge_graph_t *graph);
+
+#endif

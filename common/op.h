@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_OP_H
+#define HEDGE_OP_H
+
+#include <stdbool.h>
+
+#include "common/conv.h"
+#include "common/err.h"
+#include "common/tensor.h"
+
+/** An operator: its kind and its attributes, nothing about how it is computed.
+ *
+ * Axes, permutations and pads speak of the tensors as they lie in memory. The spatial operators (convolution,
+ * pools, resize, LRN) take N x H x W x C. Every operator has one output. */
+typedef enum hedge_op_kind {
+        HEDGE_OP_CONV,                /**< (x, filter OHWI, bias out_c or none) -> N x out_h x out_w x out_c */
+        HEDGE_OP_MAX_POOL,            /**< (x); padding never wins */
+        HEDGE_OP_AVERAGE_POOL,        /**< (x) */
+        HEDGE_OP_GLOBAL_AVERAGE_POOL, /**< (x) -> N x 1 x 1 x C */
+        HEDGE_OP_GLOBAL_MAX_POOL,     /**< (x) -> N x 1 x 1 x C */
+        HEDGE_OP_FULLY_CONNECTED,     /**< (x M x K, weight N x K, bias N or none) -> M x N */
+        HEDGE_OP_MATMUL,              /**< (a ... x M x K, b ... x K x N), leading extents broadcast */
+        HEDGE_OP_ADD,                 /**< (a, b): ADD..PRELU broadcast as NumPy does */
+        HEDGE_OP_SUB,
+        HEDGE_OP_MUL,
+        HEDGE_OP_DIV,
+        HEDGE_OP_PRELU,      /**< (x, slope): x < 0 ? slope * x : x */
+        HEDGE_OP_CLAMP,      /**< (x): activation.lo, activation.hi; relu is a clamp */
+        HEDGE_OP_LEAKY_RELU, /**< (x): activation.lo is the slope */
+        HEDGE_OP_SIGMOID,
+        HEDGE_OP_TANH,
+        HEDGE_OP_EXP,
+        HEDGE_OP_SQRT,
+        HEDGE_OP_HARD_SIGMOID, /**< (x): clamp(alpha * x + beta, 0, 1) */
+        HEDGE_OP_HARD_SWISH,   /**< (x): x * clamp(x / 6 + 1/2, 0, 1) */
+        HEDGE_OP_SOFTMAX,      /**< (x) over one axis */
+        HEDGE_OP_LOG_SOFTMAX,
+        HEDGE_OP_CONCAT,      /**< (a, b, ...) along one axis */
+        HEDGE_OP_PAD,         /**< (x); negative pads crop */
+        HEDGE_OP_RESIZE,      /**< (x) N x H x W x C -> N x out_h x out_w x C */
+        HEDGE_OP_LRN,         /**< (x), across channels */
+        HEDGE_OP_TRANSPOSE,   /**< (x): output axis i is input axis perm[i]; also every layout conversion */
+        HEDGE_OP_SLICE,       /**< (x): start, step (may be negative) and out shape, per axis */
+        HEDGE_OP_REDUCE_MEAN, /**< (x) over the axes of a bit mask; reduced extents become 1 */
+        HEDGE_OP_RESHAPE,     /**< (x): the same elements under another shape */
+        HEDGE_OP_EXPAND,      /**< (x): broadcast to the given shape */
+        HEDGE_OP_KINDS
+} hedge_op_kind_t;
+
+/** Window of a pool. Padding counts as output positions; rounding up (ceil mode) is already in pad_bottom/right.
+ * An average divides by the elements inside the input, or, with count_pad, also by the padding counted there:
+ * count_bottom/right say how much of the bottom/right padding counts (ceil mode's overhang does not). */
+typedef struct hedge_pool {
+        uint32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+        uint32_t pad_top, pad_left, pad_bottom, pad_right;
+        bool count_pad;
+        uint32_t count_bottom, count_right;
+} hedge_pool_t;
+
+typedef enum hedge_pad_mode { HEDGE_PAD_CONSTANT, HEDGE_PAD_REFLECT, HEDGE_PAD_EDGE } hedge_pad_mode_t;
+
+typedef enum hedge_resize_mode { HEDGE_RESIZE_NEAREST, HEDGE_RESIZE_LINEAR, HEDGE_RESIZE_CUBIC } hedge_resize_mode_t;
+
+/** How an output coordinate maps to an input coordinate; names as in ONNX Resize. */
+typedef enum hedge_resize_coord {
+        HEDGE_COORD_HALF_PIXEL,
+        HEDGE_COORD_PYTORCH_HALF_PIXEL,
+        HEDGE_COORD_ALIGN_CORNERS,
+        HEDGE_COORD_ASYMMETRIC,
+        HEDGE_COORD_TF_HALF_PIXEL_FOR_NN,
+        HEDGE_COORD_TF_CROP_AND_RESIZE,
+} hedge_resize_coord_t;
+
+typedef enum hedge_resize_nearest {
+        HEDGE_NEAREST_ROUND_PREFER_FLOOR,
+        HEDGE_NEAREST_ROUND_PREFER_CEIL,
+        HEDGE_NEAREST_FLOOR,
+        HEDGE_NEAREST_CEIL,
+} hedge_resize_nearest_t;
+
+typedef struct hedge_resize {
+        hedge_resize_mode_t mode;
+        hedge_resize_coord_t coord;
+        hedge_resize_nearest_t nearest;
+        uint32_t out_h, out_w;
+        float scale_h, scale_w; /**< output / input, as the model states it */
+        float cubic_a;          /**< -0.75 unless the model says otherwise */
+        bool exclude_outside;
+        float roi_top, roi_left, roi_bottom, roi_right; /**< for TF_CROP_AND_RESIZE, in 0..1 */
+        float outside;                                  /**< value outside the input, for TF_CROP_AND_RESIZE */
+} hedge_resize_t;
+
+typedef struct hedge_op {
+        hedge_op_kind_t kind;
+        hedge_activation_t
+                activation; /**< fused behind CONV, FULLY_CONNECTED, ADD, MUL; the op itself for CLAMP, LEAKY_RELU */
+        union {
+                hedge_conv_t conv;
+                hedge_pool_t pool;
+                struct {
+                        float alpha, beta;
+                } hard_sigmoid;
+                struct {
+                        uint32_t axis;
+                } axis; /**< SOFTMAX, LOG_SOFTMAX, CONCAT */
+                struct {
+                        hedge_pad_mode_t mode;
+                        float value;
+                        int32_t before[HEDGE_MAX_RANK], after[HEDGE_MAX_RANK];
+                } pad;
+                hedge_resize_t resize;
+                struct {
+                        uint32_t size;
+                        float alpha, beta, bias;
+                } lrn;
+                struct {
+                        uint32_t perm[HEDGE_MAX_RANK];
+                } transpose;
+                struct {
+                        int64_t start[HEDGE_MAX_RANK], step[HEDGE_MAX_RANK];
+                        hedge_shape_t out;
+                } slice;
+                struct {
+                        uint32_t axes;
+                } reduce;
+                struct {
+                        hedge_shape_t out;
+                } shape; /**< RESHAPE, EXPAND */
+        };
+} hedge_op_t;
+
+/** "Conv", "MaxPool", ...: the kind's name, for people. */
+const char *hedge_op_name(hedge_op_kind_t kind);
+
+/** Check an operator against its inputs' shapes and say the output's.
+ *
+ * All that a kernel relies on is checked here (ranks, extents, attributes, sizes below 2^31 elements), so that
+ * nothing from a model file reaches a kernel unchecked.
+ * @param in   Shapes of the inputs; a missing bias is simply not counted in n_in.
+ * @param why  May be NULL.
+ * @return 0, HEDGE_ESHAPE, HEDGE_ELIMIT, -EINVAL. */
+int hedge_op_infer(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *ret_out,
+                   hedge_why_t *why);
+
+/** Multiply-accumulates (CONV, FULLY_CONNECTED, MATMUL) or output elements (all others). */
+uint64_t hedge_op_work(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in);
+
+#endif

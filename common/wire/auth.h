@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_AUTH_H
+#define HEDGE_AUTH_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+/** Who may connect: the ZAP handler of a ZeroMQ context (RFC 27/ZAP).
+ *
+ * A socket's ZAP domain names its allow-list: a folder of NAME.pub files, one per key. A peer whose key is there is let in
+ * and its NAME becomes the User-Id of every message it sends, so that a board cannot say that it is another. Everything
+ * else, and every mechanism but CURVE, is refused. Folders are read again when they change. */
+typedef struct hedge_auth hedge_auth_t;
+
+/** Start the handler: bind inproc://zeromq.zap.01 in the context. One per context; before any socket is bound.
+ * @param zmq_context  Raw libzmq context. @return 0, -errno. */
+int hedge_auth_new(void *zmq_context, hedge_auth_t **ret);
+void hedge_auth_destroy(hedge_auth_t **auth);
+
+/** Let the keys of a folder into a domain ("boards", "clients"). @return 0, -errno (the folder cannot be read). */
+int hedge_auth_allow(hedge_auth_t *auth, const char *domain, const char *folder, hedge_why_t *why);
+
+/** Connections refused so far; for status. Thread-safe. */
+unsigned long hedge_auth_refused(const hedge_auth_t *auth);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_LINK_H
+#define HEDGE_LINK_H
+
+#include "common/wire/message.h"
+
+/** Messages over a ZeroMQ socket: one hedge_envelope_t per message, whatever the socket's kind.
+ *
+ * Sockets are raw libzmq sockets; each belongs to one thread. */
+
+#define HEDGE_ROUTE_MAX 256
+
+/** A peer's routing id at a ROUTER socket. */
+typedef struct hedge_route {
+        uint8_t bytes[HEDGE_ROUTE_MAX];
+        uint32_t size; /**< 0: none (the socket is a DEALER) */
+} hedge_route_t;
+
+typedef struct hedge_envelope {
+        hedge_route_t route;
+        hedge_message_t message;
+        zmq_msg_t *frames; /**< n_frames raw frames, owned */
+        uint32_t n_frames;
+        char user[HEDGE_BOARD_NAME_MAX]; /**< who the key belongs to (auth.h); empty without CURVE */
+        int fd;                          /**< of the connection it came in by (ZMQ_SRCFD), -1 where unknown */
+} hedge_envelope_t;
+
+/** Receive one message without blocking.
+ *
+ * Frames over the limits, too many or missing frames and headers that do not unpack are errors; the whole message is
+ * drained in any case, so the socket stays usable.
+ * @param router  The socket is a ROUTER: the first frame is the route. On errors after the route was read,
+ *                ret->route says who sent it (so that it can be answered); the rest of ret is empty.
+ * @return 1 (received), 0 (nothing there), HEDGE_EMALFORMED, HEDGE_EVERSION, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -errno. */
+int hedge_link_receive(void *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,
+                       hedge_why_t *why);
+
+/** Release message and frames. */
+void hedge_envelope_release(hedge_envelope_t *envelope);
+
+/** Send a message without blocking.
+ *
+ * @param route    For a ROUTER (with ZMQ_ROUTER_MANDATORY); NULL for a DEALER.
+ * @param frames   n_frames frames; taken over (moved) on success and closed on failure: they are gone either way.
+ * @return 0, -EAGAIN (the peer's queue is full), -EHOSTUNREACH (no such peer), -ENOMEM, -errno. Nothing is sent in part. */
+int hedge_link_send(void *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames);
+
+/** A frame over memory that is not copied; `release(data, hint)` is called (perhaps on ZeroMQ's I/O thread) when it has
+ * been sent or dropped. @return 0, -ENOMEM (release was not called). */
+int hedge_frame_borrow(zmq_msg_t *frame, void *data, size_t size, void (*release)(void *data, void *hint), void *hint);
+
+/** A frame that owns hedge_floats_new memory: frees it when sent. */
+int hedge_frame_floats(zmq_msg_t *frame, float *data, size_t elements);
+
+/** Socket options that every hedge socket has: no linger beyond `linger_ms`, bounded queues and message size, TCP
+ * keep-alive, handshake and heartbeat times, reconnect back-off. @return 0, -errno. */
+int hedge_link_configure(void *socket, const hedge_wire_limits_t *limits, int linger_ms);
+
+/** Make a socket a CURVE server (its own pair, ZAP domain) or client (own pair, the server's public key). @return 0, -errno. */
+int hedge_link_curve_server(void *socket, const char *secret_key, const char *domain);
+int hedge_link_curve_client(void *socket, const char *public_key, const char *secret_key, const char *server_key);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_MESSAGE_H
+#define HEDGE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <zmq.h>
+
+#include "common/code/code.h"
+#include "common/conv.h"
+#include "common/err.h"
+#include "common/tensor.h"
+
+/** HEDGE/1: messages and their frames. docs/protocol.md is the specification.
+ *
+ * A message is one msgpack header frame and, for some types, raw frames (float32 little-endian tensors, or bytes).
+ * In memory it is a hedge_message_t: a tagged union whose fields are described by one table per type, from which
+ * packing and unpacking come. */
+
+#define HEDGE_WIRE_VERSION   1
+#define HEDGE_DIGEST_BYTES   16
+#define HEDGE_BOARD_NAME_MAX 64
+#define HEDGE_MODEL_NAME_MAX 64
+#define HEDGE_TEXT_MAX       512
+#define HEDGE_LAYER_NAME_MAX 256
+
+typedef enum hedge_message_type {
+        /* coordinator and board */
+        HEDGE_MSG_HELLO = 1, /**< board: who I am and what I hold */
+        HEDGE_MSG_WELCOME,   /**< coordinator: you are board number ... */
+        HEDGE_MSG_SHARE,     /**< coordinator: keep these coded filter blocks; 1 frame */
+        HEDGE_MSG_SHARE_OK,  /**< board: kept */
+        HEDGE_MSG_TASK,      /**< coordinator: coded inputs for a share; 1 frame per coded input */
+        HEDGE_MSG_PART,      /**< board: a finished part; 1 frame */
+        HEDGE_MSG_TASK_END,  /**< board: no more parts will come of this task */
+        HEDGE_MSG_CANCEL,    /**< coordinator: stop this task */
+        HEDGE_MSG_DROP,      /**< coordinator: forget this share */
+        HEDGE_MSG_PING,      /**< coordinator */
+        HEDGE_MSG_PONG,      /**< board */
+        HEDGE_MSG_ERROR,     /**< anyone: a code and a sentence */
+        HEDGE_MSG_BYE,       /**< anyone: I am leaving */
+        /* client and coordinator */
+        HEDGE_MSG_INFER,  /**< client: 1 frame per model input */
+        HEDGE_MSG_RESULT, /**< coordinator: 1 frame per model output */
+        HEDGE_MSG_STATUS, /**< client */
+        HEDGE_MSG_STATUS_OK,
+        HEDGE_MSG_MODELS,    /**< client; with a name: that model's details */
+        HEDGE_MSG_MODELS_OK, /**< frame: the labels as text lines, where one model was asked for */
+        HEDGE_MSG_LOAD, /**< client: frame 1 the ONNX file, frame 2 (optional) its model.yaml; no frame: from the repository */
+        HEDGE_MSG_LOAD_OK,
+        HEDGE_MSG_UNLOAD, /**< client */
+        HEDGE_MSG_UNLOAD_OK,
+        HEDGE_MSG_TYPES
+} hedge_message_type_t;
+
+typedef struct hedge_digest {
+        uint8_t bytes[HEDGE_DIGEST_BYTES];
+} hedge_digest_t;
+
+typedef struct hedge_msg_hello {
+        char board[HEDGE_BOARD_NAME_MAX];
+        uint64_t incarnation; /**< random, new at every start of the process */
+        uint32_t cores;
+        uint64_t share_bytes_max; /**< memory cap for shares */
+        char backend[32];
+        char version[32];
+        uint32_t n_held;
+        hedge_digest_t *held; /**< shares that it still holds */
+} hedge_msg_hello_t;
+
+typedef struct hedge_msg_welcome {
+        uint64_t coordinator;  /**< the coordinator's incarnation */
+        uint32_t index;        /**< the board's number in the codes */
+        uint32_t heartbeat_ms; /**< a PING comes this often */
+} hedge_msg_welcome_t;
+
+typedef struct hedge_msg_share {
+        hedge_digest_t digest;
+        hedge_conv_t conv;                /**< geometry of one part */
+        uint32_t ell_b;                   /**< filter blocks in the frame, one behind the other */
+        char layer[HEDGE_LAYER_NAME_MAX]; /**< model/layer, for people */
+} hedge_msg_share_t;
+
+typedef struct hedge_msg_share_ok {
+        hedge_digest_t digest;
+        uint64_t held_bytes; /**< all shares together */
+} hedge_msg_share_ok_t;
+
+typedef struct hedge_msg_task {
+        uint64_t job; /**< unique in the coordinator's incarnation */
+        hedge_digest_t digest;
+        uint32_t n_order;
+        uint32_t *order; /**< parts to compute, in this order: la * ell_b + lb */
+} hedge_msg_task_t;
+
+typedef struct hedge_msg_part {
+        uint64_t job;
+        uint32_t part;
+        uint64_t compute_us;
+} hedge_msg_part_t;
+
+typedef struct hedge_msg_task_end {
+        uint64_t job;
+        uint32_t parts_sent;
+        bool cancelled;
+} hedge_msg_task_end_t;
+
+typedef struct hedge_msg_job { /**< CANCEL */
+        uint64_t job;
+} hedge_msg_job_t;
+
+typedef struct hedge_msg_drop {
+        hedge_digest_t digest;
+} hedge_msg_drop_t;
+
+typedef struct hedge_msg_ping {
+        uint64_t coordinator;
+        uint64_t sequence;
+} hedge_msg_ping_t;
+
+typedef struct hedge_msg_pong {
+        uint64_t incarnation;
+        uint64_t sequence;
+        uint32_t queued; /**< tasks waiting or running */
+        uint32_t shares;
+        uint64_t held_bytes;
+        uint64_t parts_done; /**< since the start */
+} hedge_msg_pong_t;
+
+typedef struct hedge_msg_error {
+        int32_t code; /**< enum hedge_err or -errno */
+        char text[HEDGE_TEXT_MAX];
+        uint64_t job;          /**< or client request id; 0: none */
+        hedge_digest_t digest; /**< the share it is about; zeros: none */
+} hedge_msg_error_t;
+
+typedef struct hedge_msg_bye {
+        char reason[HEDGE_TEXT_MAX];
+} hedge_msg_bye_t;
+
+typedef struct hedge_msg_infer {
+        uint64_t id; /**< the client's, echoed in the answer */
+        char model[HEDGE_MODEL_NAME_MAX];
+        uint32_t n_inputs;
+        hedge_shape_t *inputs;
+} hedge_msg_infer_t;
+
+/** How one coded layer of a request went. */
+typedef struct hedge_layer_report {
+        char name[HEDGE_LAYER_NAME_MAX];
+        char scheme[16]; /**< "nsctc", ...; "local" where the coordinator had to compute it itself */
+        uint32_t k_a, k_b, delta;
+        uint32_t parts_needed, parts_used; /**< rank, and parts the decoder took */
+        uint32_t parts_received;           /**< parts that had arrived when it was decoded */
+        uint32_t n_boards;
+        uint32_t *boards; /**< numbers of the boards whose parts were used */
+        uint32_t lost;    /**< boards lost while the layer ran */
+        double condition;
+        double encode_ms, wait_ms, decode_ms;
+        double start_ms, end_ms; /**< since the request began */
+} hedge_layer_report_t;
+
+typedef struct hedge_msg_result {
+        uint64_t id;
+        double latency_ms; /**< in the coordinator, from receipt to answer */
+        uint32_t n_outputs;
+        hedge_shape_t *outputs;
+        uint32_t n_layers;
+        hedge_layer_report_t *layers; /**< coded layers only */
+} hedge_msg_result_t;
+
+typedef struct hedge_msg_status {
+        uint64_t id;
+} hedge_msg_status_t;
+
+typedef struct hedge_board_status {
+        char name[HEDGE_BOARD_NAME_MAX];
+        uint32_t index;
+        char state[16]; /**< "alive", "suspect", "gone" */
+        char backend[32];
+        char version[32];
+        uint32_t cores;
+        uint32_t shares;
+        uint64_t held_bytes, share_bytes_max;
+        uint64_t parts_done;
+        uint64_t incarnation;
+        uint32_t queued;
+        uint64_t seen_ms; /**< since its last message */
+        double round_trip_ms;
+        uint64_t comebacks; /**< times it was lost and came back */
+} hedge_board_status_t;
+
+typedef struct hedge_msg_status_ok {
+        uint64_t id;
+        char version[32];
+        uint64_t uptime_ms;
+        uint64_t requests, requests_failed, in_flight;
+        uint64_t malformed, late_parts, refused; /**< messages dropped, late parts dropped, connections refused */
+        char security[32];
+        char backend[32];
+        uint32_t slots; /**< boards the codes are numbered for */
+        uint32_t n_boards;
+        hedge_board_status_t *boards;
+} hedge_msg_status_ok_t;
+
+typedef struct hedge_msg_models {
+        uint64_t id;
+        char name[HEDGE_MODEL_NAME_MAX]; /**< empty: all */
+} hedge_msg_models_t;
+
+typedef struct hedge_model_tensor {
+        char name[HEDGE_LAYER_NAME_MAX];
+        hedge_shape_t shape;
+} hedge_model_tensor_t;
+
+/** How pictures become a model's input: model.yaml. */
+typedef struct hedge_model_preprocess {
+        bool given;      /**< false: there is no model.yaml */
+        uint32_t resize; /**< shorter side, before the crop; 0: straight to the input's size */
+        bool crop;       /**< centre crop to the input's size */
+        bool bgr;        /**< channel order */
+        bool nhwc;       /**< the model's input is N x H x W x C */
+        double scale;    /**< pixel * scale, then (x - mean) / std per channel */
+        double mean[4], std[4];
+} hedge_model_preprocess_t;
+
+typedef struct hedge_model_status {
+        char name[HEDGE_MODEL_NAME_MAX];
+        char state[16]; /**< "ready", "waiting" (too few boards hold it; runs locally), "unloaded" */
+        uint64_t macs, parameters;
+        uint32_t layers, coded_layers;
+        uint32_t ready_boards; /**< boards that hold all their shares of it */
+        uint64_t share_bytes;  /**< per board */
+        uint32_t n_inputs, n_outputs;
+        hedge_model_tensor_t *inputs, *outputs;
+        hedge_model_preprocess_t preprocess;
+} hedge_model_status_t;
+
+typedef struct hedge_msg_models_ok {
+        uint64_t id;
+        uint32_t n_models;
+        hedge_model_status_t *models;
+} hedge_msg_models_ok_t;
+
+typedef struct hedge_msg_load {
+        uint64_t id;
+        char name[HEDGE_MODEL_NAME_MAX];
+        uint32_t wait_ms; /**< wait this long for the boards to hold it before answering; 0: do not wait */
+} hedge_msg_load_t;
+
+typedef struct hedge_msg_unload {
+        uint64_t id;
+        char name[HEDGE_MODEL_NAME_MAX];
+} hedge_msg_unload_t;
+
+typedef struct hedge_msg_done { /**< LOAD_OK, UNLOAD_OK */
+        uint64_t id;
+        hedge_model_status_t model;
+} hedge_msg_done_t;
+
+typedef struct hedge_message {
+        hedge_message_type_t type;
+        union {
+                hedge_msg_hello_t hello;
+                hedge_msg_welcome_t welcome;
+                hedge_msg_share_t share;
+                hedge_msg_share_ok_t share_ok;
+                hedge_msg_task_t task;
+                hedge_msg_part_t part;
+                hedge_msg_task_end_t task_end;
+                hedge_msg_job_t cancel;
+                hedge_msg_drop_t drop;
+                hedge_msg_ping_t ping;
+                hedge_msg_pong_t pong;
+                hedge_msg_error_t error;
+                hedge_msg_bye_t bye;
+                hedge_msg_infer_t infer;
+                hedge_msg_result_t result;
+                hedge_msg_status_t status;
+                hedge_msg_status_ok_t status_ok;
+                hedge_msg_models_t models;
+                hedge_msg_models_ok_t models_ok;
+                hedge_msg_load_t load;
+                hedge_msg_unload_t unload;
+                hedge_msg_done_t done;
+        };
+        void *storage; /**< what the arrays of a decoded message live in; hedge_message_release frees it */
+} hedge_message_t;
+
+/** What a peer may send, checked before any memory is taken for it. */
+typedef struct hedge_wire_limits {
+        uint32_t max_header_bytes; /**< default 4 MiB */
+        uint32_t max_frames;       /**< raw frames, default 64 */
+        uint64_t max_frame_bytes;  /**< default 1 GiB */
+} hedge_wire_limits_t;
+
+extern const hedge_wire_limits_t hedge_wire_default_limits;
+
+/** "HELLO", ...; "?" for a number that is no type. */
+const char *hedge_message_name(hedge_message_type_t type);
+
+/** Pack a header into a fresh frame. @return 0, -ENOMEM, -EINVAL (a field is beyond its own bounds: our bug). */
+int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header);
+
+/** Unpack a header: version, type, every field's presence, type and range; unknown fields are skipped.
+ * Bounds and depth are checked over the raw bytes before msgpack-c sees them.
+ * @param why  For the log or the ERROR answer.
+ * @return 0, HEDGE_EMALFORMED, HEDGE_EVERSION, HEDGE_EUNSUPPORTED (type unknown), HEDGE_ELIMIT, -ENOMEM. */
+int hedge_message_unpack(const void *bytes, size_t size, const hedge_wire_limits_t *limits, hedge_message_t *ret,
+                         hedge_why_t *why);
+
+/** Free the storage of an unpacked message and clear it. Does nothing to a message made by hand. */
+void hedge_message_release(hedge_message_t *message);
+
+/** Check shape against frame: does this raw frame hold exactly the shape's floats? @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT. */
+int hedge_wire_check_tensor(const hedge_shape_t *shape, zmq_msg_t *frame, hedge_why_t *why);
+
+#endif
