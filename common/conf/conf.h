@@ -13,7 +13,9 @@
  *
  * One row gives a key's path, type, range, default, unit and help. The parser, `--check-config`, the commented example
  * files (`--print-config`) and the option lists of the man pages come from it. Unknown keys, duplicates, wrong types and
- * values out of range are errors with file and line: `hedged.yaml:14: cluster.heartbeat_ms: 20 is below 100`. */
+ * values out of range are errors with file and line: `hedged.yaml:14: cluster.heartbeat_ms: 20 is below 100`.
+ * Of YAML only the plain part is read: one UTF-8 document of at most 1 MiB, no anchors, aliases or tags. A section
+ * without keys below it is an empty one, so that all its keys may stay commented out. */
 typedef enum hedge_conf_type {
         HEDGE_CONF_UINT,   /**< uint64_t */
         HEDGE_CONF_BYTES,  /**< uint64_t; "512M", "2G" (powers of 1024) */
@@ -41,7 +43,7 @@ struct hedge_conf_row {
         const char *path; /**< "cluster.heartbeat_ms"; NULL ends the table */
         hedge_conf_type_t type;
         size_t offset;                   /**< of the value in the structure */
-        double min, max;                 /**< inclusive; for LIST the number of items */
+        double min, max;                 /**< inclusive; for LIST the number of items; both 0: no bounds */
         const char *preset;              /**< default, as it would be written in YAML; NULL: the key is required */
         const char *unit;                /**< "ms", "bytes", ... or NULL */
         const char *help;                /**< a sentence or two */
@@ -62,10 +64,11 @@ int hedge_conf_parse(const hedge_conf_row_t *rows, const char *name, const char 
 /** Free what loading allocated, and clear. */
 void hedge_conf_release(const hedge_conf_row_t *rows, void *structure);
 
-/** Write the table as a commented example file, defaults commented out, lines of at most 80 columns. */
+/** Write the table as a commented example file, lines of at most 80 columns. Settings are commented out by a '#' without
+ * a space and show their defaults, so that the file reads as the defaults; help follows "# ". */
 void hedge_conf_print_example(const hedge_conf_row_t *rows, FILE *out);
 
-/** Write the table as mdoc(7) list items. */
+/** Write the table as mdoc(7) list items, for the inside of a `.Bl -tag`. */
 void hedge_conf_print_mdoc(const hedge_conf_row_t *rows, FILE *out);
 
 #endif
