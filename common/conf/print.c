@@ -114,11 +114,13 @@ static void print_rows(const hedge_conf_row_t *rows, const char *section, int in
         bool first = true;
 
         for (const hedge_conf_row_t *row = rows; row->path; row++) {
-                const char *key = row->path + strlen(section);
-                size_t n = strcspn(key, ".");
+                const char *key;
+                size_t n;
 
                 if (strncmp(row->path, section, strlen(section)))
                         continue;
+                key = row->path + strlen(section);
+                n = strcspn(key, ".");
                 if (key[n] && !opens_section(rows, row, strlen(section) + n))
                         continue;
                 if (!first)
