@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_KERNEL_BACKEND_H
+#define HEDGE_KERNEL_BACKEND_H
+
+#include "common/kernel/kernel.h"
+
+/** Inside common/kernel: what kernel.c asks of a back end. */
+typedef struct hedge_backend {
+        const char *name;
+        size_t slack;      /**< hedge_kernels_slack */
+        double conv_error; /**< hedge_kernels_conv_error */
+
+        /** Start the back end; sets kernels->state. NULL: nothing to start.
+         * @return 0, HEDGE_EKERNEL, -ENOMEM. */
+        int (*open)(hedge_kernels_t *kernels);
+
+        /** Undo open, also after it failed. May be NULL. */
+        void (*close)(hedge_kernels_t *kernels);
+
+        /** Prepare a kernel whose operator and shapes are checked and whose output is not empty; sets
+         * kernel->state, and kernel->packed where run needs no constants any more. NULL: all is unsupported.
+         * @return 0, HEDGE_EUNSUPPORTED (the plain reference is to take it), HEDGE_EKERNEL, -ENOMEM. */
+        int (*prepare)(hedge_kernel_t *kernel, const float *const *constants);
+
+        /** Compute; `in` holds the constants too, unless packed. Called from several threads at once. */
+        int (*run)(hedge_kernel_t *kernel, const float *const *in, float *out);
+
+        /** Undo prepare, also after it failed half-way. May be NULL. */
+        void (*release)(hedge_kernel_t *kernel);
+} hedge_backend_t;
+
+struct hedge_kernels {
+        const hedge_backend_t *backend;
+        unsigned threads;
+        void *state; /**< the back end's own */
+};
+
+struct hedge_kernel {
+        hedge_kernels_t *kernels;
+        const hedge_backend_t *computes; /**< kernels->backend or the plain reference */
+        void *state;                     /**< its own */
+        hedge_op_t op;
+        hedge_shape_t out;
+        hedge_shape_t *in;
+        unsigned n_in;
+        float **constants; /**< n_in copies, NULL for inputs given at run time; NULL where nothing is kept */
+        bool packed;       /**< the back end holds the constants in its own form */
+        size_t bytes;      /**< memory of constants */
+};
+
+extern const hedge_backend_t hedge_backend_plain;
+extern const hedge_backend_t hedge_backend_onednn;
+extern const hedge_backend_t hedge_backend_xnnpack;
+
+#endif

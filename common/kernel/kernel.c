@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/kernel/kernel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/kernel/backend.h"
+
+#define FEW_INPUTS 8
+
+static const hedge_backend_t *const backends[] = {
+#ifdef HEDGE_ONEDNN
+        &hedge_backend_onednn,
+#endif
+#ifdef HEDGE_XNNPACK
+        &hedge_backend_xnnpack,
+#endif
+        &hedge_backend_plain,
+};
+
+static const char *const names[] = {
+#ifdef HEDGE_ONEDNN
+        "onednn",
+#endif
+#ifdef HEDGE_XNNPACK
+        "xnnpack",
+#endif
+        "plain",
+        NULL,
+};
+
+const char *const *hedge_kernels_available(void)
+{
+        return names;
+}
+
+static const hedge_backend_t *find_backend(const char *name)
+{
+        if (!name)
+                return backends[0];
+        for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+                if (!strcmp(backends[i]->name, name))
+                        return backends[i];
+        return NULL;
+}
+
+int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **ret)
+{
+        const hedge_backend_t *found = find_backend(backend);
+        hedge_kernels_t *kernels;
+
+        if (!found)
+                return HEDGE_EUNSUPPORTED;
+        kernels = calloc(1, sizeof(*kernels));
+        if (!kernels)
+                return -ENOMEM;
+        kernels->backend = found;
+        kernels->threads = threads ? threads : 1;
+        if (found->open) {
+                int r = found->open(kernels);
+
+                if (r < 0) {
+                        hedge_kernels_destroy(&kernels);
+                        return r;
+                }
+        }
+        *ret = kernels;
+        return 0;
+}
+
+void hedge_kernels_destroy(hedge_kernels_t **kernels)
+{
+        if (!*kernels)
+                return;
+        if ((*kernels)->backend->close)
+                (*kernels)->backend->close(*kernels);
+        free(*kernels);
+        *kernels = NULL;
+}
+
+const char *hedge_kernels_name(const hedge_kernels_t *kernels)
+{
+        return kernels->backend->name;
+}
+
+size_t hedge_kernels_slack(const hedge_kernels_t *kernels)
+{
+        return kernels->backend->slack;
+}
+
+double hedge_kernels_conv_error(const hedge_kernels_t *kernels)
+{
+        return kernels->backend->conv_error;
+}
+
+/* Filters, weights and biases are packed once, so they must be there. */
+static bool constants_given(const hedge_op_t *op, unsigned n_in, const float *const *constants)
+{
+        if (op->kind != HEDGE_OP_CONV && op->kind != HEDGE_OP_FULLY_CONNECTED)
+                return true;
+        for (unsigned i = 1; i < n_in; i++)
+                if (!constants || !constants[i])
+                        return false;
+        return true;
+}
+
+static int copy_constants(hedge_kernel_t *k, const float *const *constants)
+{
+        if (!constants)
+                return 0;
+        k->constants = calloc(k->n_in, sizeof(k->constants[0]));
+        if (!k->constants)
+                return -ENOMEM;
+        for (unsigned i = 0; i < k->n_in; i++) {
+                size_t n = hedge_shape_elements(&k->in[i]);
+
+                if (!constants[i])
+                        continue;
+                k->constants[i] = hedge_floats_new(n);
+                if (!k->constants[i])
+                        return -ENOMEM;
+                memcpy(k->constants[i], constants[i], n * sizeof(float));
+                k->bytes += n * sizeof(float);
+        }
+        return 0;
+}
+
+/* The back end if it can, else the plain reference. */
+static int prepare(hedge_kernel_t *k, const float *const *constants)
+{
+        const hedge_backend_t *b = k->kernels->backend;
+        int r = HEDGE_EUNSUPPORTED;
+
+        if (b->prepare && hedge_shape_elements(&k->out) > 0) {
+                k->computes = b;
+                r = b->prepare(k, constants);
+                if (r < 0 && b->release)
+                        b->release(k);
+        }
+        if (r == HEDGE_EUNSUPPORTED) {
+                k->computes = &hedge_backend_plain;
+                k->state = NULL;
+                k->packed = false;
+                r = 0;
+        }
+        return r;
+}
+
+int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
+                     const float *const *constants, hedge_kernel_t **ret)
+{
+        hedge_kernel_t *k;
+        hedge_shape_t out;
+        int r = hedge_op_infer(op, in, n_in, &out, NULL);
+
+        if (r < 0)
+                return r;
+        if (!constants_given(op, n_in, constants))
+                return -EINVAL;
+        k = calloc(1, sizeof(*k));
+        if (!k)
+                return -ENOMEM;
+        k->kernels = kernels;
+        k->op = *op;
+        k->out = out;
+        k->n_in = n_in;
+        k->in = malloc(n_in * sizeof(in[0]));
+        r = k->in ? 0 : -ENOMEM;
+        if (r < 0)
+                goto fail;
+        memcpy(k->in, in, n_in * sizeof(in[0]));
+        r = prepare(k, constants);
+        if (r < 0) {
+                k->computes = NULL; /* released already */
+                goto fail;
+        }
+        if (!k->packed)
+                r = copy_constants(k, constants);
+        if (r < 0)
+                goto fail;
+        *ret = k;
+        return 0;
+fail:
+        hedge_kernel_destroy(&k);
+        return r;
+}
+
+void hedge_kernel_destroy(hedge_kernel_t **kernel)
+{
+        hedge_kernel_t *k = *kernel;
+
+        if (!k)
+                return;
+        if (k->computes && k->computes->release)
+                k->computes->release(k);
+        for (unsigned i = 0; k->constants && i < k->n_in; i++)
+                free(k->constants[i]);
+        free(k->constants);
+        free(k->in);
+        free(k);
+        *kernel = NULL;
+}
+
+const hedge_shape_t *hedge_kernel_shape(const hedge_kernel_t *kernel)
+{
+        return &kernel->out;
+}
+
+size_t hedge_kernel_bytes(const hedge_kernel_t *kernel)
+{
+        return kernel->bytes;
+}
+
+int hedge_kernel_run(hedge_kernel_t *k, const float *const *in, float *out)
+{
+        const float *few[FEW_INPUTS], **all = few;
+        int r;
+
+        if (hedge_shape_elements(&k->out) == 0)
+                return 0;
+        if (!k->constants)
+                return k->computes->run(k, in, out);
+        if (k->n_in > FEW_INPUTS) {
+                all = malloc(k->n_in * sizeof(all[0]));
+                if (!all)
+                        return -ENOMEM;
+        }
+        for (unsigned i = 0; i < k->n_in; i++)
+                all[i] = k->constants[i] ? k->constants[i] : in[i];
+        r = k->computes->run(k, all, out);
+        if (all != few)
+                free(all);
+        return r;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_KERNEL_PLAIN_H
+#define HEDGE_KERNEL_PLAIN_H
+
+#include "common/kernel/backend.h"
+
+/** The plain reference: every operator of op.h, written to be read. It is the yardstick of the back ends and
+ * computes what they have not. Semantics are those of ONNX.
+ *
+ * A plain function computes kernel->op over inputs of the shapes kernel->in; the output is not empty.
+ * @return 0, -ENOMEM (only those that need room). */
+typedef int hedge_plain_fn(const hedge_kernel_t *kernel, const float *const *in, float *out);
+
+/* plain_conv.c: sums in double precision. */
+hedge_plain_fn hedge_plain_conv, hedge_plain_fully_connected, hedge_plain_matmul;
+
+/* plain_pool.c: a window without any input element gives -INFINITY (max) or 0 (average). */
+hedge_plain_fn hedge_plain_max_pool, hedge_plain_average_pool, hedge_plain_global_average, hedge_plain_global_max;
+
+/* plain_elementwise.c: the output may be in[0]. */
+hedge_plain_fn hedge_plain_binary, hedge_plain_clamp, hedge_plain_leaky_relu, hedge_plain_sigmoid, hedge_plain_tanh,
+        hedge_plain_exp, hedge_plain_sqrt, hedge_plain_hard_sigmoid, hedge_plain_hard_swish;
+
+/* plain_reduce.c: the output of softmax may be in[0]. */
+hedge_plain_fn hedge_plain_softmax, hedge_plain_log_softmax, hedge_plain_lrn, hedge_plain_reduce_mean;
+
+/* plain_shape.c: move elements. */
+hedge_plain_fn hedge_plain_concat, hedge_plain_pad, hedge_plain_transpose, hedge_plain_slice, hedge_plain_reshape,
+        hedge_plain_expand;
+
+/* plain_resize.c */
+hedge_plain_fn hedge_plain_resize;
+
+/** Apply an activation in place. */
+void hedge_plain_activate(const hedge_activation_t *activation, float *x, size_t n);
+
+/** Elements between two neighbours along each axis of a dense tensor. */
+static inline void hedge_plain_strides(const hedge_shape_t *shape, int64_t *ret_strides)
+{
+        int64_t stride = 1;
+
+        for (uint32_t d = shape->rank; d-- > 0;) {
+                ret_strides[d] = stride;
+                stride *= shape->dims[d];
+        }
+}
+
+/** Advance a position over the first `axes` axes of dims, last axis fastest. @return false after the last one. */
+static inline bool hedge_plain_next(uint32_t *at, const uint32_t *dims, uint32_t axes)
+{
+        while (axes-- > 0) {
+                if (++at[axes] < dims[axes])
+                        return true;
+                at[axes] = 0;
+        }
+        return false;
+}
+
+#endif

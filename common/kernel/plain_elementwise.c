@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/kernel/plain.h"
+
+#include <math.h>
+
+static inline float clamp(float x, float lo, float hi)
+{
+        x = x < lo ? lo : x; /* written so that what is not a number stays so */
+        return x > hi ? hi : x;
+}
+
+static void clamp_all(const float *x, float *out, size_t n, float lo, float hi)
+{
+        for (size_t i = 0; i < n; i++)
+                out[i] = clamp(x[i], lo, hi);
+}
+
+static void leak_all(const float *x, float *out, size_t n, float slope)
+{
+        for (size_t i = 0; i < n; i++)
+                out[i] = x[i] < 0 ? slope * x[i] : x[i];
+}
+
+void hedge_plain_activate(const hedge_activation_t *activation, float *x, size_t n)
+{
+        switch (activation->kind) {
+        case HEDGE_ACT_NONE:
+                break;
+        case HEDGE_ACT_CLAMP:
+                clamp_all(x, x, n, activation->lo, activation->hi);
+                break;
+        case HEDGE_ACT_LEAKY_RELU:
+                leak_all(x, x, n, activation->lo);
+                break;
+        }
+}
+
+int hedge_plain_clamp(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        clamp_all(in[0], out, hedge_shape_elements(&k->out), k->op.activation.lo, k->op.activation.hi);
+        return 0;
+}
+
+int hedge_plain_leaky_relu(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        leak_all(in[0], out, hedge_shape_elements(&k->out), k->op.activation.lo);
+        return 0;
+}
+
+int hedge_plain_sigmoid(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
+                out[i] = 1 / (1 + expf(-in[0][i]));
+        return 0;
+}
+
+int hedge_plain_tanh(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
+                out[i] = tanhf(in[0][i]);
+        return 0;
+}
+
+int hedge_plain_exp(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
+                out[i] = expf(in[0][i]);
+        return 0;
+}
+
+int hedge_plain_sqrt(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
+                out[i] = sqrtf(in[0][i]);
+        return 0;
+}
+
+int hedge_plain_hard_sigmoid(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        float alpha = k->op.hard_sigmoid.alpha, beta = k->op.hard_sigmoid.beta;
+
+        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
+                out[i] = clamp(alpha * in[0][i] + beta, 0, 1);
+        return 0;
+}
+
+int hedge_plain_hard_swish(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
+                out[i] = in[0][i] * clamp(in[0][i] / 6 + 0.5f, 0, 1);
+        return 0;
+}
+
+/* One row of a binary operator; step_a and step_b are 0 for an operand that stays the same along it, else 1. */
+#define ROW(name, expression)                                                                          \
+        static void name(const float *a, const float *b, float *out, size_t n, int step_a, int step_b) \
+        {                                                                                              \
+                if (step_a && step_b) {                                                                \
+                        for (size_t i = 0; i < n; i++) {                                               \
+                                float x = a[i], y = b[i];                                              \
+                                out[i] = expression;                                                   \
+                        }                                                                              \
+                } else if (step_a) {                                                                   \
+                        float y = *b;                                                                  \
+                        for (size_t i = 0; i < n; i++) {                                               \
+                                float x = a[i];                                                        \
+                                out[i] = expression;                                                   \
+                        }                                                                              \
+                } else {                                                                               \
+                        float x = *a;                                                                  \
+                        for (size_t i = 0; i < n; i++) {                                               \
+                                float y = b[step_b ? i : 0];                                           \
+                                out[i] = expression;                                                   \
+                        }                                                                              \
+                }                                                                                      \
+        }
+
+ROW(row_add, x + y)
+ROW(row_sub, x - y)
+ROW(row_mul, x *y)
+ROW(row_div, x / y)
+ROW(row_prelu, x < 0 ? x * y : x)
+
+typedef void row_fn(const float *a, const float *b, float *out, size_t n, int step_a, int step_b);
+
+static row_fn *row_of(hedge_op_kind_t kind)
+{
+        switch (kind) {
+        case HEDGE_OP_ADD:
+                return row_add;
+        case HEDGE_OP_SUB:
+                return row_sub;
+        case HEDGE_OP_MUL:
+                return row_mul;
+        case HEDGE_OP_DIV:
+                return row_div;
+        default:
+                return row_prelu;
+        }
+}
+
+/* The two operands' strides along the output's axes, 0 where an operand is repeated. Neighbouring axes along
+ * which both operands go on in the same way become one, so that rows are as long as they can be. */
+typedef struct walk {
+        uint32_t axes;
+        uint32_t dims[HEDGE_MAX_RANK];
+        int64_t a[HEDGE_MAX_RANK], b[HEDGE_MAX_RANK];
+} walk_t;
+
+static void broadcast_strides(const hedge_shape_t *shape, const hedge_shape_t *out, int64_t *strides)
+{
+        int64_t dense[HEDGE_MAX_RANK] = { 0 };
+        uint32_t missing = out->rank - shape->rank;
+
+        hedge_plain_strides(shape, dense);
+        for (uint32_t d = 0; d < out->rank; d++)
+                strides[d] = d < missing || shape->dims[d - missing] == 1 ? 0 : dense[d - missing];
+}
+
+static walk_t plan_walk(const hedge_shape_t *a, const hedge_shape_t *b, const hedge_shape_t *out)
+{
+        int64_t sa[HEDGE_MAX_RANK], sb[HEDGE_MAX_RANK];
+        walk_t w = { .axes = 0 };
+
+        broadcast_strides(a, out, sa);
+        broadcast_strides(b, out, sb);
+        for (uint32_t d = 0; d < out->rank; d++) {
+                uint32_t last = w.axes - 1, extent = out->dims[d];
+
+                if (extent == 1)
+                        continue;
+                if (w.axes > 0 && w.a[last] == sa[d] * extent && w.b[last] == sb[d] * extent) {
+                        w.dims[last] *= extent;
+                } else {
+                        last = w.axes++;
+                        w.dims[last] = extent;
+                }
+                w.a[last] = sa[d];
+                w.b[last] = sb[d];
+        }
+        if (w.axes == 0) {
+                w.axes = 1;
+                w.dims[0] = 1;
+        }
+        return w;
+}
+
+int hedge_plain_binary(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        walk_t w = plan_walk(&k->in[0], &k->in[1], &k->out);
+        row_fn *row = row_of(k->op.kind);
+        uint32_t at[HEDGE_MAX_RANK] = { 0 }, last = w.axes - 1;
+
+        do {
+                const float *a = in[0], *b = in[1];
+
+                for (uint32_t d = 0; d < last; d++) {
+                        a += at[d] * w.a[d];
+                        b += at[d] * w.b[d];
+                }
+                row(a, b, out, w.dims[last], w.a[last] != 0, w.b[last] != 0);
+                hedge_plain_activate(&k->op.activation, out, w.dims[last]);
+                out += w.dims[last];
+        } while (hedge_plain_next(at, w.dims, last));
+        return 0;
+}
