@@ -312,6 +312,13 @@ int hedge_message_unpack(const void *bytes, size_t size, const hedge_wire_limits
 /** Free the storage of an unpacked message and clear it. Does nothing to a message made by hand. */
 void hedge_message_release(hedge_message_t *message);
 
+/** May a board or model be called so? Letters, digits, '.', '_' and '-', the first a letter or digit, 1 .. 63 bytes: it is
+ * a file's name as well. Names on the wire are checked; a program checks what a user types to say it in a sentence. */
+bool hedge_name_ok(const char *name);
+
+/** Is this the number of raw frames that the message must have? @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT. */
+int hedge_message_check_frames(const hedge_message_t *message, uint64_t n_frames, hedge_why_t *why);
+
 /** Check shape against frame: does this raw frame hold exactly the shape's floats? @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT. */
 int hedge_wire_check_tensor(const hedge_shape_t *shape, zmq_msg_t *frame, hedge_why_t *why);
 

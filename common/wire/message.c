@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define MSGPACK_SBUFFER_INIT_SIZE 256
+#include "common/wire/message.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <msgpack.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/wire/guard.h"
+#include "common/wire/pack.h"
+#include "common/wire/schema.h"
+#include "common/wire/unpack.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors travel as little-endian float32");
+
+const hedge_wire_limits_t hedge_wire_default_limits = {
+        .max_header_bytes = 4u << 20,
+        .max_frames = 64,
+        .max_frame_bytes = UINT64_C(1) << 30,
+};
+
+/* msgpack_sbuffer with a memory: one write that failed is seen at the end. */
+typedef struct writer {
+        msgpack_sbuffer buffer;
+        bool failed;
+} writer_t;
+
+static int write_bytes(void *data, const char *bytes, size_t size)
+{
+        writer_t *writer = data;
+
+        if (!writer->failed && msgpack_sbuffer_write(&writer->buffer, bytes, size) < 0)
+                writer->failed = true;
+        return 0;
+}
+
+static void free_bytes(void *data, void *hint)
+{
+        free(data);
+}
+
+/* Every member of the union begins where the union does. */
+static const void *body_of(const hedge_message_t *message)
+{
+        return &message->hello;
+}
+
+const char *hedge_message_name(hedge_message_type_t type)
+{
+        const hedge_schema_t *schema = hedge_schema(type);
+
+        return schema ? schema->name : "?";
+}
+
+bool hedge_name_ok(const char *name)
+{
+        static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        size_t length = strnlen(name, HEDGE_BOARD_NAME_MAX);
+
+        if (length == 0 || length == HEDGE_BOARD_NAME_MAX || !strchr(first, name[0]))
+                return false;
+        for (size_t i = 1; i < length; i++)
+                if (!strchr(first, name[i]) && !strchr("._-", name[i]))
+                        return false;
+        return true;
+}
+
+int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header)
+{
+        const hedge_schema_t *schema = hedge_schema(message->type);
+        writer_t writer = { 0 };
+        msgpack_packer packer;
+        int r;
+
+        if (!schema)
+                return -EINVAL;
+        msgpack_sbuffer_init(&writer.buffer);
+        msgpack_packer_init(&packer, &writer, write_bytes);
+        msgpack_pack_map(&packer, 2 + hedge_pack_count(&schema->record, body_of(message)));
+        msgpack_pack_str(&packer, 1);
+        msgpack_pack_str_body(&packer, "v", 1);
+        msgpack_pack_uint32(&packer, HEDGE_WIRE_VERSION);
+        msgpack_pack_str(&packer, 1);
+        msgpack_pack_str_body(&packer, "t", 1);
+        msgpack_pack_str(&packer, strlen(schema->name));
+        msgpack_pack_str_body(&packer, schema->name, strlen(schema->name));
+        r = hedge_pack_fields(&packer, &schema->record, body_of(message));
+        if (r < 0)
+                goto out;
+        r = writer.failed ? -ENOMEM : 0;
+        if (r < 0)
+                goto out;
+        /* What we send, every peer takes. */
+        if (writer.buffer.size > hedge_wire_default_limits.max_header_bytes ||
+            hedge_guard(writer.buffer.data, writer.buffer.size, NULL) < 0) {
+                r = -EINVAL;
+                goto out;
+        }
+        if (zmq_msg_init_data(ret_header, writer.buffer.data, writer.buffer.size, free_bytes, NULL) < 0) {
+                r = -ENOMEM;
+                goto out;
+        }
+        msgpack_sbuffer_init(&writer.buffer);
+out:
+        msgpack_sbuffer_destroy(&writer.buffer);
+        return r;
+}
+
+static const msgpack_object *find_key(const msgpack_object *map, const char *key)
+{
+        for (uint32_t i = 0; i < map->via.map.size; i++) {
+                const msgpack_object_kv *pair = &map->via.map.ptr[i];
+
+                if (pair->key.type == MSGPACK_OBJECT_STR && pair->key.via.str.size == strlen(key) &&
+                    !memcmp(pair->key.via.str.ptr, key, strlen(key)))
+                        return &pair->val;
+        }
+        return NULL;
+}
+
+/* The version comes first: in another one everything else may be different. */
+static int read_type(const msgpack_object *map, hedge_message_type_t *ret, hedge_why_t *why)
+{
+        const msgpack_object *version, *name;
+        hedge_message_type_t type;
+
+        if (map->type != MSGPACK_OBJECT_MAP)
+                return hedge_why(why, HEDGE_EMALFORMED, "header: not a map");
+        version = find_key(map, "v");
+        if (!version || version->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+                return hedge_why(why, HEDGE_EMALFORMED, "header: no version");
+        if (version->via.u64 != HEDGE_WIRE_VERSION)
+                return hedge_why(why, HEDGE_EVERSION, "header: protocol version %" PRIu64 ", but here it is %d",
+                                 version->via.u64, HEDGE_WIRE_VERSION);
+        name = find_key(map, "t");
+        if (!name || name->type != MSGPACK_OBJECT_STR)
+                return hedge_why(why, HEDGE_EMALFORMED, "header: no message type");
+        type = hedge_schema_type(name->via.str.ptr, name->via.str.size);
+        if (!type)
+                return hedge_why(why, HEDGE_EUNSUPPORTED, "header: unknown message type '%.*s'",
+                                 (int)(name->via.str.size < 32 ? name->via.str.size : 32), name->via.str.ptr);
+        *ret = type;
+        return 0;
+}
+
+static int unpack_object(const msgpack_object *map, hedge_message_t *ret, hedge_why_t *why)
+{
+        hedge_unpacker_t unpacker = { .why = why };
+        hedge_message_t message = { 0 };
+        const hedge_schema_t *schema;
+        int r;
+
+        r = read_type(map, &message.type, why);
+        if (r < 0)
+                return r;
+        schema = hedge_schema(message.type);
+        r = hedge_unpack_record(&unpacker, schema->name, &schema->record, map, &message.hello);
+        if (r < 0) {
+                if (unpacker.storage)
+                        msgpack_zone_free(unpacker.storage);
+                return r;
+        }
+        message.storage = unpacker.storage;
+        *ret = message;
+        return 0;
+}
+
+int hedge_message_unpack(const void *bytes, size_t size, const hedge_wire_limits_t *limits, hedge_message_t *ret,
+                         hedge_why_t *why)
+{
+        msgpack_unpacked unpacked;
+        msgpack_unpack_return got;
+        size_t offset = 0;
+        hedge_why_t problem;
+        int r;
+
+        if (size > limits->max_header_bytes)
+                return hedge_why(why, HEDGE_ELIMIT, "header: %zu bytes, which is above %u", size,
+                                 limits->max_header_bytes);
+        r = hedge_guard(bytes, size, &problem);
+        if (r < 0)
+                return hedge_why(why, r, "header: %s", problem.text);
+        msgpack_unpacked_init(&unpacked);
+        got = msgpack_unpack_next(&unpacked, bytes, size, &offset);
+        if (got == MSGPACK_UNPACK_NOMEM_ERROR)
+                r = hedge_why(why, -ENOMEM, "header: no memory");
+        else if (got != MSGPACK_UNPACK_SUCCESS || offset != size)
+                r = hedge_why(why, HEDGE_EMALFORMED, "header: not msgpack");
+        else
+                r = unpack_object(&unpacked.data, ret, why);
+        msgpack_unpacked_destroy(&unpacked);
+        return r;
+}
+
+void hedge_message_release(hedge_message_t *message)
+{
+        if (message->storage) {
+                msgpack_zone_free(message->storage);
+                memset(message, 0, sizeof(*message));
+        }
+}
+
+int hedge_message_check_frames(const hedge_message_t *message, uint64_t n_frames, hedge_why_t *why)
+{
+        const hedge_schema_t *schema = hedge_schema(message->type);
+        uint32_t least, most;
+
+        if (!schema)
+                return hedge_why(why, HEDGE_EMALFORMED, "no such message type");
+        least = schema->frames_min;
+        most = schema->frames_max;
+        if (schema->frames_offset) {
+                memcpy(&least, (const uint8_t *)message + schema->frames_offset, sizeof(least));
+                most = least;
+        }
+        if (n_frames < least)
+                return hedge_why(why, HEDGE_EMALFORMED, "%s: %" PRIu64 " raw frames where there must be %u%s",
+                                 schema->name, n_frames, least, most > least ? " or more" : "");
+        if (n_frames > most)
+                return hedge_why(why, HEDGE_EMALFORMED, "%s: more raw frames than the %u there may be", schema->name,
+                                 most);
+        return 0;
+}
+
+int hedge_wire_check_tensor(const hedge_shape_t *shape, zmq_msg_t *frame, hedge_why_t *why)
+{
+        char text[80];
+
+        if (hedge_shape_check(shape, HEDGE_SHAPE_MAX_ELEMENTS) < 0)
+                return hedge_why(why, HEDGE_ELIMIT, "a shape of more than 2^31 elements or %d extents", HEDGE_MAX_RANK);
+        if (hedge_shape_elements(shape) * sizeof(float) != zmq_msg_size(frame))
+                return hedge_why(why, HEDGE_EMALFORMED, "a frame of %zu bytes for a tensor of shape %s",
+                                 zmq_msg_size(frame), hedge_shape_text(shape, text, sizeof(text)));
+        return 0;
+}

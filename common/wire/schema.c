@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/wire/schema.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#define MAX_HELD    65536
+#define MAX_TENSORS 64
+#define MAX_MODELS  1024
+#define MAX_LAYERS  4096
+#define MAX_MS      3600000
+#define ANY32       UINT32_MAX
+#define ANY64       UINT64_MAX
+#define FOREVER     1e15
+
+#define SIZE(s, m) sizeof(((s *)0)->m)
+#define AT(s, m)   .key = #m, .offset = offsetof(s, m), .size = SIZE(s, m)
+
+#define REQUIRED .required = true
+
+#define U32(s, m, lo, hi) AT(s, m), .kind = HEDGE_FIELD_U32, .min = lo, .max = hi
+#define U64(s, m)         AT(s, m), .kind = HEDGE_FIELD_U64, .max = ANY64
+#define F64(s, m, lo, hi) AT(s, m), .kind = HEDGE_FIELD_F64, .low = lo, .high = hi
+#define BOOL(s, m)        AT(s, m), .kind = HEDGE_FIELD_BOOL
+#define TEXT(s, m)        AT(s, m), .kind = HEDGE_FIELD_TEXT, .max = SIZE(s, m) - 1
+#define NAME(s, m, least) AT(s, m), .kind = HEDGE_FIELD_NAME, .min = least, .max = SIZE(s, m) - 1
+#define DIGEST(s, m)      AT(s, m), .kind = HEDGE_FIELD_DIGEST
+#define LIST(s, m, count, lo, hi)                                                                    \
+        .key = #m, .offset = offsetof(s, m), .size = sizeof(*((s *)0)->m), .many = HEDGE_FIELD_LIST, \
+        .count_offset = offsetof(s, count), .count_min = lo, .count_max = hi
+#define FIXED(s, m, n) \
+        .key = #m, .offset = offsetof(s, m), .size = sizeof(((s *)0)->m[0]), .many = HEDGE_FIELD_FIXED, .count_max = n
+#define RECORD(table) .kind = HEDGE_FIELD_RECORD, .record = &(table)
+#define RECORD_OF(list)                                                    \
+        {                                                                  \
+                .fields = list, .n_fields = sizeof(list) / sizeof(list[0]) \
+        }
+
+_Static_assert(sizeof(hedge_conv_t) == HEDGE_CONV_NUMBERS * sizeof(uint32_t), "a geometry is 15 numbers in a row");
+
+static const hedge_field_t hello[] = {
+        { NAME(hedge_msg_hello_t, board, 1), REQUIRED },
+        { U64(hedge_msg_hello_t, incarnation), REQUIRED },
+        { U32(hedge_msg_hello_t, cores, 1, 65536), REQUIRED },
+        { U64(hedge_msg_hello_t, share_bytes_max), REQUIRED },
+        { TEXT(hedge_msg_hello_t, backend) },
+        { TEXT(hedge_msg_hello_t, version) },
+        { LIST(hedge_msg_hello_t, held, n_held, 0, MAX_HELD), .kind = HEDGE_FIELD_DIGEST },
+};
+
+static const hedge_field_t welcome[] = {
+        { U64(hedge_msg_welcome_t, coordinator), REQUIRED },
+        { U32(hedge_msg_welcome_t, index, 0, HEDGE_CODE_MAX_BOARDS - 1), REQUIRED },
+        { U32(hedge_msg_welcome_t, heartbeat_ms, 1, MAX_MS), REQUIRED },
+};
+
+static const hedge_field_t share[] = {
+        { DIGEST(hedge_msg_share_t, digest), REQUIRED },
+        { AT(hedge_msg_share_t, conv), .kind = HEDGE_FIELD_CONV, REQUIRED },
+        { U32(hedge_msg_share_t, ell_b, 1, HEDGE_CODE_MAX_PARTS), REQUIRED },
+        { TEXT(hedge_msg_share_t, layer) },
+};
+
+static const hedge_field_t share_ok[] = {
+        { DIGEST(hedge_msg_share_ok_t, digest), REQUIRED },
+        { U64(hedge_msg_share_ok_t, held_bytes) },
+};
+
+static const hedge_field_t task[] = {
+        { U64(hedge_msg_task_t, job), REQUIRED },
+        { DIGEST(hedge_msg_task_t, digest), REQUIRED },
+        { LIST(hedge_msg_task_t, order, n_order, 1, HEDGE_CODE_MAX_PARTS), .kind = HEDGE_FIELD_U32,
+          .max = HEDGE_CODE_MAX_PARTS - 1, REQUIRED },
+};
+
+static const hedge_field_t part[] = {
+        { U64(hedge_msg_part_t, job), REQUIRED },
+        { U32(hedge_msg_part_t, part, 0, HEDGE_CODE_MAX_PARTS - 1), REQUIRED },
+        { U64(hedge_msg_part_t, compute_us) },
+};
+
+static const hedge_field_t task_end[] = {
+        { U64(hedge_msg_task_end_t, job), REQUIRED },
+        { U32(hedge_msg_task_end_t, parts_sent, 0, HEDGE_CODE_MAX_PARTS), REQUIRED },
+        { BOOL(hedge_msg_task_end_t, cancelled) },
+};
+
+static const hedge_field_t cancel[] = {
+        { U64(hedge_msg_job_t, job), REQUIRED },
+};
+
+static const hedge_field_t drop[] = {
+        { DIGEST(hedge_msg_drop_t, digest), REQUIRED },
+};
+
+static const hedge_field_t ping[] = {
+        { U64(hedge_msg_ping_t, coordinator), REQUIRED },
+        { U64(hedge_msg_ping_t, sequence), REQUIRED },
+};
+
+static const hedge_field_t pong[] = {
+        { U64(hedge_msg_pong_t, incarnation), REQUIRED },
+        { U64(hedge_msg_pong_t, sequence), REQUIRED },
+        { U32(hedge_msg_pong_t, queued, 0, ANY32) },
+        { U32(hedge_msg_pong_t, shares, 0, ANY32) },
+        { U64(hedge_msg_pong_t, held_bytes) },
+        { U64(hedge_msg_pong_t, parts_done) },
+};
+
+static const hedge_field_t error[] = {
+        { AT(hedge_msg_error_t, code), .kind = HEDGE_FIELD_I32, .low = -65535, .high = -1, REQUIRED },
+        { TEXT(hedge_msg_error_t, text) },
+        { U64(hedge_msg_error_t, job) },
+        { DIGEST(hedge_msg_error_t, digest) },
+};
+
+static const hedge_field_t bye[] = {
+        { TEXT(hedge_msg_bye_t, reason) },
+};
+
+static const hedge_field_t infer[] = {
+        { U64(hedge_msg_infer_t, id), REQUIRED },
+        { NAME(hedge_msg_infer_t, model, 1), REQUIRED },
+        { LIST(hedge_msg_infer_t, inputs, n_inputs, 1, MAX_TENSORS), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
+};
+
+static const hedge_field_t layer_fields[] = {
+        { TEXT(hedge_layer_report_t, name), REQUIRED },
+        { TEXT(hedge_layer_report_t, scheme), REQUIRED },
+        { U32(hedge_layer_report_t, k_a, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_layer_report_t, k_b, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_layer_report_t, delta, 0, HEDGE_CODE_MAX_BOARDS) },
+        { U32(hedge_layer_report_t, parts_needed, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_layer_report_t, parts_used, 0, ANY32) },
+        { U32(hedge_layer_report_t, parts_received, 0, ANY32) },
+        { LIST(hedge_layer_report_t, boards, n_boards, 0, HEDGE_CODE_MAX_BOARDS), .kind = HEDGE_FIELD_U32,
+          .max = HEDGE_CODE_MAX_BOARDS - 1 },
+        { U32(hedge_layer_report_t, lost, 0, ANY32) },
+        { F64(hedge_layer_report_t, condition, 0, INFINITY) },
+        { F64(hedge_layer_report_t, encode_ms, 0, FOREVER) },
+        { F64(hedge_layer_report_t, wait_ms, 0, FOREVER) },
+        { F64(hedge_layer_report_t, decode_ms, 0, FOREVER) },
+        { F64(hedge_layer_report_t, start_ms, 0, FOREVER) },
+        { F64(hedge_layer_report_t, end_ms, 0, FOREVER) },
+};
+static const hedge_record_t layer = RECORD_OF(layer_fields);
+
+static const hedge_field_t result[] = {
+        { U64(hedge_msg_result_t, id), REQUIRED },
+        { F64(hedge_msg_result_t, latency_ms, 0, FOREVER) },
+        { LIST(hedge_msg_result_t, outputs, n_outputs, 1, MAX_TENSORS), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
+        { LIST(hedge_msg_result_t, layers, n_layers, 0, MAX_LAYERS), RECORD(layer) },
+};
+
+static const hedge_field_t status[] = {
+        { U64(hedge_msg_status_t, id), REQUIRED },
+};
+
+static const hedge_field_t board_fields[] = {
+        { NAME(hedge_board_status_t, name, 1), REQUIRED },
+        { U32(hedge_board_status_t, index, 0, ANY32), REQUIRED },
+        { TEXT(hedge_board_status_t, state), REQUIRED },
+        { TEXT(hedge_board_status_t, backend) },
+        { TEXT(hedge_board_status_t, version) },
+        { U32(hedge_board_status_t, cores, 0, ANY32) },
+        { U32(hedge_board_status_t, shares, 0, ANY32) },
+        { U64(hedge_board_status_t, held_bytes) },
+        { U64(hedge_board_status_t, share_bytes_max) },
+        { U64(hedge_board_status_t, parts_done) },
+        { U64(hedge_board_status_t, incarnation) },
+        { U32(hedge_board_status_t, queued, 0, ANY32) },
+        { U64(hedge_board_status_t, seen_ms) },
+        { F64(hedge_board_status_t, round_trip_ms, 0, FOREVER) },
+        { U64(hedge_board_status_t, comebacks) },
+};
+static const hedge_record_t board = RECORD_OF(board_fields);
+
+static const hedge_field_t status_ok[] = {
+        { U64(hedge_msg_status_ok_t, id), REQUIRED },
+        { TEXT(hedge_msg_status_ok_t, version) },
+        { U64(hedge_msg_status_ok_t, uptime_ms) },
+        { U64(hedge_msg_status_ok_t, requests) },
+        { U64(hedge_msg_status_ok_t, requests_failed) },
+        { U64(hedge_msg_status_ok_t, in_flight) },
+        { U64(hedge_msg_status_ok_t, malformed) },
+        { U64(hedge_msg_status_ok_t, late_parts) },
+        { U64(hedge_msg_status_ok_t, refused) },
+        { TEXT(hedge_msg_status_ok_t, security) },
+        { TEXT(hedge_msg_status_ok_t, backend) },
+        { U32(hedge_msg_status_ok_t, slots, 0, HEDGE_CODE_MAX_BOARDS) },
+        { LIST(hedge_msg_status_ok_t, boards, n_boards, 0, HEDGE_CODE_MAX_BOARDS), RECORD(board) },
+};
+
+static const hedge_field_t models[] = {
+        { U64(hedge_msg_models_t, id), REQUIRED },
+        { NAME(hedge_msg_models_t, name, 0) },
+};
+
+static const hedge_field_t tensor_fields[] = {
+        { TEXT(hedge_model_tensor_t, name) },
+        { AT(hedge_model_tensor_t, shape), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
+};
+static const hedge_record_t tensor = RECORD_OF(tensor_fields);
+
+static const hedge_field_t preprocess_fields[] = {
+        { BOOL(hedge_model_preprocess_t, given) },
+        { U32(hedge_model_preprocess_t, resize, 0, 65536) },
+        { BOOL(hedge_model_preprocess_t, crop) },
+        { BOOL(hedge_model_preprocess_t, bgr) },
+        { BOOL(hedge_model_preprocess_t, nhwc) },
+        { F64(hedge_model_preprocess_t, scale, -1e9, 1e9) },
+        { FIXED(hedge_model_preprocess_t, mean, 4), .kind = HEDGE_FIELD_F64, .low = -1e9, .high = 1e9 },
+        { FIXED(hedge_model_preprocess_t, std, 4), .kind = HEDGE_FIELD_F64, .low = -1e9, .high = 1e9 },
+};
+static const hedge_record_t preprocess = RECORD_OF(preprocess_fields);
+
+static const hedge_field_t model_fields[] = {
+        { NAME(hedge_model_status_t, name, 1), REQUIRED },
+        { TEXT(hedge_model_status_t, state), REQUIRED },
+        { U64(hedge_model_status_t, macs) },
+        { U64(hedge_model_status_t, parameters) },
+        { U32(hedge_model_status_t, layers, 0, ANY32) },
+        { U32(hedge_model_status_t, coded_layers, 0, ANY32) },
+        { U32(hedge_model_status_t, ready_boards, 0, ANY32) },
+        { U64(hedge_model_status_t, share_bytes) },
+        { LIST(hedge_model_status_t, inputs, n_inputs, 0, MAX_TENSORS), RECORD(tensor) },
+        { LIST(hedge_model_status_t, outputs, n_outputs, 0, MAX_TENSORS), RECORD(tensor) },
+        { AT(hedge_model_status_t, preprocess), RECORD(preprocess) },
+};
+static const hedge_record_t model = RECORD_OF(model_fields);
+
+static const hedge_field_t models_ok[] = {
+        { U64(hedge_msg_models_ok_t, id), REQUIRED },
+        { LIST(hedge_msg_models_ok_t, models, n_models, 0, MAX_MODELS), RECORD(model) },
+};
+
+static const hedge_field_t load[] = {
+        { U64(hedge_msg_load_t, id), REQUIRED },
+        { NAME(hedge_msg_load_t, name, 1), REQUIRED },
+        { U32(hedge_msg_load_t, wait_ms, 0, MAX_MS) },
+};
+
+static const hedge_field_t unload[] = {
+        { U64(hedge_msg_unload_t, id), REQUIRED },
+        { NAME(hedge_msg_unload_t, name, 1), REQUIRED },
+};
+
+static const hedge_field_t done[] = {
+        { U64(hedge_msg_done_t, id), REQUIRED },
+        { AT(hedge_msg_done_t, model), RECORD(model), REQUIRED },
+};
+
+#define TYPE(type, table) [HEDGE_MSG_##type] = { .name = #type, .record = RECORD_OF(table) }
+#define FRAMES(type, table, lo, hi) \
+        [HEDGE_MSG_##type] = { .name = #type, .record = RECORD_OF(table), .frames_min = lo, .frames_max = hi }
+#define FRAMES_BY(type, table, s, m)                                           \
+        [HEDGE_MSG_##type] = { .name = #type,                                  \
+                               .record = RECORD_OF(table),                     \
+                               .frames_max = MAX_TENSORS,                      \
+                               .frames_offset = offsetof(hedge_message_t, s) + \
+                                                offsetof(__typeof__(((hedge_message_t *)0)->s), m) }
+
+static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
+        TYPE(HELLO, hello),
+        TYPE(WELCOME, welcome),
+        FRAMES(SHARE, share, 1, 1),
+        TYPE(SHARE_OK, share_ok),
+        FRAMES(TASK, task, 1, MAX_TENSORS),
+        FRAMES(PART, part, 1, 1),
+        TYPE(TASK_END, task_end),
+        TYPE(CANCEL, cancel),
+        TYPE(DROP, drop),
+        TYPE(PING, ping),
+        TYPE(PONG, pong),
+        TYPE(ERROR, error),
+        TYPE(BYE, bye),
+        FRAMES_BY(INFER, infer, infer, n_inputs),
+        FRAMES_BY(RESULT, result, result, n_outputs),
+        TYPE(STATUS, status),
+        TYPE(STATUS_OK, status_ok),
+        TYPE(MODELS, models),
+        FRAMES(MODELS_OK, models_ok, 0, 1),
+        FRAMES(LOAD, load, 0, 2),
+        TYPE(LOAD_OK, done),
+        TYPE(UNLOAD, unload),
+        TYPE(UNLOAD_OK, done),
+};
+
+const hedge_schema_t *hedge_schema(hedge_message_type_t type)
+{
+        if ((unsigned)type >= HEDGE_MSG_TYPES || !schemas[type].name)
+                return NULL;
+        return &schemas[type];
+}
+
+hedge_message_type_t hedge_schema_type(const char *name, size_t size)
+{
+        for (unsigned type = 1; type < HEDGE_MSG_TYPES; type++)
+                if (strlen(schemas[type].name) == size && !memcmp(schemas[type].name, name, size))
+                        return (hedge_message_type_t)type;
+        return (hedge_message_type_t)0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_UNPACK_H
+#define HEDGE_UNPACK_H
+
+#include <msgpack.h>
+
+#include "common/wire/field.h"
+
+#define HEDGE_UNPACK_STORAGE (UINT64_C(64) << 20) /**< bytes that the lists of one message may take */
+
+typedef struct hedge_unpacker {
+        msgpack_zone *storage; /**< made when the first list comes; the caller frees it, also on failure */
+        uint64_t used;
+        hedge_why_t *why;
+} hedge_unpacker_t;
+
+/** Fill a zeroed structure from a map: unknown keys are skipped, missing required ones, a key that comes twice, wrong
+ * types and values out of range are errors.
+ * @param what  The record's name for sentences: "TASK: order[3]: 1024 is above 1023".
+ * @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT, -ENOMEM. */
+int hedge_unpack_record(hedge_unpacker_t *unpacker, const char *what, const hedge_record_t *record,
+                        const msgpack_object *map, void *values);
+
+#endif
