@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/code/decode.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/code/passes.h"
+#include "common/code/scheme.h"
+#include "common/code/solve.h"
+
+#define MAX_TAKEN (2 * HEDGE_CODE_MAX_PARTS)
+
+/* A column counts as new where this much of its length is left beside the others. A set that is only just
+ * independent would multiply the kernels' errors by the inverse of it, so it is none that could be used. */
+#define NEW_DIRECTION 1e-10
+
+typedef struct taken {
+        uint16_t id;    /* number among all parts of the code */
+        uint16_t index; /* in the order taken */
+} taken_t;
+
+struct hedge_decoder {
+        const hedge_code_t *code;
+        unsigned count, rank;
+        double *basis;  /* K orthonormal vectors of K; `rank` are in use, the next is room to try a column */
+        uint8_t *is_in; /* per part of the code */
+        taken_t *taken; /* the code's parts at most; after a solve sorted by id */
+        hedge_solution_t *solution;
+};
+
+int hedge_decoder_new(const hedge_code_t *code, hedge_decoder_t **ret)
+{
+        const size_t rank = hedge_code_rank(code);
+        hedge_decoder_t *d = calloc(1, sizeof(*d));
+
+        if (!d)
+                return -ENOMEM;
+        d->code = code;
+        d->basis = malloc(rank * rank * sizeof(double));
+        d->is_in = calloc(code->all_parts, 1);
+        d->taken = calloc(code->all_parts, sizeof(*d->taken));
+        if (!d->basis || !d->is_in || !d->taken) {
+                hedge_decoder_destroy(&d);
+                return -ENOMEM;
+        }
+        *ret = d;
+        return 0;
+}
+
+void hedge_decoder_destroy(hedge_decoder_t **decoder)
+{
+        hedge_decoder_t *d = *decoder;
+
+        if (!d)
+                return;
+        hedge_cache_release(d->code->cache, &d->solution);
+        free(d->basis);
+        free(d->is_in);
+        free(d->taken);
+        free(d);
+        *decoder = NULL;
+}
+
+static double dot(const double *restrict x, const double *restrict y, unsigned n)
+{
+        double sum = 0;
+
+        for (unsigned i = 0; i < n; i++)
+                sum += x[i] * y[i];
+        return sum;
+}
+
+/* Put a part's column behind the `rank` basis vectors, orthogonal to them. @return 1 if it adds to the rank. */
+static unsigned extend_basis(const hedge_decoder_t *d, unsigned rank, unsigned board, unsigned part)
+{
+        const unsigned n = hedge_code_rank(d->code);
+        double *column = d->basis + (size_t)rank * n, before, after;
+
+        if (rank == n)
+                return 0;
+        hedge_code_column(d->code, board, part, column);
+        before = sqrt(dot(column, column, n));
+        for (unsigned pass = 0; pass < 2; pass++)
+                for (unsigned v = 0; v < rank; v++) {
+                        const double *basis = d->basis + (size_t)v * n;
+                        const double along = dot(basis, column, n);
+
+                        for (unsigned i = 0; i < n; i++)
+                                column[i] -= along * basis[i];
+                }
+        after = sqrt(dot(column, column, n));
+        if (after <= NEW_DIRECTION * before)
+                return 0;
+        for (unsigned i = 0; i < n; i++)
+                column[i] /= after;
+        return 1;
+}
+
+int hedge_decoder_add(hedge_decoder_t *d, unsigned board, unsigned part)
+{
+        unsigned id;
+
+        if (board >= d->code->n || part >= hedge_code_parts(d->code, board))
+                return -EINVAL;
+        id = d->code->boards[board].first_part + part;
+        if (d->is_in[id])
+                return -EALREADY;
+        d->is_in[id] = 1;
+        d->rank += extend_basis(d, d->rank, board, part);
+        d->taken[d->count] = (taken_t){ (uint16_t)id, (uint16_t)d->count };
+        hedge_cache_release(d->code->cache, &d->solution);
+        return (int)d->count++;
+}
+
+unsigned hedge_decoder_count(const hedge_decoder_t *d)
+{
+        return d->count;
+}
+
+unsigned hedge_decoder_rank(const hedge_decoder_t *d)
+{
+        return d->rank;
+}
+
+bool hedge_decoder_ready(const hedge_decoder_t *d)
+{
+        return d->rank == hedge_code_rank(d->code);
+}
+
+bool hedge_decoder_possible(const hedge_decoder_t *d, const bool *alive)
+{
+        unsigned rank = d->rank;
+
+        for (unsigned j = 0; j < d->code->n; j++)
+                for (unsigned p = 0; alive[j] && p < hedge_code_parts(d->code, j); p++)
+                        if (!d->is_in[d->code->boards[j].first_part + p])
+                                rank += extend_basis(d, rank, j, p);
+        return rank == hedge_code_rank(d->code);
+}
+
+static int by_id(const void *x, const void *y)
+{
+        return (int)((const taken_t *)x)->id - (int)((const taken_t *)y)->id;
+}
+
+int hedge_decoder_solve(hedge_decoder_t *d, double *ret_condition)
+{
+        uint16_t ids[MAX_TAKEN];
+        int r;
+
+        if (!hedge_decoder_ready(d))
+                return HEDGE_EUNDECODABLE;
+        if (!d->solution) {
+                qsort(d->taken, d->count, sizeof(*d->taken), by_id);
+                for (unsigned p = 0; p < d->count; p++)
+                        ids[p] = d->taken[p].id;
+                d->solution = hedge_cache_find(d->code->cache, ids, d->count);
+        }
+        if (!d->solution) {
+                r = hedge_solve(d->code, ids, d->count, &d->solution);
+                if (r < 0)
+                        return r;
+                hedge_cache_put(d->code->cache, d->solution);
+        }
+        if (ret_condition)
+                *ret_condition = d->solution->condition;
+        return 0;
+}
+
+void hedge_decoder_apply_with(const hedge_decoder_t *d, const hedge_passes_t *passes,
+                              const hedge_partition_t *partition, const void *const *parts, const void *bias,
+                              const hedge_activation_t *activation, void *output, unsigned threads)
+{
+        const void *sorted[MAX_TAKEN];
+        const hedge_join_t join = { partition, d->solution, sorted, bias, *activation, output };
+
+        assert(d->solution && partition->k_a == d->code->k_a && partition->k_b == d->code->k_b);
+        for (unsigned p = 0; p < d->count; p++)
+                sorted[p] = parts[d->taken[p].index];
+        hedge_join_run(passes, &join, threads);
+}
+
+void hedge_decoder_apply(const hedge_decoder_t *d, const hedge_partition_t *partition, const float *const *parts,
+                         const float *bias, const hedge_activation_t *activation, float *output, unsigned threads)
+{
+        const void *untyped[MAX_TAKEN];
+
+        for (unsigned p = 0; p < d->count; p++)
+                untyped[p] = parts[p];
+        hedge_decoder_apply_with(d, hedge_passes_f32(), partition, untyped, bias, activation, output, threads);
+}
