@@ -329,6 +329,7 @@ void hedge_conf_release(const hedge_conf_row_t *rows, void *structure)
                 [HEDGE_CONF_CHOICE] = sizeof(unsigned),
                 [HEDGE_CONF_FLOATS] = sizeof(hedge_conf_floats_t),
                 [HEDGE_CONF_LIST] = sizeof(hedge_conf_list_t),
+                [HEDGE_CONF_STRINGS] = sizeof(hedge_conf_strings_t),
         };
 
         for (; rows->path; rows++) {
@@ -337,6 +338,8 @@ void hedge_conf_release(const hedge_conf_row_t *rows, void *structure)
 
                 if (rows->type == HEDGE_CONF_STRING)
                         free(*(char **)value);
+                if (rows->type == HEDGE_CONF_STRINGS)
+                        hedge_conf_strings_release(value);
                 if (rows->type == HEDGE_CONF_LIST) {
                         for (size_t i = 0; i < list->count; i++)
                                 hedge_conf_release(rows->element, (char *)list->items + i * rows->element_size);

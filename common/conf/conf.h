@@ -17,20 +17,27 @@
  * Of YAML only the plain part is read: one UTF-8 document of at most 1 MiB, no anchors, aliases or tags. A section
  * without keys below it is an empty one, so that all its keys may stay commented out. */
 typedef enum hedge_conf_type {
-        HEDGE_CONF_UINT,   /**< uint64_t */
-        HEDGE_CONF_BYTES,  /**< uint64_t; "512M", "2G" (powers of 1024) */
-        HEDGE_CONF_FLOAT,  /**< double */
-        HEDGE_CONF_BOOL,   /**< bool */
-        HEDGE_CONF_STRING, /**< char *, owned by the structure; min and max are lengths */
-        HEDGE_CONF_CHOICE, /**< unsigned: index into `choices` */
-        HEDGE_CONF_FLOATS, /**< hedge_conf_floats_t; min and max bound every entry */
-        HEDGE_CONF_LIST,   /**< hedge_conf_list_t of structures described by `element` */
+        HEDGE_CONF_UINT,    /**< uint64_t */
+        HEDGE_CONF_BYTES,   /**< uint64_t; "512M", "2G" (powers of 1024) */
+        HEDGE_CONF_FLOAT,   /**< double */
+        HEDGE_CONF_BOOL,    /**< bool */
+        HEDGE_CONF_STRING,  /**< char *, owned by the structure; min and max are lengths */
+        HEDGE_CONF_CHOICE,  /**< unsigned: index into `choices` */
+        HEDGE_CONF_FLOATS,  /**< hedge_conf_floats_t; min and max bound every entry */
+        HEDGE_CONF_STRINGS, /**< hedge_conf_strings_t; min and max bound the number of strings */
+        HEDGE_CONF_LIST,    /**< hedge_conf_list_t of structures described by `element` */
 } hedge_conf_type_t;
 
 typedef struct hedge_conf_floats {
         double values[16];
         unsigned count;
 } hedge_conf_floats_t;
+
+typedef struct hedge_conf_strings {
+        char **items; /**< count strings, owned */
+        size_t count;
+        bool is_list; /**< written as a list; false: one string alone */
+} hedge_conf_strings_t;
 
 typedef struct hedge_conf_row hedge_conf_row_t;
 
@@ -43,7 +50,7 @@ struct hedge_conf_row {
         const char *path; /**< "cluster.heartbeat_ms"; NULL ends the table */
         hedge_conf_type_t type;
         size_t offset;                   /**< of the value in the structure */
-        double min, max;                 /**< inclusive; for LIST the number of items; both 0: no bounds */
+        double min, max;                 /**< inclusive; for LIST and STRINGS of the count; both 0: no bounds */
         const char *preset;              /**< default, as it would be written in YAML; NULL: the key is required */
         const char *unit;                /**< "ms", "bytes", ... or NULL */
         const char *help;                /**< a sentence or two */

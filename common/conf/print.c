@@ -40,6 +40,7 @@ static const char *placeholder(const hedge_conf_row_t *row, char *buf, size_t si
                 return "true";
         case HEDGE_CONF_FLOATS:
         case HEDGE_CONF_LIST:
+        case HEDGE_CONF_STRINGS:
                 return "[]";
         case HEDGE_CONF_STRING:
                 snprintf(buf, size, "<%s>", word ? word + 1 : row->path);
@@ -175,7 +176,7 @@ static const char *type_text(const hedge_conf_row_t *row)
         static const char *const texts[] = {
                 [HEDGE_CONF_UINT] = "number",    [HEDGE_CONF_BYTES] = "bytes", [HEDGE_CONF_FLOAT] = "number",
                 [HEDGE_CONF_BOOL] = "boolean",   [HEDGE_CONF_STRING] = "text", [HEDGE_CONF_CHOICE] = "choice",
-                [HEDGE_CONF_FLOATS] = "numbers", [HEDGE_CONF_LIST] = "list",
+                [HEDGE_CONF_FLOATS] = "numbers", [HEDGE_CONF_LIST] = "list",   [HEDGE_CONF_STRINGS] = "list",
         };
 
         return texts[row->type];

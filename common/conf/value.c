@@ -176,10 +176,56 @@ static int read_floats(const hedge_conf_row_t *row, const hedge_yaml_t *node, he
         return 0;
 }
 
+void hedge_conf_strings_release(hedge_conf_strings_t *strings)
+{
+        for (size_t i = 0; i < strings->count; i++)
+                free(strings->items[i]);
+        free(strings->items);
+        *strings = (hedge_conf_strings_t){ .count = 0 };
+}
+
+static int read_strings(const hedge_conf_row_t *row, const hedge_yaml_t *node, hedge_conf_strings_t *ret,
+                        hedge_why_t *why)
+{
+        bool is_list = node->kind == HEDGE_YAML_SEQUENCE;
+        const hedge_yaml_t *item = is_list ? node->children : node;
+        size_t count = is_list ? node->count : 1;
+        hedge_conf_strings_t list = { .is_list = is_list };
+        char what[48];
+        int r;
+
+        if (node->kind == HEDGE_YAML_MAPPING || hedge_yaml_is_null(node))
+                return hedge_why(why, HEDGE_ECONFIG, "wants text or a list of texts");
+        snprintf(what, sizeof(what), "its count of %zu", count);
+        r = hedge_conf_check_range(row, (double)count, what, why);
+        if (r < 0)
+                return r;
+        list.items = calloc(count + 1, sizeof(*list.items));
+        for (; list.items && list.count < count; item = item->next) {
+                if (item->kind != HEDGE_YAML_SCALAR) {
+                        r = hedge_why(why, HEDGE_ECONFIG, "every item must be text");
+                        break;
+                }
+                list.items[list.count] = strdup(item->text);
+                if (!list.items[list.count])
+                        break;
+                list.count++;
+        }
+        if (!r && list.count < count)
+                r = hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+        if (r < 0)
+                hedge_conf_strings_release(&list);
+        else
+                *ret = list;
+        return r;
+}
+
 int hedge_conf_value_read(const hedge_conf_row_t *row, const hedge_yaml_t *node, void *value, hedge_why_t *why)
 {
         if (row->type == HEDGE_CONF_FLOATS)
                 return read_floats(row, node, value, why);
+        if (row->type == HEDGE_CONF_STRINGS)
+                return read_strings(row, node, value, why);
         if (node->kind != HEDGE_YAML_SCALAR)
                 return hedge_why(why, HEDGE_ECONFIG, "wants one value, not %s", hedge_yaml_kind_text(node));
         if (hedge_yaml_is_null(node))

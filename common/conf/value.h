@@ -13,6 +13,9 @@
  * @return 0, HEDGE_ECONFIG, -ENOMEM. */
 int hedge_conf_value_read(const hedge_conf_row_t *row, const hedge_yaml_t *node, void *value, hedge_why_t *why);
 
+/** Free the strings and clear. */
+void hedge_conf_strings_release(hedge_conf_strings_t *strings);
+
 /** Does the row bound its values (lengths, items)? Both bounds 0 say no. */
 bool hedge_conf_is_bounded(const hedge_conf_row_t *row);
 

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/manifest/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/conf/tree.h"
+
+#define MAX_FILE_BYTES (4u << 20)
+#define N_CHANNELS     4 /* of hedge_model_preprocess_t */
+
+typedef struct settings {
+        uint64_t resize;
+        bool crop;
+        double scale;
+        hedge_conf_floats_t mean, std;
+        unsigned order, layout;
+        hedge_conf_strings_t labels;
+} settings_t;
+
+static const char *const orders[] = { "rgb", "bgr", NULL };
+static const char *const layouts[] = { "auto", "nchw", "nhwc", NULL };
+
+#define AT(member) .offset = offsetof(settings_t, member)
+
+const hedge_conf_row_t hedge_manifest_rows[] = {
+        { .path = "resize",
+          .type = HEDGE_CONF_UINT,
+          AT(resize),
+          .min = 0,
+          .max = 16384,
+          .preset = "0",
+          .unit = "pixels",
+          .help = "Shorter side of the picture before the crop. 0 resizes straight to the size of the model's input." },
+        { .path = "crop",
+          .type = HEDGE_CONF_BOOL,
+          AT(crop),
+          .preset = "true",
+          .help = "Cut the model's input out of the middle of the resized picture. Otherwise the picture is resized "
+                  "straight to the size of the model's input." },
+        { .path = "scale",
+          .type = HEDGE_CONF_FLOAT,
+          AT(scale),
+          .min = -1e6,
+          .max = 1e6,
+          .preset = "1",
+          .help = "Pixels, 0 to 255, are multiplied by this before mean and std: (pixel * scale - mean) / std." },
+        { .path = "mean",
+          .type = HEDGE_CONF_FLOATS,
+          AT(mean),
+          .min = -1e6,
+          .max = 1e6,
+          .preset = "[0]",
+          .help = "Mean that is subtracted, one number per channel or one for all, in the model's channel order." },
+        { .path = "std",
+          .type = HEDGE_CONF_FLOATS,
+          AT(std),
+          .min = 1e-6,
+          .max = 1e6,
+          .preset = "[1]",
+          .help = "Deviation that is divided by, one number per channel or one for all." },
+        { .path = "channel_order",
+          .type = HEDGE_CONF_CHOICE,
+          AT(order),
+          .preset = "rgb",
+          .choices = orders,
+          .help = "Order of the model's colour channels." },
+        { .path = "layout",
+          .type = HEDGE_CONF_CHOICE,
+          AT(layout),
+          .preset = "auto",
+          .choices = layouts,
+          .help = "Where the model's input has its channels. With auto they are where the extent is small." },
+        { .path = "labels",
+          .type = HEDGE_CONF_STRINGS,
+          AT(labels),
+          .min = 0,
+          .max = HEDGE_MANIFEST_MAX_LABELS,
+          .preset = "[]",
+          .help = "Names of the classes: a list, or the name of a file in the same folder with one name per line." },
+        { .path = NULL },
+};
+
+void hedge_manifest_release(hedge_manifest_t *manifest)
+{
+        for (uint32_t i = 0; i < manifest->n_labels; i++)
+                free(manifest->labels[i]);
+        free(manifest->labels);
+        *manifest = (hedge_manifest_t){ .n_labels = 0 };
+}
+
+static int channels(const char *name, const char *key, const hedge_conf_floats_t *list, double *out, hedge_why_t *why)
+{
+        if (list->count != 1 && list->count != 3 && list->count != N_CHANNELS)
+                return hedge_why(why, HEDGE_ECONFIG, "%s: %s: has %u numbers; 1, 3 or %d are wanted", name, key,
+                                 list->count, N_CHANNELS);
+        for (unsigned i = 0; i < N_CHANNELS; i++)
+                out[i] = list->values[i < list->count ? i : list->count - 1];
+        return 0;
+}
+
+static int check_label(const char *name, size_t number, const char *text, size_t n, hedge_why_t *why)
+{
+        if (n > HEDGE_MANIFEST_LABEL_BYTES)
+                return hedge_why(why, HEDGE_ELIMIT, "%s: label %zu is longer than %u bytes", name, number,
+                                 HEDGE_MANIFEST_LABEL_BYTES);
+        for (size_t i = 0; i < n; i++)
+                if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+                        return hedge_why(why, HEDGE_ECONFIG, "%s: label %zu holds a control character", name, number);
+        return 0;
+}
+
+/* Cut a text into labels, one per line. */
+static int split_labels(const char *name, const char *text, size_t size, hedge_manifest_t *manifest, hedge_why_t *why)
+{
+        size_t lines = 0;
+        int r;
+
+        for (size_t i = 0; i < size; i++)
+                lines += text[i] == '\n' || i + 1 == size;
+        if (lines > HEDGE_MANIFEST_MAX_LABELS)
+                return hedge_why(why, HEDGE_ELIMIT, "%s: has %zu lines, more than %u", name, lines,
+                                 HEDGE_MANIFEST_MAX_LABELS);
+        manifest->labels = calloc(lines + 1, sizeof(char *));
+        if (!manifest->labels)
+                return hedge_why(why, -ENOMEM, "%s: %s", name, hedge_strerror(-ENOMEM));
+        for (const char *end = text + size; text < end;) {
+                const char *newline = memchr(text, '\n', (size_t)(end - text));
+                const char *next = newline ? newline + 1 : end;
+                size_t n = (size_t)((newline ? newline : end) - text);
+
+                n -= n && text[n - 1] == '\r';
+                r = check_label(name, manifest->n_labels + 1u, text, n, why);
+                if (r < 0)
+                        return r;
+                manifest->labels[manifest->n_labels] = strndup(text, n);
+                if (!manifest->labels[manifest->n_labels])
+                        return hedge_why(why, -ENOMEM, "%s: %s", name, hedge_strerror(-ENOMEM));
+                manifest->n_labels++;
+                text = next;
+        }
+        return 0;
+}
+
+/* A whole regular file of bounded size, by its name in a folder; pipes are not waited for. */
+static int read_file(const char *folder, const char *name, int flags, char **ret, size_t *ret_size, hedge_why_t *why)
+{
+        struct stat status;
+        char *text = NULL;
+        size_t size = 0;
+        ssize_t n = 1;
+        int dir, fd = -1, r = 0;
+
+        dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir >= 0)
+                fd = openat(dir, name, flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) < 0)
+                r = -errno;
+        else if (!S_ISREG(status.st_mode))
+                r = -EINVAL;
+        else if (status.st_size > MAX_FILE_BYTES)
+                r = -EFBIG;
+        else if (!(text = malloc((size_t)status.st_size + 1)))
+                r = -ENOMEM;
+        while (!r && n && size < (size_t)status.st_size) {
+                n = read(fd, text + size, (size_t)status.st_size - size);
+                if (n < 0 && errno != EINTR)
+                        r = -errno;
+                size += n > 0 ? (size_t)n : 0;
+        }
+        if (fd >= 0)
+                close(fd);
+        if (dir >= 0)
+                close(dir);
+        if (r < 0) {
+                free(text);
+                return hedge_why(why, r, "%s/%s: cannot be read: %s", folder, name,
+                                 r == -EINVAL  ? "it is not a regular file"
+                                 : r == -ELOOP ? "it is a link"
+                                               : hedge_strerror(r));
+        }
+        *ret = text;
+        *ret_size = size;
+        return 0;
+}
+
+static int read_labels(const char *name, const char *file, const char *folder, hedge_manifest_t *manifest,
+                       hedge_why_t *why)
+{
+        char *text = NULL, path[512];
+        size_t size = 0;
+        int r;
+
+        if (!*file || strlen(file) > 255 || strchr(file, '/') || !strcmp(file, ".") || !strcmp(file, ".."))
+                return hedge_why(why, HEDGE_ECONFIG,
+                                 "%s: labels: must be the name of a file in the model's folder, without a path", name);
+        if (!folder)
+                return hedge_why(why, HEDGE_ECONFIG, "%s: labels: no file can be read here; write the labels as a list",
+                                 name);
+        r = read_file(folder, file, O_NOFOLLOW, &text, &size, why);
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof(path), "%s/%s", folder, file);
+        r = split_labels(path, text, size, manifest, why);
+        free(text);
+        return r;
+}
+
+static int take_labels(const char *name, hedge_conf_strings_t *list, const char *folder, hedge_manifest_t *manifest,
+                       hedge_why_t *why)
+{
+        int r;
+
+        if (!list->is_list)
+                return read_labels(name, list->items[0], folder, manifest, why);
+        for (size_t i = 0; i < list->count; i++) {
+                r = check_label(name, i + 1, list->items[i], strlen(list->items[i]), why);
+                if (r < 0)
+                        return r;
+        }
+        manifest->labels = list->items;
+        manifest->n_labels = (uint32_t)list->count;
+        *list = (hedge_conf_strings_t){ .count = 0 };
+        return 0;
+}
+
+int hedge_manifest_parse(const char *name, const char *text, size_t size, const char *folder, hedge_manifest_t *ret,
+                         hedge_why_t *why)
+{
+        hedge_manifest_t manifest = { .preprocess = { .given = true } };
+        settings_t s = { .resize = 0 };
+        int r;
+
+        r = hedge_conf_parse(hedge_manifest_rows, name, text, size, &s, why);
+        if (r < 0)
+                return r;
+        manifest.preprocess.resize = (uint32_t)s.resize;
+        manifest.preprocess.crop = s.crop;
+        manifest.preprocess.bgr = s.order == 1;
+        manifest.preprocess.scale = s.scale;
+        manifest.layout = (hedge_layout_t)s.layout;
+        r = channels(name, "mean", &s.mean, manifest.preprocess.mean, why);
+        if (!r)
+                r = channels(name, "std", &s.std, manifest.preprocess.std, why);
+        if (!r)
+                r = take_labels(name, &s.labels, folder, &manifest, why);
+        if (r < 0)
+                hedge_manifest_release(&manifest);
+        else
+                *ret = manifest;
+        hedge_conf_release(hedge_manifest_rows, &s);
+        return r;
+}
+
+int hedge_manifest_load(const char *folder, hedge_manifest_t *ret, hedge_why_t *why)
+{
+        char *text = NULL, path[512];
+        size_t size = 0;
+        int r;
+
+        r = read_file(folder, HEDGE_MANIFEST_FILE, 0, &text, &size, why);
+        if (r == -ENOENT) {
+                *ret = (hedge_manifest_t){ .n_labels = 0 };
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof(path), "%s/%s", folder, HEDGE_MANIFEST_FILE);
+        r = hedge_manifest_parse(path, text, size, folder, ret, why);
+        free(text);
+        return r;
+}
+
+int hedge_manifest_preset(const char *name, hedge_manifest_t *ret)
+{
+        static const struct {
+                const char *name;
+                hedge_model_preprocess_t preprocess;
+        } presets[] = {
+                { "none", { .given = true, .scale = 1, .std = { 1, 1, 1, 1 } } },
+                { "imagenet",
+                  { .given = true,
+                    .resize = 256,
+                    .crop = true,
+                    .scale = 1 / 255.,
+                    .mean = { 0.485, 0.456, 0.406 },
+                    .std = { 0.229, 0.224, 0.225, 1 } } },
+                { "tf", { .given = true, .scale = 1 / 127.5, .mean = { 1, 1, 1, 1 }, .std = { 1, 1, 1, 1 } } },
+        };
+
+        for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {
+                if (strcmp(presets[i].name, name))
+                        continue;
+                *ret = (hedge_manifest_t){ .preprocess = presets[i].preprocess };
+                return 0;
+        }
+        return -EINVAL;
+}
+
+void hedge_manifest_resolve(hedge_manifest_t *manifest, const hedge_shape_t *input)
+{
+        const uint32_t *image = input->dims + (input->rank == 4);
+        bool is_image = input->rank == 3 || input->rank == 4;
+
+        manifest->preprocess.nhwc =
+                is_image &&
+                (manifest->layout == HEDGE_LAYOUT_NHWC ||
+                 (manifest->layout == HEDGE_LAYOUT_AUTO && image[0] > N_CHANNELS && image[2] <= N_CHANNELS));
+}
+
+/* A YAML list of four numbers, so that they read back as the same. */
+static void write_numbers(FILE *out, const char *key, const double *values)
+{
+        fprintf(out, "%s: [%.17g, %.17g, %.17g, %.17g]\n", key, values[0], values[1], values[2], values[3]);
+}
+
+static void write_quoted(FILE *out, const char *text)
+{
+        fputs("- \"", out);
+        for (; *text; text++) {
+                if (*text == '"' || *text == '\\')
+                        fputc('\\', out);
+                fputc(*text, out);
+        }
+        fputs("\"\n", out);
+}
+
+int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size_t *ret_size)
+{
+        const hedge_model_preprocess_t *p = &manifest->preprocess;
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+
+        if (!out)
+                return -ENOMEM;
+        fprintf(out, "resize: %u\ncrop: %s\nscale: %.17g\n", p->resize, p->crop ? "true" : "false", p->scale);
+        write_numbers(out, "mean", p->mean);
+        write_numbers(out, "std", p->std);
+        fprintf(out, "channel_order: %s\nlayout: %s\n", orders[p->bgr], layouts[manifest->layout]);
+        fprintf(out, "labels:%s\n", manifest->n_labels ? "" : " []");
+        for (uint32_t i = 0; i < manifest->n_labels; i++)
+                write_quoted(out, manifest->labels[i]);
+        if (fclose(out)) {
+                free(text);
+                return -ENOMEM;
+        }
+        if (size > HEDGE_YAML_MAX_BYTES) {
+                free(text);
+                return HEDGE_ELIMIT;
+        }
+        *ret_text = text;
+        *ret_size = size;
+        return 0;
+}
