@@ -6,7 +6,7 @@
 
 /** Messages over a ZeroMQ socket: one hedge_envelope_t per message, whatever the socket's kind.
  *
- * Sockets are raw libzmq sockets; each belongs to one thread. */
+ * Sockets are raw libzmq sockets; each belongs to one thread. When their context ends, calls return HEDGE_ESHUTDOWN. */
 
 #define HEDGE_ROUTE_MAX 256
 
@@ -30,7 +30,8 @@ typedef struct hedge_envelope {
  * Frames over the limits, too many or missing frames and headers that do not unpack are errors; the whole message is
  * drained in any case, so the socket stays usable.
  * @param router  The socket is a ROUTER: the first frame is the route. On errors after the route was read,
- *                ret->route says who sent it (so that it can be answered); the rest of ret is empty.
+ *                ret->route says who sent it, with user and fd (so that it can be answered); the rest of ret is empty.
+ *                After 0, ret is as it was.
  * @return 1 (received), 0 (nothing there), HEDGE_EMALFORMED, HEDGE_EVERSION, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -errno. */
 int hedge_link_receive(void *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,
                        hedge_why_t *why);
@@ -42,7 +43,8 @@ void hedge_envelope_release(hedge_envelope_t *envelope);
  *
  * @param route    For a ROUTER (with ZMQ_ROUTER_MANDATORY); NULL for a DEALER.
  * @param frames   n_frames frames; taken over (moved) on success and closed on failure: they are gone either way.
- * @return 0, -EAGAIN (the peer's queue is full), -EHOSTUNREACH (no such peer), -ENOMEM, -errno. Nothing is sent in part. */
+ * @return 0, -EAGAIN (the peer's queue is full), -EHOSTUNREACH (no such peer), -ENOMEM, -errno; -EINVAL: a field or the
+ *         number of frames is beyond what the schema allows (our bug). Nothing is sent in part. */
 int hedge_link_send(void *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
                     uint32_t n_frames);
 
@@ -54,7 +56,12 @@ int hedge_frame_borrow(zmq_msg_t *frame, void *data, size_t size, void (*release
 int hedge_frame_floats(zmq_msg_t *frame, float *data, size_t elements);
 
 /** Socket options that every hedge socket has: no linger beyond `linger_ms`, bounded queues and message size, TCP
- * keep-alive, handshake and heartbeat times, reconnect back-off. @return 0, -errno. */
+ * keep-alive, handshake time, reconnect back-off (100 ms to 5 s), for a ROUTER also ZMQ_ROUTER_MANDATORY.
+ *
+ * Not set: ZMQ_IMMEDIATE. Without it a DEALER queues what is sent while there is no connection, for whoever is there
+ * next; a board wants it set to 1, so that what was meant for a coordinator that is gone is gone too (sending then says
+ * -EAGAIN until the connection stands). ZMTP heartbeats are off: their answers wait behind a long frame, so they would
+ * cut slow links in the middle of it; PING and TCP keep-alive do that work. @return 0, -errno. */
 int hedge_link_configure(void *socket, const hedge_wire_limits_t *limits, int linger_ms);
 
 /** Make a socket a CURVE server (its own pair, ZAP domain) or client (own pair, the server's public key). @return 0, -errno. */

@@ -202,25 +202,38 @@ void hedge_message_release(hedge_message_t *message)
         }
 }
 
-int hedge_message_check_frames(const hedge_message_t *message, uint64_t n_frames, hedge_why_t *why)
+/* How many raw frames: the schema's range, or what one of the message's own fields says. */
+static void frame_range(const hedge_message_t *message, uint32_t *ret_least, uint32_t *ret_most)
 {
         const hedge_schema_t *schema = hedge_schema(message->type);
+
+        *ret_least = schema ? schema->frames_min : 0;
+        *ret_most = schema ? schema->frames_max : 0;
+        if (schema && schema->frames_offset) {
+                memcpy(ret_least, (const uint8_t *)message + schema->frames_offset, sizeof(*ret_least));
+                *ret_most = *ret_least;
+        }
+}
+
+uint32_t hedge_message_max_frames(const hedge_message_t *message)
+{
         uint32_t least, most;
 
-        if (!schema)
-                return hedge_why(why, HEDGE_EMALFORMED, "no such message type");
-        least = schema->frames_min;
-        most = schema->frames_max;
-        if (schema->frames_offset) {
-                memcpy(&least, (const uint8_t *)message + schema->frames_offset, sizeof(least));
-                most = least;
-        }
+        frame_range(message, &least, &most);
+        return most;
+}
+
+int hedge_message_check_frames(const hedge_message_t *message, uint32_t n_frames, hedge_why_t *why)
+{
+        const char *name = hedge_message_name(message->type);
+        uint32_t least, most;
+
+        frame_range(message, &least, &most);
         if (n_frames < least)
-                return hedge_why(why, HEDGE_EMALFORMED, "%s: %" PRIu64 " raw frames where there must be %u%s",
-                                 schema->name, n_frames, least, most > least ? " or more" : "");
+                return hedge_why(why, HEDGE_EMALFORMED, "%s: %u raw frames where there must be %u%s", name, n_frames,
+                                 least, most > least ? " or more" : "");
         if (n_frames > most)
-                return hedge_why(why, HEDGE_EMALFORMED, "%s: more raw frames than the %u there may be", schema->name,
-                                 most);
+                return hedge_why(why, HEDGE_EMALFORMED, "%s: more raw frames than the %u there may be", name, most);
         return 0;
 }
 

@@ -316,8 +316,11 @@ void hedge_message_release(hedge_message_t *message);
  * a file's name as well. Names on the wire are checked; a program checks what a user types to say it in a sentence. */
 bool hedge_name_ok(const char *name);
 
-/** Is this the number of raw frames that the message must have? @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT. */
-int hedge_message_check_frames(const hedge_message_t *message, uint64_t n_frames, hedge_why_t *why);
+/** The most raw frames that the message may have. */
+uint32_t hedge_message_max_frames(const hedge_message_t *message);
+
+/** Is this the number of raw frames that the message must have? @return 0, HEDGE_EMALFORMED. */
+int hedge_message_check_frames(const hedge_message_t *message, uint32_t n_frames, hedge_why_t *why);
 
 /** Check shape against frame: does this raw frame hold exactly the shape's floats? @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT. */
 int hedge_wire_check_tensor(const hedge_shape_t *shape, zmq_msg_t *frame, hedge_why_t *why);
