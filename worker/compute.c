@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/compute.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/wire/link.h"
+
+#define REST_AFTER_MS 1000 /* idle for so long: give memory back */
+#define STACK_BYTES   (1024 * 1024)
+
+static bool is_wanted(const hedge_compute_t *c, const hedge_task_t *task)
+{
+        return !c->stopping && !(task && task->cancelled);
+}
+
+/* About to be busy for a while. @return false: there is no point any more. */
+static bool begin_step(hedge_compute_t *c, const hedge_task_t *task)
+{
+        bool wanted;
+
+        pthread_mutex_lock(&c->lock);
+        wanted = is_wanted(c, task);
+        if (wanted)
+                c->busy_since_us = hedge_now_us();
+        pthread_mutex_unlock(&c->lock);
+        return wanted;
+}
+
+static void end_step(hedge_compute_t *c)
+{
+        pthread_mutex_lock(&c->lock);
+        c->busy_since_us = 0;
+        pthread_mutex_unlock(&c->lock);
+}
+
+static void prepare_share(hedge_compute_t *c, hedge_share_work_t *work)
+{
+        int r = 0;
+
+        if (!begin_step(c, NULL)) {
+                hedge_share_abandon(work->share);
+                work->code = HEDGE_ESHUTDOWN;
+                return;
+        }
+        if (!c->kernels)
+                r = hedge_kernels_new(c->settings.backend, c->settings.threads, &c->kernels);
+        if (r == 0)
+                r = hedge_floats_open(&work->filters, 0);
+        if (r < 0) {
+                hedge_why(&work->why, r, "%s", hedge_strerror(r));
+                hedge_share_abandon(work->share);
+        } else {
+                r = hedge_share_prepare(work->share, c->kernels, work->filters.data, &work->why);
+        }
+        work->code = r;
+        hedge_floats_release(&work->filters);
+        hedge_share_unref(&work->share);
+        end_step(c);
+}
+
+/* Pretend that the part took as long as it would have on a slower board. @return false: woken because nobody wants it. */
+static bool linger(hedge_compute_t *c, const hedge_task_t *task, int64_t start_us)
+{
+        const double us = 1e6 * (double)hedge_conv_macs(hedge_share_conv(task->share)) / c->settings.macs_per_s;
+        const int64_t until_us = start_us + (int64_t)(us < 1e12 ? us : 1e12);
+        const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
+        bool wanted;
+
+        pthread_mutex_lock(&c->lock);
+        while ((wanted = is_wanted(c, task)) && hedge_now_us() < until_us)
+                pthread_cond_timedwait(&c->changed, &c->lock, &until);
+        pthread_mutex_unlock(&c->lock);
+        return wanted;
+}
+
+void hedge_part_destroy(hedge_part_t **part)
+{
+        if (!*part)
+                return;
+        zmq_msg_close(&(*part)->frame);
+        free(*part);
+        *part = NULL;
+}
+
+static int new_part(const hedge_task_t *task, size_t elements, hedge_part_t **ret, float **ret_floats)
+{
+        hedge_part_t *part = calloc(1, sizeof(*part));
+        float *floats = hedge_floats_new(elements);
+        int r = -ENOMEM;
+
+        if (part && floats)
+                r = hedge_frame_floats(&part->frame, floats, elements);
+        if (r < 0) {
+                free(part);
+                free(floats);
+                return r;
+        }
+        part->mail.kind = HEDGE_MAIL_PART;
+        part->bytes = elements * sizeof(float);
+        *ret = part;
+        *ret_floats = floats;
+        return 0;
+}
+
+static int compute_part(hedge_compute_t *c, hedge_task_t *task, uint32_t number, hedge_part_t *part, float *out)
+{
+        const uint32_t blocks = hedge_share_blocks(task->share);
+        hedge_floats_t *input = &task->inputs[number / blocks];
+        int r = hedge_floats_open(input, hedge_kernels_slack(c->kernels));
+        const float *const in[] = { input->data, NULL };
+
+        if (r < 0)
+                return r;
+        part->task = task;
+        part->number = number;
+        return hedge_kernel_run(hedge_share_kernel(task->share, number % blocks), in, out);
+}
+
+/* Hand a part to the I/O loop, when there is room. @return false: nobody wants it any more. */
+static bool deliver(hedge_compute_t *c, hedge_part_t *part)
+{
+        const uint64_t most = c->settings.unsent_bytes_max;
+        bool wanted;
+
+        pthread_mutex_lock(&c->lock);
+        while ((wanted = is_wanted(c, part->task)) && c->unsent_bytes && c->unsent_bytes + part->bytes > most)
+                pthread_cond_wait(&c->changed, &c->lock);
+        if (wanted) {
+                c->unsent_bytes += part->bytes;
+                c->parts_done++;
+        }
+        pthread_mutex_unlock(&c->lock);
+        if (wanted)
+                hedge_mailbox_put(c->results, &part->mail);
+        return wanted;
+}
+
+/* @return 0, 1 (nobody wants it any more), HEDGE_EKERNEL, -ENOMEM. */
+static int do_part(hedge_compute_t *c, hedge_task_t *task, uint32_t number)
+{
+        hedge_part_t *part = NULL;
+        int64_t start_us;
+        float *out;
+        int r;
+
+        if (!begin_step(c, task))
+                return 1;
+        start_us = hedge_now_us();
+        r = new_part(task, hedge_conv_out_elements(hedge_share_conv(task->share)), &part, &out);
+        if (r == 0)
+                r = compute_part(c, task, number, part, out);
+        end_step(c);
+        if (r == 0 && c->settings.macs_per_s > 0 && !linger(c, task, start_us))
+                r = 1;
+        if (r == 0) {
+                part->compute_us = (uint64_t)(hedge_now_us() - start_us);
+                if (deliver(c, part))
+                        return 0;
+                r = 1;
+        }
+        hedge_part_destroy(&part);
+        return r;
+}
+
+static void run_task(hedge_compute_t *c, hedge_task_t *task)
+{
+        int r = 0;
+
+        if (!hedge_share_kernel(task->share, 0))
+                r = hedge_why(&task->why, HEDGE_ENOSHARE, "the task's share could not be prepared");
+        for (uint32_t i = 0; i < task->n_order && r == 0; i++) {
+                r = do_part(c, task, task->order[i]);
+                if (r < 0)
+                        hedge_why(&task->why, r, "computing part %u: %s", task->order[i], hedge_strerror(r));
+        }
+        task->code = r < 0 ? r : 0;
+        hedge_task_strip(task);
+}
+
+/* Nothing to do: give memory back, and all that the back end holds when there is no share for it. */
+static void rest(hedge_compute_t *c)
+{
+        if (hedge_shares_alive(c->settings.shares) == 0)
+                hedge_kernels_destroy(&c->kernels);
+        malloc_trim(0);
+}
+
+static void *run(void *arg)
+{
+        hedge_compute_t *c = arg;
+        bool rested = false;
+
+        for (;;) {
+                hedge_mail_t *mail = hedge_mailbox_wait(c->work, rested ? -1 : REST_AFTER_MS);
+
+                rested = !mail;
+                if (!mail) {
+                        rest(c);
+                } else if (mail->kind == HEDGE_MAIL_STOP) {
+                        break;
+                } else if (mail->kind == HEDGE_MAIL_SHARE) {
+                        prepare_share(c, (hedge_share_work_t *)mail);
+                        hedge_mailbox_put(c->results, mail);
+                } else if (mail->kind == HEDGE_MAIL_TASK) {
+                        run_task(c, (hedge_task_t *)mail);
+                        hedge_mailbox_put(c->results, mail);
+                } else {
+                        free(mail);
+                }
+        }
+        pthread_mutex_lock(&c->lock);
+        c->over = true;
+        pthread_cond_signal(&c->ended);
+        pthread_mutex_unlock(&c->lock);
+        return NULL;
+}
+
+static int start_thread(hedge_compute_t *c)
+{
+        pthread_attr_t attr;
+        sigset_t all, before;
+        int r;
+
+        sigfillset(&all);
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, STACK_BYTES);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = -pthread_create(&c->thread, &attr, run, c);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        pthread_attr_destroy(&attr);
+        return r;
+}
+
+int hedge_compute_start(const hedge_executor_settings_t *settings, hedge_compute_t **ret)
+{
+        hedge_compute_t *c = calloc(1, sizeof(*c));
+        pthread_condattr_t attr;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->settings = *settings;
+        c->stop.kind = HEDGE_MAIL_STOP;
+        pthread_mutex_init(&c->lock, NULL);
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_cond_init(&c->changed, &attr);
+        pthread_cond_init(&c->ended, &attr);
+        pthread_condattr_destroy(&attr);
+        r = hedge_mailbox_new(&c->work);
+        if (r == 0)
+                r = hedge_mailbox_new(&c->results);
+        if (r == 0)
+                r = start_thread(c);
+        if (r < 0)
+                hedge_compute_destroy(&c);
+        else
+                *ret = c;
+        return r;
+}
+
+void hedge_compute_stop(hedge_compute_t *c)
+{
+        pthread_mutex_lock(&c->lock);
+        if (!c->stopping)
+                hedge_mailbox_put(c->work, &c->stop);
+        c->stopping = true;
+        pthread_cond_signal(&c->changed);
+        pthread_mutex_unlock(&c->lock);
+}
+
+int hedge_compute_join(hedge_compute_t *c, int timeout_ms)
+{
+        const int64_t until_us = hedge_now_us() + timeout_ms * (int64_t)1000;
+        const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
+        int r = 0;
+
+        pthread_mutex_lock(&c->lock);
+        while (!c->over && r == 0)
+                r = pthread_cond_timedwait(&c->ended, &c->lock, &until);
+        r = c->over ? 0 : -ETIMEDOUT;
+        pthread_mutex_unlock(&c->lock);
+        if (r == 0)
+                pthread_join(c->thread, NULL);
+        return r;
+}
+
+void hedge_compute_destroy(hedge_compute_t **compute)
+{
+        hedge_compute_t *c = *compute;
+
+        if (!c)
+                return;
+        hedge_mailbox_destroy(&c->work);
+        hedge_mailbox_destroy(&c->results);
+        hedge_kernels_destroy(&c->kernels);
+        pthread_cond_destroy(&c->changed);
+        pthread_cond_destroy(&c->ended);
+        pthread_mutex_destroy(&c->lock);
+        free(c);
+        *compute = NULL;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/kernel/kernel.h"
+#include "common/log.h"
+#include "common/wire/message.h"
+
+static const char *const securities[] = { "curve", "network", "insecure-loopback", NULL };
+static const char *const backends[] = { "auto", "onednn", "xnnpack", "plain", NULL };
+static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+#define AT(field) offsetof(hedge_worker_config_t, field)
+#define KIB       1024.0
+#define MIB       1048576.0
+#define GIB       1073741824.0
+
+const hedge_conf_row_t hedge_worker_conf_rows[] = {
+        { "board.name", HEDGE_CONF_STRING, AT(board.name), 0, HEDGE_BOARD_NAME_MAX - 1, "\"\"", NULL,
+          "The board's name: letters, digits, '.', '_' and '-'. With security: curve it is the name under which the "
+          "coordinator keeps this board's public key. Empty: the host's name.",
+          NULL, NULL, 0 },
+        { "coordinator.endpoint", HEDGE_CONF_STRING, AT(coordinator.endpoint), 1, 255, NULL, NULL,
+          "Where the coordinator listens: tcp://HOST:PORT or ipc://FILE.", NULL, NULL, 0 },
+        { "security", HEDGE_CONF_CHOICE, AT(security), 0, 0, "curve", NULL,
+          "curve: the connection is encrypted and both ends prove their keys. network: neither, for a cluster inside a "
+          "WireGuard network. insecure-loopback: neither, and only 127.0.0.1 and ipc endpoints are accepted.",
+          securities, NULL, 0 },
+        { "keys.secret", HEDGE_CONF_STRING, AT(keys.secret), 0, 4095, "/etc/hedge/keys/board.secret", NULL,
+          "This board's key pair, made by hedge keygen. Nobody else may be able to read the file.", NULL, NULL, 0 },
+        { "keys.coordinator", HEDGE_CONF_STRING, AT(keys.coordinator), 0, 4095, "/etc/hedge/keys/coordinator.pub", NULL,
+          "The coordinator's public key.", NULL, NULL, 0 },
+        { "compute.backend", HEDGE_CONF_CHOICE, AT(compute.backend), 0, 0, "auto", NULL,
+          "Kernels for the convolutions.", backends, NULL, 0 },
+        { "compute.threads", HEDGE_CONF_UINT, AT(compute.threads), 0, 1024, "0", NULL,
+          "Threads for them; 0: one per core.", NULL, NULL, 0 },
+        { "compute.stuck_s", HEDGE_CONF_UINT, AT(compute.stuck_s), 1, 86400, "300", "s",
+          "A single part (or the packing of a share) that takes longer counts as a hang: systemd's watchdog is then no "
+          "longer fed.",
+          NULL, NULL, 0 },
+        { "memory.shares_bytes", HEDGE_CONF_BYTES, AT(memory.shares_bytes), MIB, 1024 * GIB, "512M", "bytes",
+          "Most memory that the coded filters kept here may take.", NULL, NULL, 0 },
+        { "limits.frame_bytes", HEDGE_CONF_BYTES, AT(limits.frame_bytes), 64 * KIB, 4 * GIB, "1G", "bytes",
+          "Largest single frame (a coded input, the filters of a share, a part).", NULL, NULL, 0 },
+        { "limits.header_bytes", HEDGE_CONF_BYTES, AT(limits.header_bytes), 4 * KIB, 64 * MIB, "4M", "bytes",
+          "Largest message header accepted.", NULL, NULL, 0 },
+        { "limits.tasks", HEDGE_CONF_UINT, AT(limits.tasks), 1, 65536, "256", NULL,
+          "Tasks that may wait or run here; more are refused.", NULL, NULL, 0 },
+        { "limits.task_bytes", HEDGE_CONF_BYTES, AT(limits.task_bytes), MIB, 64 * GIB, "512M", "bytes",
+          "Most memory that the coded inputs of waiting tasks may take together; more are refused.", NULL, NULL, 0 },
+        { "limits.unsent_bytes", HEDGE_CONF_BYTES, AT(limits.unsent_bytes), KIB, 64 * GIB, "64M", "bytes",
+          "Finished parts that wait for a slow link; computing pauses when they are more.", NULL, NULL, 0 },
+        { "reconnect.min_ms", HEDGE_CONF_UINT, AT(reconnect.min_ms), 10, 60000, "100", "ms",
+          "First wait before connecting, or saying HELLO, again. It doubles each time, with jitter.", NULL, NULL, 0 },
+        { "reconnect.max_ms", HEDGE_CONF_UINT, AT(reconnect.max_ms), 10, 3600000, "10000", "ms", "Longest such wait.",
+          NULL, NULL, 0 },
+        { "reconnect.silence_ms", HEDGE_CONF_UINT, AT(reconnect.silence_ms), 0, 3600000, "0", "ms",
+          "HELLO is said again when nothing came from the coordinator for so long, and a new connection made after "
+          "three times as long; 0: ten of the coordinator's heartbeats.",
+          NULL, NULL, 0 },
+        { "log.level", HEDGE_CONF_CHOICE, AT(log_level), 0, 0, "info", NULL, "What is logged.", levels, NULL, 0 },
+        { "test.allow_emulation", HEDGE_CONF_BOOL, AT(test.allow_emulation), 0, 0, "false", NULL,
+          "For tests: let the environment variable HEDGE_EMULATE_MACS_PER_S make this board slower than it is.", NULL,
+          NULL, 0 },
+        { 0 },
+};
+
+static bool is_loopback(const char *endpoint)
+{
+        return !strncmp(endpoint, "ipc://", 6) || !strncmp(endpoint, "tcp://127.", 10) ||
+               !strncmp(endpoint, "tcp://[::1]:", 12);
+}
+
+static int check_endpoint(const hedge_worker_config_t *config, hedge_why_t *why)
+{
+        const char *endpoint = config->coordinator.endpoint, *port = strrchr(endpoint, ':');
+        const size_t path_max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+        if (!strncmp(endpoint, "ipc://", 6) && strlen(endpoint + 6) > path_max)
+                return hedge_why(why, HEDGE_ECONFIG,
+                                 "coordinator.endpoint: the socket's path is longer than the system's %zu bytes",
+                                 path_max);
+        if (!strncmp(endpoint, "tcp://", 6)) {
+                char *end;
+                long number = strtol(port + 1, &end, 10);
+
+                if (port < endpoint + 7 || end == port + 1 || *end || number < 1 || number > 65535)
+                        return hedge_why(why, HEDGE_ECONFIG, "coordinator.endpoint: '%s' wants a host and a port",
+                                         endpoint);
+        } else if (strncmp(endpoint, "ipc://", 6) || !endpoint[6]) {
+                return hedge_why(why, HEDGE_ECONFIG,
+                                 "coordinator.endpoint: '%s' is no endpoint: tcp://HOST:PORT or ipc://FILE", endpoint);
+        }
+        if (config->security == HEDGE_WORKER_INSECURE_LOOPBACK && !is_loopback(endpoint))
+                return hedge_why(
+                        why, HEDGE_ECONFIG,
+                        "coordinator.endpoint: '%s' leaves this machine, which security: insecure-loopback forbids",
+                        endpoint);
+        return 0;
+}
+
+static int check_name(hedge_worker_config_t *config, hedge_why_t *why)
+{
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+        char host[HEDGE_BOARD_NAME_MAX] = "", *name;
+
+        if (!*config->board.name) {
+                if (gethostname(host, sizeof(host) - 1) < 0)
+                        return hedge_why(why, HEDGE_ECONFIG, "board.name: the host's name is too long; set one");
+                name = strdup(host);
+                if (!name)
+                        return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+                free(config->board.name);
+                config->board.name = name;
+        }
+        name = config->board.name;
+        if (!*name || *name == '.' || name[strspn(name, allowed)])
+                return hedge_why(why, HEDGE_ECONFIG,
+                                 "board.name: '%s' has other characters than letters, digits, '.', '_' and '-', or "
+                                 "begins with '.'",
+                                 name);
+        return 0;
+}
+
+static int check_rest(const hedge_worker_config_t *config, hedge_why_t *why)
+{
+        if (config->reconnect.max_ms < config->reconnect.min_ms)
+                return hedge_why(why, HEDGE_ECONFIG, "reconnect.max_ms: %llu is below reconnect.min_ms, %llu",
+                                 (unsigned long long)config->reconnect.max_ms,
+                                 (unsigned long long)config->reconnect.min_ms);
+        if (!hedge_worker_config_backend(config))
+                return hedge_why(why, HEDGE_ECONFIG, "compute.backend: %s is not in this build",
+                                 backends[config->compute.backend]);
+        return 0;
+}
+
+/* "FILE: " in front of what no single line of the file shows. */
+static int name_file(const char *path, int code, hedge_why_t *why)
+{
+        hedge_why_t copy;
+
+        if (!why || !path)
+                return code;
+        copy = *why;
+        return hedge_why(why, code, "%s: %s", path, copy.text);
+}
+
+int hedge_worker_config_load(const char *path, hedge_worker_config_t *config, hedge_why_t *why)
+{
+        int r;
+
+        memset(config, 0, sizeof(*config));
+        r = hedge_conf_load(hedge_worker_conf_rows, path, config, why);
+        if (r < 0)
+                return r;
+        r = check_name(config, why);
+        if (r == 0)
+                r = check_endpoint(config, why);
+        if (r == 0)
+                r = check_rest(config, why);
+        if (r < 0) {
+                hedge_worker_config_release(config);
+                return name_file(path, r, why);
+        }
+        config->log_level += HEDGE_LOG_ERROR;
+        if (!config->compute.threads)
+                config->compute.threads = hedge_worker_cores();
+        return 0;
+}
+
+void hedge_worker_config_release(hedge_worker_config_t *config)
+{
+        hedge_conf_release(hedge_worker_conf_rows, config);
+}
+
+int hedge_worker_config_keys(const hedge_worker_config_t *config, hedge_key_pair_t *ret_pair, char ret_coordinator[41],
+                             hedge_why_t *why)
+{
+        hedge_key_pair_t pair;
+        char coordinator[41];
+        int r;
+
+        memset(ret_pair, 0, sizeof(*ret_pair));
+        memset(ret_coordinator, 0, 41);
+        if (config->security != HEDGE_WORKER_CURVE)
+                return 0;
+        r = hedge_keys_load_secret(config->keys.secret, &pair, why);
+        if (r < 0)
+                return r;
+        r = hedge_keys_load_public(config->keys.coordinator, coordinator, why);
+        if (r == 0) {
+                *ret_pair = pair;
+                memcpy(ret_coordinator, coordinator, sizeof(coordinator));
+        }
+        hedge_keys_wipe(&pair);
+        return r;
+}
+
+const char *hedge_worker_config_backend(const hedge_worker_config_t *config)
+{
+        const char *const *available = hedge_kernels_available();
+        const char *wanted = backends[config->compute.backend];
+
+        if (!strcmp(wanted, "auto"))
+                return available[0];
+        while (*available && strcmp(*available, wanted))
+                available++;
+        return *available;
+}
+
+unsigned hedge_worker_cores(void)
+{
+        long online = sysconf(_SC_NPROCESSORS_ONLN);
+        cpu_set_t set;
+
+        if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+                return (unsigned)CPU_COUNT(&set);
+        return online > 0 ? (unsigned)online : 1;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/executor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "worker/compute.h"
+
+struct hedge_executor {
+        hedge_compute_t *compute;
+        hedge_task_t *tasks;
+        uint32_t n_tasks;
+        uint64_t task_bytes;
+        hedge_mail_t *current; /* what `report` speaks of */
+        hedge_report_t report;
+};
+
+static void free_share_work(hedge_share_work_t *work)
+{
+        hedge_floats_release(&work->filters);
+        hedge_share_unref(&work->share);
+        free(work);
+}
+
+static void forget_task(hedge_executor_t *e, hedge_task_t *task)
+{
+        hedge_task_t **link = &e->tasks;
+
+        while (*link != task)
+                link = &(*link)->next;
+        *link = task->next;
+        e->n_tasks--;
+        e->task_bytes -= task->input_bytes;
+        hedge_task_destroy(&task);
+}
+
+static void free_part(hedge_executor_t *e, hedge_part_t *part)
+{
+        pthread_mutex_lock(&e->compute->lock);
+        e->compute->unsent_bytes -= part->bytes;
+        pthread_cond_signal(&e->compute->changed);
+        pthread_mutex_unlock(&e->compute->lock);
+        hedge_part_destroy(&part);
+}
+
+static void free_mail(hedge_executor_t *e, hedge_mail_t *mail)
+{
+        if (mail->kind == HEDGE_MAIL_SHARE)
+                free_share_work((hedge_share_work_t *)mail);
+        else if (mail->kind == HEDGE_MAIL_TASK)
+                forget_task(e, (hedge_task_t *)mail);
+        else if (mail->kind == HEDGE_MAIL_PART)
+                free_part(e, (hedge_part_t *)mail);
+        else if (mail->kind == HEDGE_MAIL_NUDGE)
+                free(mail); /* HEDGE_MAIL_STOP is not ours to free */
+}
+
+static void empty(hedge_executor_t *e, hedge_mailbox_t *box)
+{
+        hedge_mail_t *mail;
+
+        while ((mail = hedge_mailbox_take(box)))
+                free_mail(e, mail);
+}
+
+void hedge_executor_destroy(hedge_executor_t **executor)
+{
+        hedge_executor_t *e = *executor;
+
+        if (!e)
+                return;
+        if (e->current)
+                free_mail(e, e->current);
+        if (e->compute) {
+                empty(e, e->compute->work);
+                empty(e, e->compute->results);
+                hedge_shares_clear(e->compute->settings.shares);
+        }
+        hedge_compute_destroy(&e->compute);
+        zmq_msg_close(&e->report.frame);
+        free(e);
+        *executor = NULL;
+}
+
+int hedge_executor_new(const hedge_executor_settings_t *settings, hedge_executor_t **ret)
+{
+        hedge_executor_t *e = calloc(1, sizeof(*e));
+        int r;
+
+        if (!e)
+                return -ENOMEM;
+        zmq_msg_init(&e->report.frame);
+        r = hedge_compute_start(settings, &e->compute);
+        if (r < 0)
+                hedge_executor_destroy(&e);
+        else
+                *ret = e;
+        return r;
+}
+
+void hedge_executor_stop(hedge_executor_t *executor)
+{
+        hedge_compute_stop(executor->compute);
+}
+
+int hedge_executor_join(hedge_executor_t *executor, int timeout_ms)
+{
+        return hedge_compute_join(executor->compute, timeout_ms);
+}
+
+int hedge_executor_share(hedge_executor_t *e, const hedge_msg_share_t *message, zmq_msg_t *frame, hedge_why_t *why)
+{
+        hedge_share_work_t *work = calloc(1, sizeof(*work));
+        int r;
+
+        if (!work)
+                return hedge_why(why, -ENOMEM, "no memory for a share");
+        r = hedge_shares_claim(e->compute->settings.shares, message, zmq_msg_size(frame), &work->share, why);
+        if (r != 0) {
+                free(work);
+                return r == 2 ? 0 : r; /* 2: the one that is on its way will be reported */
+        }
+        work->mail.kind = HEDGE_MAIL_SHARE;
+        work->digest = message->digest;
+        hedge_floats_take(&work->filters, frame);
+        hedge_mailbox_put(e->compute->work, &work->mail);
+        return 0;
+}
+
+int hedge_executor_drop(hedge_executor_t *e, const hedge_digest_t *digest)
+{
+        int r = hedge_shares_drop(e->compute->settings.shares, digest);
+        hedge_mail_t *nudge = r == 0 ? calloc(1, sizeof(*nudge)) : NULL;
+
+        if (nudge) { /* without memory for it the thread rests another time */
+                nudge->kind = HEDGE_MAIL_NUDGE;
+                hedge_mailbox_put(e->compute->work, nudge);
+        }
+        return r;
+}
+
+int hedge_executor_task(hedge_executor_t *e, const hedge_msg_task_t *message, zmq_msg_t *frames, uint32_t n_frames,
+                        hedge_why_t *why)
+{
+        uint64_t bytes = 0;
+        hedge_task_t *task;
+        int r;
+
+        for (uint32_t i = 0; i < n_frames; i++)
+                bytes += zmq_msg_size(&frames[i]);
+        if (e->n_tasks >= e->compute->settings.tasks_max ||
+            (e->task_bytes && e->task_bytes + bytes > e->compute->settings.task_bytes_max))
+                return hedge_why(why, HEDGE_ELIMIT, "%u tasks of %llu bytes are waiting already", e->n_tasks,
+                                 (unsigned long long)e->task_bytes);
+        r = hedge_task_new(e->compute->settings.shares, message, frames, n_frames, &task, why);
+        if (r < 0)
+                return r;
+        task->mail.kind = HEDGE_MAIL_TASK;
+        task->next = e->tasks;
+        e->tasks = task;
+        e->n_tasks++;
+        e->task_bytes += task->input_bytes;
+        hedge_mailbox_put(e->compute->work, &task->mail);
+        return 0;
+}
+
+/* One lock for all that is cancelled together, so that the compute thread does not start on the next. */
+static int cancel(hedge_executor_t *e, const uint64_t *job, bool abandon)
+{
+        int r = -ENOENT;
+
+        pthread_mutex_lock(&e->compute->lock);
+        for (hedge_task_t *task = e->tasks; task; task = task->next) {
+                if (job && task->job != *job)
+                        continue;
+                task->cancelled = true;
+                task->abandoned = task->abandoned || abandon;
+                r = 0;
+        }
+        pthread_cond_signal(&e->compute->changed);
+        pthread_mutex_unlock(&e->compute->lock);
+        return r;
+}
+
+int hedge_executor_cancel(hedge_executor_t *e, uint64_t job)
+{
+        return cancel(e, &job, false);
+}
+
+void hedge_executor_abandon(hedge_executor_t *e)
+{
+        cancel(e, NULL, true);
+}
+
+int hedge_executor_fd(const hedge_executor_t *e)
+{
+        return hedge_mailbox_fd(e->compute->results);
+}
+
+static void say_error(hedge_message_t *message, int code, const hedge_why_t *why, uint64_t job,
+                      const hedge_digest_t *digest)
+{
+        message->type = HEDGE_MSG_ERROR;
+        message->error.code = code;
+        memcpy(message->error.text, why->text, sizeof(message->error.text));
+        message->error.job = job;
+        message->error.digest = *digest;
+}
+
+/* @return whether there is something to say. */
+static bool report_share(hedge_executor_t *e, const hedge_share_work_t *work, hedge_message_t *message)
+{
+        if (work->code < 0) {
+                say_error(message, work->code, &work->why, 0, &work->digest);
+                return work->code != HEDGE_ESHUTDOWN;
+        }
+        message->type = HEDGE_MSG_SHARE_OK;
+        message->share_ok.digest = work->digest;
+        message->share_ok.held_bytes = hedge_shares_bytes(e->compute->settings.shares);
+        return work->code == 0;
+}
+
+static bool report_end(const hedge_task_t *task, hedge_message_t *message)
+{
+        if (task->code < 0) {
+                say_error(message, task->code, &task->why, task->job, &task->digest);
+        } else {
+                message->type = HEDGE_MSG_TASK_END;
+                message->task_end.job = task->job;
+                message->task_end.parts_sent = task->parts_sent;
+                message->task_end.cancelled = task->parts_sent < task->n_order;
+        }
+        return !task->abandoned;
+}
+
+static bool report_part(const hedge_part_t *part, hedge_message_t *message)
+{
+        message->type = HEDGE_MSG_PART;
+        message->part.job = part->task->job;
+        message->part.part = part->number;
+        message->part.compute_us = part->compute_us;
+        return !part->task->cancelled;
+}
+
+/* Say what a mail means. @return false: nobody wants to hear it. */
+static bool compose(hedge_executor_t *e, hedge_mail_t *mail)
+{
+        hedge_report_t *report = &e->report;
+
+        memset(&report->message, 0, sizeof(report->message));
+        zmq_msg_close(&report->frame);
+        zmq_msg_init(&report->frame);
+        report->n_frames = 0;
+        if (mail->kind == HEDGE_MAIL_SHARE)
+                return report_share(e, (hedge_share_work_t *)mail, &report->message);
+        if (mail->kind == HEDGE_MAIL_TASK)
+                return report_end((hedge_task_t *)mail, &report->message);
+        if (!report_part((hedge_part_t *)mail, &report->message))
+                return false;
+        zmq_msg_copy(&report->frame, &((hedge_part_t *)mail)->frame); /* counted, not copied */
+        report->n_frames = 1;
+        return true;
+}
+
+hedge_report_t *hedge_executor_report(hedge_executor_t *e)
+{
+        if (!e->current)
+                e->current = hedge_mailbox_take(e->compute->results);
+        while (e->current && !compose(e, e->current)) {
+                free_mail(e, e->current);
+                e->current = hedge_mailbox_take(e->compute->results);
+        }
+        return e->current ? &e->report : NULL;
+}
+
+void hedge_executor_reported(hedge_executor_t *e)
+{
+        if (e->current->kind == HEDGE_MAIL_PART)
+                ((hedge_part_t *)e->current)->task->parts_sent++;
+        free_mail(e, e->current);
+        e->current = NULL;
+}
+
+void hedge_executor_status(hedge_executor_t *e, hedge_executor_status_t *ret)
+{
+        pthread_mutex_lock(&e->compute->lock);
+        ret->tasks = e->n_tasks;
+        ret->parts_done = e->compute->parts_done;
+        ret->busy_us = e->compute->busy_since_us ? hedge_now_us() - e->compute->busy_since_us : 0;
+        pthread_mutex_unlock(&e->compute->lock);
+}

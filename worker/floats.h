@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_WORKER_FLOATS_H
+#define HEDGE_WORKER_FLOATS_H
+
+#include <stddef.h>
+#include <zmq.h>
+
+/** The floats of a received frame, where a kernel can read them: in the frame itself if that is aligned and the back end
+ * wants no readable bytes behind it, else in a copy. */
+typedef struct hedge_floats {
+        zmq_msg_t frame; /**< owned; empty after a copy was made */
+        float *copy;     /**< owned, or NULL */
+        const float *data;
+} hedge_floats_t;
+
+/** Take over a frame. It is left empty; the floats are readable after hedge_floats_open. */
+void hedge_floats_take(hedge_floats_t *floats, zmq_msg_t *frame);
+
+/** Make them readable for a back end that wants `slack` bytes (hedge_kernels_slack). Does nothing the second time.
+ * @return 0, -ENOMEM. */
+int hedge_floats_open(hedge_floats_t *floats, size_t slack);
+
+/** Free everything. */
+void hedge_floats_release(hedge_floats_t *floats);
+
+#endif

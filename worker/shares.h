@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_WORKER_SHARES_H
+#define HEDGE_WORKER_SHARES_H
+
+#include "common/kernel/kernel.h"
+#include "common/wire/message.h"
+
+/** What a board holds: coded filter blocks, packed for its kernels, by digest.
+ *
+ * A share is claimed when its message comes (its memory is counted before any is taken), and prepared later, on the compute
+ * thread. It is counted by reference: dropping it takes it out of the table at once, and its memory goes when the last task
+ * that computes with it is done. Until then that memory counts. Everything here may be called from any thread. */
+typedef struct hedge_shares hedge_shares_t;
+typedef struct hedge_share hedge_share_t;
+
+/** Counted for every share and every filter block besides their floats, so that many tiny ones are bounded too. */
+#define HEDGE_SHARE_OVERHEAD_BYTES 4096u
+
+/** However small they are: a HELLO lists them all. */
+#define HEDGE_SHARES_MAX 65536u
+
+/** @param bytes_max        Memory that all shares together may take.
+ * @param frame_bytes_max  Largest coded input or part of a share that is accepted.
+ * @return 0, -ENOMEM. */
+int hedge_shares_new(uint64_t bytes_max, uint64_t frame_bytes_max, hedge_shares_t **ret);
+
+/** All references must be gone. NULL-safe; nullifies. */
+void hedge_shares_destroy(hedge_shares_t **shares);
+
+/** Make room for a share.
+ *
+ * Checks its geometry against the frame, and the cap: the filters' own size is counted from here on.
+ * @param frame_bytes  Size of the frame that came with it.
+ * @param ret          A reference, to be prepared with hedge_share_prepare. Written when 0 is returned.
+ * @return 0, 1 (it is held already), 2 (it is claimed already, and will be held soon), HEDGE_EMALFORMED (the frame is not the
+ * geometry's, or the digest is held for another geometry), HEDGE_ELIMIT (over the cap), -EINVAL, -ENOMEM. */
+int hedge_shares_claim(hedge_shares_t *shares, const hedge_msg_share_t *message, size_t frame_bytes,
+                       hedge_share_t **ret, hedge_why_t *why);
+
+/** Pack a claimed share's filter blocks. What packing takes more than was counted when it was claimed is counted now.
+ * On failure it is taken out of the table, as if it had never come.
+ * @param filters  The frame's floats: ell_b blocks of out_c x kernel_h x kernel_w x (in_c / groups). Not kept.
+ * @return 0, 1 (done, but it was dropped in the meantime), HEDGE_ELIMIT, HEDGE_EKERNEL, HEDGE_ESHAPE, -EINVAL, -ENOMEM. */
+int hedge_share_prepare(hedge_share_t *share, hedge_kernels_t *kernels, const float *filters, hedge_why_t *why);
+
+/** Give up a claimed share that will not be prepared. The reference stays. */
+void hedge_share_abandon(hedge_share_t *share);
+
+/** A new reference to a share that is held or claimed, or NULL. */
+hedge_share_t *hedge_shares_find(hedge_shares_t *shares, const hedge_digest_t *digest);
+
+/** Give back a reference. NULL-safe; nullifies. */
+void hedge_share_unref(hedge_share_t **share);
+
+/** Forget a share, held or claimed. @return 0, HEDGE_ENOSHARE. */
+int hedge_shares_drop(hedge_shares_t *shares, const hedge_digest_t *digest);
+
+/** Forget all of them. */
+void hedge_shares_clear(hedge_shares_t *shares);
+
+/** The digests of all shares that are held. @param ret  Allocated; free() it. NULL where none is. @return how many, -ENOMEM. */
+int hedge_shares_list(hedge_shares_t *shares, hedge_digest_t **ret);
+
+/** Shares held; bytes counted; shares that exist at all, also those only a task still refers to. */
+uint32_t hedge_shares_count(hedge_shares_t *shares);
+uint64_t hedge_shares_bytes(hedge_shares_t *shares);
+uint32_t hedge_shares_alive(hedge_shares_t *shares);
+
+/** Of a share. */
+const hedge_digest_t *hedge_share_digest(const hedge_share_t *share);
+const hedge_conv_t *hedge_share_conv(const hedge_share_t *share);
+uint32_t hedge_share_blocks(const hedge_share_t *share);
+
+/** The kernel of filter block `block`, or NULL while the share is not prepared (or could not be). Borrowed. */
+hedge_kernel_t *hedge_share_kernel(hedge_share_t *share, uint32_t block);
+
+/** The first 8 hexadecimal digits of a digest, for messages to people. @return text. */
+char *hedge_digest_text(const hedge_digest_t *digest, char text[9]);
+
+#endif
