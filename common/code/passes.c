@@ -6,7 +6,7 @@
 
 const hedge_passes_t *hedge_passes_f32(void)
 {
-#ifdef HEDGE_X86_PASSES
+#ifdef __x86_64__
         if (__builtin_cpu_supports("avx512f"))
                 return &avx512_passes_f32;
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
@@ -17,7 +17,7 @@ const hedge_passes_t *hedge_passes_f32(void)
 
 const hedge_passes_t *hedge_passes_f64(void)
 {
-#ifdef HEDGE_X86_PASSES
+#ifdef __x86_64__
         if (__builtin_cpu_supports("avx512f"))
                 return &avx512_passes_f64;
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
