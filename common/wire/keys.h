@@ -13,10 +13,12 @@ typedef struct hedge_key_pair {
         char secret_key[41]; /**< empty where only the public key was read */
 } hedge_key_pair_t;
 
-/** Make a new pair and write DIR/NAME.secret and DIR/NAME.pub. Never overwrites. @return 0, -EEXIST, -errno. */
+/** Make a new pair and write DIR/NAME.secret and DIR/NAME.pub, or neither. Never overwrites.
+ * @return 0, -EEXIST, -EINVAL (no name: hedge_name_ok in message.h), -errno. */
 int hedge_keys_generate(const char *dir, const char *name, hedge_why_t *why);
 
-/** Read a .secret file. Refuses one that others can read. @return 0, HEDGE_EMALFORMED, HEDGE_EDENIED, -errno. */
+/** Read a .secret file. Refuses one that group or others can read, and two keys that are not a pair.
+ * @return 0, HEDGE_EMALFORMED, HEDGE_EDENIED, -errno. */
 int hedge_keys_load_secret(const char *path, hedge_key_pair_t *ret, hedge_why_t *why);
 
 /** Read the public key of a .pub file. @return 0, HEDGE_EMALFORMED, -errno. */
