@@ -5,20 +5,21 @@
     draw_digits.py FOLDER [--variations N] [--seed S]
 
 Writes FOLDER/digit-D-V.png for D = 0..9 and V = 1..N, with slant, size, width and pen varied. The same seed draws the
-same pictures.
+same pictures. With --raw they go to standard output instead, a byte with the digit and 784 of pixels each.
 """
 import argparse
 import math
 import pathlib
 import random
 import struct
+import sys
 import zlib
 
 SIDE = 28
 MIDDLE = (SIDE - 1) / 2
 
 # Ways to write each digit. A way is a list of strokes, a stroke a list of points, x to the right and y down, the digit's
-# height being 1. A stroke whose name in the tuple is "curve" is drawn smoothly through its points.
+# height being 1; a CURVE is drawn smoothly through its points.
 CURVE, LINE = "curve", "line"
 
 
@@ -137,10 +138,15 @@ def pictures(variations, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path, nargs="?", default=".")
     parser.add_argument("--variations", type=int, default=4, help="pictures per digit (default 4)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--raw", action="store_true", help="write bytes to standard output, no files")
     args = parser.parse_args()
+    if args.raw:
+        for digit, _, rows in pictures(args.variations, args.seed):
+            sys.stdout.buffer.write(bytes([digit]) + b"".join(rows))
+        return
     args.folder.mkdir(parents=True, exist_ok=True)
     for digit, variation, rows in pictures(args.variations, args.seed):
         (args.folder / f"digit-{digit}-{variation}.png").write_bytes(png(rows))
