@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/config.h"
+#include "worker/loop.h"
+
+#define DEFAULT_CONFIG  "/etc/hedge/hedge-worker.yaml"
+#define STOP_MS         800 /* a kernel can't be interrupted; then the process leaves without waiting for it */
+#define BYE_MS          150
+#define ALLOCATOR_POOLS 2
+
+typedef struct options {
+        const char *config;
+        bool check, verbose;
+} options_t;
+
+/* All that lives as long as the process, in the order in which it starts. */
+typedef struct worker {
+        hedge_worker_config_t config;
+        hedge_key_pair_t keys;
+        char coordinator_key[41];
+        double macs_per_s;
+        int signal_fd;
+        hedge_shares_t *shares;
+        hedge_executor_t *executor;
+        hedge_uplink_t *uplink;
+        hedge_session_t *session;
+} worker_t;
+
+static void print_help(void)
+{
+        printf("Usage: hedge-worker [OPTION]...\n"
+               "The daemon of a board: keeps shares of coded filters and computes with them for a coordinator.\n\n"
+               "  --config FILE          configuration (default: " DEFAULT_CONFIG ")\n"
+               "  --check-config         check it and the keys, and say what is wrong\n"
+               "  --print-config FORMAT  all settings: yaml (a commented example) or mdoc (for the manual)\n"
+               "  -v, --verbose          log more\n"
+               "  --version\n"
+               "  --help\n\n"
+               "Stops on SIGTERM, SIGINT and SIGHUP, within a second.\n"
+               "Exit status: 0 stopped, 64 wrong usage, 70 something failed, 78 the configuration or a key is "
+               "wrong.\n");
+}
+
+static int print_config(const char *format)
+{
+        if (!strcmp(format, "yaml"))
+                hedge_conf_print_example(hedge_worker_conf_rows, stdout);
+        else if (!strcmp(format, "mdoc"))
+                hedge_conf_print_mdoc(hedge_worker_conf_rows, stdout);
+        else
+                return fprintf(stderr, "hedge-worker: --print-config takes yaml or mdoc, not '%s'\n", format), EX_USAGE;
+        return EX_OK;
+}
+
+/* @return an exit status, or -1: go on. */
+static int read_options(int argc, char **argv, options_t *options)
+{
+        static const struct option known[] = {
+                { "config", required_argument, NULL, 'c' },
+                { "check-config", no_argument, NULL, 'C' },
+                { "print-config", required_argument, NULL, 'p' },
+                { "verbose", no_argument, NULL, 'v' },
+                { "version", no_argument, NULL, 'V' },
+                { "help", no_argument, NULL, 'h' },
+                { 0 },
+        };
+        int option;
+
+        while ((option = getopt_long(argc, argv, "c:vh", known, NULL)) != -1) {
+                switch (option) {
+                case 'c':
+                        options->config = optarg;
+                        break;
+                case 'C':
+                        options->check = true;
+                        break;
+                case 'p':
+                        return print_config(optarg);
+                case 'v':
+                        options->verbose = true;
+                        break;
+                case 'V':
+                        return printf("hedge-worker " HEDGE_VERSION "\n"), EX_OK;
+                case 'h':
+                        return print_help(), EX_OK;
+                default:
+                        return EX_USAGE; /* getopt said what is wrong */
+                }
+        }
+        if (optind < argc)
+                return fprintf(stderr, "hedge-worker: '%s' is not expected\n", argv[optind]), EX_USAGE;
+        return -1;
+}
+
+/* The test bed's brake; hidden, and without effect unless the configuration allows it. */
+static int read_emulation(worker_t *worker, hedge_why_t *why)
+{
+        const char *text = getenv("HEDGE_EMULATE_MACS_PER_S");
+        char *end;
+
+        if (!text || !worker->config.test.allow_emulation)
+                return 0;
+        worker->macs_per_s = strtod(text, &end);
+        if (end == text || *end || !(worker->macs_per_s >= 1 && worker->macs_per_s < 1e18))
+                return hedge_why(why, HEDGE_ECONFIG, "HEDGE_EMULATE_MACS_PER_S: '%s' is no rate", text);
+        return 0;
+}
+
+static int configure(worker_t *worker, const options_t *options, hedge_why_t *why)
+{
+        int r = hedge_worker_config_load(options->config, &worker->config, why);
+
+        if (r == 0)
+                r = hedge_worker_config_keys(&worker->config, &worker->keys, worker->coordinator_key, why);
+        if (r == 0)
+                r = read_emulation(worker, why);
+        if (r < 0)
+                return r;
+        hedge_log_set_level(options->verbose ? HEDGE_LOG_DEBUG : worker->config.log_level);
+        return 0;
+}
+
+/* Before any thread starts, so that all of them leave these signals to the loop. */
+static int catch_signals(int *ret_fd)
+{
+        sigset_t set;
+        int fd;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+static void tell_systemd(const char *text)
+{
+        sd_notifyf(0, "STATUS=%s", text);
+}
+
+static int start_executor(worker_t *worker)
+{
+        const hedge_worker_config_t *config = &worker->config;
+        const hedge_executor_settings_t settings = {
+                .backend = hedge_worker_config_backend(config),
+                .threads = (unsigned)config->compute.threads,
+                .shares = worker->shares,
+                .tasks_max = (uint32_t)config->limits.tasks,
+                .task_bytes_max = config->limits.task_bytes,
+                .unsent_bytes_max = config->limits.unsent_bytes,
+                .macs_per_s = worker->macs_per_s,
+        };
+
+        return hedge_executor_new(&settings, &worker->executor);
+}
+
+static int start_uplink(worker_t *worker)
+{
+        const hedge_worker_config_t *config = &worker->config;
+        const hedge_uplink_settings_t settings = {
+                .endpoint = config->coordinator.endpoint,
+                .keys = config->security == HEDGE_WORKER_CURVE ? &worker->keys : NULL,
+                .coordinator_key = worker->coordinator_key,
+                .limits = { (uint32_t)config->limits.header_bytes, hedge_wire_default_limits.max_frames,
+                            config->limits.frame_bytes },
+                .reconnect_min_ms = (unsigned)config->reconnect.min_ms,
+                .reconnect_max_ms = (unsigned)config->reconnect.max_ms,
+        };
+
+        return hedge_uplink_new(&settings, &worker->uplink);
+}
+
+static int start_session(worker_t *worker)
+{
+        const hedge_worker_config_t *config = &worker->config;
+        const hedge_session_settings_t settings = {
+                .board = config->board.name,
+                .backend = hedge_worker_config_backend(config),
+                .endpoint = config->coordinator.endpoint,
+                .cores = hedge_worker_cores(),
+                .share_bytes_max = config->memory.shares_bytes,
+                .reconnect_min_ms = (unsigned)config->reconnect.min_ms,
+                .reconnect_max_ms = (unsigned)config->reconnect.max_ms,
+                .silence_ms = (unsigned)config->reconnect.silence_ms,
+                .shares = worker->shares,
+                .executor = worker->executor,
+                .uplink = worker->uplink,
+                .status = tell_systemd,
+        };
+
+        return hedge_session_new(&settings, &worker->session);
+}
+
+static int start(worker_t *worker)
+{
+        const hedge_worker_config_t *config = &worker->config;
+        int r;
+
+        mallopt(M_ARENA_MAX, ALLOCATOR_POOLS); /* idle memory counts for more here than threads that allocate at once */
+        r = catch_signals(&worker->signal_fd);
+        if (r == 0)
+                r = hedge_shares_new(config->memory.shares_bytes, config->limits.frame_bytes, &worker->shares);
+        if (r == 0)
+                r = start_executor(worker);
+        if (r == 0)
+                r = start_uplink(worker);
+        if (r == 0)
+                r = start_session(worker);
+        if (r < 0)
+                return r;
+        log_info("board=%s: hedge-worker " HEDGE_VERSION ", backend %s, %u threads, connecting to %s",
+                 config->board.name, hedge_worker_config_backend(config), (unsigned)config->compute.threads,
+                 config->coordinator.endpoint);
+        if (worker->macs_per_s > 0)
+                log_warning("board=%s: emulating a board of %.3g multiply-accumulates a second", config->board.name,
+                            worker->macs_per_s);
+        sd_notifyf(0, "READY=1\nSTATUS=connecting to %s", config->coordinator.endpoint);
+        return 0;
+}
+
+static int run(const worker_t *worker)
+{
+        uint64_t watchdog_us = 0;
+        hedge_loop_t loop = {
+                .session = worker->session,
+                .executor = worker->executor,
+                .uplink = worker->uplink,
+                .signal_fd = worker->signal_fd,
+                .stuck_us = (int64_t)worker->config.compute.stuck_s * 1000000,
+        };
+
+        if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+                loop.watchdog_us = (int64_t)watchdog_us;
+        return hedge_loop_run(&loop);
+}
+
+/* Leave. The compute thread may be inside a kernel, which can't be interrupted: it gets STOP_MS, in which BYE goes out; then
+ * the process ends around it. Nothing is lost by that: a board keeps nothing on disk. */
+static void stop(worker_t *worker, int status)
+{
+        sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+        if (worker->executor)
+                hedge_executor_stop(worker->executor);
+        if (worker->session)
+                hedge_session_bye(worker->session, "the board is stopping");
+        if (worker->uplink)
+                hedge_uplink_close(worker->uplink, BYE_MS);
+        if (worker->executor && hedge_executor_join(worker->executor, STOP_MS) < 0) {
+                log_notice("board=%s: still computing, leaving without waiting for it", worker->config.board.name);
+                _exit(status);
+        }
+        hedge_session_destroy(&worker->session);
+        hedge_executor_destroy(&worker->executor);
+        hedge_uplink_destroy(&worker->uplink);
+        hedge_shares_destroy(&worker->shares);
+        if (worker->signal_fd >= 0)
+                close(worker->signal_fd);
+}
+
+int main(int argc, char **argv)
+{
+        worker_t worker = { .signal_fd = -1 };
+        options_t options = { .config = DEFAULT_CONFIG };
+        hedge_why_t why = { .text = "" };
+        int r, status = read_options(argc, argv, &options);
+
+        if (status >= 0)
+                return status;
+        r = configure(&worker, &options, &why);
+        if (r < 0) {
+                fprintf(stderr, "hedge-worker: %s\n", why.text);
+                status = EX_CONFIG;
+        } else if (options.check) {
+                printf("%s: fine\n", options.config);
+                status = EX_OK;
+        } else {
+                r = start(&worker);
+                if (r == 0)
+                        r = run(&worker);
+                status = r < 0 ? EX_SOFTWARE : EX_OK;
+                if (r < 0)
+                        log_error("board=%s: %s, stopping", worker.config.board.name, hedge_strerror(r));
+                else
+                        log_info("board=%s: %s, stopping", worker.config.board.name, strsignal(r));
+                stop(&worker, status);
+        }
+        hedge_keys_wipe(&worker.keys);
+        hedge_worker_config_release(&worker.config);
+        return status;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/session_messages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+void hedge_session_complain(hedge_session_t *s, int code, const hedge_why_t *why, uint64_t job,
+                            const hedge_digest_t *digest)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_ERROR };
+
+        log_warning("board=%s job=%llu: %s: %s, answering with an error", s->settings.board, (unsigned long long)job,
+                    hedge_strerror(code), why->text);
+        message.error.code = code;
+        message.error.job = job;
+        snprintf(message.error.text, sizeof(message.error.text), "%s", why->text);
+        if (digest)
+                message.error.digest = *digest;
+        hedge_session_say(s, &message);
+}
+
+static void on_welcome(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        hedge_session_serve(s, &envelope->message.welcome);
+}
+
+static void on_share(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        const hedge_msg_share_t *share = &envelope->message.share;
+        hedge_message_t ok = { .type = HEDGE_MSG_SHARE_OK };
+        hedge_why_t why = { .text = "" };
+        char text[9];
+        int r;
+
+        r = hedge_executor_share(s->settings.executor, share, &envelope->frames[0], &why);
+        log_debug("board=%s share=%s: %s, %u filter blocks: %s", s->settings.board,
+                  hedge_digest_text(&share->digest, text), share->layer, share->ell_b,
+                  r < 0    ? "refused"
+                  : r == 1 ? "held already"
+                           : "taken");
+        if (r < 0) {
+                hedge_session_complain(s, r, &why, 0, &share->digest);
+        } else if (r == 1) {
+                ok.share_ok.digest = share->digest;
+                ok.share_ok.held_bytes = hedge_shares_bytes(s->settings.shares);
+                hedge_session_say(s, &ok);
+        }
+}
+
+static void on_task(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        const hedge_msg_task_t *task = &envelope->message.task;
+        hedge_why_t why = { .text = "" };
+        int r = hedge_executor_task(s->settings.executor, task, envelope->frames, envelope->n_frames, &why);
+
+        if (r < 0)
+                hedge_session_complain(s, r, &why, task->job, &task->digest);
+}
+
+static void on_cancel(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        const uint64_t job = envelope->message.cancel.job;
+
+        if (hedge_executor_cancel(s->settings.executor, job) < 0)
+                log_debug("board=%s job=%llu: cancelled, but finished already", s->settings.board,
+                          (unsigned long long)job);
+}
+
+static void on_drop(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        char text[9];
+
+        if (hedge_executor_drop(s->settings.executor, &envelope->message.drop.digest) < 0)
+                log_debug("board=%s share=%s: to be dropped, but not held", s->settings.board,
+                          hedge_digest_text(&envelope->message.drop.digest, text));
+}
+
+static void on_ping(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        const hedge_msg_ping_t *ping = &envelope->message.ping;
+
+        if (!s->coordinator || ping->coordinator != s->coordinator) {
+                hedge_session_seek(s, "the coordinator is another one");
+                hedge_session_hello_at(s, hedge_now_ms());
+                return;
+        }
+        if (!s->connected)
+                return;    /* a last one through the connection that is gone */
+        s->serving = true; /* it was only silent */
+        s->hello_due = false;
+        s->ping_sequence = ping->sequence;
+        s->pong_due = true;
+}
+
+/* About a job or a share it needs no answer. About neither it is about us: it does not know this board (any more), or does
+ * not want it. HELLO, with its back-off, is the answer to both. */
+static void on_error(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        const hedge_msg_error_t *error = &envelope->message.error;
+        const hedge_digest_t none = { { 0 } };
+
+        log_warning("board=%s job=%llu: the coordinator says: %s (%s)", s->settings.board,
+                    (unsigned long long)error->job, error->text, hedge_strerror(error->code));
+        if (error->job || memcmp(&error->digest, &none, sizeof(none)) || !s->serving)
+                return;
+        hedge_session_seek(s, "it does not know this board");
+        hedge_session_hello_at(s, hedge_now_ms());
+}
+
+static void on_bye(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        hedge_session_seek(s, "the coordinator is leaving");
+        hedge_session_forget_tasks(s);
+        hedge_session_hello_at(s, hedge_now_ms() + s->settings.reconnect_min_ms);
+}
+
+void hedge_session_message(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        static void (*const handlers[HEDGE_MSG_TYPES])(hedge_session_t *, hedge_envelope_t *) = {
+                [HEDGE_MSG_WELCOME] = on_welcome, [HEDGE_MSG_SHARE] = on_share, [HEDGE_MSG_TASK] = on_task,
+                [HEDGE_MSG_CANCEL] = on_cancel,   [HEDGE_MSG_DROP] = on_drop,   [HEDGE_MSG_PING] = on_ping,
+                [HEDGE_MSG_ERROR] = on_error,     [HEDGE_MSG_BYE] = on_bye,
+        };
+        const hedge_message_type_t type = envelope->message.type;
+        hedge_why_t why;
+
+        if (handlers[type]) {
+                handlers[type](s, envelope);
+        } else {
+                hedge_why(&why, HEDGE_EUNSUPPORTED, "a board has nothing to do with %s", hedge_message_name(type));
+                hedge_session_complain(s, HEDGE_EUNSUPPORTED, &why, 0, NULL);
+        }
+}
