@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#include "common/code/code.h"
+#include "common/log.h"
+
+static const char *const securities[] = { "curve", "network", "insecure-loopback", NULL };
+static const char *const schemes[] = { "local", "uncoded", "replication", "nsctc", NULL };
+static const char *const backends[] = { "auto", "onednn", "xnnpack", "plain", NULL };
+static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+#define AT(field)   offsetof(hedged_config_t, field)
+#define RULE(field) offsetof(hedged_plan_rule_t, field)
+#define GIB         1073741824.0
+
+static const hedge_conf_row_t rule_rows[] = {
+        { "model", HEDGE_CONF_STRING, RULE(model), 1, 64, "\"*\"", NULL, "Models it is about: a shell pattern.", NULL,
+          NULL, 0 },
+        { "layer", HEDGE_CONF_STRING, RULE(layer), 1, 255, "\"*\"", NULL,
+          "Layers (ONNX node names) it is about: a shell pattern.", NULL, NULL, 0 },
+        { "scheme", HEDGE_CONF_CHOICE, RULE(scheme), 0, 0, "nsctc", NULL, "How they run.", schemes, NULL, 0 },
+        { "k_a", HEDGE_CONF_UINT, RULE(k_a), 0, 64, "0", NULL, "Input strips; 0 chooses.", NULL, NULL, 0 },
+        { "k_b", HEDGE_CONF_UINT, RULE(k_b), 0, 64, "0", NULL, "Filter blocks; 0 chooses.", NULL, NULL, 0 },
+        { 0 },
+};
+
+const hedge_conf_row_t hedged_conf_rows[] = {
+        { "listen.boards", HEDGE_CONF_STRING, AT(listen.boards), 1, 255, "tcp://*:7501", NULL,
+          "Where boards connect: a ZeroMQ endpoint. With port * the system chooses one (see listen.endpoint_file).",
+          NULL, NULL, 0 },
+        { "listen.clients", HEDGE_CONF_STRING, AT(listen.clients), 1, 255, "ipc:///run/hedge/hedged.sock", NULL,
+          "Where the hedge command connects on this machine. Who may is decided by the socket file's owner and group.",
+          NULL, NULL, 0 },
+        { "listen.clients_tcp", HEDGE_CONF_STRING, AT(listen.clients_tcp), 0, 255, "\"\"", NULL,
+          "Where clients on other machines connect, for example tcp://*:7502; empty: nowhere.", NULL, NULL, 0 },
+        { "listen.endpoint_file", HEDGE_CONF_STRING, AT(listen.endpoint_file), 0, 4095, "\"\"", NULL,
+          "A file to write the boards' endpoint into once it is bound; empty: none.", NULL, NULL, 0 },
+        { "security", HEDGE_CONF_CHOICE, AT(security), 0, 0, "curve", NULL,
+          "curve: every TCP connection is encrypted and only keys of the folders below get in. network: neither, for a "
+          "cluster inside a WireGuard network whose interface listen.boards names. insecure-loopback: neither, and "
+          "only "
+          "127.0.0.1 and ipc endpoints are accepted.",
+          securities, NULL, 0 },
+        { "keys.secret", HEDGE_CONF_STRING, AT(keys.secret), 0, 4095, "/etc/hedge/keys/coordinator.secret", NULL,
+          "The coordinator's key pair, made by hedge keygen.", NULL, NULL, 0 },
+        { "keys.boards", HEDGE_CONF_STRING, AT(keys.boards), 0, 4095, "/etc/hedge/keys/boards", NULL,
+          "Folder with the public keys of the boards: NAME.pub lets in the board NAME. Read again when it changes.",
+          NULL, NULL, 0 },
+        { "keys.clients", HEDGE_CONF_STRING, AT(keys.clients), 0, 4095, "/etc/hedge/keys/clients", NULL,
+          "The same for clients that come by TCP.", NULL, NULL, 0 },
+        { "models.repository", HEDGE_CONF_STRING, AT(models.repository), 1, 4000, "/var/lib/hedge/models", NULL,
+          "Folder of the models: NAME/model.onnx and, optionally, NAME/model.yaml. All are loaded at the start; hedge "
+          "load "
+          "adds to it.",
+          NULL, NULL, 0 },
+        { "models.file_bytes", HEDGE_CONF_BYTES, AT(models.file_bytes), 1024, 4 * GIB, "1G", "bytes",
+          "Largest model file accepted.", NULL, NULL, 0 },
+        { "models.max_loaded", HEDGE_CONF_UINT, AT(models.max_loaded), 1, 1024, "64", NULL, "Models loaded at a time.",
+          NULL, NULL, 0 },
+        { "cluster.slots", HEDGE_CONF_UINT, AT(cluster.slots), 1, HEDGE_CODE_MAX_BOARDS, "8", NULL,
+          "How many boards the codes are made for. Boards that come later than these wait as spares. Changing it makes "
+          "every "
+          "share anew.",
+          NULL, NULL, 0 },
+        { "cluster.heartbeat_ms", HEDGE_CONF_UINT, AT(cluster.heartbeat_ms), 50, 60000, "500", "ms",
+          "Boards are asked for a sign of life this often.", NULL, NULL, 0 },
+        { "cluster.strikes", HEDGE_CONF_UINT, AT(cluster.strikes), 1, 100, "3", NULL,
+          "A board that misses so many heartbeats in a row is suspect: it gets no work, and what it had counts as "
+          "lost.",
+          NULL, NULL, 0 },
+        { "cluster.gone_ms", HEDGE_CONF_UINT, AT(cluster.gone_ms), 1000, 86400000, "60000", "ms",
+          "A board silent for so long is gone: a spare may take its place.", NULL, NULL, 0 },
+        { "plan.scheme", HEDGE_CONF_CHOICE, AT(plan.scheme), 0, 0, "nsctc", NULL,
+          "How heavy convolutions run: nsctc (coded; any delta boards are enough), replication (every part on two "
+          "boards), "
+          "uncoded (every board is needed) or local.",
+          schemes, NULL, 0 },
+        { "plan.k_a", HEDGE_CONF_UINT, AT(plan.k_a), 0, 64, "0", NULL, "Input strips; 0 chooses for each layer.", NULL,
+          NULL, 0 },
+        { "plan.k_b", HEDGE_CONF_UINT, AT(plan.k_b), 0, 64, "0", NULL, "Filter blocks; 0 chooses for each layer.", NULL,
+          NULL, 0 },
+        { "plan.spare", HEDGE_CONF_UINT, AT(plan.spare), 0, 128, "2", NULL,
+          "Boards that may fail without costing anything: delta is at most slots - spare.", NULL, NULL, 0 },
+        { "plan.min_macs", HEDGE_CONF_UINT, AT(plan.min_macs), 0, 1e12, "5000000", "multiply-accumulates",
+          "Lighter convolutions run in the coordinator.", NULL, NULL, 0 },
+        { "plan.macs_per_entry", HEDGE_CONF_UINT, AT(plan.macs_per_entry), 0, 1e6, "800", "multiply-accumulates",
+          "What sending one tensor entry costs, against computing; 800 suits a board of 5 GFLOP/s on 100 Mbit/s.", NULL,
+          NULL, 0 },
+        { "plan.accuracy", HEDGE_CONF_FLOAT, AT(plan.accuracy), 1e-7, 1, "0.001", NULL,
+          "Error budget of a decoded layer, relative to its largest output. Where condition times kernel error is "
+          "above it, "
+          "more parts are waited for.",
+          NULL, NULL, 0 },
+        { "plan.rules", HEDGE_CONF_LIST, AT(plan.rules), 0, 1024, "[]", NULL,
+          "Exceptions, for single models and layers; the first that matches holds.", NULL, rule_rows,
+          sizeof(hedged_plan_rule_t) },
+        { "inference.in_flight", HEDGE_CONF_UINT, AT(inference.in_flight), 1, 64, "4", NULL,
+          "Requests worked on at the same time.", NULL, NULL, 0 },
+        { "inference.queue", HEDGE_CONF_UINT, AT(inference.queue), 1, 65536, "256", NULL,
+          "Requests that may wait; more are refused.", NULL, NULL, 0 },
+        { "inference.layer_timeout_ms", HEDGE_CONF_UINT, AT(inference.layer_timeout_ms), 100, 3600000, "30000", "ms",
+          "A layer that the boards have not finished by then is computed by the coordinator.", NULL, NULL, 0 },
+        { "compute.backend", HEDGE_CONF_CHOICE, AT(compute.backend), 0, 0, "auto", NULL,
+          "Kernels for what runs in the coordinator.", backends, NULL, 0 },
+        { "compute.threads", HEDGE_CONF_UINT, AT(compute.threads), 0, 1024, "0", NULL,
+          "Threads for it; 0: one per core.", NULL, NULL, 0 },
+        { "limits.frame_bytes", HEDGE_CONF_BYTES, AT(limits.frame_bytes), 65536, 4 * GIB, "1G", "bytes",
+          "Largest single frame accepted from anyone.", NULL, NULL, 0 },
+        { "limits.header_bytes", HEDGE_CONF_BYTES, AT(limits.header_bytes), 4096, 64 * 1048576.0, "4M", "bytes",
+          "Largest message header accepted.", NULL, NULL, 0 },
+        { "log.level", HEDGE_CONF_CHOICE, AT(log_level), 0, 0, "info", NULL, "What is logged.", levels, NULL, 0 },
+        { 0 },
+};
+
+static int is_local(const char *endpoint)
+{
+        return !strncmp(endpoint, "ipc://", 6) || !strncmp(endpoint, "tcp://127.", 10) ||
+               !strncmp(endpoint, "tcp://[::1]", 11);
+}
+
+static int check_endpoint(const char *key, const char *endpoint, const hedged_config_t *config, hedge_why_t *why)
+{
+        if (strncmp(endpoint, "tcp://", 6) && strncmp(endpoint, "ipc://", 6))
+                return hedge_why(why, HEDGE_ECONFIG, "%s: '%s' is no endpoint: tcp://ADDRESS:PORT or ipc://FILE", key,
+                                 endpoint);
+        if (!strncmp(endpoint, "ipc://", 6) && strlen(endpoint + 6) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+                return hedge_why(why, HEDGE_ECONFIG, "%s: the socket's path is longer than the system's %zu bytes", key,
+                                 sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+        if (config->security == HEDGED_SECURITY_INSECURE_LOOPBACK && !is_local(endpoint))
+                return hedge_why(why, HEDGE_ECONFIG,
+                                 "%s: '%s' leaves this machine, which security: insecure-loopback forbids", key,
+                                 endpoint);
+        if (config->security == HEDGED_SECURITY_NETWORK && !strncmp(endpoint, "tcp://*", 7))
+                return hedge_why(why, HEDGE_ECONFIG,
+                                 "%s: security: network wants the trusted interface or address in place of *", key);
+        return 0;
+}
+
+static int check(const hedged_config_t *config, const char *path, hedge_why_t *why)
+{
+        hedge_why_t inner;
+        int r = check_endpoint("listen.boards", config->listen.boards, config, &inner);
+
+        if (r == 0 && strncmp(config->listen.clients, "ipc://", 6))
+                r = hedge_why(&inner, HEDGE_ECONFIG,
+                              "listen.clients: wants an ipc:// endpoint; TCP is for listen.clients_tcp");
+        if (r == 0)
+                r = check_endpoint("listen.clients", config->listen.clients, config, &inner);
+        if (r == 0 && *config->listen.clients_tcp)
+                r = check_endpoint("listen.clients_tcp", config->listen.clients_tcp, config, &inner);
+        if (r == 0 && config->security == HEDGED_SECURITY_CURVE && (!*config->keys.secret || !*config->keys.boards))
+                r = hedge_why(&inner, HEDGE_ECONFIG, "security: curve wants keys.secret and keys.boards");
+        if (r < 0)
+                return hedge_why(why, r, "%s: %s", path ? path : "(defaults)", inner.text);
+        return 0;
+}
+
+int hedged_config_load(const char *path, hedged_config_t *config, hedge_why_t *why)
+{
+        hedged_config_t loaded = { 0 };
+        int r = hedge_conf_load(hedged_conf_rows, path, &loaded, why);
+
+        if (r < 0)
+                return r;
+        r = check(&loaded, path, why);
+        if (r < 0) {
+                hedged_config_release(&loaded);
+                return r;
+        }
+        *config = loaded;
+        return 0;
+}
+
+void hedged_config_release(hedged_config_t *config)
+{
+        hedge_conf_release(hedged_conf_rows, config);
+}
+
+const char *hedged_config_backend(const hedged_config_t *config)
+{
+        return config->compute.backend ? backends[config->compute.backend] : NULL;
+}

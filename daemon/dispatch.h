@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_DISPATCH_H
+#define HEDGED_DISPATCH_H
+
+#include "common/mailbox.h"
+#include "daemon/cluster.h"
+#include "daemon/model.h"
+
+/** Jobs: one coded layer of one request, between the thread that runs the request and the loop that owns the sockets.
+ *
+ * The request's thread makes a job, gives the loop one task per board (hedged_job_give), reads events until it can decode
+ * (hedged_job_next), and closes it. The loop forwards tasks, turns what boards send into events, says which boards' tasks
+ * are lost, and cancels what still runs when the job is closed. After the CLOSED event the loop knows the job no more, so
+ * that nothing late can touch a later layer. */
+
+/** Kinds of mail to the loop that are about jobs; others follow from HEDGED_MAIL_OTHERS. */
+enum { HEDGED_MAIL_TASK, HEDGED_MAIL_CLOSE, HEDGED_MAIL_OTHERS };
+
+typedef enum hedged_event_kind {
+        HEDGED_EVENT_PART,     /**< a part: board, part, frame */
+        HEDGED_EVENT_LOST,     /**< nothing more will come of this board's task */
+        HEDGED_EVENT_CLOSED,   /**< the loop has forgotten the job */
+        HEDGED_EVENT_SHUTDOWN, /**< the program stops */
+} hedged_event_kind_t;
+
+typedef struct hedged_event {
+        hedge_mail_t mail; /**< kind: hedged_event_kind_t */
+        unsigned board, part;
+        uint64_t compute_us;
+        zmq_msg_t frame; /**< of a PART; owned */
+} hedged_event_t;
+
+typedef struct hedged_job hedged_job_t;
+
+/* ---- the request's thread ---- */
+
+/** @param variant  Borrowed until the job is destroyed. @param loop  The loop's mailbox.
+ * @return 0, -ENOMEM, -errno. */
+int hedged_job_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedged_job_t **ret);
+
+/** Hand a board its task: ell_a frames of coded inputs, moved out of `frames`. @return 0, -ENOMEM (frames are closed). */
+int hedged_job_give(hedged_job_t *job, unsigned board, zmq_msg_t *frames, unsigned n_frames);
+
+/** The next event, waiting up to timeout_ms (0: only look). Release it with hedged_event_release. @return NULL: none. */
+hedged_event_t *hedged_job_next(hedged_job_t *job, int timeout_ms);
+void hedged_event_release(hedged_event_t **event);
+
+/** No more events are wanted: what still runs is cancelled. */
+void hedged_job_close(hedged_job_t *job);
+
+/** Close if that was not done, wait for the loop to let go, free. */
+void hedged_job_destroy(hedged_job_t **job);
+
+/* ---- the loop ---- */
+
+typedef struct hedged_dispatch hedged_dispatch_t;
+
+/** @param boards  The ROUTER socket. Borrowed, as is the cluster. @return 0, -ENOMEM. */
+int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_dispatch_t **ret);
+
+/** All jobs must be closed. */
+void hedged_dispatch_destroy(hedged_dispatch_t **dispatch);
+
+/** Mail of kind HEDGED_MAIL_TASK or HEDGED_MAIL_CLOSE. Takes it over. */
+void hedged_dispatch_mail(hedged_dispatch_t *dispatch, hedge_mail_t *mail);
+
+/** A board's PART; takes the frame out of the envelope. @return 0, -ENOENT (late: the job is closed), HEDGE_EMALFORMED. */
+int hedged_dispatch_part(hedged_dispatch_t *dispatch, const hedged_board_t *board, hedge_envelope_t *envelope);
+
+/** A board says that nothing more comes of a job's task (TASK_END, or ERROR naming the job). */
+void hedged_dispatch_ended(hedged_dispatch_t *dispatch, const hedged_board_t *board, uint64_t job);
+
+/** A board cannot be given work any more: all its tasks are lost. */
+void hedged_dispatch_board_lost(hedged_dispatch_t *dispatch, const hedged_board_t *board);
+
+/** The program stops: tell every job, now and those to come. */
+void hedged_dispatch_shutdown(hedged_dispatch_t *dispatch);
+
+unsigned hedged_dispatch_open_jobs(const hedged_dispatch_t *dispatch);
+
+#endif

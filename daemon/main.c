@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/conf/conf.h"
+#include "common/log.h"
+#include "daemon/coordinator.h"
+
+#define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
+#define EXIT_USAGE     2
+#define EXIT_CONFIG    78 /* as sysexits.h has it */
+
+static const char usage[] = "usage: hedged [--config FILE] [--check-config]\n"
+                            "       hedged --print-config yaml|mdoc\n"
+                            "       hedged --help | --version\n"
+                            "\n"
+                            "The coordinator of a hedge cluster. FILE is " DEFAULT_CONFIG " unless given.\n";
+
+typedef struct options {
+        const char *config, *print;
+        bool check;
+} options_t;
+
+/* @return -1: go on; else the exit status. */
+static int parse(int argc, char **argv, options_t *o)
+{
+        static const struct option longs[] = {
+                { "config", required_argument, NULL, 'c' },
+                { "check-config", no_argument, NULL, 'k' },
+                { "print-config", required_argument, NULL, 'p' },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'V' },
+                { 0 },
+        };
+        int opt;
+
+        while ((opt = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1)
+                switch (opt) {
+                case 'c':
+                        o->config = optarg;
+                        break;
+                case 'k':
+                        o->check = true;
+                        break;
+                case 'p':
+                        o->print = optarg;
+                        break;
+                case 'h':
+                        fputs(usage, stdout);
+                        return 0;
+                case 'V':
+                        printf("hedged %s\n", HEDGE_VERSION);
+                        return 0;
+                default:
+                        fputs(usage, stderr);
+                        return EXIT_USAGE;
+                }
+        if (optind < argc) {
+                fprintf(stderr, "hedged: unexpected argument '%s'\n%s", argv[optind], usage);
+                return EXIT_USAGE;
+        }
+        return -1;
+}
+
+static int print_config(const char *form)
+{
+        if (!strcmp(form, "yaml"))
+                hedge_conf_print_example(hedged_conf_rows, stdout);
+        else if (!strcmp(form, "mdoc"))
+                hedge_conf_print_mdoc(hedged_conf_rows, stdout);
+        else {
+                fprintf(stderr, "hedged: --print-config knows yaml and mdoc, not '%s'\n", form);
+                return EXIT_USAGE;
+        }
+        return fflush(stdout) ? 1 : 0;
+}
+
+/* Signals are read by the loop; they are blocked before there is any thread. */
+static void block_signals(void)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(const hedged_config_t *config)
+{
+        hedged_coordinator_t *coordinator;
+        hedge_why_t why = { "" };
+        int r;
+
+        block_signals();
+        r = hedged_coordinator_new(config, &coordinator, &why);
+        if (r < 0) {
+                log_error("%s", why.text);
+                return 1;
+        }
+        r = hedged_coordinator_run(coordinator);
+        if (r < 0)
+                log_error("the loop failed: %s", hedge_strerror(r));
+        if (hedged_coordinator_destroy(&coordinator) > 0)
+                _exit(r < 0); /* a layer that is being computed here cannot be interrupted; nothing is lost with it */
+        return r < 0;
+}
+
+int main(int argc, char **argv)
+{
+        options_t options = { .config = DEFAULT_CONFIG };
+        hedged_config_t config;
+        hedge_why_t why = { "" };
+        int status = parse(argc, argv, &options);
+
+        if (status >= 0)
+                return status;
+        if (options.print)
+                return print_config(options.print);
+        if (hedged_config_load(options.config, &config, &why) < 0) {
+                fprintf(stderr, "hedged: %s\n", why.text);
+                return EXIT_CONFIG;
+        }
+        if (options.check) {
+                printf("%s: fine\n", options.config);
+                status = 0;
+        } else {
+                hedge_log_set_level((hedge_log_level_t)(HEDGE_LOG_ERROR + config.log_level));
+                status = serve(&config);
+        }
+        hedged_config_release(&config);
+        return status;
+}

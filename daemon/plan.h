@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_PLAN_H
+#define HEDGED_PLAN_H
+
+#include "common/code/partition.h"
+#include "daemon/config.h"
+
+/** Which layers are coded, and how they are cut. Pure: a function of the configuration and the layer's geometry.
+ *
+ * The rule for now (the planner proper comes later): convolutions of at least plan.min_macs are coded with plan.scheme,
+ * others stay local; plan.rules override. Of the cuts whose recovery threshold is at most slots - spare, the one with the
+ * lowest cost per board is taken, cost = MACs + macs_per_entry * (entries up + entries down), after FCDCC's cost model. */
+
+#define HEDGED_MAX_VARIANTS 4
+
+typedef struct hedged_cut {
+        hedge_scheme_t scheme;
+        unsigned k_a, k_b;
+        unsigned delta;
+} hedged_cut_t;
+
+/** Plan one layer.
+ *
+ * The first cut is for the whole cluster; each further one has at most half the recovery threshold of the one before it and
+ * is what the layer is replanned to when so many boards are gone that the one before cannot be decoded any more.
+ * @param spare  Boards that may fail: delta <= slots - spare where slots allow.
+ * @return how many cuts (0: the layer stays local), HEDGE_ECONFIG (a rule asks for what cannot be; `why` names the layer). */
+int hedged_plan_layer(const hedged_config_t *config, const char *model, const char *layer, const hedge_conv_t *conv,
+                      hedged_cut_t cuts[HEDGED_MAX_VARIANTS], hedge_why_t *why);
+
+#endif

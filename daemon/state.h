@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_STATE_H
+#define HEDGED_STATE_H
+
+#include "common/mailbox.h"
+#include "common/wire/auth.h"
+#include "daemon/cluster.h"
+#include "daemon/coordinator.h"
+#include "daemon/dispatch.h"
+#include "daemon/distribute.h"
+#include "daemon/prepare.h"
+#include "daemon/registry.h"
+#include "daemon/runner.h"
+
+/** What the loop owns. Shared by coordinator.c (its life and the loop), boards.c (what boards say) and clients.c (what
+ * clients ask); nobody else includes this. */
+
+/** Mail to the loop beside jobs' own. */
+enum { HEDGED_MAIL_ANSWER = HEDGED_MAIL_OTHERS, HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED };
+
+#define HEDGED_MAX_PENDING_LOADS 16
+
+struct hedged_coordinator {
+        const hedged_config_t *config;
+        hedge_wire_limits_t limits;
+        uint64_t incarnation;
+        int64_t started_ms;
+
+        void *zmq;
+        hedge_auth_t *auth; /* NULL without CURVE */
+        void *boards, *monitor, *clients, *clients_tcp;
+        int signals;
+
+        hedge_mailbox_t *mail;
+        hedge_kernels_t *kernels;
+        hedged_cluster_t *cluster;
+        hedged_registry_t registry;
+        hedged_dispatch_t *dispatch;
+        hedged_preparer_t *preparer;
+        hedged_distributor_t *distributor;
+        hedged_runners_t *runners;
+
+        hedged_load_t *loads[HEDGED_MAX_PENDING_LOADS]; /* loaded, waiting for the boards before they are answered */
+        unsigned n_loads;                               /* of those */
+        unsigned preparing;                             /* loads at the preparer */
+        hedged_request_t *out;                          /* requests at the runners */
+        unsigned in_flight;                             /* so many */
+        uint64_t requests, requests_failed, malformed, late_parts;
+        int64_t next_tick_ms;
+        bool stopping;
+        int64_t stop_by_ms;
+};
+
+/* boards.c */
+
+/** Read everything that boards have sent. */
+void hedged_boards_receive(hedged_coordinator_t *c);
+/** Read the connections' events: who has hung up. */
+void hedged_boards_monitor(hedged_coordinator_t *c);
+/** A heartbeat interval is over: count strikes, send PINGs. */
+void hedged_boards_tick(hedged_coordinator_t *c);
+/** Say BYE to every board. */
+void hedged_boards_bye(hedged_coordinator_t *c);
+/** hedged_board_changed_t. */
+void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted);
+
+/* clients.c */
+
+/** Read everything that clients have sent to this socket. */
+void hedged_clients_receive(hedged_coordinator_t *c, void *socket);
+/** A request has come back from the runners: answer it. Takes it over. */
+void hedged_clients_answer(hedged_coordinator_t *c, hedged_request_t *request);
+/** Tell the clients of all requests that are out that there will be no answer. */
+void hedged_clients_abandon(hedged_coordinator_t *c);
+/** A load has come back from the preparer. Takes it over. */
+void hedged_clients_loaded(hedged_coordinator_t *c, hedged_load_t *load);
+/** Answer the loads whose boards have what they need, or whose time is over. */
+void hedged_clients_settle(hedged_coordinator_t *c);
+/** Put a model into service: registry and distribution. Takes the reference over. @return 0, HEDGE_ELIMIT, -ENOMEM. */
+int hedged_clients_serve(hedged_coordinator_t *c, hedged_model_t *model);
+
+#endif
