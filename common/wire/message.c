@@ -92,7 +92,7 @@ int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header)
         r = writer.failed ? -ENOMEM : 0;
         if (r < 0)
                 goto out;
-        /* What we send, every peer takes. */
+        /* What we send gets past every peer's guard. */
         if (writer.buffer.size > hedge_wire_default_limits.max_header_bytes ||
             hedge_guard(writer.buffer.data, writer.buffer.size, NULL) < 0) {
                 r = -EINVAL;

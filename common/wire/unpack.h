@@ -6,7 +6,7 @@
 
 #include "common/wire/field.h"
 
-#define HEDGE_UNPACK_STORAGE (UINT64_C(64) << 20) /**< bytes that the lists of one message may take */
+#define HEDGE_UNPACK_STORAGE (UINT64_C(32) << 20) /**< bytes that the lists of one message may take */
 
 typedef struct hedge_unpacker {
         msgpack_zone *storage; /**< made when the first list comes; the caller frees it, also on failure */
