@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/media/preprocess.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/media/resample.h"
+
+/* A model's input as an image: extents, and where the next sample lies in each direction. */
+typedef struct image {
+        uint32_t height, width, channels;
+        size_t step_y, step_x, step_c;
+} image_t;
+
+static int read_shape(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
+                      image_t *image, hedge_why_t *why)
+{
+        const uint32_t *d = shape->dims + (shape->rank == 4);
+        char text[96];
+
+        hedge_shape_text(shape, text, sizeof(text));
+        if (hedge_shape_check(shape, HEDGE_PICTURE_MAX_PIXELS * 3ull) < 0)
+                return hedge_why(why, HEDGE_ELIMIT, "an input of %s is too large for a picture", text);
+        if (shape->rank == 2 && d[0] == 1 && d[1] == (uint64_t)picture->width * picture->height)
+                *image = (image_t){ picture->height, picture->width, 1, picture->width, 1, 1 };
+        else if (shape->rank == 2)
+                *image = (image_t){ d[0], d[1], 1, d[1], 1, 1 };
+        else if (shape->rank != 3 && shape->rank != 4)
+                return hedge_why(why, HEDGE_ESHAPE, "no picture makes an input of %s", text);
+        else if (how->nhwc)
+                *image = (image_t){ d[0], d[1], d[2], (size_t)d[1] * d[2], d[2], 1 };
+        else
+                *image = (image_t){ d[1], d[2], d[0], d[2], 1, (size_t)d[1] * d[2] };
+        if (shape->rank == 4 && shape->dims[0] != 1)
+                return hedge_why(why, HEDGE_ESHAPE, "an input of %s takes several pictures at once", text);
+        if ((image->channels != 1 && image->channels != 3) || !image->height || !image->width)
+                return hedge_why(why, HEDGE_ESHAPE, "an input of %s has %u channels; a picture has 1 or 3", text,
+                                 image->channels);
+        return 0;
+}
+
+/* Grey to RGB or back; a copy in any case. */
+static int convert(const hedge_picture_t *from, uint32_t channels, hedge_picture_t *to, hedge_why_t *why)
+{
+        size_t n = (size_t)from->width * from->height;
+        const uint8_t *p = from->pixels;
+        int r;
+
+        r = hedge_picture_alloc(from->width, from->height, channels, to, why);
+        if (r < 0)
+                return r;
+        if (channels == from->channels)
+                memcpy(to->pixels, from->pixels, n * channels);
+        else if (channels == 3)
+                for (size_t i = 0; i < n; i++)
+                        memset(to->pixels + 3 * i, p[i], 3);
+        else
+                for (size_t i = 0; i < n; i++, p += 3) /* 0.299, 0.587 and 0.114 of 65536 */
+                        to->pixels[i] = (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 32768) >> 16);
+        return 0;
+}
+
+/* The size that a picture is resized to before the crop. */
+static int resized_to(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
+                      hedge_window_t *columns, hedge_window_t *rows)
+{
+        uint64_t w = picture->width, h = picture->height, shorter = w < h ? w : h;
+        uint64_t new_w = image->width, new_h = image->height;
+
+        if (how->crop && how->resize) {
+                new_w = how->resize * w / shorter;
+                new_h = how->resize * h / shorter;
+                if (new_w < image->width || new_h < image->height) {
+                        bool by_width = image->width * h >= image->height * w;
+
+                        new_w = by_width ? image->width : (image->height * w + h - 1) / h;
+                        new_h = by_width ? (image->width * h + w - 1) / w : image->height;
+                }
+        }
+        if (new_w > INT32_MAX || new_h > INT32_MAX)
+                return HEDGE_ELIMIT;
+        columns->resized = (uint32_t)new_w;
+        rows->resized = (uint32_t)new_h;
+        return 0;
+}
+
+/* The middle, a half rounded to the even side, as Python's round() does. */
+static uint32_t middle(uint32_t size, uint32_t part)
+{
+        uint32_t rest = size - part, half = rest / 2;
+
+        return half + (rest % 2 && half % 2);
+}
+
+static int fit(hedge_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image, hedge_why_t *why)
+{
+        hedge_window_t columns = { .size = picture->width, .count = image->width };
+        hedge_window_t rows = { .size = picture->height, .count = image->height };
+        hedge_picture_t fitted;
+        int r;
+
+        if (picture->width == image->width && picture->height == image->height)
+                return 0;
+        if (resized_to(picture, how, image, &columns, &rows) < 0)
+                return hedge_why(why, HEDGE_ELIMIT, "its shorter side cannot become %u pixels", how->resize);
+        columns.first = middle(columns.resized, columns.count);
+        rows.first = middle(rows.resized, rows.count);
+        r = hedge_resample(picture, &columns, &rows, &fitted, why);
+        if (r < 0)
+                return r;
+        hedge_picture_release(picture);
+        *picture = fitted;
+        return 0;
+}
+
+static void normalise(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
+                      float *out)
+{
+        float values[256];
+
+        for (uint32_t c = 0; c < image->channels; c++) {
+                const uint8_t *from = picture->pixels + (how->bgr ? image->channels - 1 - c : c);
+
+                for (unsigned v = 0; v < 256; v++)
+                        values[v] = (float)((v * how->scale - how->mean[c]) / how->std[c]);
+                for (uint32_t y = 0; y < image->height; y++)
+                        for (uint32_t x = 0; x < image->width; x++, from += image->channels)
+                                out[c * image->step_c + y * image->step_y + x * image->step_x] = values[*from];
+        }
+}
+
+int hedge_preprocess(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
+                     hedge_tensor_t *ret, hedge_why_t *why)
+{
+        hedge_picture_t work = { .pixels = NULL };
+        hedge_tensor_t tensor = { .data = NULL };
+        image_t image = { 0 };
+        int r;
+
+        r = read_shape(picture, how, shape, &image, why);
+        if (r < 0)
+                return r;
+        r = convert(picture, image.channels, &work, why);
+        if (!r)
+                r = fit(&work, how, &image, why);
+        if (!r) {
+                r = hedge_tensor_alloc(&tensor, shape);
+                if (r < 0)
+                        hedge_why(why, r, "%s", hedge_strerror(r));
+        }
+        if (!r) {
+                normalise(&work, how, &image, tensor.data);
+                *ret = tensor;
+        }
+        hedge_picture_release(&work);
+        return r;
+}
