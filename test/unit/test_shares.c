@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/shares.h"
+
+#define BLOCKS 3
+#define CAP    (1024 * 1024)
+
+static const hedge_conv_t conv = {
+        .in_h = 5,
+        .in_w = 6,
+        .in_c = 4,
+        .out_c = 8,
+        .kernel_h = 3,
+        .kernel_w = 3,
+        .stride_h = 1,
+        .stride_w = 1,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .groups = 1,
+};
+
+#define FILTERS     (BLOCKS * 8 * 3 * 3 * 4)
+#define FRAME_BYTES (FILTERS * sizeof(float))
+
+typedef struct fixture {
+        hedge_shares_t *shares;
+        hedge_kernels_t *kernels;
+        float filters[FILTERS];
+} fixture_t;
+
+static int set_up(void **state)
+{
+        fixture_t *f = calloc(1, sizeof(*f));
+
+        assert_int_equal(hedge_shares_new(CAP, CAP, &f->shares), 0);
+        assert_int_equal(hedge_kernels_new("plain", 1, &f->kernels), 0);
+        for (int i = 0; i < FILTERS; i++)
+                f->filters[i] = (float)(i % 7) - 3;
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        fixture_t *f = *state;
+
+        hedge_shares_destroy(&f->shares);
+        hedge_kernels_destroy(&f->kernels);
+        assert_null(f->shares);
+        free(f);
+        return 0;
+}
+
+static hedge_msg_share_t message(uint8_t name)
+{
+        hedge_msg_share_t m = { .conv = conv, .ell_b = BLOCKS, .layer = "model/layer" };
+
+        memset(&m.digest, name, sizeof(m.digest));
+        return m;
+}
+
+static void keep(fixture_t *f, uint8_t name)
+{
+        hedge_msg_share_t m = message(name);
+        hedge_share_t *share = NULL;
+        hedge_why_t why;
+
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), 0);
+        assert_int_equal(hedge_share_prepare(share, f->kernels, f->filters, &why), 0);
+        hedge_share_unref(&share);
+        assert_null(share);
+}
+
+static void a_share_is_held_once_it_is_prepared(void **state)
+{
+        fixture_t *f = *state;
+        hedge_msg_share_t m = message(1);
+        hedge_digest_t *list = NULL;
+        hedge_share_t *share;
+
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
+        assert_true(hedge_shares_bytes(f->shares) >= FRAME_BYTES);
+        assert_int_equal(hedge_shares_count(f->shares), 0);
+        assert_int_equal(hedge_shares_list(f->shares, &list), 0);
+        assert_null(list);
+        assert_null(hedge_share_kernel(share, 0));
+        assert_int_equal(hedge_share_prepare(share, f->kernels, f->filters, NULL), 0);
+        for (uint32_t i = 0; i < BLOCKS; i++)
+                assert_non_null(hedge_share_kernel(share, i));
+        assert_int_equal(hedge_share_blocks(share), BLOCKS);
+        hedge_share_unref(&share);
+        keep(f, 2);
+        assert_int_equal(hedge_shares_count(f->shares), 2);
+        assert_int_equal(hedge_shares_list(f->shares, &list), 2);
+        assert_int_equal(list[0].bytes[0] + list[1].bytes[0], 3);
+        free(list);
+}
+
+static void sending_a_share_again_changes_nothing(void **state)
+{
+        fixture_t *f = *state;
+        hedge_msg_share_t m = message(1);
+        hedge_share_t *share, *again = NULL;
+        uint64_t bytes;
+        hedge_why_t why;
+
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), 0);
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), 2);
+        assert_int_equal(hedge_share_prepare(share, f->kernels, f->filters, &why), 0);
+        hedge_share_unref(&share);
+        bytes = hedge_shares_bytes(f->shares);
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), 1);
+        assert_null(again);
+        assert_int_equal(hedge_shares_bytes(f->shares), bytes);
+        assert_int_equal(hedge_shares_count(f->shares), 1);
+        /* the same digest for something else is not the same share */
+        m.conv.pad_left = 1;
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), HEDGE_EMALFORMED);
+}
+
+static void the_cap_holds_before_memory_is_taken(void **state)
+{
+        fixture_t *f = *state;
+        hedge_msg_share_t m;
+        hedge_share_t *share = NULL;
+        hedge_why_t why;
+        unsigned held = 0;
+        int r = 0;
+
+        for (unsigned i = 1; i < 255 && r == 0; i++) {
+                m = message((uint8_t)i);
+                r = hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why);
+                if (r == 0) {
+                        assert_int_equal(hedge_share_prepare(share, f->kernels, f->filters, &why), 0);
+                        hedge_share_unref(&share);
+                        held++;
+                }
+                assert_true(hedge_shares_bytes(f->shares) <= CAP);
+        }
+        assert_int_equal(r, HEDGE_ELIMIT);
+        assert_non_null(strstr(why.text, "does not fit"));
+        assert_true(held >= CAP / (2 * (FRAME_BYTES + (BLOCKS + 1) * HEDGE_SHARE_OVERHEAD_BYTES)));
+        assert_int_equal(hedge_shares_count(f->shares), held);
+        m = message(1);
+        assert_int_equal(hedge_shares_drop(f->shares, &m.digest), 0);
+        keep(f, 255);
+}
+
+static void geometry_and_frame_must_fit(void **state)
+{
+        fixture_t *f = *state;
+        hedge_share_t *share = NULL;
+        hedge_msg_share_t m = message(1);
+        hedge_why_t why;
+
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES - 4, &share, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES + 1, &share, &why), HEDGE_EMALFORMED);
+        m.ell_b = 0;
+        assert_int_equal(hedge_shares_claim(f->shares, &m, 0, &share, &why), HEDGE_ELIMIT);
+        m.ell_b = UINT32_MAX;
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), HEDGE_ELIMIT);
+        m = message(1);
+        m.conv.stride_h = 0;
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), -EINVAL);
+        m = message(1);
+        m.conv.in_h = m.conv.in_w = 1 << 10; /* an input of 16 MiB */
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), HEDGE_ELIMIT);
+        assert_null(share);
+        assert_int_equal(hedge_shares_bytes(f->shares), 0);
+        assert_int_equal(hedge_shares_alive(f->shares), 0);
+}
+
+static void a_share_in_use_outlives_its_drop(void **state)
+{
+        fixture_t *f = *state;
+        hedge_msg_share_t m = message(1);
+        hedge_share_t *share;
+        float in[5 * 6 * 4] = { 1 }, out[3 * 4 * 8] = { 0 };
+        const float *const inputs[] = { in, NULL };
+        uint64_t bytes;
+
+        keep(f, 1);
+        bytes = hedge_shares_bytes(f->shares);
+        share = hedge_shares_find(f->shares, &m.digest);
+        assert_non_null(share);
+        assert_int_equal(hedge_shares_drop(f->shares, &m.digest), 0);
+        assert_int_equal(hedge_shares_drop(f->shares, &m.digest), HEDGE_ENOSHARE);
+        assert_null(hedge_shares_find(f->shares, &m.digest));
+        assert_int_equal(hedge_shares_count(f->shares), 0);
+        assert_int_equal(hedge_shares_alive(f->shares), 1);
+        assert_int_equal(hedge_shares_bytes(f->shares), bytes);
+        assert_int_equal(hedge_kernel_run(hedge_share_kernel(share, 0), inputs, out), 0);
+        assert_true(out[0] == f->filters[0]);
+        /* it may come back while the old one is still in use */
+        keep(f, 1);
+        assert_int_equal(hedge_shares_count(f->shares), 1);
+        hedge_share_unref(&share);
+        assert_int_equal(hedge_shares_alive(f->shares), 1);
+        assert_int_equal(hedge_shares_bytes(f->shares), bytes);
+}
+
+static void a_share_dropped_before_it_is_prepared_is_not_held(void **state)
+{
+        fixture_t *f = *state;
+        hedge_msg_share_t m = message(1);
+        hedge_share_t *share;
+
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
+        assert_int_equal(hedge_shares_drop(f->shares, &m.digest), 0);
+        assert_int_equal(hedge_share_prepare(share, f->kernels, f->filters, NULL), 1);
+        assert_int_equal(hedge_shares_count(f->shares), 0);
+        hedge_share_unref(&share);
+        assert_int_equal(hedge_shares_bytes(f->shares), 0);
+}
+
+static void an_abandoned_share_leaves_nothing(void **state)
+{
+        fixture_t *f = *state;
+        hedge_msg_share_t m = message(1);
+        hedge_share_t *share, *task;
+
+        assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
+        task = hedge_shares_find(f->shares, &m.digest);
+        hedge_share_abandon(share);
+        assert_null(hedge_shares_find(f->shares, &m.digest));
+        assert_null(hedge_share_kernel(task, 0));
+        hedge_share_unref(&share);
+        hedge_share_unref(&task);
+        assert_int_equal(hedge_shares_bytes(f->shares), 0);
+        assert_int_equal(hedge_shares_alive(f->shares), 0);
+        keep(f, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(a_share_is_held_once_it_is_prepared),  TEST(sending_a_share_again_changes_nothing),
+                TEST(the_cap_holds_before_memory_is_taken), TEST(geometry_and_frame_must_fit),
+                TEST(a_share_in_use_outlives_its_drop),     TEST(a_share_dropped_before_it_is_prepared_is_not_held),
+                TEST(an_abandoned_share_leaves_nothing),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
