@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "client/command.h"
+#include "client/json.h"
+#include "common/code/study.h"
+
+typedef struct codes_values {
+        const char *scheme;
+        uint64_t k_a, k_b, n, seed;
+        bool json;
+} codes_values_t;
+
+static const codes_values_t presets = { .scheme = "nsctc", .seed = 1 };
+
+static const hedge_option_t options[] = {
+        HEDGE_ROW(STRING, "scheme", 's', codes_values_t, scheme, "S", "nsctc (default), replication or uncoded"),
+        HEDGE_ROW_UINT("ka", 0, codes_values_t, k_a, "A", "input strips", 1, HEDGE_CODE_MAX_PARTS),
+        HEDGE_ROW_UINT("kb", 0, codes_values_t, k_b, "B", "filter blocks", 1, HEDGE_CODE_MAX_PARTS),
+        HEDGE_ROW_UINT("n", 'n', codes_values_t, n, "N", "boards", 1, HEDGE_CODE_MAX_BOARDS),
+        HEDGE_ROW_UINT("seed", 0, codes_values_t, seed, "SEED", "of the random data and sets of boards (1)", 0,
+                       UINT64_MAX),
+        HEDGE_ROW(FLAG, "json", 'j', codes_values_t, json, NULL, "print one JSON object"),
+        HEDGE_ROW_END,
+};
+
+static int print_json(const hedge_code_t *code, const hedge_code_study_t *study)
+{
+        hedge_json_t json = { 0 };
+
+        json.root = hedge_json_object(&json);
+        hedge_json_add_string(&json, json.root, "scheme", hedge_scheme_name(hedge_code_scheme(code)));
+        hedge_json_add_uint(&json, json.root, "k_a", hedge_code_k_a(code));
+        hedge_json_add_uint(&json, json.root, "k_b", hedge_code_k_b(code));
+        hedge_json_add_uint(&json, json.root, "n", hedge_code_boards(code));
+        hedge_json_add_uint(&json, json.root, "delta", study->delta);
+        hedge_json_add_uint(&json, json.root, "subsets", study->subsets);
+        hedge_json_add_double(&json, json.root, "cond_median", study->cond_median, 6);
+        hedge_json_add_double(&json, json.root, "cond_worst", study->cond_worst, 6);
+        hedge_json_add_double(&json, json.root, "mse_float32", study->mse_float32, 6);
+        hedge_json_add_double(&json, json.root, "mse_float64", study->mse_float64, 6);
+        return hedge_json_print(&json, 0, stdout);
+}
+
+static void print_error(const char *what, double mse)
+{
+        if (isnan(mse))
+                printf("%-16s  no figure: the layer cannot be cut so finely\n", what);
+        else
+                printf("%-16s  %.3g\n", what, mse);
+}
+
+static void print_text(const hedge_code_t *code, const hedge_code_study_t *study)
+{
+        printf("%-16s  %s, k_a %u, k_b %u, %u boards\n", "code", hedge_scheme_name(hedge_code_scheme(code)),
+               hedge_code_k_a(code), hedge_code_k_b(code), hedge_code_boards(code));
+        printf("%-16s  any %u boards\n", "decodes from", study->delta);
+        printf("%-16s  median %.3g, worst %.3g (of %u sets of boards)\n", "condition", study->cond_median,
+               study->cond_worst, study->subsets);
+        puts("mean squared error on AlexNet's second convolution (outputs of variance 1)");
+        print_error("  float32", study->mse_float32);
+        print_error("  float64", study->mse_float64);
+}
+
+static int run(const void *values, char **operands, unsigned n_operands)
+{
+        const codes_values_t *v = values;
+        int scheme = hedge_scheme_parse(v->scheme);
+        hedge_code_study_t study;
+        hedge_code_t *code = NULL;
+        hedge_why_t why = { "" };
+        int r;
+
+        if (scheme < 0)
+                return hedge_complain_usage("codes", "codes: there is no scheme '%s'", v->scheme);
+        if (!v->k_a || !v->k_b || !v->n)
+                return hedge_complain_usage("codes", "codes: --ka, --kb and --n are wanted");
+        r = hedge_code_new((hedge_scheme_t)scheme, (unsigned)v->k_a, (unsigned)v->k_b, (unsigned)v->n, &code, &why);
+        if (!r)
+                r = hedge_code_study(code, v->seed, &study);
+        if (!r && v->json)
+                r = print_json(code, &study);
+        else if (!r)
+                print_text(code, &study);
+        hedge_code_destroy(&code);
+        return r < 0 ? hedge_complain("%s", why.text[0] ? why.text : hedge_strerror(r)) : EXIT_SUCCESS;
+}
+
+const hedge_command_t hedge_command_codes = {
+        .name = "codes",
+        .operands = "",
+        .summary = "study a code: condition numbers and decoding errors",
+        .details = "Study a code without a cluster: from how many boards it decodes (delta), the\n"
+                   "condition numbers of its recovery matrices over sets of delta boards, and the\n"
+                   "mean squared error on AlexNet's second convolution in float32 and float64.",
+        .example = "hedge codes --scheme nsctc --ka 8 --kb 8 --n 20",
+        .options = options,
+        .presets = &presets,
+        .values_size = sizeof(codes_values_t),
+        .run = run,
+};

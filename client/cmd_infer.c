@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/command.h"
+#include "client/requests.h"
+#include "client/show.h"
+#include "common/clock.h"
+
+#define IN_FLIGHT 4
+
+typedef struct infer_values {
+        hedge_target_t target;
+        hedge_show_options_t show;
+} infer_values_t;
+
+static const infer_values_t presets = { .show = HEDGE_SHOW_PRESETS };
+
+static const hedge_option_t options[] = {
+        HEDGE_ROW_TABLE(infer_values_t, show, hedge_show_options),
+        HEDGE_ROW_TABLE(infer_values_t, target, hedge_target_options),
+        HEDGE_ROW_END,
+};
+
+/* One input on its way. */
+typedef struct slot {
+        uint64_t id; /* of its request */
+        int64_t deadline_ms;
+        int result; /* 1: waiting; 0: answered; < 0: failed, `why` says how */
+        hedge_envelope_t answer;
+        hedge_why_t why;
+} slot_t;
+
+typedef struct infer {
+        hedge_connection_t *connection;
+        hedge_form_t form;
+        hedge_show_t show;
+        const char *model;
+        int64_t timeout_ms;
+        slot_t slots[IN_FLIGHT]; /* input i is in slot i % IN_FLIGHT */
+} infer_t;
+
+/* Frames of the tensors, which are theirs from now on. */
+static int make_frames(hedge_tensor_t *tensors, uint32_t n, zmq_msg_t *frames, hedge_why_t *why)
+{
+        uint32_t made = 0;
+        int r = 0;
+
+        for (; made < n && !r; made += !r)
+                r = hedge_frame_floats(&frames[made], tensors[made].data, hedge_shape_elements(&tensors[made].shape));
+        if (!r)
+                return 0;
+        for (uint32_t i = 0; i < n; i++)
+                if (i < made)
+                        zmq_msg_close(&frames[i]);
+                else
+                        hedge_tensor_release(&tensors[i]);
+        return hedge_why(why, r, "%s", hedge_strerror(r));
+}
+
+static int send_tensors(infer_t *infer, slot_t *slot, hedge_tensor_t *tensors)
+{
+        uint32_t n = infer->form.n_inputs;
+        hedge_message_t message = { .type = HEDGE_MSG_INFER };
+        zmq_msg_t *frames = calloc(n ? n : 1, sizeof(*frames));
+        int r;
+
+        if (!frames) {
+                for (uint32_t i = 0; i < n; i++)
+                        hedge_tensor_release(&tensors[i]);
+                return hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+        }
+        message.infer.id = slot->id = hedge_connection_id(infer->connection);
+        strcpy(message.infer.model, infer->model);
+        message.infer.n_inputs = n;
+        message.infer.inputs = infer->form.shapes;
+        r = make_frames(tensors, n, frames, &slot->why);
+        if (!r)
+                r = hedge_connection_send(infer->connection, &message, frames, n, &slot->why);
+        free(frames);
+        return r;
+}
+
+/* Read and send one input; what goes wrong is kept for its turn. */
+static void send_input(infer_t *infer, slot_t *slot, const char *operand)
+{
+        hedge_tensor_t *tensors = calloc(infer->form.n_inputs ? infer->form.n_inputs : 1, sizeof(*tensors));
+        int r;
+
+        *slot = (slot_t){ .result = 1 };
+        r = tensors ? hedge_input_read(&infer->form, operand, tensors, &slot->why)
+                    : hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+        if (!r)
+                r = send_tensors(infer, slot, tensors);
+        free(tensors);
+        slot->deadline_ms = hedge_now_ms() + infer->timeout_ms;
+        if (r < 0)
+                slot->result = r;
+}
+
+static slot_t *find_slot(infer_t *infer, uint64_t id)
+{
+        for (unsigned i = 0; i < IN_FLIGHT; i++)
+                if (infer->slots[i].id == id && infer->slots[i].result == 1)
+                        return &infer->slots[i];
+        return NULL;
+}
+
+/* Wait for the answer of `oldest`, and keep those of others that come before it. An answer that cannot be read counts
+ * as that of the oldest: its sender is not to be known. @return -ECONNRESET when no more will come. */
+static int receive(infer_t *infer, slot_t *oldest)
+{
+        int64_t left = oldest->deadline_ms - hedge_now_ms();
+        hedge_envelope_t answer;
+        hedge_why_t why = { "" };
+        slot_t *slot;
+        int r = hedge_connection_receive(infer->connection, left > 1 ? (int)left : 1, &answer, &why);
+
+        if (r < 0) {
+                oldest->result = r;
+                oldest->why = why;
+                return r == -ECONNRESET ? r : 0;
+        }
+        slot = find_slot(infer, hedge_answer_id(&answer.message));
+        if (!slot && answer.message.type == HEDGE_MSG_ERROR && !answer.message.error.job)
+                slot = oldest;
+        if (!slot) {
+                hedge_envelope_release(&answer); /* too late: it has been given up */
+                return 0;
+        }
+        slot->result = hedge_answer_check(&answer.message, HEDGE_MSG_RESULT, &slot->why);
+        if (slot->result)
+                hedge_envelope_release(&answer);
+        else
+                slot->answer = answer;
+        return 0;
+}
+
+/* The outputs of a RESULT, copied: a frame's bytes need not be aligned. */
+static int take_outputs(hedge_envelope_t *envelope, hedge_tensor_t *outputs, hedge_why_t *why)
+{
+        const hedge_msg_result_t *result = &envelope->message.result;
+        uint32_t i;
+        int r = result->n_outputs == envelope->n_frames ? 0 : hedge_why(why, HEDGE_EMALFORMED, "outputs are missing");
+
+        for (i = 0; i < result->n_outputs && !r; i++) {
+                r = hedge_wire_check_tensor(&result->outputs[i], &envelope->frames[i], why);
+                if (!r)
+                        r = hedge_tensor_alloc(&outputs[i], &result->outputs[i]);
+                if (!r)
+                        memcpy(outputs[i].data, zmq_msg_data(&envelope->frames[i]), zmq_msg_size(&envelope->frames[i]));
+        }
+        return r;
+}
+
+static void show_slot(infer_t *infer, slot_t *slot, const char *operand)
+{
+        const hedge_msg_result_t *result = &slot->answer.message.result;
+        hedge_tensor_t *outputs;
+        int r;
+
+        if (slot->result < 0) {
+                hedge_show_failure(&infer->show, operand, slot->why.text);
+                return;
+        }
+        outputs = calloc(result->n_outputs ? result->n_outputs : 1, sizeof(*outputs));
+        r = outputs ? take_outputs(&slot->answer, outputs, &slot->why) : -ENOMEM;
+        if (r < 0)
+                hedge_show_failure(&infer->show, operand, slot->why.text[0] ? slot->why.text : hedge_strerror(r));
+        else
+                hedge_show_answer(&infer->show, &(hedge_answer_t){ .input = operand,
+                                                                   .model = infer->model,
+                                                                   .n_outputs = result->n_outputs,
+                                                                   .outputs = outputs,
+                                                                   .latency_ms = result->latency_ms,
+                                                                   .n_layers = result->n_layers,
+                                                                   .layers = result->layers });
+        for (uint32_t i = 0; outputs && i < result->n_outputs; i++)
+                hedge_tensor_release(&outputs[i]);
+        free(outputs);
+        hedge_envelope_release(&slot->answer);
+}
+
+/* Up to IN_FLIGHT inputs are on their way; answers are shown in the order of the inputs. */
+static void run_inputs(infer_t *infer, char **operands, unsigned n)
+{
+        unsigned sent = 0, shown = 0;
+        int lost = 0;
+
+        while (shown < n) {
+                slot_t *oldest = &infer->slots[shown % IN_FLIGHT];
+
+                for (; sent < n && sent - shown < IN_FLIGHT && !lost; sent++)
+                        send_input(infer, &infer->slots[sent % IN_FLIGHT], operands[sent]);
+                while (!lost && oldest->result == 1)
+                        lost = receive(infer, oldest);
+                if (shown < sent && oldest->result < 1)
+                        show_slot(infer, oldest, operands[shown]);
+                else
+                        hedge_show_failure(&infer->show, operands[shown], "the coordinator went away");
+                shown++;
+        }
+}
+
+static int learn_model(infer_t *infer, const hedge_show_options_t *show, hedge_labels_t *labels, hedge_why_t *why)
+{
+        const hedge_model_status_t *model;
+        hedge_envelope_t answer;
+        hedge_shape_t *shapes;
+        int r = hedge_request_model(infer->connection, infer->model, &answer, labels, why);
+
+        if (r < 0)
+                return r;
+        model = answer.message.models_ok.models;
+        shapes = calloc(model->n_inputs ? model->n_inputs : 1, sizeof(*shapes));
+        for (uint32_t i = 0; shapes && i < model->n_inputs; i++)
+                shapes[i] = model->inputs[i].shape;
+        r = shapes ? hedge_form_init(&infer->form, shapes, model->n_inputs) : -ENOMEM;
+        free(shapes);
+        if (r < 0) {
+                hedge_why(why, r, "%s", hedge_strerror(r));
+        } else {
+                infer->form.preprocess = model->preprocess;
+                r = hedge_show_prepare(show, &infer->form, why);
+        }
+        hedge_envelope_release(&answer);
+        return r;
+}
+
+static int run(const void *values, char **operands, unsigned n_operands)
+{
+        const infer_values_t *v = values;
+        infer_t infer = { .model = operands[0] };
+        hedge_labels_t labels = { 0 };
+        hedge_why_t why = { "" };
+        int status = hedge_connect("infer", &v->target, &infer.connection), r;
+
+        if (status)
+                return status;
+        infer.timeout_ms = (int64_t)(v->target.timeout_s ? v->target.timeout_s : HEDGE_DEFAULT_TIMEOUT_S) * 1000;
+        r = learn_model(&infer, &v->show, &labels, &why);
+        if (!r)
+                r = hedge_show_open(&infer.show, &v->show, infer.model, &labels, n_operands - 1, &why);
+        if (!r) {
+                run_inputs(&infer, operands + 1, n_operands - 1);
+                status = hedge_show_close(&infer.show);
+        } else {
+                status = hedge_complain("%s", why.text);
+        }
+        hedge_labels_release(&labels);
+        hedge_form_release(&infer.form);
+        hedge_connection_close(&infer.connection);
+        return status;
+}
+
+const hedge_command_t hedge_command_infer = {
+        .name = "infer",
+        .operands = "MODEL INPUT...",
+        .summary = "run inputs through a model on the cluster",
+        .details = "Run inputs through a loaded model. An INPUT is a picture (PNG, JPEG, PPM, PGM) or a\n"
+                   "tensor (.npy, ONNX .pb); for a model of several inputs, files with commas between.\n"
+                   "Scores are the first output as it is. Answers come in the order of the inputs; an\n"
+                   "input that fails is said, and the others go on.",
+        .example = "hedge infer squeezenet dog.jpg cat.png --top 3 --layers",
+        .options = options,
+        .presets = &presets,
+        .values_size = sizeof(infer_values_t),
+        .min_operands = 2,
+        .max_operands = 100000,
+        .run = run,
+};

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "client/command.h"
+#include "client/json.h"
+#include "client/requests.h"
+#include "client/table.h"
+
+typedef struct models_values {
+        hedge_target_t target;
+        bool json;
+} models_values_t;
+
+static const hedge_option_t options[] = {
+        HEDGE_ROW(FLAG, "json", 'j', models_values_t, json, NULL, "print one JSON object per model and line"),
+        HEDGE_ROW_TABLE(models_values_t, target, hedge_target_options),
+        HEDGE_ROW_END,
+};
+
+static struct json_object *tensors_json(hedge_json_t *json, const hedge_model_tensor_t *tensors, uint32_t n)
+{
+        struct json_object *array = hedge_json_array(json), *object;
+
+        for (uint32_t i = 0; i < n; i++) {
+                object = hedge_json_object(json);
+                hedge_json_add_string(json, object, "name", tensors[i].name);
+                hedge_json_add_shape(json, object, "shape", &tensors[i].shape);
+                hedge_json_add(json, array, NULL, object);
+        }
+        return array;
+}
+
+static struct json_object *numbers_json(hedge_json_t *json, const double *values, int n)
+{
+        struct json_object *array = hedge_json_array(json);
+
+        for (int i = 0; i < n; i++)
+                hedge_json_add_double(json, array, NULL, values[i], 9);
+        return array;
+}
+
+static struct json_object *preprocess_json(hedge_json_t *json, const hedge_model_preprocess_t *p)
+{
+        struct json_object *object = hedge_json_object(json);
+
+        hedge_json_add_uint(json, object, "resize", p->resize);
+        hedge_json_add_bool(json, object, "crop", p->crop);
+        hedge_json_add_double(json, object, "scale", p->scale, 9);
+        hedge_json_add(json, object, "mean", numbers_json(json, p->mean, 3));
+        hedge_json_add(json, object, "std", numbers_json(json, p->std, 3));
+        hedge_json_add_string(json, object, "channel_order", p->bgr ? "bgr" : "rgb");
+        hedge_json_add_string(json, object, "layout", p->nhwc ? "nhwc" : "nchw");
+        return object;
+}
+
+static int print_json(const hedge_model_status_t *model)
+{
+        hedge_json_t json = { 0 };
+
+        json.root = hedge_json_object(&json);
+        hedge_json_add_string(&json, json.root, "name", model->name);
+        hedge_json_add_string(&json, json.root, "state", model->state);
+        hedge_json_add_uint(&json, json.root, "macs", model->macs);
+        hedge_json_add_uint(&json, json.root, "parameters", model->parameters);
+        hedge_json_add_uint(&json, json.root, "layers", model->layers);
+        hedge_json_add_uint(&json, json.root, "coded_layers", model->coded_layers);
+        hedge_json_add_uint(&json, json.root, "ready_boards", model->ready_boards);
+        hedge_json_add_uint(&json, json.root, "share_bytes", model->share_bytes);
+        hedge_json_add(&json, json.root, "inputs", tensors_json(&json, model->inputs, model->n_inputs));
+        hedge_json_add(&json, json.root, "outputs", tensors_json(&json, model->outputs, model->n_outputs));
+        if (model->preprocess.given)
+                hedge_json_add(&json, json.root, "preprocess", preprocess_json(&json, &model->preprocess));
+        else
+                hedge_json_add_null(&json, json.root, "preprocess");
+        return hedge_json_print(&json, 0, stdout);
+}
+
+static int print_list(const hedge_msg_models_ok_t *answer)
+{
+        static const hedge_column_t columns[] = {
+                { "MODEL", HEDGE_LEFT, 12 },  { "STATE", HEDGE_LEFT, 0 },  { "MACS", HEDGE_RIGHT, 0 },
+                { "PARAMS", HEDGE_RIGHT, 0 }, { "CODED", HEDGE_RIGHT, 0 }, { "BOARDS", HEDGE_RIGHT, 0 },
+                { "SHARES", HEDGE_RIGHT, 0 }, { "INPUT", HEDGE_LEFT, 0 },  { .title = NULL }
+        };
+        hedge_table_t *table = hedge_table_new(columns);
+        char shape[96];
+        int r;
+
+        if (!table)
+                return -1;
+        for (uint32_t i = 0; i < answer->n_models; i++) {
+                const hedge_model_status_t *model = &answer->models[i];
+
+                hedge_table_cell(table, "%s", model->name);
+                hedge_table_cell(table, "%s", model->state);
+                hedge_table_cell(table, "%s", hedge_text_count(model->macs));
+                hedge_table_cell(table, "%s", hedge_text_count(model->parameters));
+                hedge_table_cell(table, "%u/%u", model->coded_layers, model->layers);
+                hedge_table_cell(table, "%u", model->ready_boards);
+                hedge_table_cell(table, "%s", hedge_text_bytes(model->share_bytes));
+                hedge_table_cell(table, "%s",
+                                 model->n_inputs ? hedge_shape_text(&model->inputs[0].shape, shape, sizeof(shape))
+                                                 : "-");
+        }
+        if (!answer->n_models)
+                puts("No model is loaded: 'hedge load FILE' does that.");
+        r = answer->n_models ? hedge_table_print(table, 0, stdout) : 0;
+        hedge_table_destroy(&table);
+        return r;
+}
+
+static void print_tensors(const char *what, const hedge_model_tensor_t *tensors, uint32_t n)
+{
+        char shape[96];
+
+        for (uint32_t i = 0; i < n; i++) {
+                printf("%-12s  %-20s  ", i ? "" : what, hedge_shape_text(&tensors[i].shape, shape, sizeof(shape)));
+                hedge_print_safe(tensors[i].name, stdout);
+                putchar('\n');
+        }
+}
+
+static void print_preprocess(const hedge_model_preprocess_t *p)
+{
+        if (!p->given) {
+                puts("pictures      no model.yaml: infer wants --preprocess for them");
+                return;
+        }
+        printf("pictures      ");
+        if (p->resize)
+                printf("shorter side to %u, ", p->resize);
+        printf("%s, %s, %s\n", p->crop ? "centre crop" : "to the input's size", p->bgr ? "BGR" : "RGB",
+               p->nhwc ? "channels last" : "channels first");
+        printf("values        (pixel * %.6g - [%.4g %.4g %.4g]) / [%.4g %.4g %.4g]\n", p->scale, p->mean[0], p->mean[1],
+               p->mean[2], p->std[0], p->std[1], p->std[2]);
+}
+
+static int print_one(const hedge_model_status_t *model, uint32_t n_labels)
+{
+        printf("%-12s  ", "name");
+        hedge_print_safe(model->name, stdout);
+        printf("\n%-12s  ", "state");
+        hedge_print_safe(model->state, stdout);
+        printf("\n%-12s  %s multiply-accumulates, %s parameters\n", "size", hedge_text_count(model->macs),
+               hedge_text_count(model->parameters));
+        printf("%-12s  %u, %u of them coded\n", "layers", model->layers, model->coded_layers);
+        printf("%-12s  %u hold it, %s each\n", "boards", model->ready_boards, hedge_text_bytes(model->share_bytes));
+        print_tensors("inputs", model->inputs, model->n_inputs);
+        print_tensors("outputs", model->outputs, model->n_outputs);
+        printf("%-12s  %u\n", "labels", n_labels);
+        print_preprocess(&model->preprocess);
+        return 0;
+}
+
+static int ask_one(hedge_connection_t *connection, const char *name, bool as_json, hedge_why_t *why)
+{
+        hedge_labels_t labels = { 0 };
+        hedge_envelope_t answer;
+        int r = hedge_request_model(connection, name, &answer, &labels, why);
+
+        if (r < 0)
+                return r;
+        r = as_json ? print_json(answer.message.models_ok.models)
+                    : print_one(answer.message.models_ok.models, labels.count);
+        hedge_labels_release(&labels);
+        hedge_envelope_release(&answer);
+        return r < 0 ? hedge_why(why, r, "out of memory") : 0;
+}
+
+static int ask_all(hedge_connection_t *connection, bool as_json, hedge_why_t *why)
+{
+        hedge_envelope_t answer;
+        int r = hedge_request_models(connection, NULL, &answer, why);
+
+        if (r < 0)
+                return r;
+        if (!as_json)
+                r = print_list(&answer.message.models_ok);
+        for (uint32_t i = 0; as_json && r >= 0 && i < answer.message.models_ok.n_models; i++)
+                r = print_json(&answer.message.models_ok.models[i]);
+        hedge_envelope_release(&answer);
+        return r < 0 ? hedge_why(why, r, "out of memory") : 0;
+}
+
+static int run(const void *values, char **operands, unsigned n_operands)
+{
+        const models_values_t *v = values;
+        hedge_connection_t *connection = NULL;
+        hedge_why_t why = { "" };
+        int r = hedge_connect("models", &v->target, &connection);
+
+        if (r)
+                return r;
+        r = n_operands ? ask_one(connection, operands[0], v->json, &why) : ask_all(connection, v->json, &why);
+        hedge_connection_close(&connection);
+        return r < 0 ? hedge_complain("%s", why.text) : EXIT_SUCCESS;
+}
+
+const hedge_command_t hedge_command_models = {
+        .name = "models",
+        .operands = "[NAME]",
+        .summary = "list the models, or show one",
+        .details = "List the models: their state (ready; waiting: too few boards hold it, so it runs\n"
+                   "on the coordinator; unloaded), size, coded layers, and how many boards hold them\n"
+                   "with how much memory each. With NAME, show that model's inputs, outputs and how\n"
+                   "pictures are prepared for it.",
+        .example = "hedge models squeezenet",
+        .options = options,
+        .values_size = sizeof(models_values_t),
+        .max_operands = 1,
+        .run = run,
+};

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+const hedge_command_t *const hedge_commands[] = {
+        &hedge_command_up,
+        &hedge_command_down,
+        &hedge_command_status,
+        &hedge_command_models,
+        &hedge_command_load,
+        &hedge_command_unload,
+        &hedge_command_infer,
+        &hedge_command_local,
+        &hedge_command_codes,
+        &hedge_command_keygen,
+        NULL,
+};
+
+void hedge_print_safe(const char *text, FILE *out)
+{
+        for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+                fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, out);
+}
+
+static void say(const char *format, va_list args)
+{
+        char text[1024];
+
+        vsnprintf(text, sizeof(text), format, args);
+        fflush(stdout);
+        fputs("hedge: ", stderr);
+        hedge_print_safe(text, stderr);
+        fputc('\n', stderr);
+}
+
+int hedge_complain(const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        say(format, args);
+        va_end(args);
+        return EXIT_FAILURE;
+}
+
+int hedge_complain_usage(const char *command, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        say(format, args);
+        va_end(args);
+        if (command)
+                fprintf(stderr, "Try 'hedge help %s'.\n", command);
+        else
+                fputs("Try 'hedge help'.\n", stderr);
+        return HEDGE_EXIT_USAGE;
+}
+
+static const hedge_command_t *find_command(const char *name)
+{
+        for (unsigned i = 0; hedge_commands[i]; i++)
+                if (!strcmp(hedge_commands[i]->name, name))
+                        return hedge_commands[i];
+        return NULL;
+}
+
+static void print_list(FILE *out)
+{
+        fputs("Usage: hedge COMMAND [OPTION...] [OPERAND...]\n\nCommands:\n", out);
+        for (unsigned i = 0; hedge_commands[i]; i++)
+                fprintf(out, "  %-8s  %s\n", hedge_commands[i]->name, hedge_commands[i]->summary);
+        fputs("  help      show what a command does and which options it takes\n\n"
+              "'hedge help COMMAND' says more; hedge(1) has examples.\n",
+              out);
+}
+
+static void print_command(const hedge_command_t *command, FILE *out)
+{
+        fprintf(out, "Usage: hedge %s [OPTION...]%s%s\n\n%s\n", command->name, command->operands[0] ? " " : "",
+                command->operands, command->details ? command->details : command->summary);
+        fputs("\nOptions:\n", out);
+        hedge_options_print(command->options, out);
+        fprintf(out, "\nExample:\n  %s\n", command->example);
+}
+
+static int help(int argc, char **argv)
+{
+        const hedge_command_t *command;
+
+        if (argc < 2) {
+                print_list(stdout);
+                return EXIT_SUCCESS;
+        }
+        command = find_command(argv[1]);
+        if (!command)
+                return hedge_complain_usage(NULL, "there is no command '%s'", argv[1]);
+        print_command(command, stdout);
+        return EXIT_SUCCESS;
+}
+
+static int run_command(const hedge_command_t *command, int argc, char **argv)
+{
+        void *values = calloc(1, command->values_size);
+        hedge_why_t why = { "" };
+        bool wants_help;
+        unsigned n;
+        int first, status;
+
+        if (!values)
+                return hedge_complain("%s", hedge_strerror(-ENOMEM));
+        if (command->presets)
+                memcpy(values, command->presets, command->values_size);
+        first = hedge_options_parse(command->options, argc, argv, values, &wants_help, &why);
+        n = first < 0 ? 0 : (unsigned)(argc - first);
+        if (first < 0) {
+                status = hedge_complain_usage(command->name, "%s: %s", command->name, why.text);
+        } else if (wants_help) {
+                print_command(command, stdout);
+                status = EXIT_SUCCESS;
+        } else if (n < command->min_operands || n > command->max_operands) {
+                status = hedge_complain_usage(command->name, "%s: too %s operands: wanted is %s", command->name,
+                                              n < command->min_operands ? "few" : "many",
+                                              command->operands[0] ? command->operands : "none");
+        } else {
+                status = command->run(values, argv + first, n);
+        }
+        free(values);
+        return status;
+}
+
+int hedge_main(int argc, char **argv)
+{
+        const hedge_command_t *command;
+
+        if (argc < 2) {
+                print_list(stderr);
+                return HEDGE_EXIT_USAGE;
+        }
+        if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+                return help(argc - 1, argv + 1);
+        if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+                puts("hedge " HEDGE_VERSION);
+                return EXIT_SUCCESS;
+        }
+        command = find_command(argv[1]);
+        if (!command)
+                return hedge_complain_usage(NULL, "there is no command '%s'", argv[1]);
+        return run_command(command, argc - 1, argv + 1);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/connection.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+#define HANDSHAKE_MS 5000
+#define LINGER_MS    500
+
+#define MONITOR_EVENTS                                                                        \
+        (ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | \
+         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+
+struct hedge_connection {
+        void *context;
+        void *socket;
+        void *monitor;
+        uint64_t last_id;
+        int timeout_ms;
+        bool curve;
+        char address[HEDGE_ADDRESS_MAX];
+};
+
+/* The next monitor event: frame 1 is 16 bits event and 32 bits value, frame 2 the address.
+ * @return the event, 0 for none. */
+static int next_event(void *monitor)
+{
+        uint16_t event = 0;
+        zmq_msg_t frame;
+        int more = 1;
+
+        for (int i = 0; more; i++) {
+                zmq_msg_init(&frame);
+                if (zmq_msg_recv(&frame, monitor, ZMQ_DONTWAIT) < 0) {
+                        zmq_msg_close(&frame);
+                        break;
+                }
+                if (!i && zmq_msg_size(&frame) >= sizeof(event))
+                        memcpy(&event, zmq_msg_data(&frame), sizeof(event));
+                more = zmq_msg_more(&frame);
+                zmq_msg_close(&frame);
+        }
+        return event;
+}
+
+static int unreachable(const hedge_connection_t *c, hedge_why_t *why)
+{
+        return hedge_why(why, -ECONNREFUSED, "cannot reach the coordinator at %s: is hedged running?", c->address);
+}
+
+static int refused(const hedge_connection_t *c, hedge_why_t *why)
+{
+        return hedge_why(
+                why, HEDGE_EDENIED,
+                "the coordinator at %s refuses this key: its folder of client keys wants a copy of our .pub file, "
+                "and --server-key must be its own .pub file",
+                c->address);
+}
+
+/* @return 1 (shaken hands), 0 (go on waiting), or an error. */
+static int judge_handshake(const hedge_connection_t *c, int event, hedge_why_t *why)
+{
+        switch (event) {
+        case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+                return 1;
+        case ZMQ_EVENT_CONNECT_RETRIED:
+                return unreachable(c, why);
+        case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+                return refused(c, why);
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        case ZMQ_EVENT_DISCONNECTED:
+                /* A CURVE server that cannot open our first box hangs up without a word. */
+                if (c->curve)
+                        return refused(c, why);
+                return hedge_why(why, -ECONNRESET, "what listens at %s is no coordinator, or wants a key", c->address);
+        default:
+                return 0;
+        }
+}
+
+static int shake_hands(hedge_connection_t *c, hedge_why_t *why)
+{
+        int64_t deadline = hedge_now_ms() + HANDSHAKE_MS;
+        zmq_pollitem_t item = { c->monitor, 0, ZMQ_POLLIN, 0 };
+        int64_t left;
+        int event, r;
+
+        while ((left = deadline - hedge_now_ms()) > 0) {
+                if (zmq_poll(&item, 1, (long)left) < 0 && errno != EINTR)
+                        return -errno;
+                while ((event = next_event(c->monitor))) {
+                        r = judge_handshake(c, event, why);
+                        if (r)
+                                return r < 0 ? r : 0;
+                }
+        }
+        return hedge_why(why, -ETIMEDOUT, "the coordinator at %s does not answer: no handshake within %d s", c->address,
+                         HANDSHAKE_MS / 1000);
+}
+
+static int set_up(hedge_connection_t *c, const hedge_endpoint_t *endpoint, hedge_why_t *why)
+{
+        static const char events_at[] = "inproc://hedge-client-events";
+        int immediate = 1;
+        int r;
+
+        c->context = zmq_ctx_new();
+        c->socket = c->context ? zmq_socket(c->context, ZMQ_DEALER) : NULL;
+        c->monitor = c->socket ? zmq_socket(c->context, ZMQ_PAIR) : NULL;
+        if (!c->monitor)
+                return hedge_why(why, -errno, "cannot make a socket: %s", zmq_strerror(errno));
+        r = hedge_link_configure(c->socket, &hedge_wire_default_limits, LINGER_MS);
+        if (!r && endpoint->curve)
+                r = hedge_link_curve_client(c->socket, endpoint->keys.public_key, endpoint->keys.secret_key,
+                                            endpoint->server_key);
+        if (r < 0)
+                return hedge_why(why, r, "cannot set up a socket: %s", hedge_strerror(r));
+        /* Requests wait for a connection instead of queueing for one that may never come. */
+        zmq_setsockopt(c->socket, ZMQ_IMMEDIATE, &immediate, sizeof(immediate));
+        if (zmq_socket_monitor(c->socket, events_at, MONITOR_EVENTS) < 0 || zmq_connect(c->monitor, events_at) < 0)
+                return hedge_why(why, -errno, "cannot watch a socket: %s", zmq_strerror(errno));
+        if (zmq_connect(c->socket, endpoint->address) < 0)
+                return hedge_why(why, -errno, "cannot connect to %s: %s", endpoint->address, zmq_strerror(errno));
+        return 0;
+}
+
+int hedge_connection_open(const hedge_endpoint_t *endpoint, hedge_connection_t **ret, hedge_why_t *why)
+{
+        hedge_connection_t *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+        strcpy(c->address, endpoint->address);
+        c->timeout_ms = endpoint->timeout_ms;
+        c->curve = endpoint->curve;
+        r = set_up(c, endpoint, why);
+        if (!r)
+                r = shake_hands(c, why);
+        if (r < 0)
+                hedge_connection_close(&c);
+        else
+                *ret = c;
+        return r;
+}
+
+void hedge_connection_close(hedge_connection_t **connection)
+{
+        hedge_connection_t *c = *connection;
+        int none = 0;
+
+        if (!c)
+                return;
+        if (c->socket) {
+                zmq_socket_monitor(c->socket, NULL, 0);
+                zmq_close(c->socket);
+        }
+        if (c->monitor) {
+                zmq_setsockopt(c->monitor, ZMQ_LINGER, &none, sizeof(none));
+                zmq_close(c->monitor);
+        }
+        if (c->context)
+                zmq_ctx_term(c->context);
+        free(c);
+        *connection = NULL;
+}
+
+uint64_t hedge_connection_id(hedge_connection_t *connection)
+{
+        return ++connection->last_id;
+}
+
+static int went_away(const hedge_connection_t *c, hedge_why_t *why)
+{
+        return hedge_why(why, -ECONNRESET, "the coordinator at %s went away before it answered", c->address);
+}
+
+/* Wait until the socket is ready for `events`. @return 0, -ETIMEDOUT, -ECONNRESET, -errno. */
+static int wait_ready(hedge_connection_t *c, short events, int64_t deadline, hedge_why_t *why)
+{
+        zmq_pollitem_t items[] = { { c->socket, 0, events, 0 }, { c->monitor, 0, ZMQ_POLLIN, 0 } };
+        int64_t left;
+        int event;
+
+        while ((left = deadline - hedge_now_ms()) > 0) {
+                if (zmq_poll(items, 2, (long)left) < 0 && errno != EINTR)
+                        return hedge_why(why, -errno, "cannot wait for an answer: %s", zmq_strerror(errno));
+                if (items[0].revents & events)
+                        return 0; /* first what has arrived, even if nothing more will */
+                while (items[1].revents && (event = next_event(c->monitor)))
+                        if (event == ZMQ_EVENT_DISCONNECTED)
+                                return went_away(c, why);
+        }
+        return hedge_why(why, -ETIMEDOUT, "the coordinator at %s did not answer in time", c->address);
+}
+
+static void close_frames(zmq_msg_t *frames, uint32_t n_frames)
+{
+        for (uint32_t i = 0; i < n_frames; i++)
+                zmq_msg_close(&frames[i]);
+}
+
+int hedge_connection_send(hedge_connection_t *connection, const hedge_message_t *message, zmq_msg_t *frames,
+                          uint32_t n_frames, hedge_why_t *why)
+{
+        int64_t deadline = hedge_now_ms() + connection->timeout_ms;
+        int r;
+
+        r = wait_ready(connection, ZMQ_POLLOUT, deadline, why);
+        if (r < 0) {
+                close_frames(frames, n_frames);
+                return r;
+        }
+        r = hedge_link_send(connection->socket, NULL, message, frames, n_frames);
+        if (r < 0)
+                return hedge_why(why, r, "cannot send %s to %s: %s", hedge_message_name(message->type),
+                                 connection->address, hedge_strerror(r));
+        return 0;
+}
+
+int hedge_connection_receive(hedge_connection_t *connection, int wait_ms, hedge_envelope_t *ret, hedge_why_t *why)
+{
+        int64_t deadline = hedge_now_ms() + (wait_ms ? wait_ms : connection->timeout_ms);
+        hedge_why_t inner = { "" };
+        int r;
+
+        do {
+                r = wait_ready(connection, ZMQ_POLLIN, deadline, why);
+                if (r < 0)
+                        return r;
+                r = hedge_link_receive(connection->socket, false, &hedge_wire_default_limits, ret, &inner);
+        } while (!r);
+        if (r < 0)
+                return hedge_why(why, r, "the answer of the coordinator at %s makes no sense: %s", connection->address,
+                                 inner.text[0] ? inner.text : hedge_strerror(r));
+        return 0;
+}
+
+uint64_t hedge_answer_id(const hedge_message_t *message)
+{
+        switch (message->type) {
+        case HEDGE_MSG_RESULT:
+                return message->result.id;
+        case HEDGE_MSG_STATUS_OK:
+                return message->status_ok.id;
+        case HEDGE_MSG_MODELS_OK:
+                return message->models_ok.id;
+        case HEDGE_MSG_LOAD_OK:
+        case HEDGE_MSG_UNLOAD_OK:
+                return message->done.id;
+        case HEDGE_MSG_ERROR:
+                return message->error.job;
+        default:
+                return 0;
+        }
+}
+
+int hedge_answer_check(const hedge_message_t *answer, hedge_message_type_t wanted, hedge_why_t *why)
+{
+        const hedge_msg_error_t *error = &answer->error;
+
+        if (answer->type == wanted)
+                return 0;
+        if (answer->type != HEDGE_MSG_ERROR)
+                return hedge_why(why, HEDGE_EMALFORMED, "the coordinator answered %s where %s was due",
+                                 hedge_message_name(answer->type), hedge_message_name(wanted));
+        return hedge_why(why, error->code < 0 ? error->code : HEDGE_EMALFORMED, "%s",
+                         error->text[0] ? error->text : hedge_strerror(error->code));
+}
+
+/* The answer to request `id`, whatever else comes before it. */
+static int receive_answer(hedge_connection_t *c, uint64_t id, hedge_message_type_t wanted, int64_t deadline,
+                          hedge_envelope_t *ret, hedge_why_t *why)
+{
+        hedge_envelope_t envelope;
+        uint64_t answered;
+        int r;
+
+        for (;;) {
+                int64_t left = deadline - hedge_now_ms();
+
+                r = hedge_connection_receive(c, left > 1 ? (int)left : 1, &envelope, why);
+                if (r < 0)
+                        return r;
+                answered = hedge_answer_id(&envelope.message);
+                /* An ERROR without an id is about a message that could not be read: with one request out, ours. */
+                if (answered == id || (envelope.message.type == HEDGE_MSG_ERROR && !answered))
+                        break;
+                hedge_envelope_release(&envelope);
+        }
+        r = hedge_answer_check(&envelope.message, wanted, why);
+        if (r)
+                hedge_envelope_release(&envelope);
+        else
+                *ret = envelope;
+        return r;
+}
+
+int hedge_connection_request(hedge_connection_t *connection, const hedge_message_t *message, zmq_msg_t *frames,
+                             uint32_t n_frames, hedge_message_type_t wanted, int wait_ms, hedge_envelope_t *ret,
+                             hedge_why_t *why)
+{
+        int64_t deadline = hedge_now_ms() + (wait_ms ? wait_ms : connection->timeout_ms);
+        int r = hedge_connection_send(connection, message, frames, n_frames, why);
+
+        return r ? r : receive_answer(connection, connection->last_id, wanted, deadline, ret, why);
+}

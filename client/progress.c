@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+#define PATIENCE_MS 1000
+#define REDRAW_MS   100
+#define BAR         30
+
+void hedge_progress_start(hedge_progress_t *progress, const char *title, const char *unit, uint64_t total)
+{
+        *progress = (hedge_progress_t){
+                .title = title,
+                .unit = unit,
+                .total = total,
+                .started_ms = hedge_now_ms(),
+                .terminal = isatty(STDERR_FILENO),
+        };
+}
+
+char *hedge_progress_text(const hedge_progress_t *progress, uint64_t done, char *buf, int size)
+{
+        char bar[BAR + 1];
+        uint64_t total = progress->total ? progress->total : 1;
+        int filled;
+
+        if (done > progress->total)
+                done = progress->total;
+        filled = (int)((double)done / (double)total * BAR);
+        memset(bar, '.', BAR);
+        memset(bar, '#', (size_t)filled);
+        bar[BAR] = '\0';
+        snprintf(buf, (size_t)size, "%s [%s] %" PRIu64 "/%" PRIu64 " %s", progress->title, bar, done, progress->total,
+                 progress->unit);
+        return buf;
+}
+
+void hedge_progress_update(hedge_progress_t *progress, uint64_t done)
+{
+        int64_t now = hedge_now_ms();
+        char text[80];
+
+        if (!progress->terminal || now - progress->started_ms < PATIENCE_MS || now - progress->drawn_ms < REDRAW_MS)
+                return;
+        progress->drawn_ms = now;
+        fprintf(stderr, "\r%s\033[K", hedge_progress_text(progress, done, text, sizeof(text)));
+        fflush(stderr);
+}
+
+void hedge_progress_clear(hedge_progress_t *progress)
+{
+        if (!progress->drawn_ms)
+                return;
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+        progress->drawn_ms = 0;
+}

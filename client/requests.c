@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/requests.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/command.h"
+
+int hedge_request_status(hedge_connection_t *connection, hedge_envelope_t *ret, hedge_why_t *why)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_STATUS };
+
+        message.status.id = hedge_connection_id(connection);
+        return hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_STATUS_OK, 0, ret, why);
+}
+
+int hedge_set_name(char *field, size_t size, const char *name, hedge_why_t *why)
+{
+        if (!*name || strlen(name) >= size)
+                return hedge_why(why, -EINVAL, "'%.80s' is no name: it may have 1 to %zu bytes", name, size - 1);
+        strcpy(field, name);
+        return 0;
+}
+
+int hedge_request_models(hedge_connection_t *connection, const char *name, hedge_envelope_t *ret, hedge_why_t *why)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_MODELS };
+        int r = 0;
+
+        message.models.id = hedge_connection_id(connection);
+        if (name)
+                r = hedge_set_name(message.models.name, sizeof(message.models.name), name, why);
+        if (!r)
+                r = hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_MODELS_OK, 0, ret, why);
+        if (!r && name && ret->message.models_ok.n_models != 1) {
+                hedge_envelope_release(ret);
+                return hedge_why(why, HEDGE_ENOMODEL, "there is no model '%s'", name);
+        }
+        return r;
+}
+
+int hedge_request_model(hedge_connection_t *connection, const char *name, hedge_envelope_t *ret,
+                        hedge_labels_t *ret_labels, hedge_why_t *why)
+{
+        int r = hedge_request_models(connection, name, ret, why);
+
+        if (r < 0 || !ret->n_frames)
+                return r;
+        r = hedge_labels_parse(zmq_msg_data(&ret->frames[0]), zmq_msg_size(&ret->frames[0]), ret_labels);
+        if (r < 0)
+                hedge_envelope_release(ret);
+        return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
+}
+
+unsigned hedge_status_count(const hedge_msg_status_ok_t *status, const char *state)
+{
+        unsigned n = 0;
+
+        for (uint32_t i = 0; i < status->n_boards; i++)
+                n += !strcmp(status->boards[i].state, state);
+        return n;
+}
+
+int hedge_connect(const char *command, const hedge_target_t *target, hedge_connection_t **ret)
+{
+        hedge_endpoint_t endpoint;
+        hedge_why_t why = { "" };
+        int r = hedge_endpoint_resolve(target, &endpoint, &why);
+
+        if (r == -EINVAL)
+                return hedge_complain_usage(command, "%s: %s", command, why.text);
+        if (!r) {
+                r = hedge_connection_open(&endpoint, ret, &why);
+                hedge_keys_wipe(&endpoint.keys);
+        }
+        return r < 0 ? hedge_complain("%s", why.text) : 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_CLIENT_REQUESTS_H
+#define HEDGE_CLIENT_REQUESTS_H
+
+#include "client/answer.h"
+#include "client/connection.h"
+
+/** The short questions to a coordinator. Each returns 0 and the answer (release it with hedge_envelope_release), or what
+ * hedge_connection_request returns. */
+int hedge_request_status(hedge_connection_t *connection, hedge_envelope_t *ret, hedge_why_t *why);
+
+/** All models, or (name not NULL) one; HEDGE_ENOMODEL where there is none of that name. */
+int hedge_request_models(hedge_connection_t *connection, const char *name, hedge_envelope_t *ret, hedge_why_t *why);
+
+/** Like hedge_request_models for one model, with its labels. */
+int hedge_request_model(hedge_connection_t *connection, const char *name, hedge_envelope_t *ret,
+                        hedge_labels_t *ret_labels, hedge_why_t *why);
+
+/** Boards in a state ("alive") of an answer to STATUS. */
+unsigned hedge_status_count(const hedge_msg_status_ok_t *status, const char *state);
+
+/** Resolve the target, connect, and say what is wrong. @return 0, or the exit status with which to end. */
+int hedge_connect(const char *command, const hedge_target_t *target, hedge_connection_t **ret);
+
+/** Copy a name into a message's field. @return 0, -EINVAL (too long or empty). */
+int hedge_set_name(char *field, size_t size, const char *name, hedge_why_t *why);
+
+#endif
