@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What coding costs beside the layer itself: encoding all boards' inputs, solving and decoding, for VGG-16's layers. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/code/decode.h"
+#include "common/kernel/kernel.h"
+
+#define MAX_REPEATS 101
+#define HEAVY_MACS  1000000000u /* from here on a layer counts as heavy */
+
+typedef struct options {
+        unsigned k_a, k_b, n, threads, repeats;
+        const char *backend;
+        bool json;
+} options_t;
+
+typedef struct vgg_layer {
+        const char *name;
+        uint32_t extent, in_c, out_c;
+} vgg_layer_t;
+
+/* Every 3 x 3 convolution of VGG-16, equal ones once. */
+static const vgg_layer_t vgg[] = {
+        { "conv1_1", 224, 3, 64 },    { "conv1_2", 224, 64, 64 },    { "conv2_1", 112, 64, 128 },
+        { "conv2_2", 112, 128, 128 }, { "conv3_1", 56, 128, 256 },   { "conv3_2,3", 56, 256, 256 },
+        { "conv4_1", 28, 256, 512 },  { "conv4_2,3", 28, 512, 512 }, { "conv5_1,2,3", 14, 512, 512 },
+};
+
+enum { STEP_ENCODE, STEP_SOLVE, STEP_DECODE, STEP_LAYER, STEPS };
+
+typedef struct measured {
+        double ms[STEPS];
+} measured_t;
+
+typedef struct run {
+        const options_t *options;
+        hedge_op_t op;
+        hedge_kernels_t *kernels;
+        hedge_kernel_t *kernel;
+        hedge_partition_t partition;
+        unsigned inputs, parts; /* coded inputs of all boards; parts that decode */
+        const double **a;
+        float *input, *filter, *output, **coded, **part;
+        double *samples[STEPS];
+} run_t;
+
+static float *random_floats(size_t n)
+{
+        float *x = hedge_floats_new(n);
+        uint32_t state = 1;
+
+        for (size_t i = 0; x && i < n; i++) {
+                state = state * 1664525u + 1013904223u;
+                x[i] = (float)(int32_t)state / 2147483648.0f;
+        }
+        return x;
+}
+
+static float **many_floats(unsigned count, size_t n)
+{
+        float **x = calloc(count, sizeof(*x));
+
+        for (unsigned i = 0; x && i < count; i++) {
+                x[i] = random_floats(n);
+                if (!x[i])
+                        return NULL;
+        }
+        return x;
+}
+
+static int open_kernel(run_t *run)
+{
+        const hedge_conv_t *c = &run->op.conv;
+        const hedge_shape_t shapes[] = { { 4, { 1, c->in_h, c->in_w, c->in_c } },
+                                         { 4, { c->out_c, c->kernel_h, c->kernel_w, c->in_c } } };
+        const float *constants[] = { NULL, run->filter };
+        int r = hedge_kernels_new(run->options->backend, run->options->threads, &run->kernels);
+
+        return r < 0 ? r : hedge_kernel_new(run->kernels, &run->op, shapes, 2, constants, &run->kernel);
+}
+
+static int run_open(run_t *run, const options_t *o, const vgg_layer_t *layer, const hedge_code_t *code)
+{
+        const uint32_t e = layer->extent;
+        unsigned next = 0;
+        int r;
+
+        *run = (run_t){ .options = o, .op = { .kind = HEDGE_OP_CONV } };
+        run->op.conv = (hedge_conv_t){ e, e, layer->in_c, layer->out_c, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+        run->op.activation = (hedge_activation_t){ HEDGE_ACT_CLAMP, 0, 1e30f };
+        r = hedge_partition_init(&run->partition, &run->op.conv, o->k_a, o->k_b);
+        if (r < 0)
+                return r;
+        for (unsigned j = 0; j < o->n; j++)
+                run->inputs += hedge_code_ell_a(code, j);
+        run->parts = hedge_code_rank(code);
+        run->a = calloc(run->inputs, sizeof(*run->a));
+        run->input = random_floats(hedge_conv_in_elements(&run->op.conv));
+        run->filter = random_floats(hedge_conv_filter_elements(&run->op.conv));
+        run->output = random_floats(hedge_conv_out_elements(&run->op.conv));
+        run->coded = many_floats(run->inputs, hedge_partition_input_elements(&run->partition));
+        run->part = many_floats(run->parts, hedge_partition_part_elements(&run->partition));
+        for (unsigned s = 0; s < STEPS; s++)
+                run->samples[s] = calloc(o->repeats, sizeof(double));
+        if (!run->a || !run->input || !run->filter || !run->output || !run->coded || !run->part)
+                return -ENOMEM;
+        for (unsigned j = 0; j < o->n; j++)
+                for (unsigned la = 0; la < hedge_code_ell_a(code, j); la++)
+                        run->a[next++] = hedge_code_a(code, j, la);
+        return open_kernel(run);
+}
+
+static void run_close(run_t *run)
+{
+        for (unsigned i = 0; run->coded && i < run->inputs; i++)
+                free(run->coded[i]);
+        for (unsigned i = 0; run->part && i < run->parts; i++)
+                free(run->part[i]);
+        for (unsigned s = 0; s < STEPS; s++)
+                free(run->samples[s]);
+        free(run->coded);
+        free(run->part);
+        free(run->a);
+        free(run->input);
+        free(run->filter);
+        free(run->output);
+        hedge_kernel_destroy(&run->kernel);
+        hedge_kernels_destroy(&run->kernels);
+}
+
+/* The last delta boards answer; a code of its own, so that no decode matrix is known yet. */
+static int decode_once(run_t *run, const hedge_code_t *code, unsigned i)
+{
+        const unsigned delta = hedge_code_delta(code);
+        hedge_decoder_t *decoder;
+        int64_t start = hedge_now_us();
+        int r = hedge_decoder_new(code, &decoder);
+
+        if (r < 0)
+                return r;
+        for (unsigned j = run->options->n - delta; j < run->options->n; j++)
+                for (unsigned p = 0; p < hedge_code_parts(code, j); p++)
+                        hedge_decoder_add(decoder, j, p);
+        r = hedge_decoder_solve(decoder, NULL);
+        run->samples[STEP_SOLVE][i] = (double)(hedge_now_us() - start) / 1000;
+        if (r == 0) {
+                start = hedge_now_us();
+                hedge_decoder_apply(decoder, &run->partition, (const float *const *)run->part, run->filter,
+                                    &run->op.activation, run->output, run->options->threads);
+                run->samples[STEP_DECODE][i] = (double)(hedge_now_us() - start) / 1000;
+        }
+        hedge_decoder_destroy(&decoder);
+        return r;
+}
+
+static int run_once(run_t *run, unsigned i)
+{
+        const options_t *o = run->options;
+        const float *in[] = { run->input, NULL };
+        hedge_code_t *code;
+        int64_t start = hedge_now_us();
+        int r;
+
+        hedge_encode_inputs(&run->partition, run->inputs, run->a, run->input, run->coded, o->threads);
+        run->samples[STEP_ENCODE][i] = (double)(hedge_now_us() - start) / 1000;
+        r = hedge_code_new(HEDGE_SCHEME_NSCTC, o->k_a, o->k_b, o->n, &code, NULL);
+        if (r < 0)
+                return r;
+        r = decode_once(run, code, i);
+        hedge_code_destroy(&code);
+        if (r < 0)
+                return r;
+        start = hedge_now_us();
+        r = hedge_kernel_run(run->kernel, in, run->output);
+        run->samples[STEP_LAYER][i] = (double)(hedge_now_us() - start) / 1000;
+        return r;
+}
+
+static int ascending(const void *x, const void *y)
+{
+        return (*(const double *)x > *(const double *)y) - (*(const double *)x < *(const double *)y);
+}
+
+static int measure(const options_t *o, const vgg_layer_t *layer, const hedge_code_t *code, measured_t *ret)
+{
+        run_t run;
+        int r = run_open(&run, o, layer, code);
+
+        if (r == 0)
+                r = run_once(&run, 0); /* warm up; overwritten */
+        for (unsigned i = 0; i < o->repeats && r == 0; i++)
+                r = run_once(&run, i);
+        for (unsigned s = 0; s < STEPS && r == 0; s++) {
+                qsort(run.samples[s], o->repeats, sizeof(double), ascending);
+                ret->ms[s] = run.samples[s][o->repeats / 2];
+        }
+        run_close(&run);
+        return r;
+}
+
+static double coding_ms(const measured_t *m)
+{
+        return m->ms[STEP_ENCODE] + m->ms[STEP_SOLVE] + m->ms[STEP_DECODE];
+}
+
+static uint64_t layer_macs(const vgg_layer_t *l)
+{
+        return (uint64_t)l->extent * l->extent * 9 * l->in_c * l->out_c;
+}
+
+/* Milliseconds that one board computes its parts at a rate. */
+static double board_ms(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, double gflops)
+{
+        return 2e-6 * (double)layer_macs(l) * hedge_code_parts(code, 0) / (o->k_a * o->k_b) / gflops;
+}
+
+static void print_head(const options_t *o, const hedge_code_t *code, const char *backend)
+{
+        printf("nsctc k_a=%u k_b=%u, %u boards, any %u decode; %s, threads %u, medians of %u\n", o->k_a, o->k_b, o->n,
+               hedge_code_delta(code), backend, o->threads, o->repeats);
+        printf("encode: all boards' inputs. coding: encode + solve + decode, as a share of the\n"
+               "layer here, and of a board's time for its parts at 1.5, 5 and 15 GFLOP/s.\n\n");
+        printf("%-12s %7s %7s %7s %7s %7s  %6s %6s %6s %6s\n", "layer", "here ms", "encode", "solve", "decode",
+               "coding", "here", "1.5", "5", "15");
+}
+
+static void print_row(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, const measured_t *m)
+{
+        const double c = coding_ms(m);
+
+        printf("%-12s %7.2f %7.2f %7.2f %7.2f %7.2f  %5.1f%% %5.2f%% %5.2f%% %5.2f%%%s\n", l->name, m->ms[STEP_LAYER],
+               m->ms[STEP_ENCODE], m->ms[STEP_SOLVE], m->ms[STEP_DECODE], c, 100 * c / m->ms[STEP_LAYER],
+               100 * c / board_ms(o, l, code, 1.5), 100 * c / board_ms(o, l, code, 5),
+               100 * c / board_ms(o, l, code, 15), layer_macs(l) < HEAVY_MACS ? " *" : "");
+}
+
+static void print_json(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, const measured_t *m)
+{
+        printf("{\"layer\": \"%s\", \"k_a\": %u, \"k_b\": %u, \"n\": %u, \"delta\": %u, \"threads\": %u, "
+               "\"macs\": %llu, \"layer_ms\": %.4f, \"encode_ms\": %.4f, \"solve_ms\": %.4f, \"decode_ms\": %.4f, "
+               "\"ratio\": %.5f, \"ratio_at_5_gflops\": %.5f}\n",
+               l->name, o->k_a, o->k_b, o->n, hedge_code_delta(code), o->threads, (unsigned long long)layer_macs(l),
+               m->ms[STEP_LAYER], m->ms[STEP_ENCODE], m->ms[STEP_SOLVE], m->ms[STEP_DECODE],
+               coding_ms(m) / m->ms[STEP_LAYER], coding_ms(m) / board_ms(o, l, code, 5));
+        fflush(stdout);
+}
+
+static int run_all(const options_t *o, const hedge_code_t *code)
+{
+        measured_t heavy = { 0 };
+
+        if (!o->json)
+                print_head(o, code, o->backend ? o->backend : hedge_kernels_available()[0]);
+        for (unsigned i = 0; i < sizeof(vgg) / sizeof(vgg[0]); i++) {
+                measured_t m;
+                int r = measure(o, &vgg[i], code, &m);
+
+                if (r < 0)
+                        return r;
+                if (o->json)
+                        print_json(o, &vgg[i], code, &m);
+                else
+                        print_row(o, &vgg[i], code, &m);
+                for (unsigned s = 0; s < STEPS && layer_macs(&vgg[i]) >= HEAVY_MACS; s++)
+                        heavy.ms[s] += m.ms[s];
+        }
+        if (!o->json)
+                printf("\nheavy layers together: coding %.1f %% of the time here\n* light: stays on the coordinator\n",
+                       100 * coding_ms(&heavy) / heavy.ms[STEP_LAYER]);
+        return 0;
+}
+
+static unsigned number(const char *text)
+{
+        char *end;
+        unsigned long x = strtoul(text, &end, 10);
+
+        return *end || x > 1000000 ? 0 : (unsigned)x;
+}
+
+static int parse(int argc, char **argv, options_t *o)
+{
+        static const struct option known[] = {
+                { "ka", 1, NULL, 'a' },      { "kb", 1, NULL, 'b' },      { "n", 1, NULL, 'n' },
+                { "threads", 1, NULL, 't' }, { "repeats", 1, NULL, 'r' }, { "backend", 1, NULL, 'k' },
+                { "json", 0, NULL, 'j' },    { NULL, 0, NULL, 0 },
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
+                switch (c) {
+                case 'a':
+                        o->k_a = number(optarg);
+                        break;
+                case 'b':
+                        o->k_b = number(optarg);
+                        break;
+                case 'n':
+                        o->n = number(optarg);
+                        break;
+                case 't':
+                        o->threads = number(optarg);
+                        break;
+                case 'r':
+                        o->repeats = number(optarg);
+                        break;
+                case 'k':
+                        o->backend = optarg;
+                        break;
+                case 'j':
+                        o->json = true;
+                        break;
+                default:
+                        return -EINVAL;
+                }
+        return optind == argc && o->threads > 0 && o->repeats > 0 && o->repeats <= MAX_REPEATS ? 0 : -EINVAL;
+}
+
+int main(int argc, char **argv)
+{
+        options_t o = { .k_a = 4, .k_b = 4, .n = 8, .threads = 1, .repeats = 9 };
+        hedge_code_t *code = NULL;
+        hedge_why_t why = { "" };
+        int r;
+
+        if (parse(argc, argv, &o) < 0) {
+                fprintf(stderr, "usage: hedge-bench-codec [--ka A] [--kb B] [--n BOARDS] [--threads T] [--repeats R]\n"
+                                "                         [--backend onednn|xnnpack|plain] [--json]\n");
+                return 2;
+        }
+        r = hedge_code_new(HEDGE_SCHEME_NSCTC, o.k_a, o.k_b, o.n, &code, &why);
+        if (r == 0)
+                r = run_all(&o, code);
+        else
+                fprintf(stderr, "hedge-bench-codec: %s\n", why.text);
+        if (r < 0)
+                fprintf(stderr, "hedge-bench-codec: %s\n", hedge_strerror(r));
+        hedge_code_destroy(&code);
+        return r < 0;
+}
