@@ -20,7 +20,7 @@ import time
 
 import draw_digits
 
-HERE = pathlib.Path(__file__).resolve().parent
+MODEL = pathlib.Path(__file__).resolve().parent / "digits" / "model.onnx"
 BOARDS, FROZEN, KILLED = 8, 3, 6
 VARIATIONS = 4  # of each digit: 40 pictures
 FREEZE_AFTER, KILL_AFTER = 12, 26
@@ -88,7 +88,10 @@ class Cluster:
         watch.start()
         try:
             for line in process.stdout:
-                yield json.loads(line)
+                answer = json.loads(line)
+                if "top" not in answer:
+                    raise Failure(f"no answer: {line.strip()}")
+                yield answer
             if process.wait():
                 raise Failure(f"`hedge infer` ended with status {process.returncode}")
         finally:
@@ -211,11 +214,11 @@ def classify(cluster, pictures):
         if len(answers) == FREEZE_AFTER:
             os.kill(cluster.pid(FROZEN), signal.SIGSTOP)
             dead[FROZEN] = "F"
-            say(paint(f"--- board {FROZEN} freezes (SIGSTOP); the next picture is under way ---", "cyan"))
+            say(paint(f"--- board {FROZEN} freezes (SIGSTOP), with pictures under way ---", "cyan"))
         if len(answers) == KILL_AFTER:
             os.kill(cluster.pid(KILLED), signal.SIGKILL)
             dead[KILLED] = "X"
-            say(paint(f"--- board {KILLED} dies (SIGKILL); the next picture is under way ---", "red"))
+            say(paint(f"--- board {KILLED} dies (SIGKILL), with pictures under way ---", "red"))
     return answers
 
 
@@ -235,7 +238,7 @@ def story(cluster):
     say("multiply-accumulates per second: the sort of machine this is for.")
 
     heading("2. They learn to read digits")
-    cluster.run("load", HERE / "digits", "--dir", cluster.folder)
+    cluster.run("load", MODEL, "--dir", cluster.folder)
     say("A LeNet-5 trained by this project. Its convolutions are cut into coded parts;")
     say("every board has its share of the filters now, encoded. Nobody has all of them.")
 
@@ -250,7 +253,7 @@ def story(cluster):
 
     heading("5. Every answer against `hedge local`, which uses no board at all")
     local = [json.loads(line) for line in
-             cluster.run("local", HERE / "digits", *paths, "--json", "--top", 10).splitlines()]
+             cluster.run("local", MODEL, *paths, "--json", "--top", 10).splitlines()]
     complaints, worst = compare(answers, local, truth)
     for complaint in complaints:
         say(paint(complaint, "red"))
