@@ -70,8 +70,8 @@ static int resized_to(const hedge_picture_t *picture, const hedge_model_preproce
         uint64_t new_w = image->width, new_h = image->height;
 
         if (how->crop && how->resize) {
-                new_w = how->resize * w / shorter;
-                new_h = how->resize * h / shorter;
+                new_w = (how->resize * w + shorter / 2) / shorter;
+                new_h = (how->resize * h + shorter / 2) / shorter;
                 if (new_w < image->width || new_h < image->height) {
                         bool by_width = image->width * h >= image->height * w;
 
@@ -86,14 +86,6 @@ static int resized_to(const hedge_picture_t *picture, const hedge_model_preproce
         return 0;
 }
 
-/* The middle, a half rounded to the even side, as Python's round() does. */
-static uint32_t middle(uint32_t size, uint32_t part)
-{
-        uint32_t rest = size - part, half = rest / 2;
-
-        return half + (rest % 2 && half % 2);
-}
-
 static int fit(hedge_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image, hedge_why_t *why)
 {
         hedge_window_t columns = { .size = picture->width, .count = image->width };
@@ -105,8 +97,8 @@ static int fit(hedge_picture_t *picture, const hedge_model_preprocess_t *how, co
                 return 0;
         if (resized_to(picture, how, image, &columns, &rows) < 0)
                 return hedge_why(why, HEDGE_ELIMIT, "its shorter side cannot become %u pixels", how->resize);
-        columns.first = middle(columns.resized, columns.count);
-        rows.first = middle(rows.resized, rows.count);
+        columns.first = (columns.resized - columns.count) / 2;
+        rows.first = (rows.resized - rows.count) / 2;
         r = hedge_resample(picture, &columns, &rows, &fitted, why);
         if (r < 0)
                 return r;

@@ -13,7 +13,7 @@
  * centre crop; (pixel * scale - mean) / std; channel order. A picture that has the input's width and height already is
  * not resized and not cropped.
  *
- * With crop and resize = R the shorter side becomes R, the other is rounded down; where that would not cover the
+ * With crop and resize = R the shorter side becomes R, the other is rounded; where that would not cover the
  * input, the picture is made just large enough. Otherwise width and height become the input's, whatever the ratio.
  *
  * @param how    From the model, or hedge_manifest_preset; `nhwc` decides where a shape has its channels.
