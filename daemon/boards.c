@@ -9,14 +9,6 @@
 
 #define PER_TURN 64 /* messages read before the loop looks at everything else */
 
-static void answer_error(hedged_coordinator_t *c, const hedge_route_t *route, int code, uint64_t job, const char *text)
-{
-        hedge_message_t message = { .type = HEDGE_MSG_ERROR, .error = { .code = code, .job = job } };
-
-        snprintf(message.error.text, sizeof(message.error.text), "%s", text);
-        hedge_link_send(c->boards, route, &message, NULL, 0); /* nobody there: nothing to say */
-}
-
 void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
 {
         hedged_coordinator_t *c = arg;
@@ -50,13 +42,13 @@ static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
         if (c->auth && strcmp(e->user, hello->board) != 0) {
                 log_warning("board=%s: its key belongs to '%s', refused", hello->board, e->user);
                 snprintf(text, sizeof(text), "this key belongs to the board '%s', not to '%s'", e->user, hello->board);
-                answer_error(c, &e->route, HEDGE_EDENIED, 0, text);
+                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, text);
                 return;
         }
         r = hedged_cluster_hello(c->cluster, hello, &e->route, e->fd, hedge_now_ms(), &board);
         if (r < 0) {
                 log_warning("board=%s: too many boards are known, refused", hello->board);
-                answer_error(c, &e->route, r, 0, "the coordinator knows too many boards already");
+                hedged_reply_error(c->boards, &e->route, 0, r, "the coordinator knows too many boards already");
                 return;
         }
         say_welcome(c, board);
@@ -73,7 +65,7 @@ static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_en
                 c->malformed++;
                 log_warning("board=%s job=%llu: part %u does not fit its task, ignoring it", board->name,
                             (unsigned long long)e->message.part.job, e->message.part.part);
-                answer_error(c, &e->route, r, e->message.part.job, "this part does not fit its task");
+                hedged_reply_error(c->boards, &e->route, e->message.part.job, r, "this part does not fit its task");
         }
 }
 
@@ -118,7 +110,8 @@ static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
                 c->malformed++;
                 log_warning("board=%s: sent a %s, which boards do not send, ignoring it", board->name,
                             hedge_message_name(e->message.type));
-                answer_error(c, &e->route, HEDGE_EUNSUPPORTED, 0, "boards do not send this type of message");
+                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EUNSUPPORTED,
+                                   "boards do not send this type of message");
         }
 }
 
@@ -134,7 +127,7 @@ static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
         if (board)
                 handle_known(c, board, e);
         else if (e->message.type != HEDGE_MSG_ERROR && e->message.type != HEDGE_MSG_BYE)
-                answer_error(c, &e->route, HEDGE_EDENIED, 0, "say HELLO first");
+                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
 }
 
 void hedged_boards_receive(hedged_coordinator_t *c)
@@ -154,7 +147,7 @@ void hedged_boards_receive(hedged_coordinator_t *c)
                 c->malformed++;
                 log_warning("dropping a board's message: %s", why.text[0] ? why.text : hedge_strerror(r));
                 if (e.route.size)
-                        answer_error(c, &e.route, r, 0, why.text);
+                        hedged_reply_error(c->boards, &e.route, 0, r, why.text);
         }
 }
 

@@ -182,7 +182,7 @@ static void load_stored(void *arg, const char *name)
                 log_warning("model=%s: not loaded: %s, ignoring it", name, why.text);
                 return;
         }
-        r = hedged_clients_serve(c, model);
+        r = hedged_models_serve(c, model);
         if (r < 0) {
                 log_warning("model=%s: not loaded: %s, ignoring it", name, hedge_strerror(r));
                 hedged_model_unref(&model);
@@ -265,7 +265,7 @@ static void read_mail(hedged_coordinator_t *c)
                         hedged_clients_answer(c, (hedged_request_t *)mail);
                         break;
                 case HEDGED_MAIL_LOADED:
-                        hedged_clients_loaded(c, (hedged_load_t *)mail);
+                        hedged_models_loaded(c, (hedged_load_t *)mail);
                         break;
                 case HEDGED_MAIL_ENCODED:
                         hedged_distribute_encoded(c->distributor, (hedged_encode_t *)mail);
@@ -342,7 +342,7 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
         if (c->clients_tcp && items[5].revents)
                 hedged_clients_receive(c, c->clients_tcp);
         tick(c);
-        hedged_clients_settle(c);
+        hedged_models_settle(c);
         return 0;
 }
 

@@ -12,8 +12,8 @@
 #include "daemon/registry.h"
 #include "daemon/runner.h"
 
-/** What the loop owns. Shared by coordinator.c (its life and the loop), boards.c (what boards say) and clients.c (what
- * clients ask); nobody else includes this. */
+/** What the loop owns. Shared by coordinator.c (its life and the loop), boards.c (what boards say), clients.c and models.c
+ * (what clients ask) and reply.c; nobody else includes this. */
 
 /** Mail to the loop beside jobs' own. */
 enum { HEDGED_MAIL_ANSWER = HEDGED_MAIL_OTHERS, HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED };
@@ -72,11 +72,25 @@ void hedged_clients_receive(hedged_coordinator_t *c, void *socket);
 void hedged_clients_answer(hedged_coordinator_t *c, hedged_request_t *request);
 /** Tell the clients of all requests that are out that there will be no answer. */
 void hedged_clients_abandon(hedged_coordinator_t *c);
+/* models.c */
+
+/** MODELS, LOAD and UNLOAD. */
+void hedged_models_list(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_models_unload(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
 /** A load has come back from the preparer. Takes it over. */
-void hedged_clients_loaded(hedged_coordinator_t *c, hedged_load_t *load);
+void hedged_models_loaded(hedged_coordinator_t *c, hedged_load_t *load);
 /** Answer the loads whose boards have what they need, or whose time is over. */
-void hedged_clients_settle(hedged_coordinator_t *c);
+void hedged_models_settle(hedged_coordinator_t *c);
 /** Put a model into service: registry and distribution. Takes the reference over. @return 0, HEDGE_ELIMIT, -ENOMEM. */
-int hedged_clients_serve(hedged_coordinator_t *c, hedged_model_t *model);
+int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model);
+
+/* reply.c */
+
+/** Send a message; where it cannot be sent, an error in its place. Frames as in hedge_link_send. */
+void hedged_reply(void *socket, const hedge_route_t *route, uint64_t id, const hedge_message_t *message,
+                  zmq_msg_t *frames, uint32_t n_frames);
+/** Send an ERROR. @param id  Of the request or job it is about; 0: none. */
+void hedged_reply_error(void *socket, const hedge_route_t *route, uint64_t id, int code, const char *text);
 
 #endif
