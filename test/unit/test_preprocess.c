@@ -222,12 +222,16 @@ static void test_as_pillow(void **state)
 {
         static const char *const names[] = { "dog.jpg",        "goldfish.jpg", "horse-cart.jpg", "kimono.jpg",
                                              "kitten_224.png", "pelican.jpeg", "wolves.jpg" };
-        const char *data = getenv("HEDGE_TEST_DATA");
+        const char *data = getenv("HEDGE_TEST_DATA"), *root = getenv("HEDGE_SOURCE_ROOT");
         hedge_model_preprocess_t how = raw;
+        char folder[256];
 
-        data = data ? data : "../shared/data";
-        if (access(data, R_OK) < 0) {
-                print_message("no test data in %s (HEDGE_TEST_DATA)\n", data);
+        if (data)
+                snprintf(folder, sizeof(folder), "%s/images", data);
+        else
+                snprintf(folder, sizeof(folder), "%s/../shared/data/images", root ? root : ".");
+        if (access(folder, R_OK) < 0) {
+                print_message("no test data in %s: set HEDGE_TEST_DATA\n", folder);
                 skip();
         }
         how.nhwc = how.crop = true;
@@ -239,11 +243,10 @@ static void test_as_pillow(void **state)
                 char path[512];
                 unsigned differ = 0;
 
-                snprintf(path, sizeof(path), "%s/images/%s", data, names[i]);
+                snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
                 if (hedge_picture_load(path, &photo, &why))
                         fail_msg("%s", why.text);
-                snprintf(path, sizeof(path), "%s/images/crop224-ppm/%.*s.ppm", data, (int)strcspn(names[i], "."),
-                         names[i]);
+                snprintf(path, sizeof(path), "%s/crop224-ppm/%.*s.ppm", folder, (int)strcspn(names[i], "."), names[i]);
                 if (hedge_picture_load(path, &wanted, &why))
                         fail_msg("%s", why.text);
                 t = run(&photo, &how, (hedge_shape_t){ 4, { 1, 224, 224, 3 } });
