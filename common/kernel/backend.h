@@ -43,10 +43,19 @@ struct hedge_kernel {
         hedge_shape_t out;
         hedge_shape_t *in;
         unsigned n_in;
+        unsigned threads;  /**< to use: 1 where the work is so light that waking others costs more than it brings */
         float **constants; /**< n_in copies, NULL for inputs given at run time; NULL where nothing is kept */
         bool packed;       /**< the back end holds the constants in its own form */
         size_t bytes;      /**< memory of constants */
 };
+
+/** Has every window of a pool input elements for sure, those next to its padding among them? What libraries assume. */
+static inline bool hedge_pool_touches_input(const hedge_pool_t *p)
+{
+        if (p->dilation_h != 1 || p->dilation_w != 1)
+                return !p->pad_top && !p->pad_left && !p->pad_bottom && !p->pad_right;
+        return p->pad_bottom < p->kernel_h && p->pad_right < p->kernel_w;
+}
 
 extern const hedge_backend_t hedge_backend_plain;
 extern const hedge_backend_t hedge_backend_onednn;

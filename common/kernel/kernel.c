@@ -7,7 +7,9 @@
 
 #include "common/kernel/backend.h"
 
-#define FEW_INPUTS 8
+#define FEW_INPUTS  8
+#define LIGHT_MACS  2000000 /* about 50 us of one core: what it takes to wake the others */
+#define LIGHT_MOVED 200000  /* the same in elements, for what does not multiply matrices */
 
 static const hedge_backend_t *const backends[] = {
 #ifdef HEDGE_ONEDNN
@@ -126,6 +128,15 @@ static int copy_constants(hedge_kernel_t *k, const float *const *constants)
         return 0;
 }
 
+static unsigned threads_for(const hedge_kernel_t *k)
+{
+        bool multiplies =
+                k->op.kind == HEDGE_OP_CONV || k->op.kind == HEDGE_OP_FULLY_CONNECTED || k->op.kind == HEDGE_OP_MATMUL;
+        uint64_t light = multiplies ? LIGHT_MACS : LIGHT_MOVED;
+
+        return hedge_op_work(&k->op, k->in, k->n_in) < light ? 1 : k->kernels->threads;
+}
+
 /* The back end if it can, else the plain reference. */
 static int prepare(hedge_kernel_t *k, const float *const *constants)
 {
@@ -170,6 +181,7 @@ int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge
         if (r < 0)
                 goto fail;
         memcpy(k->in, in, n_in * sizeof(in[0]));
+        k->threads = threads_for(k);
         r = prepare(k, constants);
         if (r < 0) {
                 k->computes = NULL; /* released already */

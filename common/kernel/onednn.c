@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/kernel/onednn.h"
+#include "common/kernel/onednn_describe.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -9,9 +9,7 @@
 /* From libgomp, which Debian's oneDNN computes with; <omp.h> comes with one compiler only. */
 extern void omp_set_num_threads(int threads);
 
-#define MAX_ARGS    6
-#define LIGHT_MACS  2000000 /* below them waking threads costs more than it brings */
-#define LIGHT_MOVED 200000  /* the same in elements, for what does not multiply matrices */
+#define MAX_ARGS 6
 
 /* What one running call needs: kept from call to call, shared by all kernels of a back end. */
 typedef struct context {
@@ -31,7 +29,7 @@ typedef struct prepared {
         dnnl_primitive_t primitive;
         dnnl_memory_desc_t in[2], out, scratch;
         int args[2];
-        unsigned n_in, threads;
+        unsigned n_in;
         size_t scratch_bytes;
         dnnl_memory_t weights, bias;
         float *weights_data, *bias_data;
@@ -75,20 +73,11 @@ static void close_onednn(hedge_kernels_t *kernels)
         kernels->state = NULL;
 }
 
-static unsigned threads_for(const hedge_kernel_t *k)
-{
-        bool multiplies =
-                k->op.kind == HEDGE_OP_CONV || k->op.kind == HEDGE_OP_FULLY_CONNECTED || k->op.kind == HEDGE_OP_MATMUL;
-
-        return hedge_op_work(&k->op, k->in, k->n_in) < (multiplies ? LIGHT_MACS : LIGHT_MOVED) ? 1
-                                                                                               : k->kernels->threads;
-}
-
 /* The number of threads belongs to the calling thread, so each caller sets it: the same when the primitive is made
  * and whenever it runs. */
-static void use_threads(const prepared_t *p)
+static void use_threads(const hedge_kernel_t *k)
 {
-        omp_set_num_threads((int)p->threads);
+        omp_set_num_threads((int)k->threads);
 }
 
 static int engine_of(state_t *s, dnnl_engine_t *ret)
@@ -242,8 +231,7 @@ static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
         k->state = p = calloc(1, sizeof(*p));
         if (!p)
                 return -ENOMEM;
-        p->threads = threads_for(k);
-        use_threads(p);
+        use_threads(k);
         r = describe_primitive(k, engine, &words, &pd);
         if (r < 0)
                 return r;
@@ -311,7 +299,7 @@ static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 
         if (r < 0)
                 return r;
-        use_threads(p);
+        use_threads(k);
         for (unsigned i = 0; r == 0 && i < p->n_in; i++)
                 r = add_arg(&args, s->engine, p->args[i], &p->in[i], in[i]);
         if (r == 0)

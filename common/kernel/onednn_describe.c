@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/kernel/onednn.h"
+#include "common/kernel/onednn_describe.h"
 
 #include <errno.h>
 #include <math.h>
@@ -177,15 +177,13 @@ static dnnl_status_t describe_matmul(const hedge_kernel_t *k, hedge_onednn_words
         return s;
 }
 
-/* oneDNN counts all padding or none, and wants part of each window inside the input. */
+/* oneDNN counts all padding or none. */
 static bool pool_fits(const hedge_op_t *op)
 {
         const hedge_pool_t *p = &op->pool;
 
-        if (p->pad_bottom > p->dilation_h * (p->kernel_h - 1) || p->pad_right > p->dilation_w * (p->kernel_w - 1))
+        if (!hedge_pool_touches_input(p))
                 return false;
-        if (p->dilation_h != 1 || p->dilation_w != 1)
-                return op->kind == HEDGE_OP_MAX_POOL && !p->pad_top && !p->pad_left && !p->pad_bottom && !p->pad_right;
         return op->kind == HEDGE_OP_MAX_POOL || !p->count_pad ||
                (p->count_bottom == p->pad_bottom && p->count_right == p->pad_right);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_KERNEL_ONEDNN_H
-#define HEDGE_KERNEL_ONEDNN_H
+#ifndef HEDGE_KERNEL_ONEDNN_DESCRIBE_H
+#define HEDGE_KERNEL_ONEDNN_DESCRIBE_H
 
 #include <dnnl.h>
 

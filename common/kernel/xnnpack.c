@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/kernel/xnnpack_describe.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <pthreadpool.h>
+#include <stdlib.h>
+
+#include "common/kernel/plain.h"
+
+typedef struct state {
+        pthread_mutex_t lock;
+        bool started;       /* with the first kernel: a board without shares should stay small */
+        pthreadpool_t pool; /* NULL for one thread; serves one operator at a time */
+} state_t;
+
+/* An XNNPACK operator remembers where its inputs are, so one call at a time has it. */
+typedef struct prepared {
+        pthread_mutex_t lock;
+        xnn_operator_t op;
+} prepared_t;
+
+static int open_xnnpack(hedge_kernels_t *kernels)
+{
+        state_t *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return -ENOMEM;
+        pthread_mutex_init(&s->lock, NULL);
+        kernels->state = s;
+        return 0;
+}
+
+static void close_xnnpack(hedge_kernels_t *kernels)
+{
+        state_t *s = kernels->state;
+
+        if (!s)
+                return;
+        if (s->pool)
+                pthreadpool_destroy(s->pool);
+        pthread_mutex_destroy(&s->lock);
+        free(s);
+        kernels->state = NULL;
+}
+
+static int start(hedge_kernels_t *kernels)
+{
+        state_t *s = kernels->state;
+        int r = 0;
+
+        pthread_mutex_lock(&s->lock);
+        if (!s->started) {
+                r = hedge_xnnpack_error(xnn_initialize(NULL));
+                if (r == 0 && kernels->threads > 1) {
+                        s->pool = pthreadpool_create(kernels->threads);
+                        r = s->pool ? 0 : -ENOMEM;
+                }
+                s->started = r == 0;
+        }
+        pthread_mutex_unlock(&s->lock);
+        return r;
+}
+
+static int prepare_xnnpack(hedge_kernel_t *k, const float *const *constants)
+{
+        prepared_t *p;
+        int r = start(k->kernels);
+
+        if (r < 0)
+                return r;
+        p = calloc(1, sizeof(*p));
+        if (!p)
+                return -ENOMEM;
+        pthread_mutex_init(&p->lock, NULL);
+        k->state = p;
+        return hedge_xnnpack_create(k, constants, &p->op);
+}
+
+static void release_xnnpack(hedge_kernel_t *k)
+{
+        prepared_t *p = k->state;
+
+        if (!p)
+                return;
+        if (p->op)
+                xnn_delete_operator(p->op);
+        pthread_mutex_destroy(&p->lock);
+        free(p);
+        k->state = NULL;
+        k->bytes = 0;
+}
+
+static int run_xnnpack(hedge_kernel_t *k, const float *const *in, float *out)
+{
+        prepared_t *p = k->state;
+        const state_t *s = k->kernels->state;
+        pthreadpool_t pool = k->threads > 1 ? s->pool : NULL;
+        int r;
+
+        pthread_mutex_lock(&p->lock);
+        r = hedge_xnnpack_setup(k, p->op, in, out, pool);
+        if (r == 0)
+                r = hedge_xnnpack_error(xnn_run_operator(p->op, pool));
+        pthread_mutex_unlock(&p->lock);
+        if (r == 0 && k->op.kind != HEDGE_OP_LEAKY_RELU && k->op.activation.kind == HEDGE_ACT_LEAKY_RELU)
+                hedge_plain_activate(&k->op.activation, out, hedge_shape_elements(&k->out));
+        return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
+}
+
+const hedge_backend_t hedge_backend_xnnpack = {
+        .name = "xnnpack",
+        .slack = XNN_EXTRA_BYTES,
+        .conv_error = 4e-6,
+        .open = open_xnnpack,
+        .close = close_xnnpack,
+        .prepare = prepare_xnnpack,
+        .run = run_xnnpack,
+        .release = release_xnnpack,
+};
+
+_Static_assert(XNN_EXTRA_BYTES <= HEDGE_TENSOR_SLACK, "our tensors have too little room behind them");
