@@ -34,7 +34,9 @@ int hedge_scheme_parse(const char *name);
 /** Make a code for n boards.
  *
  * nsctc wants k_a and k_b each even or 1 and not both 1, and K / (ell_a * ell_b) <= n.
- * uncoded and replication take any k_a, k_b >= 1; with more boards than parts the last boards hold nothing.
+ * uncoded and replication take any k_a, k_b >= 1; boards for which no part is left hold nothing, and are the last ones.
+ * uncoded gives each board some strips times some blocks, so that the largest board has as few parts as can be, and
+ * then as few strips (they are what is sent). replication does that on n / 2 boards, twice; n = 1 is uncoded.
  * @return 0, -EINVAL, HEDGE_ELIMIT, -ENOMEM; `why` (may be NULL) says which number is wrong. */
 int hedge_code_new(hedge_scheme_t scheme, unsigned k_a, unsigned k_b, unsigned n, hedge_code_t **ret, hedge_why_t *why);
 
@@ -49,7 +51,10 @@ unsigned hedge_code_boards(const hedge_code_t *code);
 /** K = k_a * k_b: the rank that decodes. */
 unsigned hedge_code_rank(const hedge_code_t *code);
 
-/** Recovery threshold: any `delta` boards decode (boards that hold nothing not counted). */
+/** Recovery threshold: any `delta` boards decode, of those that hold something.
+ *
+ * nsctc: K / (ell_a * ell_b). uncoded: all boards that hold something. replication: all of them but one, as the two
+ * that hold the same parts may be the ones that are missing; many smaller sets decode too. */
 unsigned hedge_code_delta(const hedge_code_t *code);
 
 /** Coded inputs and coded filter blocks of a board; 0 where it holds nothing. */

@@ -8,7 +8,8 @@
 
 /** The decoder: takes parts in any order, from any boards, until their columns have full rank; then solves.
  *
- * Works on columns only; it knows neither boards' health nor the data until hedge_decoder_apply. */
+ * Works on columns only; it knows neither boards' health nor the data until hedge_decoder_apply. A decoder belongs to one
+ * thread at a time; many of them, in different threads, may work with one code. */
 typedef struct hedge_decoder hedge_decoder_t;
 
 /** @param code Borrowed until the decoder is destroyed. @return 0, -ENOMEM. */
@@ -17,7 +18,8 @@ void hedge_decoder_destroy(hedge_decoder_t **decoder);
 
 /** Take the column of a part.
  *
- * The rank is updated incrementally (orthogonalisation in double). Parts that add no rank are kept too: they improve
+ * The rank is updated incrementally (orthogonalisation in double). A column of which less than 1e-10 is left beside the
+ * others adds none: decoding with it would multiply the kernels' errors by more than 1e10. Parts that add no rank are kept too: they improve
  * the least-squares solution and so the condition.
  * @return its index among the parts taken so far (0, 1, ...: the order hedge_decoder_apply expects), -EALREADY (this part
  *         was taken), -EINVAL (no such board or part), -ENOMEM. */
@@ -36,7 +38,8 @@ bool hedge_decoder_ready(const hedge_decoder_t *decoder);
 bool hedge_decoder_possible(const hedge_decoder_t *decoder, const bool *alive);
 
 /** Solve for the K x count decode matrix D, with X_i * K_b = sum_p D[i * k_b + b][p] * part_p. In double precision
- * (LAPACK); least squares where there are more parts than K.
+ * (LAPACK); least squares where there are more parts than K. Where all parts are plain blocks (uncoded, replication) the
+ * first copy of each is taken as it is, and apply is a copy too.
  * The decode matrices of recent sets of parts are kept with the code and used again.
  * @param ret_condition  2-norm condition number of the recovery matrix; may be NULL.
  * @return 0, HEDGE_EUNDECODABLE, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */

@@ -16,6 +16,7 @@
 #define MAX_INPUTS     (2 * HEDGE_CODE_MAX_PARTS) /* replication takes every part twice */
 #define BLEND_TILE     8192 /* elements of all inputs together that a tile reads: first-level cache */
 #define BLEND_TILE_MIN 64
+#define PREFETCH_BYTES 4096
 #define SCRATCH        32768 /* elements: 32 of each row of the largest code */
 #define TILE_MAX       1024
 
