@@ -10,6 +10,7 @@ typedef struct hedge_onnx_limits {
         uint64_t max_tensor_elements; /**< of any one value, default 2^28 */
         uint64_t max_constant_bytes;  /**< of all constants together, default 2 GiB */
         uint32_t max_nodes;           /**< default 65536 */
+        uint64_t max_run_bytes;       /**< of computed values that live at once while it runs, default 4 GiB */
 } hedge_onnx_limits_t;
 
 extern const hedge_onnx_limits_t hedge_onnx_default_limits;
@@ -24,6 +25,19 @@ extern const hedge_onnx_limits_t hedge_onnx_default_limits;
  * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, HEDGE_ESHAPE, -ENOMEM. */
 int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_limits_t *limits, hedge_graph_t **ret,
                       hedge_why_t *why);
+
+/** A value for a graph input that is to be a constant, as the bytes of an ONNX TensorProto. */
+typedef struct hedge_onnx_binding {
+        const char *name;
+        const void *bytes;
+        size_t size;
+} hedge_onnx_binding_t;
+
+/** The same with some inputs bound: shapes, bounds or weights that a model asks its caller for. They are not inputs of
+ * the graph. Two models of one file with different bindings have the same digest. */
+int hedge_onnx_import_bound(const void *bytes, size_t size, const hedge_onnx_limits_t *limits,
+                            const hedge_onnx_binding_t *bindings, size_t n_bindings, hedge_graph_t **ret,
+                            hedge_why_t *why);
 
 /** The same for a file; external data is not followed. @return also -errno from reading it. */
 int hedge_onnx_load(const char *path, const hedge_onnx_limits_t *limits, hedge_graph_t **ret, hedge_why_t *why);

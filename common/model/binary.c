@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/binary.h"
+
+#include <string.h>
+
+#include "common/model/build.h"
+
+int hedge_operand(hedge_import_t *imp, uint32_t i, hedge_operand_t *ret)
+{
+        hedge_sym_t *sym = hedge_import_sym(imp, i);
+
+        if (!sym)
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "input %u is missing", i);
+        *ret = (hedge_operand_t){ sym->literal, sym->view };
+        return 0;
+}
+
+static const hedge_shape_t *shape_of(const hedge_operand_t *o)
+{
+        return o->literal ? &o->literal->shape : &o->view.shape;
+}
+
+/* The operand's value in a layout of `rank` axes. */
+static int lay_out(hedge_import_t *imp, const hedge_operand_t *o, uint32_t rank, const uint32_t *perm, uint32_t *ret)
+{
+        hedge_view_t view = o->view;
+        hedge_shape_t full = { .rank = rank };
+        uint32_t lead;
+        int r;
+
+        if (o->literal) {
+                r = hedge_build_literal(imp, o->literal, rank, perm, &view);
+        } else {
+                lead = rank - view.shape.rank;
+                for (uint32_t i = 0; i < rank; i++)
+                        full.dims[i] = i < lead ? 1 : view.shape.dims[i - lead];
+                r = hedge_build_reshape(imp, &view, &full);
+                if (r == 0)
+                        r = hedge_build_layout(imp, &view, perm);
+        }
+        if (r == 0)
+                *ret = view.value;
+        return r;
+}
+
+/* How good a leader is the operand for the layout? Computed, with all axes, larger. */
+static uint64_t weight_of(const hedge_operand_t *o, uint32_t rank)
+{
+        if (o->literal || o->view.shape.rank != rank)
+                return 0;
+        return (uint64_t)hedge_shape_elements(&o->view.shape) + 1;
+}
+
+int hedge_binary(hedge_import_t *imp, hedge_op_kind_t kind, const hedge_operand_t *a, const hedge_operand_t *b,
+                 hedge_view_t *ret)
+{
+        const hedge_shape_t *sa = shape_of(a), *sb = shape_of(b);
+        uint32_t rank = sa->rank > sb->rank ? sa->rank : sb->rank, inputs[2];
+        const hedge_operand_t *leader = weight_of(a, rank) >= weight_of(b, rank) ? a : b;
+        hedge_op_t op = { .kind = kind };
+        hedge_view_t view = { .shape = { .rank = rank } };
+        hedge_shape_t memory;
+        int r;
+
+        hedge_perm_identity(view.perm);
+        if (weight_of(leader, rank) > 0)
+                memcpy(view.perm, leader->view.perm, rank * sizeof(view.perm[0]));
+        r = lay_out(imp, a, rank, view.perm, &inputs[0]);
+        if (r == 0)
+                r = lay_out(imp, b, rank, view.perm, &inputs[1]);
+        if (r == 0)
+                r = hedge_build_op(imp, &op, inputs, 2, &view.value);
+        if (r < 0)
+                return r;
+        memory = imp->graph->values[view.value].shape;
+        for (uint32_t i = 0; i < rank; i++)
+                view.shape.dims[view.perm[i]] = memory.dims[i];
+        *ret = view;
+        return 0;
+}

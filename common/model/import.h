@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_IMPORT_H
+#define HEDGE_IMPORT_H
+
+#include "common/model/graph.h"
+#include "common/model/literal.h"
+#include "common/model/names.h"
+#include "common/model/onnx.h"
+
+/** What the operators' handlers share while a model is imported: the ONNX values so far, the current node,
+ * its inputs, attributes and outputs. */
+
+/** A computed ONNX value: its ONNX ("logical") shape, and how it lies in memory. Axis i in memory is the logical axis
+ * perm[i], so a transpose costs nothing until an operator insists on an order. */
+typedef struct hedge_view {
+        hedge_shape_t shape; /**< logical */
+        uint32_t perm[HEDGE_MAX_RANK];
+        uint32_t value; /**< of the graph; its shape is the permuted one */
+} hedge_view_t;
+
+/** An ONNX value: known now (literal) or computed when the graph runs (view). */
+typedef struct hedge_sym {
+        const char *name;
+        uint32_t refs;            /**< reads still to come; the literal goes with the last */
+        hedge_literal_t *literal; /**< NULL for computed values */
+        hedge_view_t view;
+} hedge_sym_t;
+
+/** The layout that a value of the graph was last converted to, so that it is converted once. */
+typedef struct hedge_relaid {
+        bool done;
+        uint32_t perm[HEDGE_MAX_RANK];
+        uint32_t value;
+} hedge_relaid_t;
+
+typedef struct hedge_import {
+        const hedge_onnx_limits_t *limits;
+        hedge_budget_t budget;
+        hedge_why_t *why;
+        uint32_t opset;
+        hedge_graph_t *graph;
+        uint32_t value_room, node_room;
+        hedge_relaid_t *relaid; /**< one per value */
+        hedge_names_t *names;   /**< of syms */
+        hedge_sym_t *syms;
+        uint32_t n_syms;
+        const Onnx__NodeProto *node; /**< the current one */
+        int attr_error;              /**< the first wrong attribute of the current node */
+} hedge_import_t;
+
+/** Say what is wrong with the current node: "Conv 'conv1' (opset 9): ...". @return code. */
+int hedge_import_fail(hedge_import_t *imp, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** Is the input there (an empty name means it is not)? */
+bool hedge_import_has(const hedge_import_t *imp, uint32_t i);
+
+/** The node's input i. @return NULL if it is left out. Inputs that exist are defined: the caller of the handlers checks. */
+hedge_sym_t *hedge_import_sym(const hedge_import_t *imp, uint32_t i);
+
+/** The literal of input i. @return 0, or a refusal that says that `what` is not constant. */
+int hedge_import_literal(hedge_import_t *imp, uint32_t i, const char *what, hedge_literal_t **ret);
+
+/** The literal of input i for keeps: moved if this is its last reader, else copied. Call it last. */
+int hedge_import_take(hedge_import_t *imp, uint32_t i, hedge_literal_t **ret);
+
+/** One float of a literal input with one element. */
+int hedge_import_scalar(hedge_import_t *imp, uint32_t i, const char *what, float *ret);
+
+/** A list of integers. */
+typedef struct hedge_ints {
+        size_t n;
+        const int64_t *v; /**< NULL if it is not given */
+} hedge_ints_t;
+
+/** Integers from input i if the node has it, else from the attribute (what later opsets made an input). */
+int hedge_import_ints(hedge_import_t *imp, uint32_t i, const char *attribute, hedge_ints_t *ret);
+
+/** A possibly negative axis of a tensor of `rank` axes. */
+int hedge_import_axis(hedge_import_t *imp, int64_t axis, uint32_t rank, uint32_t *ret);
+
+/** The input as a computed value; a literal becomes a constant of the graph. */
+int hedge_import_view(hedge_import_t *imp, uint32_t i, hedge_view_t *ret);
+
+/** Define output i. An output that nothing asks for is dropped. The literal is taken over, also on failure. */
+int hedge_import_set_view(hedge_import_t *imp, uint32_t i, const hedge_view_t *view);
+int hedge_import_set_literal(hedge_import_t *imp, uint32_t i, hedge_literal_t *literal);
+
+/** Does anything ask for output i? */
+bool hedge_import_wanted(const hedge_import_t *imp, uint32_t i);
+
+/** Attributes. One of the wrong type is remembered in attr_error, and the default returned. */
+int64_t hedge_attr_int(hedge_import_t *imp, const char *name, int64_t otherwise);
+float hedge_attr_float(hedge_import_t *imp, const char *name, float otherwise);
+hedge_ints_t hedge_attr_ints(hedge_import_t *imp, const char *name);
+/** The position of a string attribute in a NULL-terminated list; an unknown word is an error too. */
+int hedge_attr_choice(hedge_import_t *imp, const char *name, const char *const *choices, int otherwise);
+const Onnx__AttributeProto *hedge_attr_find(const hedge_import_t *imp, const char *name);
+
+/** A new literal; says so if the constants take too much. */
+int hedge_import_new_literal(hedge_import_t *imp, const hedge_shape_t *shape, bool is_int, hedge_literal_t **ret);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "common/model/build.h"
+#include "common/model/image.h"
+#include "common/model/operators.h"
+
+/* Rounding up: the last window may overhang the end, but must begin inside the input or its leading padding. What
+ * padding that needs replaces what the model says. */
+static void round_up(hedge_window_t *w, const uint32_t *in)
+{
+        for (int i = 0; i < 2; i++) {
+                int64_t window = (int64_t)(w->kernel[i] - 1) * w->dilation[i] + 1, stride = w->stride[i];
+                int64_t room = (int64_t)in[i] + w->before[i] + w->after[i] - window, out, needed;
+
+                if (room < 0)
+                        continue;
+                out = (room + stride - 1) / stride + 1;
+                if ((out - 1) * stride >= (int64_t)in[i] + w->before[i])
+                        out--;
+                needed = (out - 1) * stride + window - in[i] - w->before[i];
+                w->after[i] = (uint32_t)(needed > 0 ? needed : 0);
+        }
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+        return a < b ? a : b;
+}
+
+static int pool_geometry(hedge_import_t *imp, const hedge_shape_t *x, uint32_t rank, bool average, hedge_pool_t *ret)
+{
+        uint32_t in[2] = { x->dims[1], x->dims[2] }, after[2];
+        hedge_window_t w = { .kernel = { 0 } };
+        int r = hedge_image_window(imp, rank, in, &w);
+
+        if (r < 0)
+                return r;
+        memcpy(after, w.after, sizeof(after));
+        if (hedge_attr_int(imp, "ceil_mode", 0) != 0)
+                round_up(&w, in);
+        *ret = (hedge_pool_t){
+                .kernel_h = w.kernel[0],
+                .kernel_w = w.kernel[1],
+                .stride_h = w.stride[0],
+                .stride_w = w.stride[1],
+                .dilation_h = w.dilation[0],
+                .dilation_w = w.dilation[1],
+                .pad_top = w.before[0],
+                .pad_left = w.before[1],
+                .pad_bottom = w.after[0],
+                .pad_right = w.after[1],
+                .count_pad = average && hedge_attr_int(imp, "count_include_pad", 0) != 0,
+        };
+        if (ret->count_pad) {
+                ret->count_bottom = least(after[0], w.after[0]);
+                ret->count_right = least(after[1], w.after[1]);
+        }
+        return 0;
+}
+
+static int import_pool(hedge_import_t *imp, hedge_op_kind_t kind)
+{
+        hedge_op_t op = { .kind = kind };
+        hedge_view_t x;
+        uint32_t value;
+        int r = hedge_import_view(imp, 0, &x);
+
+        if (r == 0)
+                r = hedge_image_open(imp, &x, &value);
+        if (r == 0 && (kind == HEDGE_OP_MAX_POOL || kind == HEDGE_OP_AVERAGE_POOL))
+                r = pool_geometry(imp, &imp->graph->values[value].shape, x.shape.rank, kind == HEDGE_OP_AVERAGE_POOL,
+                                  &op.pool);
+        if (r == 0)
+                r = hedge_build_op(imp, &op, &value, 1, &value);
+        if (r == 0)
+                r = hedge_image_close(imp, value, x.shape.rank, &x);
+        return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
+}
+
+int hedge_import_max_pool(hedge_import_t *imp)
+{
+        if (hedge_import_wanted(imp, 1))
+                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "the indices are not supported");
+        return import_pool(imp, HEDGE_OP_MAX_POOL);
+}
+
+int hedge_import_average_pool(hedge_import_t *imp)
+{
+        return import_pool(imp, HEDGE_OP_AVERAGE_POOL);
+}
+
+int hedge_import_global_pool(hedge_import_t *imp)
+{
+        return import_pool(imp, strcmp(imp->node->op_type, "GlobalMaxPool") == 0 ? HEDGE_OP_GLOBAL_MAX_POOL
+                                                                                 : HEDGE_OP_GLOBAL_AVERAGE_POOL);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/operators.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MANY 4096
+
+static const hedge_operator_t operators[] = {
+        { "Add", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "AveragePool", 7, 1, 1, hedge_import_average_pool, NULL, "one or two spatial axes" },
+        { "BatchNormalization", 7, 5, 5, hedge_import_batch_norm, NULL, "not in training mode" },
+        { "Cast", 6, 1, 1, hedge_import_cast, NULL, "between float types, or of constants" },
+        { "Ceil", 6, 1, 1, NULL, hedge_eval_unary, "of constants" },
+        { "Clip", 6, 1, 3, hedge_import_clip, NULL, "bounds must be constant" },
+        { "Concat", 4, 1, MANY, hedge_import_concat, hedge_eval_concat, NULL },
+        { "Constant", 1, 0, 0, NULL, hedge_eval_constant, "not strings, not sparse" },
+        { "ConstantOfShape", 9, 1, 1, NULL, hedge_eval_constant_of_shape, "the shape must be constant" },
+        { "Conv", 1, 2, 3, hedge_import_conv, NULL, "one or two spatial axes; filter and bias must be constant" },
+        { "Div", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "Dropout", 7, 1, 3, hedge_import_dropout, NULL, "without the mask, not in training mode" },
+        { "Exp", 6, 1, 1, hedge_import_unary, hedge_eval_unary, NULL },
+        { "Expand", 8, 2, 2, hedge_import_expand, NULL, "the shape must be constant" },
+        { "Flatten", 1, 1, 1, hedge_import_flatten, NULL, NULL },
+        { "Floor", 6, 1, 1, NULL, hedge_eval_unary, "of constants" },
+        { "Gather", 1, 2, 2, hedge_import_gather, hedge_eval_gather, "indices must be constant and evenly spaced" },
+        { "Gemm", 7, 2, 3, hedge_import_gemm, NULL, NULL },
+        { "GlobalAveragePool", 1, 1, 1, hedge_import_global_pool, NULL, "one or two spatial axes" },
+        { "GlobalMaxPool", 1, 1, 1, hedge_import_global_pool, NULL, "one or two spatial axes" },
+        { "HardSigmoid", 6, 1, 1, hedge_import_unary, NULL, NULL },
+        { "HardSwish", 14, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Identity", 1, 1, 1, hedge_import_identity, NULL, NULL },
+        { "LRN", 1, 1, 1, hedge_import_lrn, NULL, "images" },
+        { "LeakyRelu", 6, 1, 1, hedge_import_unary, NULL, NULL },
+        { "LogSoftmax", 1, 1, 1, hedge_import_softmax, NULL, NULL },
+        { "MatMul", 1, 2, 2, hedge_import_matmul, NULL, NULL },
+        { "Max", 6, 1, MANY, hedge_import_min_max, hedge_eval_binary, "all but one input must be constant numbers" },
+        { "MaxPool", 1, 1, 1, hedge_import_max_pool, NULL, "one or two spatial axes, without the indices" },
+        { "Mean", 6, 1, MANY, hedge_import_sum, NULL, NULL },
+        { "Min", 6, 1, MANY, hedge_import_min_max, hedge_eval_binary, "all but one input must be constant numbers" },
+        { "Mul", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "Neg", 6, 1, 1, hedge_import_neg, hedge_eval_unary, NULL },
+        { "PRelu", 7, 2, 2, hedge_import_prelu, NULL, NULL },
+        { "Pad", 2, 1, 3, hedge_import_pad, NULL, "pads and value must be constant" },
+        { "Range", 11, 3, 3, NULL, hedge_eval_range, "of constants" },
+        { "Reciprocal", 6, 1, 1, hedge_import_reciprocal, NULL, NULL },
+        { "ReduceMean", 1, 1, 1, hedge_import_reduce_mean, NULL, NULL },
+        { "ReduceProd", 1, 1, 1, NULL, hedge_eval_reduce_prod, "of all elements of a constant" },
+        { "Relu", 6, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Reshape", 5, 2, 2, hedge_import_reshape, NULL, "the shape must be constant" },
+        { "Resize", 10, 1, 4, hedge_import_resize, NULL, "height and width; scales, sizes, roi must be constant" },
+        { "Shape", 1, 1, 1, hedge_import_shape, NULL, NULL },
+        { "Sigmoid", 6, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Size", 1, 1, 1, hedge_import_size, NULL, NULL },
+        { "Slice", 1, 1, 5, hedge_import_slice, NULL, "starts, ends, axes, steps must be constant" },
+        { "Softmax", 1, 1, 1, hedge_import_softmax, NULL, NULL },
+        { "Split", 2, 1, 2, hedge_import_split, NULL, "sizes must be constant" },
+        { "Sqrt", 6, 1, 1, hedge_import_unary, hedge_eval_unary, NULL },
+        { "Squeeze", 1, 1, 2, hedge_import_squeeze, NULL, "axes must be constant" },
+        { "Sub", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "Sum", 6, 1, MANY, hedge_import_sum, NULL, NULL },
+        { "Tanh", 6, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Transpose", 1, 1, 1, hedge_import_transpose, NULL, NULL },
+        { "Unsqueeze", 1, 1, 2, hedge_import_unsqueeze, NULL, "axes must be constant" },
+        { "Upsample", 7, 1, 2, hedge_import_upsample, NULL, "up to opset 9; height and width" },
+};
+
+const hedge_operator_t *hedge_operators(size_t *ret_n)
+{
+        *ret_n = sizeof(operators) / sizeof(operators[0]);
+        return operators;
+}
+
+static int compare(const void *name, const void *row)
+{
+        return strcmp(name, ((const hedge_operator_t *)row)->name);
+}
+
+const hedge_operator_t *hedge_operator_find(const char *name)
+{
+        return bsearch(name, operators, sizeof(operators) / sizeof(operators[0]), sizeof(operators[0]), compare);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_OPERATORS_H
+#define HEDGE_OPERATORS_H
+
+#include "common/model/import.h"
+
+/** The ONNX operators that hedge takes, one row each. */
+typedef int hedge_operator_fn_t(hedge_import_t *imp);
+
+typedef struct hedge_operator {
+        const char *name;
+        uint32_t since;              /**< first opset of ONNX that has it, or that hedge takes */
+        uint32_t min_in, max_in;     /**< inputs */
+        hedge_operator_fn_t *import; /**< adds it to the graph; NULL: only among constants */
+        hedge_operator_fn_t *eval;   /**< computes it when every input is constant; NULL: not then either */
+        const char *note;            /**< what is not taken, for the documentation; may be NULL */
+} hedge_operator_t;
+
+/** All rows, sorted by name, and their number. */
+const hedge_operator_t *hedge_operators(size_t *ret_n);
+
+const hedge_operator_t *hedge_operator_find(const char *name);
+
+/** Handlers, by family: import_conv.c ... */
+hedge_operator_fn_t hedge_import_conv, hedge_import_max_pool, hedge_import_average_pool, hedge_import_global_pool,
+        hedge_import_lrn, hedge_import_batch_norm, hedge_import_resize, hedge_import_upsample;
+hedge_operator_fn_t hedge_import_gemm, hedge_import_matmul;
+hedge_operator_fn_t hedge_import_binary, hedge_import_sum, hedge_import_min_max, hedge_import_prelu, hedge_import_clip,
+        hedge_import_unary, hedge_import_softmax, hedge_import_reduce_mean, hedge_import_neg, hedge_import_reciprocal;
+hedge_operator_fn_t hedge_import_reshape, hedge_import_flatten, hedge_import_squeeze, hedge_import_unsqueeze,
+        hedge_import_identity, hedge_import_dropout, hedge_import_shape, hedge_import_size, hedge_import_cast;
+hedge_operator_fn_t hedge_import_transpose, hedge_import_concat, hedge_import_slice, hedge_import_split,
+        hedge_import_pad, hedge_import_gather, hedge_import_expand;
+/** eval.c */
+hedge_operator_fn_t hedge_eval_binary, hedge_eval_unary, hedge_eval_constant, hedge_eval_constant_of_shape,
+        hedge_eval_concat, hedge_eval_gather, hedge_eval_range, hedge_eval_reduce_prod;
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_PROTO_H
+#define HEDGE_PROTO_H
+
+#include <stddef.h>
+
+#include "common/err.h"
+#include "onnx.pb-c.h"
+
+/** Protocol buffer messages of ONNX, unpacked within bounds.
+ *
+ * protobuf-c recurses as deep as a message nests and takes as much memory as it needs. Here the bytes are walked first:
+ * nesting above 32, groups, truncated fields and a single sub-message that occurs twice (which protobuf-c would merge,
+ * at a cost that grows with the square) are refused; then unpacking gets at most 4 times the bytes' size + 64 MiB. */
+typedef struct hedge_proto hedge_proto_t;
+
+/** @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT, -ENOMEM. */
+int hedge_proto_unpack(const void *bytes, size_t size, const ProtobufCMessageDescriptor *type, hedge_proto_t **ret,
+                       hedge_why_t *why);
+
+/** The message; it lives as long as its hedge_proto_t. */
+const ProtobufCMessage *hedge_proto_message(const hedge_proto_t *proto);
+
+/** NULL-safe; nullifies. */
+void hedge_proto_destroy(hedge_proto_t **proto);
+
+#endif
