@@ -70,7 +70,7 @@ typedef struct hedge_msg_hello {
 
 typedef struct hedge_msg_welcome {
         uint64_t coordinator;  /**< the coordinator's incarnation */
-        uint32_t index;        /**< the board's number in the codes */
+        uint32_t index;        /**< the board's number in the codes; UINT32_MAX: it is a spare */
         uint32_t heartbeat_ms; /**< a PING comes this often */
 } hedge_msg_welcome_t;
 

@@ -51,7 +51,7 @@ static const hedge_field_t hello[] = {
 
 static const hedge_field_t welcome[] = {
         { U64(hedge_msg_welcome_t, coordinator), REQUIRED },
-        { U32(hedge_msg_welcome_t, index, 0, HEDGE_CODE_MAX_BOARDS - 1), REQUIRED },
+        { U32(hedge_msg_welcome_t, index, 0, ANY32), REQUIRED },
         { U32(hedge_msg_welcome_t, heartbeat_ms, 1, MAX_MS), REQUIRED },
 };
 
