@@ -3,6 +3,7 @@
 #define HEDGE_CLIENT_COMMAND_H
 
 #include "client/options.h"
+#include "client/say.h"
 
 /** The commands of `hedge`: one row each, one file each (cmd_NAME.c). */
 typedef struct hedge_command {
@@ -26,17 +27,6 @@ extern const hedge_command_t *const hedge_commands[];
 extern const hedge_command_t hedge_command_status, hedge_command_models, hedge_command_load, hedge_command_unload,
         hedge_command_infer, hedge_command_local, hedge_command_codes, hedge_command_keygen, hedge_command_up,
         hedge_command_down;
-
-#define HEDGE_EXIT_USAGE 2 /**< wrong usage; any other failure is EXIT_FAILURE */
-
-/** Say `hedge: SENTENCE` on stderr, safe for a terminal whatever the text holds. @return EXIT_FAILURE. */
-int hedge_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/** The same for wrong usage of a command: adds how to get help. @return HEDGE_EXIT_USAGE. */
-int hedge_complain_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/** Write text whose control characters are replaced by '?': names and labels come from models and peers. */
-void hedge_print_safe(const char *text, FILE *out);
 
 /** Run `hedge ARGV...`: find the command, parse its options, run it. @return the exit status. */
 int hedge_main(int argc, char **argv);

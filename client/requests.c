@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/command.h"
+#include "client/say.h"
 
 int hedge_request_status(hedge_connection_t *connection, hedge_envelope_t *ret, hedge_why_t *why)
 {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/command.h"
 #include "client/json.h"
 #include "client/media/file.h"
+#include "client/say.h"
 
 #define LABELS_MAX_BYTES ((size_t)64 << 20)
 
