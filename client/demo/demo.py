@@ -224,7 +224,7 @@ def classify(cluster, pictures):
 
 def latencies(answers):
     spans = (("all well", 1, FREEZE_AFTER), ("one frozen", FREEZE_AFTER, KILL_AFTER),
-             ("one frozen and one dead", KILL_AFTER, len(answers)))
+             ("one frozen, one dead", KILL_AFTER, len(answers)))
     return ", ".join(f"{what} {statistics.median(a['latency_ms'] for a in answers[begin:end]):.0f} ms"
                      for what, begin, end in spans if answers[begin:end])
 
@@ -246,9 +246,9 @@ def story(cluster):
     show_pictures(first)
 
     heading("4. The boards answer, though one freezes and another dies")
-    say("A layer is decoded as soon as enough parts are in, whoever sent them. A number is")
-    say("a board whose parts were used, a dot one that nobody waited for, F frozen, X dead;")
-    say("`parts` are those used and those needed, `at ms` is when the layer was decoded.")
+    say("A layer is decoded once enough parts are in, whoever sent them. A number is")
+    say("a board whose parts were used, a dot one nobody waited for, F frozen, X dead;")
+    say("`parts`: used/needed; `at ms`: when the layer was decoded.")
     say()
     answers = classify(cluster, paths)
 
@@ -262,7 +262,7 @@ def story(cluster):
         raise Failure(f"{len(complaints)} complaints about {len(truth)} pictures")
     say(f"{len(answers)} of {len(truth)} answered, and all are right. Logits differ by at most {worst:.0e} of the")
     say(f"largest one; {TOLERANCE:.0e} is allowed.")
-    say(f"Median latency: {latencies(answers)}.")
+    say(f"Median: {latencies(answers)}.")
 
 
 def stop(*_):
