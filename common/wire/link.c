@@ -103,13 +103,13 @@ static int receive_frames(void *socket, const hedge_wire_limits_t *limits, hedge
                         return hedge_why(why, -ENOMEM, "%s: no memory", name);
         }
         while (more_follows(socket)) {
-                zmq_msg_t *frame = &envelope->frames[envelope->n_frames];
+                zmq_msg_t *frame;
 
                 if (envelope->n_frames == most)
                         return hedge_why(why, HEDGE_EMALFORMED, "%s: more raw frames than the %u there may be", name,
                                          most);
+                frame = &envelope->frames[envelope->n_frames++];
                 zmq_msg_init(frame);
-                envelope->n_frames++;
                 r = receive_part(socket, frame);
                 if (r < 0)
                         return r;

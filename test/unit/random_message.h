@@ -207,8 +207,8 @@ static inline bool same_record(const hedge_record_t *record, const uint8_t *a, c
                         memcpy(&count, a + field->count_offset, sizeof(count));
                         if (memcmp(&count, b + field->count_offset, sizeof(count)))
                                 return false;
-                        memcpy(&x, x, sizeof(x));
-                        memcpy(&y, y, sizeof(y));
+                        memcpy(&x, (const void *)x, sizeof(x));
+                        memcpy(&y, (const void *)y, sizeof(y));
                 }
                 for (uint32_t j = 0; j < count; j++, x += field->size, y += field->size)
                         if (field->kind == HEDGE_FIELD_RECORD ? !same_record(field->record, x, y)

@@ -33,7 +33,7 @@ static int unpack(const void *bytes, size_t size, hedge_message_t *ret, hedge_wh
 
 static void every_type_comes_back_as_it_was_sent(void **unused)
 {
-        random_blocks_t blocks;
+        static random_blocks_t blocks;
         uint64_t state = 1;
 
         for (ALL_TYPES(type)) {
@@ -75,7 +75,7 @@ static void the_longest_lists_pass(void **unused)
 
 static void a_cut_header_is_malformed(void **unused)
 {
-        random_blocks_t blocks;
+        static random_blocks_t blocks;
         uint64_t state = 2;
 
         for (ALL_TYPES(type)) {
@@ -93,7 +93,7 @@ static void a_cut_header_is_malformed(void **unused)
 
 static void flipped_bits_never_crash(void **unused)
 {
-        random_blocks_t blocks;
+        static random_blocks_t blocks;
         uint64_t state = 3;
         unsigned refused = 0;
 
