@@ -258,10 +258,10 @@ const hedge_command_t hedge_command_infer = {
         .name = "infer",
         .operands = "MODEL INPUT...",
         .summary = "run inputs through a model on the cluster",
-        .details = "Run inputs through a loaded model. An INPUT is a picture (PNG, JPEG, PPM, PGM) or a\n"
-                   "tensor (.npy, ONNX .pb); for a model of several inputs, files with commas between.\n"
-                   "Scores are the first output as it is. Answers come in the order of the inputs; an\n"
-                   "input that fails is said, and the others go on.",
+        .details = "Run inputs through a loaded model. An INPUT is a picture (PNG, JPEG, PPM, PGM)\n"
+                   "or a tensor (.npy, ONNX .pb); for a model of several inputs, that many files\n"
+                   "with commas between. Scores are the first output as it is. Answers come in the\n"
+                   "order of the inputs; an input that fails is said, and the others go on.",
         .example = "hedge infer squeezenet dog.jpg cat.png --top 3 --layers",
         .options = options,
         .presets = &presets,

@@ -181,8 +181,8 @@ const hedge_command_t hedge_command_local = {
         .name = "local",
         .operands = "MODEL INPUT...",
         .summary = "run inputs through a model in this process alone",
-        .details = "The same as 'infer', but computed here, without a cluster. MODEL is an ONNX file, or\n"
-                   "the name of a model of the cluster in DIR or of /var/lib/hedge/models.",
+        .details = "The same as 'infer', but computed here, without a cluster. MODEL is an ONNX\n"
+                   "file, or the name of a model of the cluster in DIR or of /var/lib/hedge/models.",
         .example = "hedge local squeezenet1.1.onnx dog.jpg --preprocess imagenet",
         .options = options,
         .presets = &presets,
