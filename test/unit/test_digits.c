@@ -16,9 +16,10 @@
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
 
-#define PIXELS      784u
-#define N_TEST      10000u
-#define LEAST_RIGHT 9950u /* README.md states 99.5 % */
+#define PIXELS    784u
+#define N_TEST    10000u
+#define N_SHORT   200u /* with HEDGE_TEST_SHORT: where every instruction is interpreted */
+#define PER_MILLE 995u /* README.md states 99.5 % */
 
 typedef struct fixture {
         hedge_kernels_t *kernels;
@@ -110,12 +111,12 @@ static void right_on_the_stated_share_of_mnist(void **state)
 {
         uint8_t *images = read_idx("t10k-images-idx3-ubyte.gz", 16, (size_t)N_TEST * PIXELS);
         uint8_t *labels = read_idx("t10k-labels-idx1-ubyte.gz", 8, N_TEST);
-        unsigned right = 0;
+        unsigned count = getenv("HEDGE_TEST_SHORT") ? N_SHORT : N_TEST, right = 0;
 
-        for (unsigned i = 0; i < N_TEST; i++)
+        for (unsigned i = 0; i < count; i++)
                 right += classify(*state, images + (size_t)i * PIXELS) == labels[i];
-        print_message("%u of %u right\n", right, N_TEST);
-        assert_in_range(right, LEAST_RIGHT, N_TEST);
+        print_message("%u of %u right\n", right, count);
+        assert_in_range(right, count * PER_MILLE / 1000, count);
         free(images);
         free(labels);
 }
