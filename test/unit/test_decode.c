@@ -231,7 +231,7 @@ static void test_every_subset_up_to_eight_boards(void **state)
 {
         layer_random_t r = { 1 };
 
-        for (unsigned i = 0; i < 150; i++) {
+        for (unsigned i = 0; i < 400; i++) {
                 const hedge_conv_t layer = layer_any(&r);
                 hedge_scheme_t scheme;
                 unsigned k_a, k_b, n;
@@ -380,6 +380,51 @@ static void test_plain_parts_are_copied(void **state)
         free(first);
 }
 
+/* Of replicated parts, one copy or two: the singular values are 1 and the root of 2. */
+static void test_condition_of_copies(void **state)
+{
+        hedge_decoder_t *decoder;
+        hedge_code_t *code;
+        double condition;
+
+        assert_int_equal(hedge_code_new(HEDGE_SCHEME_REPLICATION, 2, 2, 4, &code, NULL), 0);
+        assert_int_equal(hedge_decoder_new(code, &decoder), 0);
+        for (unsigned j = 0; j < 3; j++)
+                for (unsigned p = 0; p < 2; p++)
+                        assert_int_equal(hedge_decoder_add(decoder, j, p), (int)(2 * j + p));
+        assert_int_equal(hedge_decoder_solve(decoder, &condition), 0);
+        assert_true(fabs(condition - sqrt(2)) < 1e-12);
+        hedge_decoder_destroy(&decoder);
+        hedge_code_destroy(&code);
+}
+
+/* A part that comes after a solve counts in the next one, wherever it stands in the order of boards. */
+static void test_more_parts_after_a_solve(void **state)
+{
+        const hedge_conv_t layer = { 9, 4, 2, 10, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+        const float *parts[2 * HEDGE_CODE_MAX_PARTS];
+        double condition[2];
+        layer_random_t r = { 8 };
+        hedge_decoder_t *decoder;
+        bench_t b;
+
+        bench_open(&b, &r, &layer, HEDGE_SCHEME_NSCTC, 4, 4, 8);
+        assert_int_equal(hedge_decoder_new(b.code, &decoder), 0);
+        for (unsigned i = 0; i < 20; i++) {
+                const struct piece *piece = &b.pieces[(i + 8) % 20]; /* boards 2, 3, 4, 0 and then 1 */
+
+                assert_int_equal(hedge_decoder_add(decoder, piece->board, piece->part), (int)i);
+                parts[i] = piece->data;
+                if (i < 15)
+                        continue;
+                assert_int_equal(hedge_decoder_solve(decoder, &condition[i > 15]), 0);
+                check_answer(&b, &r, decoder, parts);
+        }
+        assert_true(condition[1] < condition[0]);
+        hedge_decoder_destroy(&decoder);
+        bench_close(&b);
+}
+
 /* More decode matrices than the cache holds; every answer must be its own, also when it comes from the cache. */
 static void test_many_sets_of_parts(void **state)
 {
@@ -436,7 +481,7 @@ static void test_threads_share_a_code(void **state)
 /* Large enough that encoding and decoding split over threads, which must change nothing. */
 static void test_threads_give_the_same_answer(void **state)
 {
-        const hedge_conv_t layer = { 40, 32, 64, 72, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1 };
+        const hedge_conv_t layer = { 120, 64, 64, 72, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1 };
         const hedge_activation_t relu = { HEDGE_ACT_CLAMP, 0, INFINITY };
         const size_t n = hedge_conv_out_elements(&layer);
         const double *a[16];
@@ -458,9 +503,10 @@ static void test_threads_give_the_same_answer(void **state)
         assert_int_equal(hedge_decoder_solve(decoder, NULL), 0);
         for (unsigned t = 0; t < 2; t++) {
                 for (unsigned i = 0; i < 16; i++)
-                        coded[t][i] = malloc(hedge_partition_input_elements(&p) * sizeof(float));
+                        coded[t][i] = layer_floats(&r, hedge_partition_input_elements(&p));
                 hedge_encode_inputs(&p, 16, a, input, coded[t], 1 + 2 * t);
                 outputs[t] = malloc(n * sizeof(float));
+                memset(outputs[t], 0xff - (int)t, n * sizeof(float));
                 hedge_decoder_apply(decoder, &p, (const float *const *)parts, NULL, &relu, outputs[t], 1 + 2 * t);
         }
         assert_memory_equal(outputs[0], outputs[1], n * sizeof(float));
@@ -486,6 +532,8 @@ int main(void)
                 cmocka_unit_test(test_dependent_parts_are_refused),
                 cmocka_unit_test(test_possible),
                 cmocka_unit_test(test_plain_parts_are_copied),
+                cmocka_unit_test(test_condition_of_copies),
+                cmocka_unit_test(test_more_parts_after_a_solve),
                 cmocka_unit_test(test_many_sets_of_parts),
                 cmocka_unit_test(test_threads_share_a_code),
                 cmocka_unit_test(test_threads_give_the_same_answer),

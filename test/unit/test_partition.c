@@ -124,36 +124,46 @@ static void test_random_layers(void **state)
         }
 }
 
-/* One pass for many outputs gives what one pass for each gives, whatever their number. */
+/* Many inputs in one call are the same as one call for each. */
+static void check_many_inputs(layer_random_t *r, const hedge_partition_t *p, unsigned count, unsigned threads)
+{
+        const size_t n = hedge_partition_input_elements(p);
+        float *input = layer_floats(r, hedge_conv_in_elements(&p->layer)), *one = malloc(n * sizeof(float));
+        const double **a = calloc(count + 1, sizeof(*a));
+        double *c = malloc((size_t)(count + 1) * p->k_a * sizeof(double));
+        float **out = calloc(count + 1, sizeof(*out));
+
+        for (unsigned o = 0; o < count; o++) {
+                any_coefficients(r, c + (size_t)o * p->k_a, p->k_a);
+                a[o] = c + (size_t)o * p->k_a;
+                out[o] = malloc(n * sizeof(float));
+        }
+        hedge_encode_inputs(p, count, a, input, out, threads);
+        for (unsigned o = 0; o < count; o++) {
+                hedge_encode_input(p, a[o], input, one);
+                for (size_t e = 0; e < n; e++)
+                        assert_true(fabsf(one[e] - out[o][e]) < 1e-5f);
+                free(out[o]);
+        }
+        free(out);
+        free(a);
+        free(c);
+        free(one);
+        free(input);
+}
+
 static void test_many_inputs_at_once(void **state)
 {
         const hedge_conv_t layer = { 19, 7, 3, 8, 3, 3, 2, 1, 1, 1, 2, 1, 0, 1, 1 };
+        const hedge_conv_t tall = { 700, 1, 2, 1, 2, 1, 1, 1, 1, 1, 1, 0, 1, 0, 1 };
         layer_random_t r = { 2 };
         hedge_partition_t p;
 
         assert_int_equal(hedge_partition_init(&p, &layer, 4, 2), 0);
-        for (unsigned count = 0; count <= 70; count++) {
-                const size_t n = hedge_partition_input_elements(&p);
-                float *input = layer_floats(&r, hedge_conv_in_elements(&layer)), *one = malloc(n * sizeof(float));
-                double c[70][4];
-                const double *a[70];
-                float *out[70];
-
-                for (unsigned o = 0; o < count; o++) {
-                        any_coefficients(&r, c[o], 4);
-                        a[o] = c[o];
-                        out[o] = malloc(n * sizeof(float));
-                }
-                hedge_encode_inputs(&p, count, a, input, out, 1 + count % 3);
-                for (unsigned o = 0; o < count; o++) {
-                        hedge_encode_input(&p, a[o], input, one);
-                        for (size_t e = 0; e < n; e++)
-                                assert_true(fabsf(one[e] - out[o][e]) < 1e-6f);
-                        free(out[o]);
-                }
-                free(one);
-                free(input);
-        }
+        for (unsigned count = 0; count <= 70; count++)
+                check_many_inputs(&r, &p, count, 1 + count % 3);
+        assert_int_equal(hedge_partition_init(&p, &tall, 600, 1), 0);
+        check_many_inputs(&r, &p, 40, 1);
 }
 
 /* What a zero coefficient hides must not come through, not even as 0 * infinity. */
