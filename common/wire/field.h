@@ -50,6 +50,7 @@ typedef struct hedge_field {
 } hedge_field_t;
 
 struct hedge_record {
+        const char *name;
         const hedge_field_t *fields;
         uint32_t n_fields; /**< at most 64 */
 };

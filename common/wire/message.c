@@ -51,7 +51,7 @@ const char *hedge_message_name(hedge_message_type_t type)
 {
         const hedge_schema_t *schema = hedge_schema(type);
 
-        return schema ? schema->name : "?";
+        return schema ? schema->record.name : "?";
 }
 
 bool hedge_name_ok(const char *name)
@@ -84,8 +84,8 @@ int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header)
         msgpack_pack_uint32(&packer, HEDGE_WIRE_VERSION);
         msgpack_pack_str(&packer, 1);
         msgpack_pack_str_body(&packer, "t", 1);
-        msgpack_pack_str(&packer, strlen(schema->name));
-        msgpack_pack_str_body(&packer, schema->name, strlen(schema->name));
+        msgpack_pack_str(&packer, strlen(schema->record.name));
+        msgpack_pack_str_body(&packer, schema->record.name, strlen(schema->record.name));
         r = hedge_pack_fields(&packer, &schema->record, body_of(message));
         if (r < 0)
                 goto out;
@@ -156,7 +156,7 @@ static int unpack_object(const msgpack_object *map, hedge_message_t *ret, hedge_
         if (r < 0)
                 return r;
         schema = hedge_schema(message.type);
-        r = hedge_unpack_record(&unpacker, schema->name, &schema->record, map, &message.hello);
+        r = hedge_unpack_record(&unpacker, &schema->record, map, &message.hello);
         if (r < 0) {
                 if (unpacker.storage)
                         msgpack_zone_free(unpacker.storage);

@@ -9,6 +9,7 @@
 #define MAX_TENSORS 64
 #define MAX_MODELS  1024
 #define MAX_LAYERS  4096
+#define MAX_KNOWN   1024 /* boards, also those that are gone */
 #define MAX_MS      3600000
 #define ANY32       UINT32_MAX
 #define ANY64       UINT64_MAX
@@ -32,9 +33,9 @@
 #define FIXED(s, m, n) \
         .key = #m, .offset = offsetof(s, m), .size = sizeof(((s *)0)->m[0]), .many = HEDGE_FIELD_FIXED, .count_max = n
 #define RECORD(table) .kind = HEDGE_FIELD_RECORD, .record = &(table)
-#define RECORD_OF(list)                                                    \
-        {                                                                  \
-                .fields = list, .n_fields = sizeof(list) / sizeof(list[0]) \
+#define RECORD_OF(title, list)                                                            \
+        {                                                                                 \
+                .name = title, .fields = list, .n_fields = sizeof(list) / sizeof(list[0]) \
         }
 
 _Static_assert(sizeof(hedge_conv_t) == HEDGE_CONV_NUMBERS * sizeof(uint32_t), "a geometry is 15 numbers in a row");
@@ -42,7 +43,7 @@ _Static_assert(sizeof(hedge_conv_t) == HEDGE_CONV_NUMBERS * sizeof(uint32_t), "a
 static const hedge_field_t hello[] = {
         { NAME(hedge_msg_hello_t, board, 1), REQUIRED },
         { U64(hedge_msg_hello_t, incarnation), REQUIRED },
-        { U32(hedge_msg_hello_t, cores, 1, 65536), REQUIRED },
+        { U32(hedge_msg_hello_t, cores, 0, 65536), REQUIRED },
         { U64(hedge_msg_hello_t, share_bytes_max), REQUIRED },
         { TEXT(hedge_msg_hello_t, backend) },
         { TEXT(hedge_msg_hello_t, version) },
@@ -144,7 +145,7 @@ static const hedge_field_t layer_fields[] = {
         { F64(hedge_layer_report_t, start_ms, 0, FOREVER) },
         { F64(hedge_layer_report_t, end_ms, 0, FOREVER) },
 };
-static const hedge_record_t layer = RECORD_OF(layer_fields);
+static const hedge_record_t layer = RECORD_OF("layer", layer_fields);
 
 static const hedge_field_t result[] = {
         { U64(hedge_msg_result_t, id), REQUIRED },
@@ -174,7 +175,7 @@ static const hedge_field_t board_fields[] = {
         { F64(hedge_board_status_t, round_trip_ms, 0, FOREVER) },
         { U64(hedge_board_status_t, comebacks) },
 };
-static const hedge_record_t board = RECORD_OF(board_fields);
+static const hedge_record_t board = RECORD_OF("board", board_fields);
 
 static const hedge_field_t status_ok[] = {
         { U64(hedge_msg_status_ok_t, id), REQUIRED },
@@ -189,7 +190,7 @@ static const hedge_field_t status_ok[] = {
         { TEXT(hedge_msg_status_ok_t, security) },
         { TEXT(hedge_msg_status_ok_t, backend) },
         { U32(hedge_msg_status_ok_t, slots, 0, HEDGE_CODE_MAX_BOARDS) },
-        { LIST(hedge_msg_status_ok_t, boards, n_boards, 0, HEDGE_CODE_MAX_BOARDS), RECORD(board) },
+        { LIST(hedge_msg_status_ok_t, boards, n_boards, 0, MAX_KNOWN), RECORD(board) },
 };
 
 static const hedge_field_t models[] = {
@@ -201,7 +202,7 @@ static const hedge_field_t tensor_fields[] = {
         { TEXT(hedge_model_tensor_t, name) },
         { AT(hedge_model_tensor_t, shape), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
 };
-static const hedge_record_t tensor = RECORD_OF(tensor_fields);
+static const hedge_record_t tensor = RECORD_OF("tensor", tensor_fields);
 
 static const hedge_field_t preprocess_fields[] = {
         { BOOL(hedge_model_preprocess_t, given) },
@@ -213,7 +214,7 @@ static const hedge_field_t preprocess_fields[] = {
         { FIXED(hedge_model_preprocess_t, mean, 4), .kind = HEDGE_FIELD_F64, .low = -1e9, .high = 1e9 },
         { FIXED(hedge_model_preprocess_t, std, 4), .kind = HEDGE_FIELD_F64, .low = -1e9, .high = 1e9 },
 };
-static const hedge_record_t preprocess = RECORD_OF(preprocess_fields);
+static const hedge_record_t preprocess = RECORD_OF("preprocess", preprocess_fields);
 
 static const hedge_field_t model_fields[] = {
         { NAME(hedge_model_status_t, name, 1), REQUIRED },
@@ -228,7 +229,7 @@ static const hedge_field_t model_fields[] = {
         { LIST(hedge_model_status_t, outputs, n_outputs, 0, MAX_TENSORS), RECORD(tensor) },
         { AT(hedge_model_status_t, preprocess), RECORD(preprocess) },
 };
-static const hedge_record_t model = RECORD_OF(model_fields);
+static const hedge_record_t model = RECORD_OF("model", model_fields);
 
 static const hedge_field_t models_ok[] = {
         { U64(hedge_msg_models_ok_t, id), REQUIRED },
@@ -251,12 +252,11 @@ static const hedge_field_t done[] = {
         { AT(hedge_msg_done_t, model), RECORD(model), REQUIRED },
 };
 
-#define TYPE(type, table) [HEDGE_MSG_##type] = { .name = #type, .record = RECORD_OF(table) }
+#define TYPE(type, table) [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table) }
 #define FRAMES(type, table, lo, hi) \
-        [HEDGE_MSG_##type] = { .name = #type, .record = RECORD_OF(table), .frames_min = lo, .frames_max = hi }
+        [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table), .frames_min = lo, .frames_max = hi }
 #define FRAMES_BY(type, table, s, m)                                           \
-        [HEDGE_MSG_##type] = { .name = #type,                                  \
-                               .record = RECORD_OF(table),                     \
+        [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table),              \
                                .frames_max = MAX_TENSORS,                      \
                                .frames_offset = offsetof(hedge_message_t, s) + \
                                                 offsetof(__typeof__(((hedge_message_t *)0)->s), m) }
@@ -289,7 +289,7 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
 
 const hedge_schema_t *hedge_schema(hedge_message_type_t type)
 {
-        if ((unsigned)type >= HEDGE_MSG_TYPES || !schemas[type].name)
+        if ((unsigned)type >= HEDGE_MSG_TYPES || !schemas[type].record.name)
                 return NULL;
         return &schemas[type];
 }
@@ -297,7 +297,7 @@ const hedge_schema_t *hedge_schema(hedge_message_type_t type)
 hedge_message_type_t hedge_schema_type(const char *name, size_t size)
 {
         for (unsigned type = 1; type < HEDGE_MSG_TYPES; type++)
-                if (strlen(schemas[type].name) == size && !memcmp(schemas[type].name, name, size))
+                if (strlen(schemas[type].record.name) == size && !memcmp(schemas[type].record.name, name, size))
                         return (hedge_message_type_t)type;
         return (hedge_message_type_t)0;
 }

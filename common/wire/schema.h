@@ -8,8 +8,7 @@
  * docs/protocol.md all come from it. */
 
 typedef struct hedge_schema {
-        const char *name; /**< NULL: no such type */
-        hedge_record_t record;
+        hedge_record_t record; /**< its name is the type's; NULL: no such type */
         uint32_t frames_min, frames_max;
         size_t frames_offset; /**< where not 0: the number of frames is the uint32_t there */
 } hedge_schema_t;

@@ -291,10 +291,10 @@ static int unpack_map(hedge_unpacker_t *unpacker, const path_t *path, const hedg
         return check_required(unpacker, path, record, seen);
 }
 
-int hedge_unpack_record(hedge_unpacker_t *unpacker, const char *what, const hedge_record_t *record,
-                        const msgpack_object *map, void *values)
+int hedge_unpack_record(hedge_unpacker_t *unpacker, const hedge_record_t *record, const msgpack_object *map,
+                        void *values)
 {
-        path_t path = { NULL, what, -1 };
+        path_t path = { NULL, record->name, -1 };
 
         return unpack_map(unpacker, &path, record, map, values);
 }

@@ -15,10 +15,9 @@ typedef struct hedge_unpacker {
 } hedge_unpacker_t;
 
 /** Fill a zeroed structure from a map: unknown keys are skipped, missing required ones, a key that comes twice, wrong
- * types and values out of range are errors.
- * @param what  The record's name for sentences: "TASK: order[3]: 1024 is above 1023".
+ * types and values out of range are errors, with a sentence: "TASK: order[3]: 1024 is above 1023".
  * @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT, -ENOMEM. */
-int hedge_unpack_record(hedge_unpacker_t *unpacker, const char *what, const hedge_record_t *record,
-                        const msgpack_object *map, void *values);
+int hedge_unpack_record(hedge_unpacker_t *unpacker, const hedge_record_t *record, const msgpack_object *map,
+                        void *values);
 
 #endif
