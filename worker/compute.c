@@ -2,12 +2,12 @@
 #include "worker/compute.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/wire/link.h"
+#include "worker/memory.h"
 
 #define REST_AFTER_MS 1000 /* idle for so long: give memory back */
 #define STACK_BYTES   (1024 * 1024)
@@ -186,7 +186,7 @@ static void rest(hedge_compute_t *c)
 {
         if (hedge_shares_alive(c->settings.shares) == 0)
                 hedge_kernels_destroy(&c->kernels);
-        malloc_trim(0);
+        hedge_memory_trim();
 }
 
 static void *run(void *arg)

@@ -152,6 +152,7 @@ static void send_hello(hedge_session_t *s)
         if (push(s, &message, NULL)) {
                 log_debug("board=%s: said HELLO to %s", s->settings.board, s->settings.endpoint);
                 s->hello_due = false;
+                s->greeted = true;
                 s->hello_said_ms = hedge_now_ms();
         }
         free(hello->held);
@@ -269,6 +270,7 @@ static void reopen(hedge_session_t *s, unsigned reconnect_ms)
                 s->failure = r;
         s->opened_ms = hedge_now_ms();
         s->connected = false;
+        s->greeted = false;
 }
 
 /* What was on its way is lost, and the coordinator gives up what a board had when its connection closes. */
@@ -278,6 +280,7 @@ static void on_closed(hedge_session_t *s)
         hedge_session_forget_tasks(s);
         forget_answers(s);
         s->connected = false;
+        s->greeted = false;
         s->pong_due = false;
         s->hello_due = false;
 }
@@ -296,9 +299,11 @@ static void on_refused(hedge_session_t *s)
 
 static void on_connected(hedge_session_t *s)
 {
-        hedge_session_seek(s, "the connection is a new one");
         s->connected = true;
         s->backoff_ms = s->settings.reconnect_min_ms;
+        if (s->greeted)
+                return; /* a HELLO that waited for room was faster than this event */
+        hedge_session_seek(s, "the connection is a new one");
         hedge_session_hello_at(s, hedge_now_ms());
 }
 

@@ -16,6 +16,7 @@ struct hedge_session {
         uint64_t coordinator; /**< its incarnation; 0: none has been met */
         bool serving;
         bool connected;
+        bool greeted; /**< HELLO was said on this connection */
         bool refused; /**< the last handshake failed: the log was told, and the socket knocks rarely */
         int failure;  /**< there is no socket any more */
         bool hello_due, pong_due, wants_room;
