@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/memory.h"
+
+#include <link.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Only segments that cannot be written: what relocation or the program changed in the others is nowhere else. A kernel
+ * library's initialisation touches megabytes of code that are never run again. */
+static int drop_pages(struct dl_phdr_info *object, size_t size, void *arg)
+{
+        const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+        for (int i = 0; i < object->dlpi_phnum; i++) {
+                const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+                uintptr_t from = object->dlpi_addr + segment->p_vaddr, to = from + segment->p_filesz;
+
+                if (segment->p_type != PT_LOAD || segment->p_flags & PF_W)
+                        continue;
+                from = (from + page - 1) & ~(page - 1);
+                to &= ~(page - 1);
+                if (to > from)
+                        madvise((void *)from, to - from, MADV_DONTNEED); /* advice: may be refused, as for the vDSO */
+        }
+        return 0;
+}
+
+void hedge_memory_trim(void)
+{
+        malloc_trim(0);
+        dl_iterate_phdr(drop_pages, NULL);
+}
