@@ -213,17 +213,13 @@ out:
 
 int hedge_answer_print_layers(const hedge_answer_t *answer, FILE *out)
 {
-        static const hedge_column_t columns[] = { { "LAYER", HEDGE_LEFT, 8 },
-                                                  { "SCHEME", HEDGE_LEFT, 0 },
-                                                  { "K_A", HEDGE_RIGHT, 0 },
-                                                  { "K_B", HEDGE_RIGHT, 0 },
-                                                  { "PARTS", HEDGE_RIGHT, 0 },
-                                                  { "BOARDS", HEDGE_LEFT, 6 },
-                                                  { "COND", HEDGE_RIGHT, 0 },
-                                                  { "ENC MS", HEDGE_RIGHT, 0 },
-                                                  { "WAIT MS", HEDGE_RIGHT, 0 },
-                                                  { "DEC MS", HEDGE_RIGHT, 0 },
-                                                  { .title = NULL } };
+        static const hedge_column_t columns[] = {
+                { "LAYER", HEDGE_TAIL, 10 },  { "SCHEME", HEDGE_LEFT, 0 },
+                { "CUT", HEDGE_RIGHT, 0 },    { "PARTS", HEDGE_RIGHT, 0 },
+                { "BOARDS", HEDGE_LEFT, 11 }, { "COND", HEDGE_RIGHT, 0 },
+                { "ENC MS", HEDGE_RIGHT, 0 }, { "WAIT MS", HEDGE_RIGHT, 0 },
+                { "DEC MS", HEDGE_RIGHT, 0 }, { .title = NULL },
+        };
         hedge_table_t *table = hedge_table_new(columns);
         char boards[128];
         int r;
@@ -235,8 +231,7 @@ int hedge_answer_print_layers(const hedge_answer_t *answer, FILE *out)
 
                 hedge_table_cell(table, "%s", layer->name);
                 hedge_table_cell(table, "%s", layer->scheme);
-                hedge_table_cell(table, "%u", layer->k_a);
-                hedge_table_cell(table, "%u", layer->k_b);
+                hedge_table_cell(table, "%ux%u", layer->k_a, layer->k_b);
                 hedge_table_cell(table, "%u/%u", layer->parts_used, layer->parts_needed);
                 hedge_table_cell(table, "%s",
                                  hedge_boards_text(layer->boards, layer->n_boards, boards, sizeof(boards)));

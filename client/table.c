@@ -87,24 +87,28 @@ static int text_width(const char *text)
         return width;
 }
 
-static void print_cell(const char *text, int width, bool right, bool last, FILE *out)
+/* Where the first `characters` characters of a text end. */
+static const char *skip(const char *text, int characters)
 {
-        int used = text_width(text), shown = 0;
-        size_t bytes = 0;
+        while (*text && (characters > 0 || (*text & 0xc0) == 0x80))
+                characters -= (*text++ & 0xc0) != 0x80 && characters > 0;
+        return text;
+}
 
-        if (used > width) {
-                while (text[bytes] && (shown < width - 1 || (text[bytes] & 0xc0) == 0x80))
-                        shown += (text[bytes++] & 0xc0) != 0x80;
-                /* The character begun last is whole: its continuation bytes went with it. */
-                fprintf(out, "%.*s~", (int)bytes, text);
-                used = width;
-        } else if (right) {
-                fprintf(out, "%*s%s", width - used, "", text);
-        } else {
+static void print_cell(const char *text, int width, const hedge_column_t *column, bool last, FILE *out)
+{
+        int used = text_width(text), pad = used < width ? width - used : 0;
+
+        if (used > width && column->align == HEDGE_TAIL)
+                fprintf(out, "~%s", skip(text, used - width + 1));
+        else if (used > width)
+                fprintf(out, "%.*s~", (int)(skip(text, width - 1) - text), text);
+        else if (column->align == HEDGE_RIGHT)
+                fprintf(out, "%*s%s", pad, "", text);
+        else
                 fputs(text, out);
-        }
         if (!last)
-                fprintf(out, "%*s", GAP + (right ? 0 : width - used), "");
+                fprintf(out, "%*s", GAP + (column->align == HEDGE_RIGHT ? 0 : pad), "");
 }
 
 /* Take what is too much from the columns that may shrink, the widest first. */
@@ -141,7 +145,7 @@ int hedge_table_print(const hedge_table_t *table, int indent, FILE *out)
                 fprintf(out, "%*s", indent, "");
                 for (size_t c = 0; c < columns; c++)
                         print_cell(row ? table->cells[(row - 1) * columns + c] : table->columns[c].title, widths[c],
-                                   table->columns[c].align == HEDGE_RIGHT, c + 1 == columns, out);
+                                   &table->columns[c], c + 1 == columns, out);
                 fputc('\n', out);
         }
         return table->lost ? -ENOMEM : 0;

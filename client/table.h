@@ -11,9 +11,9 @@ typedef struct hedge_table hedge_table_t;
 #define HEDGE_TABLE_WIDTH 80
 
 typedef struct hedge_column {
-        const char *title; /**< NULL ends the list */
-        enum { HEDGE_LEFT, HEDGE_RIGHT } align;
-        int shrink; /**< may be cut down to this many characters; 0: never cut */
+        const char *title;                                  /**< NULL ends the list */
+        enum { HEDGE_LEFT, HEDGE_RIGHT, HEDGE_TAIL } align; /**< TAIL: to the left, and where it is cut its end stays */
+        int shrink;                                         /**< may be cut down to this many characters; 0: never */
 } hedge_column_t;
 
 /** @param columns Borrowed. @return NULL when there is no memory. */
