@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/conf/conf.h"
+#include "common/manifest/manifest.h"
+#include "test/fuzz/fuzz.h"
+
+typedef struct item {
+        char *name;
+        uint64_t bytes;
+} item_t;
+
+typedef struct settings {
+        uint64_t count;
+        double rate;
+        bool on;
+        hedge_conf_strings_t names;
+        hedge_conf_list_t items;
+} settings_t;
+
+static const hedge_conf_row_t item_rows[] = {
+        { .path = "name", .type = HEDGE_CONF_STRING, .offset = offsetof(item_t, name), .min = 1, .max = 8 },
+        { .path = "size.bytes", .type = HEDGE_CONF_BYTES, .offset = offsetof(item_t, bytes), .preset = "1K" },
+        { .path = NULL },
+};
+
+static const hedge_conf_row_t rows[] = {
+        { .path = "a.b.count",
+          .type = HEDGE_CONF_UINT,
+          .offset = offsetof(settings_t, count),
+          .max = 9,
+          .preset = "1" },
+        { .path = "a.rate", .type = HEDGE_CONF_FLOAT, .offset = offsetof(settings_t, rate), .preset = "0.5" },
+        { .path = "on", .type = HEDGE_CONF_BOOL, .offset = offsetof(settings_t, on), .preset = "no" },
+        { .path = "names", .type = HEDGE_CONF_STRINGS, .offset = offsetof(settings_t, names), .preset = "[]" },
+        { .path = "items",
+          .type = HEDGE_CONF_LIST,
+          .offset = offsetof(settings_t, items),
+          .max = 3,
+          .preset = "[]",
+          .element = item_rows,
+          .element_size = sizeof(item_t) },
+        { .path = NULL },
+};
+
+/* A manifest that is read must be written, and then be read again as the same. */
+static void come_back(const hedge_manifest_t *manifest)
+{
+        hedge_manifest_t again = { .n_labels = 0 };
+        char *text;
+        size_t size;
+
+        if (hedge_manifest_write(manifest, &text, &size) < 0)
+                return; /* too long with our quotes */
+        if (hedge_manifest_parse("again", text, size, NULL, &again, NULL) < 0 || again.n_labels != manifest->n_labels ||
+            memcmp(&again.preprocess, &manifest->preprocess, sizeof(again.preprocess)) != 0)
+                abort();
+        for (uint32_t i = 0; i < again.n_labels; i++)
+                if (strcmp(again.labels[i], manifest->labels[i]) != 0)
+                        abort();
+        hedge_manifest_release(&again);
+        free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static const settings_t zero;
+        hedge_manifest_t manifest = { .n_labels = 0 };
+        settings_t settings = zero;
+        hedge_why_t why = { "" };
+
+        if (hedge_conf_parse(rows, "f", (const char *)data, size, &settings, &why) < 0 &&
+            strncmp(why.text, "f:", 2) != 0)
+                abort();
+        if (!why.text[0] && (settings.count > 9 || settings.items.count > 3))
+                abort();
+        hedge_conf_release(rows, &settings);
+        if (memcmp(&settings, &zero, sizeof(zero)) != 0)
+                abort();
+        if (hedge_manifest_parse("f", (const char *)data, size, NULL, &manifest, &why) == 0)
+                come_back(&manifest);
+        hedge_manifest_release(&manifest);
+        return 0;
+}

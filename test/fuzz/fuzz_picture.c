@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "client/media/preprocess.h"
+#include "test/fuzz/fuzz.h"
+
+/* A picture that is read has all its pixels, and makes a model's input. */
+static void use(const hedge_picture_t *picture)
+{
+        static const hedge_model_preprocess_t how = {
+                .given = true, .crop = true, .resize = 9, .scale = 1, .std = { 1, 1, 1, 1 }
+        };
+        static const hedge_shape_t shape = { 4, { 1, 3, 7, 5 } };
+        size_t n = (size_t)picture->width * picture->height * picture->channels;
+        hedge_tensor_t tensor;
+        volatile uint8_t last;
+
+        if ((picture->channels != 1 && picture->channels != 3) || !n)
+                abort();
+        last = picture->pixels[n - 1];
+        (void)last;
+        if (hedge_preprocess(picture, &how, &shape, &tensor, NULL) == 0)
+                hedge_tensor_release(&tensor);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        hedge_picture_t picture = { .pixels = NULL };
+        hedge_why_t why = { "" };
+
+        if (hedge_picture_decode(data, size, &picture, &why) == 0)
+                use(&picture);
+        else if (!why.text[0] || picture.pixels)
+                abort();
+        hedge_picture_release(&picture);
+        return 0;
+}
