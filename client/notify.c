@@ -61,14 +61,25 @@ int hedge_notify_open(hedge_notify_t *notify, hedge_why_t *why)
         return 0;
 }
 
+/* Take the signals that have come: unblocked, they would end us after all. */
+static void drain_signals(int fd)
+{
+        struct signalfd_siginfo info;
+
+        while (read(fd, &info, sizeof(info)) == sizeof(info))
+                ;
+}
+
 void hedge_notify_close(hedge_notify_t *notify)
 {
         sigset_t stops;
 
         if (notify->fd >= 0)
                 close(notify->fd);
-        if (notify->signal_fd >= 0)
+        if (notify->signal_fd >= 0) {
+                drain_signals(notify->signal_fd);
                 close(notify->signal_fd);
+        }
         notify->fd = notify->signal_fd = -1;
         stop_signals(&stops);
         sigprocmask(SIG_UNBLOCK, &stops, NULL);
