@@ -324,7 +324,7 @@ static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 const hedge_backend_t hedge_backend_onednn = {
         .name = "onednn",
         .slack = 0,
-        .conv_error = 3e-6,
+        .conv_error = 4e-6,
         .open = open_onednn,
         .close = close_onednn,
         .prepare = prepare_onednn,
