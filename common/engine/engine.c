@@ -206,7 +206,7 @@ static float *data_of(const run_t *run, uint32_t value)
 
         switch (home->place) {
         case HEDGE_PLACE_CONSTANT:
-                return (float *)(uintptr_t)run->engine->graph->values[value].data;
+                return (float *)(uintptr_t)run->engine->graph->values[home->index].data;
         case HEDGE_PLACE_INPUT:
                 if (run->context->inputs[home->index])
                         return run->context->inputs[home->index];

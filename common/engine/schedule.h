@@ -9,7 +9,7 @@
 /** Where each value of a graph lives while the graph runs: buffers are shared by values that are never alive at the
  * same time, a reshape is its input under another name, element-wise operators work in place. */
 typedef enum hedge_place {
-        HEDGE_PLACE_CONSTANT, /**< the graph's own data */
+        HEDGE_PLACE_CONSTANT, /**< the data of value `index` in the graph */
         HEDGE_PLACE_INPUT,    /**< the caller's tensor `index` */
         HEDGE_PLACE_OUTPUT,   /**< the answer's tensor `index` */
         HEDGE_PLACE_BUFFER,   /**< buffer `index` of a run */

@@ -133,7 +133,9 @@ int hedge_import_view(hedge_import_t *imp, uint32_t i, hedge_view_t *ret)
 
 bool hedge_import_wanted(const hedge_import_t *imp, uint32_t i)
 {
-        return i < imp->node->n_output && imp->node->output[i][0];
+        if (i >= imp->node->n_output || !imp->node->output[i][0])
+                return false;
+        return imp->syms[hedge_names_find(imp->names, imp->node->output[i])].refs > 0;
 }
 
 static int define(hedge_import_t *imp, uint32_t i, hedge_sym_t **ret)
@@ -168,7 +170,7 @@ int hedge_import_set_literal(hedge_import_t *imp, uint32_t i, hedge_literal_t *l
 
         if (hedge_import_wanted(imp, i))
                 r = define(imp, i, &sym);
-        if (r < 0 || !hedge_import_wanted(imp, i) || sym->refs == 0)
+        if (r < 0 || !sym)
                 hedge_literal_destroy(&literal);
         else
                 sym->literal = literal;

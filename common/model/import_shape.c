@@ -182,19 +182,40 @@ int hedge_import_identity(hedge_import_t *imp)
         return reshape_to(imp, &shape);
 }
 
+/* Outside training nothing is dropped: the mask is all ones. */
+static int set_mask(hedge_import_t *imp)
+{
+        hedge_literal_t *mask;
+        int r;
+
+        if (!hedge_import_wanted(imp, 1))
+                return 0;
+        r = hedge_import_new_literal(imp, input_shape(imp), true, &mask);
+        if (r < 0)
+                return r;
+        for (size_t i = 0, n = hedge_shape_elements(&mask->shape); i < n; i++)
+                mask->ints[i] = 1;
+        return hedge_import_set_literal(imp, 1, mask);
+}
+
 int hedge_import_dropout(hedge_import_t *imp)
 {
         hedge_literal_t *training = NULL;
+        float ratio = 0.5f;
         int r = 0;
 
-        if (hedge_import_wanted(imp, 1))
-                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "the mask is not supported");
         if (hedge_import_has(imp, 2))
                 r = hedge_import_literal(imp, 2, "training_mode", &training);
+        if (r == 0 && hedge_import_has(imp, 1) && training)
+                r = hedge_import_scalar(imp, 1, "the ratio", &ratio);
         if (r < 0)
                 return r;
-        if (training && (hedge_shape_elements(&training->shape) != 1 || hedge_literal_float(training, 0) != 0))
+        if (training && ratio != 0 &&
+            (hedge_shape_elements(&training->shape) != 1 || hedge_literal_float(training, 0) != 0))
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "training mode is not supported");
+        r = set_mask(imp);
+        if (r < 0)
+                return r;
         return hedge_import_identity(imp);
 }
 

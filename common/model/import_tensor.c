@@ -5,6 +5,8 @@
 #include "common/model/build.h"
 #include "common/model/operators.h"
 
+#define MAX_PICKED 256 /* indices of a gather from a computed value */
+
 /* Operators that move elements: transpose, concat, slice, split, pad, gather, expand. */
 
 /* Output `index` is a strided copy of a constant. */
@@ -311,66 +313,86 @@ int hedge_import_pad(hedge_import_t *imp)
         return hedge_import_set_view(imp, 0, &x);
 }
 
-/* The indices as start and step; -1 counts from the end. */
-static int even_indices(hedge_import_t *imp, const hedge_literal_t *indices, uint32_t extent, int64_t *start,
-                        int64_t *step)
+/* Indices within the axis; -1 counts from the end. Are they start, start + step, ...? */
+static int read_indices(hedge_import_t *imp, const hedge_literal_t *indices, uint32_t extent, int64_t *at, bool *even)
 {
         size_t n = hedge_shape_elements(&indices->shape);
 
-        *start = 0;
-        *step = 1;
+        *even = true;
         for (size_t i = 0; i < n; i++) {
                 int64_t v = indices->ints[i];
 
-                v += v < 0 ? extent : 0;
-                if (v < 0 || v >= extent)
+                if (v < -(int64_t)extent || v >= extent)
                         return hedge_import_fail(imp, HEDGE_EMALFORMED, "an index of %lld on an axis of %u",
-                                                 (long long)indices->ints[i], extent);
-                if (i == 0)
-                        *start = v;
-                else if (i == 1)
-                        *step = v - *start;
-                if (*step == 0 || v != *start + (int64_t)i * *step)
-                        return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "indices that are not evenly spaced");
+                                                 (long long)v, extent);
+                at[i] = v < 0 ? v + extent : v;
+                if (i > 0 && (at[1] == at[0] || at[i] - at[i - 1] != at[1] - at[0]))
+                        *even = false;
         }
-        return n ? 0 : hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "no indices");
+        return 0;
 }
 
-/* Of a computed value: a slice, its axis then replaced by the indices' axes. */
+/* `count` elements of one axis of a value. */
+static int slice_axis(hedge_import_t *imp, uint32_t value, uint32_t axis, int64_t start, int64_t step, uint32_t count,
+                      uint32_t *ret)
+{
+        hedge_op_t op = { .kind = HEDGE_OP_SLICE };
+
+        op.slice.out = imp->graph->values[value].shape;
+        for (uint32_t i = 0; i < op.slice.out.rank; i++)
+                op.slice.step[i] = 1;
+        op.slice.start[axis] = start;
+        op.slice.step[axis] = step;
+        op.slice.out.dims[axis] = count;
+        return hedge_build_op(imp, &op, &value, 1, ret);
+}
+
+/* Evenly spaced indices are one slice; others a slice each, joined again. */
+static int pick(hedge_import_t *imp, uint32_t value, uint32_t axis, const hedge_literal_t *indices, uint32_t *ret)
+{
+        int64_t at[MAX_PICKED];
+        uint32_t slices[MAX_PICKED], n = (uint32_t)hedge_shape_elements(&indices->shape);
+        hedge_op_t op = { .kind = HEDGE_OP_CONCAT, .axis = { axis } };
+        bool even;
+        int r = read_indices(imp, indices, imp->graph->values[value].shape.dims[axis], at, &even);
+
+        if (r < 0)
+                return r;
+        if (even)
+                return slice_axis(imp, value, axis, at[0], n > 1 ? at[1] - at[0] : 1, n, ret);
+        for (uint32_t i = 0; r == 0 && i < n; i++)
+                r = slice_axis(imp, value, axis, at[i], 1, 1, &slices[i]);
+        return r < 0 ? r : hedge_build_op(imp, &op, slices, n, ret);
+}
+
+/* Of a computed value: its axis is replaced by the indices' axes. */
 int hedge_import_gather(hedge_import_t *imp)
 {
         const hedge_shape_t in = *input_shape(imp);
-        hedge_op_t op = { .kind = HEDGE_OP_SLICE };
-        hedge_literal_t *indices;
+        hedge_literal_t *indices = NULL;
         hedge_shape_t out = { .rank = 0 };
-        int64_t start = 0, step = 1;
         hedge_view_t x;
-        uint32_t axis, at;
+        uint32_t axis = 0;
+        size_t n;
         int r = hedge_import_literal(imp, 1, "indices", &indices);
 
         if (r == 0)
                 r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), in.rank, &axis);
         if (r == 0)
                 r = hedge_import_view(imp, 0, &x);
-        if (r == 0 && (!indices->is_int || in.rank - 1 + indices->shape.rank > HEDGE_MAX_RANK))
-                r = hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "these indices");
-        if (r == 0)
-                r = even_indices(imp, indices, in.dims[axis], &start, &step);
         if (r < 0)
                 return r;
+        n = hedge_shape_elements(&indices->shape);
+        if (!indices->is_int || in.rank - 1 + indices->shape.rank > HEDGE_MAX_RANK || n == 0 || n > MAX_PICKED)
+                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "with %zu indices", n);
         for (uint32_t i = 0; i < in.rank; i++) {
                 for (uint32_t j = 0; i == axis && j < indices->shape.rank; j++)
                         out.dims[out.rank++] = indices->shape.dims[j];
                 if (i != axis)
                         out.dims[out.rank++] = in.dims[i];
-                op.slice.step[i] = 1;
         }
-        at = hedge_view_axis(&x, axis);
-        op.slice.out = hedge_view_memory(&x);
-        op.slice.start[at] = start;
-        op.slice.step[at] = step;
-        x.shape.dims[axis] = op.slice.out.dims[at] = (uint32_t)hedge_shape_elements(&indices->shape);
-        r = hedge_build_unary(imp, &op, &x);
+        r = pick(imp, x.value, hedge_view_axis(&x, axis), indices, &x.value);
+        x.shape.dims[axis] = (uint32_t)n;
         if (r == 0)
                 r = hedge_build_reshape(imp, &x, &out);
         return r < 0 ? r : hedge_import_set_view(imp, 0, &x);

@@ -297,24 +297,33 @@ void hedge_strides(const hedge_shape_t *shape, int64_t *stride)
         }
 }
 
+/* `n` elements, each `stride` behind the one before. */
+static void copy_run(hedge_literal_t *out, size_t to, const hedge_literal_t *src, int64_t from, int64_t stride,
+                     size_t n)
+{
+        if (src->is_int)
+                for (size_t i = 0; i < n; i++, from += stride)
+                        out->ints[to + i] = src->ints[from];
+        else
+                for (size_t i = 0; i < n; i++, from += stride)
+                        out->floats[to + i] = src->floats[from];
+}
+
 int hedge_literal_strided(const hedge_literal_t *src, const hedge_shape_t *shape, int64_t offset, const int64_t *stride,
                           hedge_literal_t **ret)
 {
         uint32_t index[HEDGE_MAX_RANK] = { 0 }, rank = shape->rank;
+        size_t run = rank ? shape->dims[rank - 1] : 1, n;
         hedge_literal_t *out = NULL;
         int64_t at = offset;
-        size_t n;
         int r = hedge_literal_new(shape, src->is_int, src->budget, &out);
 
         if (r < 0)
                 return r;
         n = hedge_shape_elements(shape);
-        for (size_t i = 0; i < n; i++) {
-                if (src->is_int)
-                        out->ints[i] = src->ints[at];
-                else
-                        out->floats[i] = src->floats[at];
-                for (uint32_t d = rank; d-- > 0;) {
+        for (size_t i = 0; i < n; i += run) {
+                copy_run(out, i, src, at, rank ? stride[rank - 1] : 0, run);
+                for (uint32_t d = rank ? rank - 1 : 0; d-- > 0;) {
                         at += stride[d];
                         if (++index[d] < shape->dims[d])
                                 break;

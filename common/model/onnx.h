@@ -15,7 +15,7 @@ typedef struct hedge_onnx_limits {
 
 extern const hedge_onnx_limits_t hedge_onnx_default_limits;
 
-/** Make a graph of an ONNX model (opset 7 to 17, IR version 3 to 8).
+/** Make a graph of an ONNX model (opset 7 to 17; older ones where their operators mean the same; IR version from 3).
  *
  * Shapes are inferred, what is constant is computed (Shape, ConstantOfShape, ... chains), dropout and identity vanish,
  * batch normalisation, bias and activation are folded.
