@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 #include <stddef.h>
@@ -72,33 +73,58 @@ const hedge_conf_row_t hedge_worker_conf_rows[] = {
         { 0 },
 };
 
-static bool is_loopback(const char *endpoint)
+/* What stands behind the scheme, or NULL where it is another one. */
+static const char *behind(const char *endpoint, const char *scheme)
 {
-        return !strncmp(endpoint, "ipc://", 6) || !strncmp(endpoint, "tcp://127.", 10) ||
-               !strncmp(endpoint, "tcp://[::1]:", 12);
+        size_t n = strlen(scheme);
+
+        return strncmp(endpoint, scheme, n) ? NULL : endpoint + n;
+}
+
+static bool has_port(const char *address)
+{
+        const char *port = strrchr(address, ':');
+        char *end;
+        long number;
+
+        if (!port || port == address)
+                return false;
+        number = strtol(++port, &end, 10);
+        return end != port && !*end && number >= 1 && number <= 65535;
+}
+
+/* A number, not a name such as 127.example.org. */
+static bool is_loopback(const char *address)
+{
+        const char *port = strrchr(address, ':');
+        struct in_addr host;
+        char text[16];
+
+        if (!strncmp(address, "[::1]:", 6))
+                return true;
+        if (port - address >= (ptrdiff_t)sizeof(text))
+                return false;
+        memcpy(text, address, (size_t)(port - address));
+        text[port - address] = 0;
+        return inet_pton(AF_INET, text, &host) == 1 && ntohl(host.s_addr) >> 24 == 127;
 }
 
 static int check_endpoint(const hedge_worker_config_t *config, hedge_why_t *why)
 {
-        const char *endpoint = config->coordinator.endpoint, *port = strrchr(endpoint, ':');
+        const char *endpoint = config->coordinator.endpoint;
+        const char *path = behind(endpoint, "ipc://"), *address = behind(endpoint, "tcp://");
         const size_t path_max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 
-        if (!strncmp(endpoint, "ipc://", 6) && strlen(endpoint + 6) > path_max)
+        if (path && strlen(path) > path_max)
                 return hedge_why(why, HEDGE_ECONFIG,
                                  "coordinator.endpoint: the socket's path is longer than the system's %zu bytes",
                                  path_max);
-        if (!strncmp(endpoint, "tcp://", 6)) {
-                char *end;
-                long number = strtol(port + 1, &end, 10);
-
-                if (port < endpoint + 7 || end == port + 1 || *end || number < 1 || number > 65535)
-                        return hedge_why(why, HEDGE_ECONFIG, "coordinator.endpoint: '%s' wants a host and a port",
-                                         endpoint);
-        } else if (strncmp(endpoint, "ipc://", 6) || !endpoint[6]) {
+        if (address && !has_port(address))
+                return hedge_why(why, HEDGE_ECONFIG, "coordinator.endpoint: '%s' wants a host and a port", endpoint);
+        if (!address && (!path || !*path))
                 return hedge_why(why, HEDGE_ECONFIG,
                                  "coordinator.endpoint: '%s' is no endpoint: tcp://HOST:PORT or ipc://FILE", endpoint);
-        }
-        if (config->security == HEDGE_WORKER_INSECURE_LOOPBACK && !is_loopback(endpoint))
+        if (config->security == HEDGE_WORKER_INSECURE_LOOPBACK && address && !is_loopback(address))
                 return hedge_why(
                         why, HEDGE_ECONFIG,
                         "coordinator.endpoint: '%s' leaves this machine, which security: insecure-loopback forbids",

@@ -522,6 +522,7 @@ static void waits_without_turning_when_nobody_reads(void **state)
 
 static void stops_within_a_second_between_and_inside_parts(void **state)
 {
+        const int second_ms = getenv("HEDGE_TEST_SANITIZED") ? 10000 : 1000; /* TSan sleeps before every exit */
         hedge_conv_t heavy = conv;
         hedge_message_t message;
         bed_t *bed = *state;
@@ -548,7 +549,7 @@ static void stops_within_a_second_between_and_inside_parts(void **state)
         kill(bed->worker.pid, SIGTERM);
         fake_coordinator_expect(&bed->fake, HEDGE_MSG_BYE);
         expect_exit(bed, 0, TEST_PATIENCE_MS);
-        assert_in_range(hedge_now_ms() - start_ms, 0, 1000);
+        assert_in_range(hedge_now_ms() - start_ms, 0, second_ms);
         assert_true(test_process_said(&bed->worker, "still computing"));
         /* and in the middle of a part that only waits */
         slow_down(bed, 600);
@@ -560,7 +561,7 @@ static void stops_within_a_second_between_and_inside_parts(void **state)
         start_ms = hedge_now_ms();
         kill(bed->worker.pid, SIGINT);
         expect_exit(bed, 0, TEST_PATIENCE_MS);
-        assert_in_range(hedge_now_ms() - start_ms, 0, 1000);
+        assert_in_range(hedge_now_ms() - start_ms, 0, second_ms);
 }
 
 static void make_keys(bed_t *bed)
@@ -643,6 +644,8 @@ static void wrong_configurations_are_refused_with_a_sentence(void **state)
         assert_int_equal(unlink(path), 0);
         expect_refusal(bed, "curve", "", "pi-7.secret");
         snprintf(bed->fake.endpoint, sizeof(bed->fake.endpoint), "tcp://192.0.2.1:7501");
+        expect_refusal(bed, "insecure-loopback", "", "leaves this machine");
+        snprintf(bed->fake.endpoint, sizeof(bed->fake.endpoint), "tcp://127.example.org:7501");
         expect_refusal(bed, "insecure-loopback", "", "leaves this machine");
         snprintf(bed->fake.endpoint, sizeof(bed->fake.endpoint), "tcp://192.0.2.1");
         expect_refusal(bed, "network", "", "wants a host and a port");
