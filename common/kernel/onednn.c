@@ -180,7 +180,7 @@ static int describe_primitive(const hedge_kernel_t *k, dnnl_engine_t engine, con
         if (r < 0)
                 return r;
         r = hedge_onednn_error(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-        if (r == 0 && (k->op.kind == HEDGE_OP_CONV || k->op.kind == HEDGE_OP_FULLY_CONNECTED))
+        if (r == 0 && k->op.kind != HEDGE_OP_CLAMP && k->op.kind != HEDGE_OP_LEAKY_RELU)
                 r = hedge_onednn_fuse(&k->op.activation, attr);
         if (r == 0)
                 r = hedge_onednn_error(dnnl_primitive_desc_create(ret, &words->op, attr, engine, NULL));

@@ -210,6 +210,24 @@ static dnnl_status_t describe_pool(const hedge_kernel_t *k, hedge_onednn_words_t
         return s;
 }
 
+static dnnl_status_t describe_binary(const hedge_kernel_t *k, hedge_onednn_words_t *w, dnnl_alg_kind_t alg)
+{
+        hedge_shape_t b = lift(&k->in[1], k->out.rank);
+        dnnl_status_t s;
+
+        if (!hedge_shape_equal(&k->in[0], &k->out))
+                return dnnl_unimplemented; /* only the second operand may be repeated */
+        s = dense(&w->in[0], &k->in[0]);
+        if (s == dnnl_success)
+                s = dense(&w->in[1], &b);
+        w->out = w->in[0];
+        w->n_in = 2;
+        w->args[1] = DNNL_ARG_SRC_1;
+        if (s == dnnl_success)
+                s = dnnl_binary_desc_init(&w->op.binary, alg, &w->in[0], &w->in[1], &w->out);
+        return s;
+}
+
 static dnnl_status_t describe_softmax(const hedge_kernel_t *k, hedge_onednn_words_t *w)
 {
         dnnl_status_t s = dense(&w->in[0], &k->in[0]);
@@ -272,6 +290,14 @@ int hedge_onednn_describe(const hedge_kernel_t *k, hedge_onednn_words_t *w)
         case HEDGE_OP_MAX_POOL:
         case HEDGE_OP_AVERAGE_POOL:
                 return hedge_onednn_error(describe_pool(k, w));
+        case HEDGE_OP_ADD:
+                return hedge_onednn_error(describe_binary(k, w, dnnl_binary_add));
+        case HEDGE_OP_SUB:
+                return hedge_onednn_error(describe_binary(k, w, dnnl_binary_sub));
+        case HEDGE_OP_MUL:
+                return hedge_onednn_error(describe_binary(k, w, dnnl_binary_mul));
+        case HEDGE_OP_DIV:
+                return hedge_onednn_error(describe_binary(k, w, dnnl_binary_div));
         case HEDGE_OP_SOFTMAX:
                 return hedge_onednn_error(describe_softmax(k, w));
         case HEDGE_OP_LRN:

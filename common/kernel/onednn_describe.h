@@ -16,6 +16,7 @@ typedef struct hedge_onednn_words {
                 dnnl_softmax_v2_desc_t softmax;
                 dnnl_eltwise_desc_t eltwise;
                 dnnl_lrn_desc_t lrn;
+                dnnl_binary_desc_t binary;
         } op;
         dnnl_memory_desc_t in[2], out; /**< of the inputs given at run time, and the output */
         int args[2];                   /**< DNNL_ARG_* of those inputs */

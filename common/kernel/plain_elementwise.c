@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#define PIECE 2048
+
 static inline float clamp(float x, float lo, float hi)
 {
         x = x < lo ? lo : x; /* written so that what is not a number stays so */
@@ -185,10 +187,23 @@ static walk_t plan_walk(const hedge_shape_t *a, const hedge_shape_t *b, const he
         return w;
 }
 
+/* One row in pieces that stay in the nearest cache until their activation is done. */
+static void whole_row(const hedge_op_t *op, const float *a, const float *b, float *out, uint32_t n, int step_a,
+                      int step_b)
+{
+        row_fn *row = row_of(op->kind);
+
+        for (uint32_t i = 0; i < n; i += PIECE) {
+                uint32_t m = n - i < PIECE ? n - i : PIECE;
+
+                row(a + (step_a ? i : 0), b + (step_b ? i : 0), out + i, m, step_a, step_b);
+                hedge_plain_activate(&op->activation, out + i, m);
+        }
+}
+
 int hedge_plain_binary(const hedge_kernel_t *k, const float *const *in, float *out)
 {
         walk_t w = plan_walk(&k->in[0], &k->in[1], &k->out);
-        row_fn *row = row_of(k->op.kind);
         uint32_t at[HEDGE_MAX_RANK] = { 0 }, last = w.axes - 1;
 
         do {
@@ -198,8 +213,7 @@ int hedge_plain_binary(const hedge_kernel_t *k, const float *const *in, float *o
                         a += at[d] * w.a[d];
                         b += at[d] * w.b[d];
                 }
-                row(a, b, out, w.dims[last], w.a[last] != 0, w.b[last] != 0);
-                hedge_plain_activate(&k->op.activation, out, w.dims[last]);
+                whole_row(&k->op, a, b, out, w.dims[last], w.a[last] != 0, w.b[last] != 0);
                 out += w.dims[last];
         } while (hedge_plain_next(at, w.dims, last));
         return 0;

@@ -81,6 +81,15 @@ int hedge_plain_log_softmax(const hedge_kernel_t *k, const float *const *in, flo
         return each_line(k, in[0], out, log_softmax);
 }
 
+static double lrn_divisor(const hedge_op_t *op, double sum)
+{
+        double base = op->lrn.bias + op->lrn.alpha / op->lrn.size * sum;
+
+        if (op->lrn.beta == 0.75f) /* nearly every network's; roots are ten times as fast as powers */
+                return sqrt(base) * sqrt(sqrt(base));
+        return pow(base, op->lrn.beta);
+}
+
 /* out = x / (bias + alpha / size * sum of squares of the `size` channels around it) ^ beta */
 static void lrn_pixel(const hedge_op_t *op, const float *x, float *out, uint32_t channels)
 {
@@ -93,7 +102,7 @@ static void lrn_pixel(const hedge_op_t *op, const float *x, float *out, uint32_t
 
                 for (uint32_t i = first; i <= last; i++)
                         sum += (double)x[i] * x[i];
-                out[c] = (float)(x[c] / pow(op->lrn.bias + op->lrn.alpha / op->lrn.size * sum, op->lrn.beta));
+                out[c] = (float)(x[c] / lrn_divisor(op, sum));
         }
 }
 

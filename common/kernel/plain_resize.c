@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TAPS 4
 
@@ -122,6 +123,10 @@ static taps_t *make_taps(const hedge_resize_t *r, const axis_t *a)
 
 static void resize_pixel(const float *image, const taps_t *y, const taps_t *x, uint32_t w, uint32_t c, float *out)
 {
+        if (y->n == 1 && x->n == 1) {
+                memcpy(out, image + ((size_t)y->at[0] * w + x->at[0]) * c, c * sizeof(float));
+                return;
+        }
         for (uint32_t i = 0; i < c; i++)
                 out[i] = 0;
         for (uint32_t ty = 0; ty < y->n; ty++) {
