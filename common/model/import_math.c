@@ -219,8 +219,10 @@ static bool single_axis(const hedge_shape_t *shape, uint32_t axis, uint32_t *ret
                         found = i;
                         wide++;
                 }
+        if (wide > 1)
+                return false;
         *ret = found;
-        return wide <= 1;
+        return true;
 }
 
 static int softmax_flat(hedge_import_t *imp, hedge_op_t *op, uint32_t axis, hedge_view_t *x)
