@@ -237,7 +237,7 @@ static void print_head(const options_t *o, const hedge_code_t *code, const char 
                "layer here, and of a board's time for its parts at 1.5, 5 and 15 GFLOP/s.\n"
                "%s time in ms.\n\n",
                o->threads == 1 ? "Processor" : "Wall clock");
-        printf("%-12s %7s %7s %7s %7s %7s  %6s %6s %6s %6s\n", "layer", "here", "encode", "solve", "decode", "coding",
+        printf("%-11s %6s %6s %6s %6s %6s  %6s %6s %6s %6s\n", "layer", "here", "encode", "solve", "decode", "coding",
                "here", "1.5", "5", "15");
 }
 
@@ -245,7 +245,7 @@ static void print_row(const options_t *o, const vgg_layer_t *l, const hedge_code
 {
         const double c = coding_ms(m);
 
-        printf("%-12s %7.2f %7.2f %7.2f %7.2f %7.2f  %5.1f%% %5.2f%% %5.2f%% %5.2f%%%s\n", l->name, m->ms[STEP_LAYER],
+        printf("%-11s %6.2f %6.2f %6.2f %6.2f %6.2f  %5.1f%% %5.2f%% %5.2f%% %5.2f%%%s\n", l->name, m->ms[STEP_LAYER],
                m->ms[STEP_ENCODE], m->ms[STEP_SOLVE], m->ms[STEP_DECODE], c, 100 * c / m->ms[STEP_LAYER],
                100 * c / board_ms(o, l, code, 1.5), 100 * c / board_ms(o, l, code, 5),
                100 * c / board_ms(o, l, code, 15), layer_macs(l) < HEAVY_MACS ? " *" : "");
