@@ -204,10 +204,13 @@ int hedge_auth_new(void *zmq_context, hedge_auth_t **ret)
         return r;
 }
 
-static void close_socket(void *socket)
+/* Closing is finished later, by libzmq's reaper; unbinding makes the endpoint free at once. */
+static void close_socket(void *socket, const char *endpoint)
 {
-        if (socket)
-                zmq_close(socket);
+        if (!socket)
+                return;
+        zmq_unbind(socket, endpoint);
+        zmq_close(socket);
 }
 
 void hedge_auth_destroy(hedge_auth_t **auth)
@@ -221,9 +224,10 @@ void hedge_auth_destroy(hedge_auth_t **auth)
                         ;
                 pthread_join(a->thread, NULL);
         }
-        close_socket(a->stop_peer);
-        close_socket(a->stop);
-        close_socket(a->zap);
+        close_socket(a->zap, ZAP_ENDPOINT);
+        close_socket(a->stop, STOP_ENDPOINT);
+        if (a->stop_peer)
+                zmq_close(a->stop_peer);
         for (unsigned i = 0; i < a->n_domains; i++)
                 hedge_allow_destroy(&a->domains[i].allow);
         pthread_mutex_destroy(&a->mutex);
