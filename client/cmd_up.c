@@ -346,7 +346,7 @@ static int run_up(up_t *up)
 
 static int run(const void *values, char **operands, unsigned n_operands)
 {
-        up_t up = { .values = values, .site = { .lock = -1 }, .notify = { .fd = -1, .signal_fd = -1 } };
+        up_t up = { .values = values, .site = { .lock = -1 }, .notify = { .fd = -1, .stop_fd = -1 } };
         hedge_target_t target = { .dir = up.values->dir };
         const char *dir = hedge_target_dir(&target);
         hedge_why_t why = { "" };

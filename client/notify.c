@@ -8,17 +8,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static void stop_signals(sigset_t *set)
+static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
+
+#define STOPS (sizeof(stops) / sizeof(stops[0]))
+
+/* Where the handler tells that one of them has come. Blocking them for a signalfd would not do: a library's thread, begun
+ * before main, has them unblocked and would be handed them. */
+static volatile sig_atomic_t stop_fd = -1;
+static struct sigaction before[STOPS];
+
+static void note_stop(int signal)
 {
-        sigemptyset(set);
-        sigaddset(set, SIGINT);
-        sigaddset(set, SIGTERM);
-        sigaddset(set, SIGHUP);
+        int saved = errno;
+        uint64_t one = 1;
+
+        (void)signal;
+        if (write(stop_fd, &one, sizeof(one)) < 0)
+                abort(); /* an eventfd takes it unless it is none */
+        errno = saved;
+}
+
+static void catch_stops(int fd)
+{
+        struct sigaction action = { .sa_handler = note_stop, .sa_flags = SA_RESTART };
+
+        stop_fd = fd;
+        for (size_t i = 0; i < STOPS; i++) {
+                sigaction(stops[i], NULL, &before[i]);
+                if (before[i].sa_handler != SIG_IGN) /* nohup */
+                        sigaction(stops[i], &action, NULL);
+        }
+}
+
+static void release_stops(void)
+{
+        for (size_t i = 0; i < STOPS; i++)
+                sigaction(stops[i], &before[i], NULL);
+        stop_fd = -1;
 }
 
 static int bind_anywhere(hedge_notify_t *notify)
@@ -41,48 +72,32 @@ static int bind_anywhere(hedge_notify_t *notify)
 
 int hedge_notify_open(hedge_notify_t *notify, hedge_why_t *why)
 {
-        sigset_t stops;
         int r;
 
-        stop_signals(&stops);
-        notify->signal_fd = -1;
+        notify->stop_fd = -1;
         notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         r = notify->fd < 0 ? -errno : bind_anywhere(notify);
-        if (!r && sigprocmask(SIG_BLOCK, &stops, NULL) < 0)
-                r = -errno;
         if (!r) {
-                notify->signal_fd = signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-                r = notify->signal_fd < 0 ? -errno : 0;
+                notify->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+                r = notify->stop_fd < 0 ? -errno : 0;
         }
         if (r < 0) {
                 hedge_notify_close(notify);
                 return hedge_why(why, r, "cannot listen for the programs' readiness: %s", hedge_strerror(r));
         }
+        catch_stops(notify->stop_fd);
         return 0;
-}
-
-/* Take the signals that have come: unblocked, they would end us after all. */
-static void drain_signals(int fd)
-{
-        struct signalfd_siginfo info;
-
-        while (read(fd, &info, sizeof(info)) == sizeof(info))
-                ;
 }
 
 void hedge_notify_close(hedge_notify_t *notify)
 {
-        sigset_t stops;
-
         if (notify->fd >= 0)
                 close(notify->fd);
-        if (notify->signal_fd >= 0) {
-                drain_signals(notify->signal_fd);
-                close(notify->signal_fd);
+        if (notify->stop_fd >= 0) {
+                release_stops();
+                close(notify->stop_fd);
         }
-        notify->fd = notify->signal_fd = -1;
-        stop_signals(&stops);
-        sigprocmask(SIG_UNBLOCK, &stops, NULL);
+        notify->fd = notify->stop_fd = -1;
 }
 
 /* One datagram: lines of NAME=VALUE. @return the sender if it says READY=1, 0 if it does not, -EAGAIN at the end. */
@@ -129,7 +144,7 @@ int hedge_notify_wait(const hedge_notify_t *notify, hedge_process_t *processes, 
         if (!items)
                 return -ENOMEM;
         items[0] = (struct pollfd){ .fd = notify->fd, .events = POLLIN };
-        items[1] = (struct pollfd){ .fd = notify->signal_fd, .events = POLLIN };
+        items[1] = (struct pollfd){ .fd = notify->stop_fd, .events = POLLIN };
         for (unsigned i = 0; i < count; i++)
                 items[i + 2] = (struct pollfd){ .fd = processes[i].pidfd, .events = POLLIN };
         r = poll(items, count + 2, wait_ms);

@@ -9,10 +9,10 @@
 typedef struct hedge_notify {
         int fd;
         char name[32]; /**< for NOTIFY_SOCKET: "@..." (an abstract address that the kernel chose) */
-        int signal_fd; /**< SIGINT and SIGTERM come here while it is open */
+        int stop_fd;   /**< readable once SIGINT, SIGTERM or SIGHUP has come; they do not end us while it is open */
 } hedge_notify_t;
 
-/** @return 0, -errno. */
+/** One at a time in a process. @return 0, -errno. */
 int hedge_notify_open(hedge_notify_t *notify, hedge_why_t *why);
 void hedge_notify_close(hedge_notify_t *notify);
 
