@@ -10,7 +10,7 @@ void hedge_print_safe(const char *text, FILE *out)
                 fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, out);
 }
 
-static void say(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
 {
         char text[1024];
 
