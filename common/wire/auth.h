@@ -11,8 +11,9 @@
  * A socket's ZAP domain names its allow-list: a folder of NAME.pub files, one per key. A peer whose key is there is let in
  * and its NAME becomes the User-Id of every message it sends, so that a board cannot say that it is another. Everything
  * else, and every mechanism but CURVE, is refused. Folders are looked at for every handshake and read again when they
- * have changed, so a key that is added or taken away counts from the next connection on. A refused peer is told (ZAP status 400,
- * ZMQ_EVENT_HANDSHAKE_FAILED_AUTH at its monitor), and its libzmq does not try again: it takes a new socket to do so.
+ * have changed, so a key that is added or taken away counts from the next connection on. A refused peer is told (ZAP
+ * status 400, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH at its monitor), and its libzmq does not try again: it takes a new socket
+ * to do so.
  *
  * libzmq asks the handler for CURVE sockets, and for plain ones (ZMQ_NULL) only if they have a ZAP domain: sockets that
  * are meant to be open (ipc://, --insecure-loopback) need none. A peer without CURVE at a CURVE socket is turned away by

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "common/wire/allow.h"
 #include "common/wire/auth.h"
 #include "common/wire/keys.h"
 #include "common/wire/link.h"
@@ -323,30 +324,60 @@ static void a_key_that_is_added_or_taken_away_counts_at_once(void **state)
         expect_refused(house, "late", house->server.public_key, true);
 }
 
+static void write_key(const char *file, const char *public_key)
+{
+        FILE *f = fopen(path_of(file), "w");
+
+        assert_non_null(f);
+        fprintf(f, "curve\n    public-key = \"%s\"\n", public_key);
+        fclose(f);
+}
+
 static void a_key_that_is_replaced_in_place_is_another(void **state)
 {
         house_t *house = *state;
         hedge_key_pair_t stranger = key_of("stranger");
         struct stat before, after;
         void *one;
-        FILE *f;
 
-        f = fopen(path_of("boards/pi-2.pub"), "w");
-        fprintf(f, "curve\n    public-key = \"%s\"\n", key_of("pi-2").public_key);
-        fclose(f);
+        write_key("boards/pi-2.pub", key_of("pi-2").public_key);
         assert_int_equal(stat(path_of("boards/pi-2.pub"), &before), 0);
         one = peer(house, "pi-1", house->server.public_key, "from one");
         expect_word(house, "pi-1", "from one");
         zmq_close(one);
         /* The same name, file and size, perhaps within the same tick of the clock. */
-        f = fopen(path_of("boards/pi-2.pub"), "w");
-        fprintf(f, "curve\n    public-key = \"%s\"\n", stranger.public_key);
-        fclose(f);
+        write_key("boards/pi-2.pub", stranger.public_key);
         assert_int_equal(stat(path_of("boards/pi-2.pub"), &after), 0);
         assert_true(before.st_ino == after.st_ino && before.st_size == after.st_size);
         one = peer(house, "stranger", house->server.public_key, "from the new two");
         expect_word(house, "pi-2", "from the new two");
         zmq_close(one);
+}
+
+/* Faster than a file's time stamp: many changes within a few ticks (where the kernel has no finer stamps). */
+static void a_change_within_one_tick_is_seen(void **state)
+{
+        hedge_key_pair_t pairs[2] = { key_of("pi-1"), key_of("pi-2") };
+        char name[HEDGE_BOARD_NAME_MAX];
+        hedge_allow_t *allow;
+        uint8_t keys[2][32];
+
+        for (unsigned i = 0; i < 2; i++)
+                assert_non_null(zmq_z85_decode(keys[i], pairs[i].public_key));
+        mkdir(path_of("ticks"), 0700);
+        write_key("ticks/one.pub", pairs[0].public_key);
+        assert_int_equal(hedge_allow_new(path_of("ticks"), &allow, NULL), 0);
+        for (unsigned round = 0; round < 100; round++) {
+                write_key("ticks/one.pub", pairs[round % 2].public_key);
+                assert_true(hedge_allow_find(allow, keys[round % 2], name));
+                assert_string_equal(name, "one");
+                assert_false(hedge_allow_find(allow, keys[(round + 1) % 2], name));
+        }
+        assert_int_equal(unlink(path_of("ticks/one.pub")), 0);
+        assert_false(hedge_allow_find(allow, keys[0], name));
+        assert_int_equal(rmdir(path_of("ticks")), 0);
+        assert_false(hedge_allow_find(allow, keys[0], name));
+        hedge_allow_destroy(&allow);
 }
 
 static void bad_files_are_errors_at_start_and_skipped_later(void **state)
@@ -455,6 +486,7 @@ int main(void)
                 HOUSE(an_open_socket_beside_it_stays_open),
                 HOUSE(a_key_that_is_added_or_taken_away_counts_at_once),
                 HOUSE(a_key_that_is_replaced_in_place_is_another),
+                cmocka_unit_test(a_change_within_one_tick_is_seen),
                 HOUSE(bad_files_are_errors_at_start_and_skipped_later),
                 HOUSE(malformed_requests_are_answered_with_500),
                 HOUSE(there_is_one_handler_per_context),
