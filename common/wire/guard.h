@@ -12,7 +12,8 @@
 /** Walk over raw msgpack bytes before msgpack-c does, which takes memory for whatever count an array announces.
  *
  * Says yes to exactly one object that fills the bytes exactly, in which every count and length is covered by bytes that
- * are there, at most HEDGE_GUARD_DEPTH deep and of at most HEDGE_GUARD_OBJECTS values. Takes no memory, does not recurse.
+ * are there, at most HEDGE_GUARD_DEPTH deep and of at most HEDGE_GUARD_OBJECTS values. Takes no memory and does not
+ * recurse.
  * Format: msgpack's specification (github.com/msgpack/msgpack, spec.md).
  * @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT. */
 int hedge_guard(const void *bytes, size_t size, hedge_why_t *why);

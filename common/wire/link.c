@@ -16,7 +16,7 @@
 #define KEEPALIVE_PROBES  3
 #define UNACKNOWLEDGED_MS 30000 /* what we sent and the peer's kernel did not take: the connection is dead */
 
-/* In libzmq since 4.3.2, but in its header only with drafts. Where it is not known the socket is not made: fail closed. */
+/* In libzmq since 4.3.2, but in its header only with drafts. Where it is not known, no socket is made: fail closed. */
 #ifndef ZMQ_ZAP_ENFORCE_DOMAIN
 #define ZMQ_ZAP_ENFORCE_DOMAIN 93
 #endif

@@ -8,8 +8,8 @@
 
 #include "test/fuzz/fuzz.h"
 
-/* The main program of a fuzzer that is built without libFuzzer: every file of the folders (or every file) on the command
- * line goes through it once. */
+/* The main program of a fuzzer that is built without libFuzzer: every file on the command line, and every file of a
+ * folder there, goes through it once. */
 
 static unsigned long n_files;
 

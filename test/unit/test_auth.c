@@ -130,8 +130,8 @@ static int close_house(void **state)
         return 0;
 }
 
-/* A peer with a key (NULL: without CURVE) that wants a server of a key; it has said BYE with `word` already, which leaves
- * as soon as it is let in. With `ret_monitor`, that socket hears of handshakes that fail and connections that end. */
+/* A peer with a key (NULL: without CURVE) that wants a server of a key; it has said BYE with `word` already, which
+ * leaves as soon as it is let in. With `ret_monitor`, that socket hears of handshakes that fail and connections that end. */
 static void *watched_peer(house_t *house, const char *name, const char *server_key, const char *word,
                           void **ret_monitor)
 {

@@ -233,7 +233,7 @@ static zmq_msg_t *noted_frame(void)
 {
         zmq_msg_t *frame = calloc(1, sizeof(*frame));
 
-        assert_int_equal(hedge_frame_borrow(frame, malloc(4000), 4000, note_release, &released), 0);
+        assert_int_equal(hedge_frame_borrow(frame, calloc(1, 4000), 4000, note_release, &released), 0);
         return frame;
 }
 
@@ -305,7 +305,7 @@ static void a_dealer_without_a_peer_refuses_once_its_queue_is_full(void **state)
         zmq_ctx_term(context);
 }
 
-/* libzmq itself closes the connection on a frame above ZMQ_MAXMSGSIZE, before it takes memory for it; the peer comes back. */
+/* libzmq itself closes the connection on a frame above ZMQ_MAXMSGSIZE, before it takes memory; the peer comes back. */
 static void an_oversize_frame_ends_the_connection_only(void **state)
 {
         pair_t *pair = *state;
