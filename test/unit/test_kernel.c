@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "common/kernel/backend.h"
+
 /* Every back end against the plain reference, on random operators. */
 
 #define MAX_IN      4
@@ -424,6 +426,8 @@ static double compare(hedge_kernels_t *plain, hedge_kernels_t *backend, const ex
         double err = rel_err(want, got, n);
 
         assert_true(hedge_shape_equal(hedge_kernel_shape(a), hedge_kernel_shape(b)));
+        if (e->op.kind == HEDGE_OP_CONV || e->op.kind == HEDGE_OP_FULLY_CONNECTED) /* never left to the reference */
+                assert_string_equal(b->computes->name, hedge_kernels_name(backend));
         if (in_place(e, hedge_kernel_shape(a))) {
                 const float *in[MAX_IN];
 

@@ -163,6 +163,10 @@ static void average_pool(void **state)
         GIVES(op, in, x, ((const float[]){ 3, 4.5f, 7.5f, 9 }));
         op.pool = (hedge_pool_t){ 2, 1, 1, 1, 2, 1, 0, 0, 0, 0, false, 0, 0 };
         GIVES(op, in, x, ((const float[]){ 4, 5, 6 }));
+        op.pool.count_pad = true;
+        GIVES(op, in, x, ((const float[]){ 4, 5, 6 }));
+        op.pool.pad_top = 1;
+        GIVES(op, in, x, ((const float[]){ 2, 2.5f, 3, 4, 5, 6 }));
 }
 
 static void element_wise(void **state)

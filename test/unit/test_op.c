@@ -278,7 +278,11 @@ static void slices(void **state)
         op.slice.step[1] = INT64_MAX;
         op.slice.out = shape(2, 3, 1);
         infers(&op, &in, 1, shape(2, 3, 1));
+        op.slice.start[0] = 1;
+        op.slice.step[0] = 2; /* 1, 3, 5 of 0 .. 4 */
+        refuses(&op, &in, 1, HEDGE_ESHAPE, "outside axis 0");
         op.slice.start[0] = 3;
+        op.slice.step[0] = -2;
         refuses(&op, &in, 1, HEDGE_ESHAPE, "outside axis 0");
         op.slice.out.dims[0] = 2;
         op.slice.out.dims[1] = 2;
