@@ -289,16 +289,32 @@ static void take_down(up_t *up)
         up->count = 0;
 }
 
+/* A word for the shell. */
+static void print_quoted(const char *text)
+{
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-";
+        bool quote = text[strspn(text, plain)] != '\0';
+
+        if (quote)
+                putchar('\'');
+        for (; *text; text++)
+                fputs(*text == '\'' ? "'\\''" : (char[]){ *text, '\0' }, stdout);
+        if (quote)
+                putchar('\'');
+}
+
 static void say_how(const up_t *up)
 {
         unsigned n = (unsigned)up->values->boards;
 
         printf("A coordinator and %u board%s are up in %s.\n", n, n == 1 ? "" : "s", up->site.dir);
-        printf("  export HEDGE_DIR=%s\n"
-               "  hedge load MODEL.onnx\n"
-               "  hedge infer MODEL PICTURE.jpg\n"
-               "Logs are in log/, process ids in run/*.pid; ",
-               up->site.dir);
+        fputs("  export HEDGE_DIR=", stdout);
+        print_quoted(up->site.dir);
+        fputs("\n"
+              "  hedge load MODEL.onnx\n"
+              "  hedge infer MODEL PICTURE.jpg\n"
+              "Logs are in log/, process ids in run/*.pid; ",
+              stdout);
         puts(up->values->detach ? "'hedge down' ends it." : "Ctrl-C ends it.");
         fflush(stdout);
 }

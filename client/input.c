@@ -139,15 +139,16 @@ static int read_group(const hedge_form_t *form, char *names, hedge_tensor_t *ten
 
         for (char *name; (name = strsep(&names, ",")); n++) {
                 if (n == form->n_inputs)
-                        r = hedge_why(why, -EINVAL, "too many files: the model has %u inputs", form->n_inputs);
+                        r = hedge_why(why, -EINVAL, "more files than the model's %u inputs", form->n_inputs);
                 else
                         r = read_one(name, form, &form->shapes[n], &tensors[n], why);
                 if (r < 0)
                         break;
         }
         if (!r && n < form->n_inputs)
-                r = hedge_why(why, -EINVAL, "%u files for a model of %u inputs: give them with commas between", n,
-                              form->n_inputs);
+                r = hedge_why(why, -EINVAL,
+                              "the model has %u inputs, here are %u: give that many files, with commas between",
+                              form->n_inputs, n);
         while (r < 0 && n--)
                 hedge_tensor_release(&tensors[n]);
         return r;
