@@ -2,6 +2,7 @@
 #include "daemon/coded.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,52 +114,81 @@ static int take_event(gather_t *g, hedged_event_t *e)
         return -EINVAL; /* CLOSED comes after closing only */
 }
 
-static int encode_board(gather_t *g, unsigned board, const float *input)
+/* The coded inputs of all boards that hold the share: buffers and coefficients, in the boards' order. */
+typedef struct coded_inputs {
+        const double **a;
+        float **out;
+        unsigned count;
+} coded_inputs_t;
+
+static void inputs_release(coded_inputs_t *in)
 {
-        const hedge_partition_t *p = &g->variant->partition;
+        for (unsigned i = 0; i < in->count; i++)
+                free(in->out[i]);
+        free(in->a);
+        free(in->out);
+}
+
+static int inputs_init(const gather_t *g, coded_inputs_t *in)
+{
+        unsigned total = 0;
+
+        for (unsigned b = 0; b < g->boards; b++)
+                total += hedge_code_ell_a(g->variant->code, b);
+        in->a = calloc(total, sizeof(*in->a));
+        in->out = calloc(total, sizeof(*in->out));
+        if (!in->a || !in->out)
+                return -ENOMEM;
+        for (unsigned b = 0; b < g->boards; b++)
+                for (unsigned la = 0; g->alive[b] && la < hedge_code_ell_a(g->variant->code, b); la++) {
+                        in->a[in->count] = hedge_code_a(g->variant->code, b, la);
+                        in->out[in->count] = hedge_floats_new(hedge_partition_input_elements(&g->variant->partition));
+                        if (!in->out[in->count++])
+                                return -ENOMEM;
+                }
+        return 0;
+}
+
+/* Hand a board its coded inputs, the first ell_a of `out`, which move into its task. */
+static int give_task(gather_t *g, unsigned board, float **out)
+{
         unsigned ell_a = hedge_code_ell_a(g->variant->code, board), n = 0;
         zmq_msg_t frames[HEDGE_CODE_MAX_PARTS];
-        int r = 0;
 
-        for (; n < ell_a && r == 0; n++) {
-                float *coded = hedge_floats_new(hedge_partition_input_elements(p));
-
-                if (!coded) {
-                        r = -ENOMEM;
-                        break;
+        for (; n < ell_a; n++) {
+                if (hedge_frame_floats(&frames[n], out[n], hedge_partition_input_elements(&g->variant->partition)) <
+                    0) {
+                        while (n > 0)
+                                zmq_msg_close(&frames[--n]);
+                        return -ENOMEM;
                 }
-                hedge_encode_input(p, hedge_code_a(g->variant->code, board, n), input, coded);
-                r = hedge_frame_floats(&frames[n], coded, hedge_partition_input_elements(p));
-                if (r < 0) {
-                        free(coded);
-                        break;
-                }
+                out[n] = NULL;
         }
-        if (r < 0) {
-                while (n > 0)
-                        zmq_msg_close(&frames[--n]);
-                return r;
-        }
-        g->alive[board] = true;
         return hedged_job_give(g->job, board, frames, n);
 }
 
-/* Give every board that can work its task; look in between at what has come already. @return as take_event. */
+/* Give every board that can work its task. @return as take_event. */
 static int send_out(gather_t *g, const float *input)
 {
-        for (unsigned b = 0; b < g->boards && !g->solved; b++) {
-                hedged_event_t *e;
-                int r;
+        coded_inputs_t in = { 0 };
+        unsigned next = 0;
+        int r;
 
-                if (!hedged_variant_holds(g->variant, b) || hedge_code_parts(g->variant->code, b) == 0)
+        for (unsigned b = 0; b < g->boards; b++)
+                g->alive[b] = hedged_variant_holds(g->variant, b) && hedge_code_parts(g->variant->code, b) > 0;
+        r = inputs_init(g, &in);
+        if (r == 0)
+                hedge_encode_inputs(&g->variant->partition, in.count, in.a, input, in.out, g->settings->threads);
+        for (unsigned b = 0; r == 0 && b < g->boards; b++) {
+                if (!g->alive[b])
                         continue;
-                r = encode_board(g, b, input);
-                while (r >= 0 && (e = hedged_job_next(g->job, 0)))
-                        r = take_event(g, e);
-                if (r < 0)
-                        return r; /* 1, a lost board, is no reason to give up while tasks are still to be given */
+                r = give_task(g, b, in.out + next);
+                next += hedge_code_ell_a(g->variant->code, b);
         }
-        return g->solved || hedge_decoder_possible(g->decoder, g->alive) ? 0 : 1;
+        inputs_release(&in);
+        if (r == 0 && !hedge_decoder_possible(g->decoder, g->alive))
+                r = 1;
+        return r;
 }
 
 static int wait_for_parts(gather_t *g)
@@ -182,18 +212,35 @@ static int wait_for_parts(gather_t *g)
         return 0;
 }
 
+/* Frames as received may begin at any byte: those that do not begin at a float's are copied. */
+static float *copy_unless_aligned(zmq_msg_t *frame)
+{
+        float *copy = NULL;
+
+        if ((uintptr_t)zmq_msg_data(frame) % sizeof(float) == 0)
+                return zmq_msg_data(frame);
+        copy = malloc(zmq_msg_size(frame));
+        if (copy)
+                memcpy(copy, zmq_msg_data(frame), zmq_msg_size(frame));
+        return copy;
+}
+
 static int decode(gather_t *g, const hedge_node_t *node, const hedged_layer_t *layer, float *output)
 {
-        const float **parts = calloc(g->n_taken, sizeof(*parts));
+        float **parts = calloc(g->n_taken, sizeof(*parts));
+        int r = parts ? 0 : -ENOMEM;
 
-        if (!parts)
-                return -ENOMEM;
-        for (unsigned i = 0; i < g->n_taken; i++)
-                parts[i] = zmq_msg_data(&g->taken[i]->frame);
-        hedge_decoder_apply(g->decoder, &g->variant->partition, parts, layer->bias, &node->op.activation, output,
-                            g->settings->threads);
+        for (unsigned i = 0; r == 0 && i < g->n_taken; i++)
+                if (!(parts[i] = copy_unless_aligned(&g->taken[i]->frame)))
+                        r = -ENOMEM;
+        if (r == 0)
+                hedge_decoder_apply(g->decoder, &g->variant->partition, (const float *const *)parts, layer->bias,
+                                    &node->op.activation, output, g->settings->threads);
+        for (unsigned i = 0; parts && i < g->n_taken; i++)
+                if (parts[i] && (void *)parts[i] != zmq_msg_data(&g->taken[i]->frame))
+                        free(parts[i]);
         free(parts);
-        return 0;
+        return r;
 }
 
 static void report_boards(const gather_t *g, hedge_layer_report_t *report)

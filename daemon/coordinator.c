@@ -2,12 +2,10 @@
 #include "daemon/coordinator.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -200,18 +198,7 @@ static int open_repository(hedged_coordinator_t *c, hedge_why_t *why)
         return r < 0 ? hedge_why(why, r, "models.repository: %s: %s", folder, hedge_strerror(r)) : 0;
 }
 
-static int open_signals(hedged_coordinator_t *c, hedge_why_t *why)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return c->signals < 0 ? hedge_why(why, -errno, "signalfd: %s", strerror(errno)) : 0;
-}
-
-int hedged_coordinator_new(const hedged_config_t *config, hedged_coordinator_t **ret, hedge_why_t *why)
+int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, hedged_coordinator_t **ret, hedge_why_t *why)
 {
         hedged_coordinator_t *c = calloc(1, sizeof(*c));
         int r;
@@ -223,7 +210,7 @@ int hedged_coordinator_new(const hedged_config_t *config, hedged_coordinator_t *
         c->limits.max_header_bytes = (uint32_t)config->limits.header_bytes;
         c->limits.max_frame_bytes = config->limits.frame_bytes;
         c->started_ms = hedge_now_ms();
-        c->signals = -1;
+        c->stop_fd = stop_fd;
         while (c->incarnation == 0)
                 if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
                         c->incarnation = (uint64_t)hedge_now_us();
@@ -231,8 +218,6 @@ int hedged_coordinator_new(const hedged_config_t *config, hedged_coordinator_t *
         r = c->zmq ? hedge_mailbox_new(&c->mail) : -ENOMEM;
         if (r < 0)
                 hedge_why(why, r, "%s", hedge_strerror(r));
-        if (r == 0)
-                r = open_signals(c, why);
         if (r == 0)
                 r = open_auth(c, why);
         if (r == 0)
@@ -287,14 +272,6 @@ static void begin_stop(hedged_coordinator_t *c)
         hedged_dispatch_shutdown(c->dispatch);
 }
 
-static void read_signals(hedged_coordinator_t *c)
-{
-        struct signalfd_siginfo info;
-
-        while (read(c->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-                begin_stop(c);
-}
-
 static void tick(hedged_coordinator_t *c)
 {
         if (hedge_now_ms() < c->next_tick_ms)
@@ -321,7 +298,7 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
 {
         zmq_pollitem_t items[] = {
                 { .fd = hedge_mailbox_fd(c->mail), .events = ZMQ_POLLIN },
-                { .fd = c->signals, .events = ZMQ_POLLIN },
+                { .fd = c->stop_fd, .events = c->stopping ? 0 : ZMQ_POLLIN },
                 { .socket = c->boards, .events = ZMQ_POLLIN },
                 { .socket = c->monitor, .events = ZMQ_POLLIN },
                 { .socket = c->clients, .events = ZMQ_POLLIN },
@@ -332,7 +309,7 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
                 return -errno;
         read_mail(c);
         if (items[1].revents)
-                read_signals(c);
+                begin_stop(c);
         if (items[2].revents)
                 hedged_boards_receive(c);
         if (items[3].revents)
@@ -385,8 +362,6 @@ static void close_network(hedged_coordinator_t *c)
         hedge_auth_destroy(&c->auth);
         if (c->zmq)
                 zmq_ctx_term(c->zmq); /* sends what is left, for at most LINGER_MS */
-        if (c->signals >= 0)
-                close(c->signals);
 }
 
 static void drop_mail(hedged_coordinator_t *c)

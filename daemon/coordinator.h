@@ -8,11 +8,14 @@
  * import models, and talk to the loop by mail. */
 typedef struct hedged_coordinator hedged_coordinator_t;
 
-/** Load the repository, bind the sockets, start the threads. SIGTERM and SIGINT must be blocked in the caller.
- * @param config  Borrowed. @return 0, or what failed, with a sentence. */
-int hedged_coordinator_new(const hedged_config_t *config, hedged_coordinator_t **ret, hedge_why_t *why);
+/** Load the repository, bind the sockets, start the threads.
+ *
+ * @param config   Borrowed.
+ * @param stop_fd  Becomes readable when the coordinator is to stop. Borrowed.
+ * @return 0, or what failed, with a sentence. */
+int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, hedged_coordinator_t **ret, hedge_why_t *why);
 
-/** Serve until SIGTERM or SIGINT. Requests that still run are answered with HEDGE_ESHUTDOWN.
+/** Serve until stop_fd is readable. Requests that still run are answered with HEDGE_ESHUTDOWN.
  * @return 0, or -errno where the loop itself failed. */
 int hedged_coordinator_run(hedged_coordinator_t *coordinator);
 

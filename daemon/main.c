@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "common/conf/conf.h"
@@ -78,16 +81,30 @@ static int print_config(const char *form)
         return fflush(stdout) ? 1 : 0;
 }
 
-/* Signals are read by the loop; they are blocked before there is any thread. */
-static void block_signals(void)
-{
-        sigset_t set;
+static int stop_fd; /* readable once the program is to stop */
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigprocmask(SIG_BLOCK, &set, NULL);
-        signal(SIGPIPE, SIG_IGN);
+static void on_signal(int number)
+{
+        const uint64_t one = 1;
+        int before = errno;
+
+        (void)number;
+        if (write(stop_fd, &one, sizeof(one)) < 0)
+                _exit(1); /* cannot happen: nothing else writes there */
+        errno = before;
+}
+
+/* Handlers, and not a blocked signal with a descriptor: libraries have threads of their own from before main() on, and
+ * those block nothing. */
+static int catch_signals(void)
+{
+        struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
+                return -errno;
+        action.sa_handler = SIG_IGN;
+        return sigaction(SIGPIPE, &action, NULL) < 0 ? -errno : 0;
 }
 
 static int serve(const hedged_config_t *config)
@@ -96,8 +113,12 @@ static int serve(const hedged_config_t *config)
         hedge_why_t why = { "" };
         int r;
 
-        block_signals();
-        r = hedged_coordinator_new(config, &coordinator, &why);
+        r = catch_signals();
+        if (r < 0) {
+                log_error("cannot catch signals: %s", hedge_strerror(r));
+                return 1;
+        }
+        r = hedged_coordinator_new(config, stop_fd, &coordinator, &why);
         if (r < 0) {
                 log_error("%s", why.text);
                 return 1;

@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/model.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool hedged_model_name_ok(const char *name)
-{
-        size_t length = strlen(name);
-
-        if (length == 0 || length >= HEDGE_MODEL_NAME_MAX || *name == '.')
-                return false;
-        for (; *name; name++)
-                if (!isalnum((unsigned char)*name) && !strchr("._-", *name))
-                        return false;
-        return true;
-}
 
 /* The code of a cut; layers that are cut alike share it, and with it its cache of decode matrices. */
 static int find_code(hedged_model_t *m, const hedged_cut_t *cut, const hedge_code_t **ret, hedge_why_t *why)

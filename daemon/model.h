@@ -66,9 +66,6 @@ hedged_model_t *hedged_model_ref(hedged_model_t *model);
 /** Give a reference back; the last one destroys. NULL-safe; nullifies. */
 void hedged_model_unref(hedged_model_t **model);
 
-/** Is this a name that a model may have (letters, digits, "._-", not beginning with a dot)? */
-bool hedged_model_name_ok(const char *name);
-
 /** Boards that hold a variant's share and may be given work; any thread. */
 bool hedged_variant_holds(const hedged_variant_t *variant, unsigned board);
 unsigned hedged_variant_holders(const hedged_variant_t *variant);

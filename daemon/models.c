@@ -150,10 +150,10 @@ void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t 
         const hedge_msg_load_t *load = &e->message.load;
         hedged_load_t *l;
 
-        if (!hedged_model_name_ok(load->name)) {
-                hedged_reply_error(
-                        socket, &e->route, load->id, -EINVAL,
-                        "a model's name has letters, digits, '.', '_' and '-', at most 63, and no leading dot");
+        if (!hedge_name_ok(load->name)) {
+                hedged_reply_error(socket, &e->route, load->id, -EINVAL,
+                                   "a model's name has letters, digits, '.', '_' and '-', at most 63, and begins with "
+                                   "a letter or digit");
                 return;
         }
         if (c->stopping || c->preparing + c->n_loads >= HEDGED_MAX_PENDING_LOADS) {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/model.h"
+#include "common/wire/message.h"
 
 static int path_of(char *path, const char *folder, const char *name, const char *file)
 {
@@ -42,8 +42,7 @@ int hedged_repository_list(const char *folder, void (*visit)(void *arg, const ch
         for (int i = 0; i < n; i++) {
                 const char *name = entries[i]->d_name;
 
-                if (hedged_model_name_ok(name) && hedged_repository_has(folder, name) &&
-                    !exists(folder, name, "unloaded"))
+                if (hedge_name_ok(name) && hedged_repository_has(folder, name) && !exists(folder, name, "unloaded"))
                         visit(arg, name);
                 free(entries[i]);
         }

@@ -8,7 +8,7 @@
 #include "common/model/onnx.h"
 
 /** The folder of the models: NAME/model.onnx, optionally NAME/model.yaml, and NAME/unloaded where a model was taken out of
- * service. Names are checked with hedged_model_name_ok before they become paths. */
+ * service. Names are checked with hedge_name_ok before they become paths. */
 
 /** Call `visit` for every model in the folder that is in service, in alphabetical order. @return 0, -errno. */
 int hedged_repository_list(const char *folder, void (*visit)(void *arg, const char *name), void *arg);

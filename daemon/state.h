@@ -29,7 +29,7 @@ struct hedged_coordinator {
         void *zmq;
         hedge_auth_t *auth; /* NULL without CURVE */
         void *boards, *monitor, *clients, *clients_tcp;
-        int signals;
+        int stop_fd;
 
         hedge_mailbox_t *mail;
         hedge_kernels_t *kernels;
