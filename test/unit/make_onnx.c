@@ -250,10 +250,20 @@ unsigned char *make_bytes(make_t *make, size_t *size)
         return bytes;
 }
 
-float make_random(make_t *make)
+static uint64_t next(make_t *make)
 {
         make->random ^= make->random << 13;
         make->random ^= make->random >> 7;
         make->random ^= make->random << 17;
-        return (float)(int32_t)(make->random >> 32) * 0x1p-31f;
+        return make->random >> 32;
+}
+
+float make_random(make_t *make)
+{
+        return (float)(int32_t)next(make) * 0x1p-31f;
+}
+
+unsigned make_below(make_t *make, unsigned n)
+{
+        return (unsigned)(next(make) % n);
 }

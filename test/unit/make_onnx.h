@@ -48,4 +48,7 @@ unsigned char *make_bytes(make_t *make, size_t *size);
 /** -1 .. 1 */
 float make_random(make_t *make);
 
+/** 0 .. n - 1 */
+unsigned make_below(make_t *make, unsigned n);
+
 #endif

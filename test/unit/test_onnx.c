@@ -618,7 +618,7 @@ static void test_flipped_bits(void **state)
 
                 memcpy(flipped, bytes, size);
                 for (int k = 0; k <= i % 3; k++) {
-                        uint32_t at = (uint32_t)(make_random(&m) * 0x1p30f) % (uint32_t)(size * 8);
+                        unsigned at = make_below(&m, (unsigned)size * 8);
 
                         flipped[at / 8] ^= (unsigned char)(1 << at % 8);
                 }
