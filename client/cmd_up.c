@@ -14,7 +14,7 @@
 #include "client/site.h"
 #include "common/clock.h"
 
-#define START_MS     30000 /* a program says READY within this, under valgrind too */
+#define START_MS     60000 /* a program says READY within this, under valgrind too */
 #define GRACE_MS     5000
 #define ASK_AGAIN_MS 20
 #define LOG_LINES    12

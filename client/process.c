@@ -18,8 +18,6 @@
 #include "client/options.h"
 #include "common/clock.h"
 
-extern char **environ;
-
 static const char *const not_passed_on[] = { "NOTIFY_SOCKET=", "JOURNAL_STREAM=", "WATCHDOG_USEC=", "WATCHDOG_PID=" };
 
 /* Our environment with another NOTIFY_SOCKET; the array alone is owned. */
