@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes the seeds of fuzz_onnx: corpus_onnx FOLDER */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "test/unit/make_onnx.h"
+
+static void net(make_t *m)
+{
+        Onnx__NodeProto *node;
+
+        make_input(m, "x", DIMS(1, 2, 6, 6));
+        make_weights(m, "w", DIMS(4, 2, 3, 3));
+        make_weights(m, "s", DIMS(4));
+        make_weights(m, "fc", DIMS(3, 36));
+        make_weights(m, "bias", DIMS(3));
+        node = make_node(m, "Conv", "x w", "conv");
+        make_int_list(m, node, "pads", DIMS(1, 1, 1, 1));
+        make_node(m, "BatchNormalization", "conv s s s s", "norm");
+        make_node(m, "Relu", "norm", "relu");
+        node = make_node(m, "MaxPool", "relu", "pool");
+        make_int_list(m, node, "kernel_shape", DIMS(2, 2));
+        make_int_list(m, node, "strides", DIMS(2, 2));
+        make_int(m, node, "ceil_mode", 1);
+        make_node(m, "Flatten", "pool", "flat");
+        node = make_node(m, "Gemm", "flat fc bias", "y");
+        make_int(m, node, "transB", 1);
+}
+
+static void shapes(make_t *m)
+{
+        make_input(m, "x", DIMS(2, 3, 4));
+        make_ints(m, "zero", DIMS(1), (const int64_t[]){ 0 });
+        make_ints(m, "rest", DIMS(1), (const int64_t[]){ -1 });
+        make_ints(m, "axes", DIMS(1), (const int64_t[]){ 1 });
+        make_ints(m, "pads", DIMS(6), (const int64_t[]){ 0, 1, 0, 0, -1, 2 });
+        make_node(m, "Shape", "x", "shape");
+        make_int(m, make_node(m, "Gather", "shape zero", "batch"), "axis", 0);
+        make_int(m, make_node(m, "Concat", "batch rest", "target"), "axis", 0);
+        make_node(m, "Pad", "x pads", "padded");
+        make_node(m, "Slice", "padded zero rest axes", "slice");
+        make_node(m, "Reshape", "slice target", "line");
+        make_node(m, "Unsqueeze", "line axes", "three");
+        make_ints(m, "big", DIMS(3), (const int64_t[]){ 2, 3, 12 });
+        make_node(m, "Expand", "three big", "wide");
+        make_int(m, make_node(m, "Split", "wide", "a b c d"), "axis", 2);
+        make_node(m, "Squeeze", "a", "y");
+}
+
+static void constants(make_t *m)
+{
+        make_input(m, "x", DIMS(3));
+        make_ints(m, "three", DIMS(1), (const int64_t[]){ 3 });
+        make_ints(m, "n", SCALAR, (const int64_t[]){ 3 });
+        make_ints(m, "one", SCALAR, (const int64_t[]){ 1 });
+        make_ints(m, "none", SCALAR, (const int64_t[]){ 0 });
+        make_node(m, "ConstantOfShape", "three", "zeros");
+        make_node(m, "Range", "none n one", "range");
+        make_int(m, make_node(m, "Cast", "range", "f"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+        make_node(m, "Add", "zeros f", "w");
+        make_node(m, "Div", "x w", "d");
+        make_int(m, make_node(m, "Softmax", "d", "y"), "axis", 0);
+}
+
+static void images(make_t *m)
+{
+        Onnx__NodeProto *node;
+
+        make_input(m, "x", DIMS(1, 3, 4, 4));
+        make_floats(m, "scales", DIMS(4), (const float[]){ 1, 1, 2, 0.5f });
+        node = make_node(m, "Resize", "x - scales", "r");
+        make_string(m, node, "mode", "cubic");
+        node = make_node(m, "LRN", "r", "l");
+        make_int(m, node, "size", 3);
+        node = make_node(m, "AveragePool", "l", "p");
+        make_int_list(m, node, "kernel_shape", DIMS(2, 2));
+        make_string(m, node, "auto_pad", "SAME_UPPER");
+        node = make_node(m, "Transpose", "p", "t");
+        make_int_list(m, node, "perm", DIMS(0, 2, 3, 1));
+        node = make_node(m, "ReduceMean", "t", "m");
+        make_int_list(m, node, "axes", DIMS(1, 2));
+        make_node(m, "PRelu", "t m", "y");
+        make_output(m, "x");
+}
+
+static const struct {
+        const char *name;
+        void (*fill)(make_t *m);
+} seeds[] = { { "net", net }, { "shapes", shapes }, { "constants", constants }, { "images", images } };
+
+static int write_model(make_t *m, FILE *f)
+{
+        size_t size;
+        const unsigned char *bytes = make_bytes(m, &size);
+
+        return fwrite(bytes, 1, size, f) == size ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+        for (size_t i = 0; argc == 2 && i < sizeof(seeds) / sizeof(seeds[0]); i++) {
+                char path[512];
+                make_t m;
+                FILE *f;
+
+                make_init(&m, 13);
+                seeds[i].fill(&m);
+                make_output(&m, "y");
+                snprintf(path, sizeof(path), "%s/%s.onnx", argv[1], seeds[i].name);
+                f = fopen(path, "wb");
+                if (!f || write_model(&m, f) < 0 || fclose(f) != 0)
+                        return EXIT_FAILURE;
+                make_free(&m);
+        }
+        return argc == 2 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
