@@ -80,3 +80,18 @@ const hedge_operator_t *hedge_operator_find(const char *name)
 {
         return bsearch(name, operators, sizeof(operators) / sizeof(operators[0]), sizeof(operators[0]), compare);
 }
+
+void hedge_operators_document(FILE *to)
+{
+        fputs("# ONNX operators\n\n"
+              "hedge takes ONNX models of opset 7 to 17 (older ones where every operator means the same) whose tensors "
+              "are of\nfloating point and whose shapes are fixed; an unknown extent, such as a symbolic batch, is 1. "
+              "float16, bfloat16 and\nfloat64 are computed in float32. What is constant is computed when the model is "
+              "loaded; an operator that is not in\nthis table is refused by its name, node and opset.\n\n"
+              "This page is written by `list_operators` from the importer's own table.\n\n"
+              "| operator | since opset | remarks |\n|---|---|---|\n",
+              to);
+        for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
+                fprintf(to, "| %s | %u | %s |\n", operators[i].name, operators[i].since,
+                        operators[i].note ? operators[i].note : "");
+}

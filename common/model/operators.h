@@ -2,6 +2,8 @@
 #ifndef HEDGE_OPERATORS_H
 #define HEDGE_OPERATORS_H
 
+#include <stdio.h>
+
 #include "common/model/import.h"
 
 /** The ONNX operators that hedge takes, one row each. */
@@ -20,6 +22,9 @@ typedef struct hedge_operator {
 const hedge_operator_t *hedge_operators(size_t *ret_n);
 
 const hedge_operator_t *hedge_operator_find(const char *name);
+
+/** Write docs/operators.md. */
+void hedge_operators_document(FILE *to);
 
 /** Handlers, by family: import_conv.c ... */
 hedge_operator_fn_t hedge_import_conv, hedge_import_max_pool, hedge_import_average_pool, hedge_import_global_pool,

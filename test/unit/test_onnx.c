@@ -15,6 +15,7 @@
 
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
+#include "common/model/operators.h"
 #include "make_onnx.h"
 
 static hedge_graph_t *import(make_t *m)
@@ -645,6 +646,34 @@ static void test_flipped_bits(void **state)
         make_free(&m);
 }
 
+/* docs/operators.md is what list_operators writes, and the table is sorted, as looking a name up needs. */
+static void test_operators_are_documented(void **state)
+{
+        const char *root = getenv("HEDGE_SOURCE_ROOT");
+        char path[512], *want = NULL, *have;
+        const hedge_operator_t *rows;
+        size_t size, n;
+        FILE *f;
+
+        rows = hedge_operators(&n);
+        for (size_t i = 0; i < n; i++)
+                assert_ptr_equal(hedge_operator_find(rows[i].name), &rows[i]);
+        f = open_memstream(&want, &size);
+        assert_non_null(f);
+        hedge_operators_document(f);
+        fclose(f);
+        snprintf(path, sizeof(path), "%s/docs/operators.md", root ? root : ".");
+        f = fopen(path, "r");
+        assert_non_null(f);
+        have = calloc(1, size + 2);
+        assert_non_null(have);
+        assert_int_equal(fread(have, 1, size + 1, f), size);
+        assert_string_equal(have, want);
+        fclose(f);
+        free(have);
+        free(want);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -666,6 +695,7 @@ int main(void)
                 cmocka_unit_test(test_files_that_are_none),
                 cmocka_unit_test(test_truncation),
                 cmocka_unit_test(test_flipped_bits),
+                cmocka_unit_test(test_operators_are_documented),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_WALK_H
+#define HEDGE_WALK_H
+
+#include "common/model/import.h"
+
+/** Walk through an ONNX graph: names, initialisers, bound and computed inputs, nodes in their order, outputs.
+ *
+ * Fills imp->names, imp->syms and imp->graph; on failure too, as far as it got: the caller releases them.
+ * @return 0, or the code of the first thing that is wrong, with the sentence written. */
+int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *graph, const hedge_onnx_binding_t *bindings,
+               size_t n_bindings);
+
+#endif
