@@ -38,6 +38,7 @@ typedef struct hedge_import {
         hedge_budget_t budget;
         hedge_why_t *why;
         uint32_t opset;
+        hedge_proto_t *proto; /**< the file; what has been read of it is freed early */
         hedge_graph_t *graph;
         uint32_t value_room, node_room;
         hedge_relaid_t *relaid; /**< one per value */

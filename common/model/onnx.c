@@ -15,6 +15,7 @@
 
 #define MIN_OPSET        1 /* older operators that mean the same; from 7 on all do */
 #define MAX_OPSET        17
+#define DIGEST_BYTES     32
 #define WORK_PER_ELEMENT 16 /* constant elements that folding may compute, for each that may exist at once */
 
 const hedge_onnx_limits_t hedge_onnx_default_limits = {
@@ -75,38 +76,55 @@ static void release(hedge_import_t *imp)
         hedge_graph_destroy(&imp->graph);
 }
 
-int hedge_onnx_import_bound(const void *bytes, size_t size, const hedge_onnx_limits_t *limits,
-                            const hedge_onnx_binding_t *bindings, size_t n_bindings, hedge_graph_t **ret,
-                            hedge_why_t *why)
+/* Takes the unpacked file over. */
+static int import_proto(hedge_proto_t *proto, const hedge_onnx_limits_t *limits, const hedge_onnx_binding_t *bindings,
+                        size_t n_bindings, hedge_graph_t **ret, hedge_why_t *why)
 {
-        hedge_import_t imp = { .limits = limits ? limits : &hedge_onnx_default_limits, .why = why };
-        const Onnx__ModelProto *model;
-        hedge_proto_t *proto = NULL;
+        const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+        hedge_import_t imp = { .limits = limits, .why = why, .proto = proto };
         int r;
 
-        imp.budget = (hedge_budget_t){ imp.limits->max_tensor_elements, imp.limits->max_constant_bytes,
-                                       imp.limits->max_constant_bytes / sizeof(float) * WORK_PER_ELEMENT };
-        if (size > imp.limits->max_file_bytes)
-                return hedge_why(why, HEDGE_ELIMIT, "a file of %zu bytes; at most %llu are allowed", size,
-                                 (unsigned long long)imp.limits->max_file_bytes);
-        r = hedge_proto_unpack(bytes, size, &onnx__model_proto__descriptor, &proto, why);
-        if (r < 0)
-                return r;
-        model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+        imp.budget = (hedge_budget_t){ limits->max_tensor_elements, limits->max_constant_bytes,
+                                       limits->max_constant_bytes / sizeof(float) * WORK_PER_ELEMENT };
         imp.graph = calloc(1, sizeof(*imp.graph));
         r = imp.graph ? check_model(&imp, model) : hedge_why(why, -ENOMEM, "out of memory");
         if (r == 0)
                 r = hedge_walk(&imp, model->graph, bindings, n_bindings);
         if (r == 0)
-                r = hedge_fold(imp.graph, imp.limits, why);
+                r = hedge_fold(imp.graph, limits, why);
         if (r == 0) {
                 imp.graph->opset = imp.opset;
-                crypto_generichash(imp.graph->digest, sizeof(imp.graph->digest), bytes, size, NULL, 0);
                 *ret = imp.graph;
                 imp.graph = NULL;
         }
         release(&imp);
         hedge_proto_destroy(&proto);
+        return r;
+}
+
+static int unpack(const void *bytes, size_t size, const hedge_onnx_limits_t *limits, unsigned char *digest,
+                  hedge_proto_t **ret, hedge_why_t *why)
+{
+        if (size > limits->max_file_bytes)
+                return hedge_why(why, HEDGE_ELIMIT, "a file of %zu bytes; at most %llu are allowed", size,
+                                 (unsigned long long)limits->max_file_bytes);
+        crypto_generichash(digest, DIGEST_BYTES, bytes, size, NULL, 0);
+        return hedge_proto_unpack(bytes, size, &onnx__model_proto__descriptor, ret, why);
+}
+
+int hedge_onnx_import_bound(const void *bytes, size_t size, const hedge_onnx_limits_t *limits,
+                            const hedge_onnx_binding_t *bindings, size_t n_bindings, hedge_graph_t **ret,
+                            hedge_why_t *why)
+{
+        const hedge_onnx_limits_t *l = limits ? limits : &hedge_onnx_default_limits;
+        unsigned char digest[DIGEST_BYTES];
+        hedge_proto_t *proto = NULL;
+        int r = unpack(bytes, size, l, digest, &proto, why);
+
+        if (r == 0)
+                r = import_proto(proto, l, bindings, n_bindings, ret, why);
+        if (r == 0)
+                memcpy((*ret)->digest, digest, sizeof(digest));
         return r;
 }
 
@@ -157,6 +175,8 @@ int hedge_onnx_load(const char *path, const hedge_onnx_limits_t *limits, hedge_g
 {
         const hedge_onnx_limits_t *l = limits ? limits : &hedge_onnx_default_limits;
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+        unsigned char digest[DIGEST_BYTES];
+        hedge_proto_t *proto = NULL;
         char *bytes = NULL;
         size_t size = 0;
 
@@ -165,8 +185,12 @@ int hedge_onnx_load(const char *path, const hedge_onnx_limits_t *limits, hedge_g
         r = read_file(fd, l->max_file_bytes, &bytes, &size, why);
         close(fd);
         if (r == 0)
-                r = hedge_onnx_import(bytes, size, l, ret, why);
-        free(bytes);
+                r = unpack(bytes, size, l, digest, &proto, why);
+        free(bytes); /* before the constants take as much again */
+        if (r == 0)
+                r = import_proto(proto, l, NULL, 0, ret, why);
+        if (r == 0)
+                memcpy((*ret)->digest, digest, sizeof(digest));
         return r;
 }
 

@@ -186,6 +186,12 @@ const ProtobufCMessage *hedge_proto_message(const hedge_proto_t *proto)
         return proto->message;
 }
 
+void hedge_proto_release(hedge_proto_t *proto, ProtobufCBinaryData *data)
+{
+        give_back(proto, data->data);
+        *data = (ProtobufCBinaryData){ 0, NULL };
+}
+
 void hedge_proto_destroy(hedge_proto_t **proto)
 {
         if (!*proto)

@@ -21,6 +21,9 @@ int hedge_proto_unpack(const void *bytes, size_t size, const ProtobufCMessageDes
 /** The message; it lives as long as its hedge_proto_t. */
 const ProtobufCMessage *hedge_proto_message(const hedge_proto_t *proto);
 
+/** Free the bytes of a field early; the field is then empty. `data` is of this message. */
+void hedge_proto_release(hedge_proto_t *proto, ProtobufCBinaryData *data);
+
 /** NULL-safe; nullifies. */
 void hedge_proto_destroy(hedge_proto_t **proto);
 

@@ -91,7 +91,7 @@ static hedge_sym_t *sym_of(const hedge_import_t *imp, const char *name)
         return &imp->syms[hedge_names_find(imp->names, name)];
 }
 
-/* Weights that nothing reads are not even decoded. */
+/* Weights that nothing reads are not even decoded. Those that are would otherwise take their memory twice. */
 static int load_initialisers(hedge_import_t *imp, const Onnx__GraphProto *g)
 {
         for (size_t i = 0; i < g->n_initializer; i++) {
@@ -103,6 +103,7 @@ static int load_initialisers(hedge_import_t *imp, const Onnx__GraphProto *g)
                 r = hedge_literal_from_proto(g->initializer[i], &imp->budget, &sym->literal, imp->why);
                 if (r < 0)
                         return r;
+                hedge_proto_release(imp->proto, &g->initializer[i]->raw_data);
         }
         return 0;
 }
