@@ -144,8 +144,7 @@ static int infer(hedge_import_t *imp, const hedge_op_t *op, const uint32_t *inpu
         r = hedge_op_infer(op, shapes, n, out, &detail);
         free(shapes);
         if (r < 0)
-                return imp->node ? hedge_import_fail(imp, r == -EINVAL ? HEDGE_EMALFORMED : r, "%s", detail.text)
-                                 : hedge_why(imp->why, r, "%s", detail.text);
+                return hedge_import_fail(imp, r == -EINVAL ? HEDGE_EMALFORMED : r, "%s", detail.text);
         if (hedge_shape_check(out, imp->limits->max_tensor_elements) < 0)
                 return hedge_import_fail(imp, HEDGE_ELIMIT, "its result would have more than %llu elements",
                                          (unsigned long long)imp->limits->max_tensor_elements);
@@ -227,17 +226,6 @@ static bool same_order(const hedge_shape_t *shape, const uint32_t *a, const uint
         }
 }
 
-static bool only_reader(const hedge_import_t *imp, const hedge_literal_t *literal)
-{
-        for (size_t i = 0; imp->node && i < imp->node->n_input; i++) {
-                const hedge_sym_t *sym = hedge_import_sym(imp, (uint32_t)i);
-
-                if (sym && sym->literal == literal)
-                        return sym->refs == 1;
-        }
-        return false;
-}
-
 int hedge_build_literal(hedge_import_t *imp, hedge_literal_t *literal, uint32_t rank, const uint32_t *perm,
                         hedge_view_t *ret)
 {
@@ -254,7 +242,8 @@ int hedge_build_literal(hedge_import_t *imp, hedge_literal_t *literal, uint32_t 
         memory = hedge_view_memory(&view);
         if (hedge_shape_elements(&memory) == 0)
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "a constant input is empty");
-        if (!literal->is_int && same_order(&view.shape, view.perm, identity) && only_reader(imp, literal)) {
+        if (!literal->is_int && same_order(&view.shape, view.perm, identity) && literal->readers &&
+            *literal->readers == 1) {
                 data = literal->floats;
                 literal->floats = NULL;
         } else {

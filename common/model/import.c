@@ -25,6 +25,8 @@ int hedge_import_fail(hedge_import_t *imp, int code, const char *format, ...)
         va_start(args, format);
         vsnprintf(text, sizeof(text), format, args);
         va_end(args);
+        if (!imp->node)
+                return hedge_why(imp->why, code, "%s", text);
         return hedge_why(imp->why, code, "%.60s '%.100s' (opset %u): %s", imp->node->op_type, node_name(imp->node),
                          imp->opset, text);
 }
@@ -71,6 +73,7 @@ int hedge_import_take(hedge_import_t *imp, uint32_t i, hedge_literal_t **ret)
 
         if (sym->refs == 1) {
                 *ret = sym->literal;
+                (*ret)->readers = NULL;
                 sym->literal = NULL;
                 return 0;
         }
@@ -170,11 +173,13 @@ int hedge_import_set_literal(hedge_import_t *imp, uint32_t i, hedge_literal_t *l
 
         if (hedge_import_wanted(imp, i))
                 r = define(imp, i, &sym);
-        if (r < 0 || !sym)
+        if (r < 0 || !sym) {
                 hedge_literal_destroy(&literal);
-        else
-                sym->literal = literal;
-        return r;
+                return r;
+        }
+        literal->readers = &sym->refs;
+        sym->literal = literal;
+        return 0;
 }
 
 const Onnx__AttributeProto *hedge_attr_find(const hedge_import_t *imp, const char *name)

@@ -49,7 +49,7 @@ typedef struct hedge_import {
         int attr_error;              /**< the first wrong attribute of the current node */
 } hedge_import_t;
 
-/** Say what is wrong with the current node: "Conv 'conv1' (opset 9): ...". @return code. */
+/** Say what is wrong with the current node: "Conv 'conv1' (opset 9): ..." (between nodes only the dots). @return code. */
 int hedge_import_fail(hedge_import_t *imp, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /** Is the input there (an empty name means it is not)? */

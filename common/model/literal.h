@@ -25,6 +25,7 @@ typedef struct hedge_literal {
                 int64_t *ints;
         };
         hedge_budget_t *budget;
+        const uint32_t *readers; /**< how many will still read it; NULL: unknown, it must be copied */
 } hedge_literal_t;
 
 /** Not cleared. @return 0, HEDGE_ELIMIT, -ENOMEM. */

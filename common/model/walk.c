@@ -103,6 +103,7 @@ static int load_initialisers(hedge_import_t *imp, const Onnx__GraphProto *g)
                 r = hedge_literal_from_proto(g->initializer[i], &imp->budget, &sym->literal, imp->why);
                 if (r < 0)
                         return r;
+                sym->literal->readers = &sym->refs;
                 hedge_proto_release(imp->proto, &g->initializer[i]->raw_data);
         }
         return 0;
