@@ -10,12 +10,14 @@
 
 #include "common/code/decode.h"
 #include "common/kernel/kernel.h"
+#include "daemon/plan.h"
 
 #define MAX_REPEATS 101
 #define HEAVY_MACS  1000000000u /* from here on a layer counts as heavy */
 
 typedef struct options {
-        unsigned k_a, k_b, n, threads, repeats;
+        unsigned k_a, k_b; /* 0: as the coordinator cuts each layer */
+        unsigned n, threads, repeats;
         const char *backend;
         bool json;
 } options_t;
@@ -23,13 +25,14 @@ typedef struct options {
 typedef struct vgg_layer {
         const char *name;
         uint32_t extent, in_c, out_c;
+        unsigned count; /* how many there are */
 } vgg_layer_t;
 
 /* Every 3 x 3 convolution of VGG-16, equal ones once. */
 static const vgg_layer_t vgg[] = {
-        { "conv1_1", 224, 3, 64 },    { "conv1_2", 224, 64, 64 },    { "conv2_1", 112, 64, 128 },
-        { "conv2_2", 112, 128, 128 }, { "conv3_1", 56, 128, 256 },   { "conv3_2,3", 56, 256, 256 },
-        { "conv4_1", 28, 256, 512 },  { "conv4_2,3", 28, 512, 512 }, { "conv5_1,2,3", 14, 512, 512 },
+        { "conv1_1", 224, 3, 64, 1 },    { "conv1_2", 224, 64, 64, 1 },    { "conv2_1", 112, 64, 128, 1 },
+        { "conv2_2", 112, 128, 128, 1 }, { "conv3_1", 56, 128, 256, 1 },   { "conv3_2,3", 56, 256, 256, 2 },
+        { "conv4_1", 28, 256, 512, 1 },  { "conv4_2,3", 28, 512, 512, 2 }, { "conv5_1,2,3", 14, 512, 512, 3 },
 };
 
 enum { STEP_ENCODE, STEP_SOLVE, STEP_DECODE, STEP_LAYER, STEPS };
@@ -40,6 +43,7 @@ typedef struct measured {
 
 typedef struct run {
         const options_t *options;
+        const hedge_code_t *code;
         hedge_op_t op;
         hedge_kernels_t *kernels;
         hedge_kernel_t *kernel;
@@ -94,16 +98,21 @@ static int open_kernel(run_t *run)
         return r < 0 ? r : hedge_kernel_new(run->kernels, &run->op, shapes, 2, constants, &run->kernel);
 }
 
-static int run_open(run_t *run, const options_t *o, const vgg_layer_t *layer, const hedge_code_t *code)
+static hedge_conv_t geometry(const vgg_layer_t *layer)
 {
         const uint32_t e = layer->extent;
+
+        return (hedge_conv_t){ e, e, layer->in_c, layer->out_c, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+}
+
+static int run_open(run_t *run, const options_t *o, const vgg_layer_t *layer, const hedge_code_t *code)
+{
         unsigned next = 0;
         int r;
 
-        *run = (run_t){ .options = o, .op = { .kind = HEDGE_OP_CONV } };
-        run->op.conv = (hedge_conv_t){ e, e, layer->in_c, layer->out_c, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+        *run = (run_t){ .options = o, .code = code, .op = { .kind = HEDGE_OP_CONV, .conv = geometry(layer) } };
         run->op.activation = (hedge_activation_t){ HEDGE_ACT_CLAMP, 0, 1e30f };
-        r = hedge_partition_init(&run->partition, &run->op.conv, o->k_a, o->k_b);
+        r = hedge_partition_init(&run->partition, &run->op.conv, hedge_code_k_a(code), hedge_code_k_b(code));
         if (r < 0)
                 return r;
         for (unsigned j = 0; j < o->n; j++)
@@ -178,7 +187,7 @@ static int run_once(run_t *run, unsigned i)
 
         hedge_encode_inputs(&run->partition, run->inputs, run->a, run->input, run->coded, o->threads);
         run->samples[STEP_ENCODE][i] = now_ms(run->options) - start;
-        r = hedge_code_new(HEDGE_SCHEME_NSCTC, o->k_a, o->k_b, o->n, &code, NULL);
+        r = hedge_code_new(HEDGE_SCHEME_NSCTC, hedge_code_k_a(run->code), hedge_code_k_b(run->code), o->n, &code, NULL);
         if (r < 0)
                 return r;
         r = decode_once(run, code, i);
@@ -224,31 +233,32 @@ static uint64_t layer_macs(const vgg_layer_t *l)
 }
 
 /* Milliseconds that one board computes its parts at a rate. */
-static double board_ms(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, double gflops)
+static double board_ms(const vgg_layer_t *l, const hedge_code_t *code, double gflops)
 {
-        return 2e-6 * (double)layer_macs(l) * hedge_code_parts(code, 0) / (o->k_a * o->k_b) / gflops;
+        return 2e-6 * (double)layer_macs(l) * hedge_code_parts(code, 0) / hedge_code_rank(code) / gflops;
 }
 
-static void print_head(const options_t *o, const hedge_code_t *code, const char *backend)
+static void print_head(const options_t *o, const char *backend)
 {
-        printf("nsctc k_a=%u k_b=%u, %u boards, any %u decode; %s, threads %u, medians of %u\n", o->k_a, o->k_b, o->n,
-               hedge_code_delta(code), backend, o->threads, o->repeats);
+        printf("nsctc, %u boards; %s, threads %u, medians of %u\n", o->n, backend, o->threads, o->repeats);
         printf("encode: all boards' inputs. coding: encode + solve + decode, as a share of the\n"
                "layer here, and of a board's time for its parts at 1.5, 5 and 15 GFLOP/s.\n"
                "%s time in ms.\n\n",
                o->threads == 1 ? "Processor" : "Wall clock");
-        printf("%-11s %6s %6s %6s %6s %6s  %6s %6s %6s %6s\n", "layer", "here", "encode", "solve", "decode", "coding",
-               "here", "1.5", "5", "15");
+        printf("%-11s %5s %6s %6s %6s %6s %6s  %6s %6s %6s %6s\n", "layer", "cut", "here", "encode", "solve", "decode",
+               "coding", "here", "1.5", "5", "15");
 }
 
 static void print_row(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, const measured_t *m)
 {
         const double c = coding_ms(m);
+        char cut[16];
 
-        printf("%-11s %6.2f %6.2f %6.2f %6.2f %6.2f  %5.1f%% %5.2f%% %5.2f%% %5.2f%%%s\n", l->name, m->ms[STEP_LAYER],
-               m->ms[STEP_ENCODE], m->ms[STEP_SOLVE], m->ms[STEP_DECODE], c, 100 * c / m->ms[STEP_LAYER],
-               100 * c / board_ms(o, l, code, 1.5), 100 * c / board_ms(o, l, code, 5),
-               100 * c / board_ms(o, l, code, 15), layer_macs(l) < HEAVY_MACS ? " *" : "");
+        snprintf(cut, sizeof(cut), "%ux%u", hedge_code_k_a(code), hedge_code_k_b(code));
+        printf("%-11s %5s %6.2f %6.2f %6.2f %6.2f %6.2f  %5.1f%% %5.2f%% %5.2f%% %5.2f%%%s\n", l->name, cut,
+               m->ms[STEP_LAYER], m->ms[STEP_ENCODE], m->ms[STEP_SOLVE], m->ms[STEP_DECODE], c,
+               100 * c / m->ms[STEP_LAYER], 100 * c / board_ms(l, code, 1.5), 100 * c / board_ms(l, code, 5),
+               100 * c / board_ms(l, code, 15), layer_macs(l) < HEAVY_MACS ? " *" : "");
 }
 
 static void print_json(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, const measured_t *m)
@@ -256,33 +266,50 @@ static void print_json(const options_t *o, const vgg_layer_t *l, const hedge_cod
         printf("{\"layer\": \"%s\", \"k_a\": %u, \"k_b\": %u, \"n\": %u, \"delta\": %u, \"threads\": %u, "
                "\"macs\": %llu, \"layer_ms\": %.4f, \"encode_ms\": %.4f, \"solve_ms\": %.4f, \"decode_ms\": %.4f, "
                "\"ratio\": %.5f, \"ratio_at_5_gflops\": %.5f}\n",
-               l->name, o->k_a, o->k_b, o->n, hedge_code_delta(code), o->threads, (unsigned long long)layer_macs(l),
-               m->ms[STEP_LAYER], m->ms[STEP_ENCODE], m->ms[STEP_SOLVE], m->ms[STEP_DECODE],
-               coding_ms(m) / m->ms[STEP_LAYER], coding_ms(m) / board_ms(o, l, code, 5));
+               l->name, hedge_code_k_a(code), hedge_code_k_b(code), o->n, hedge_code_delta(code), o->threads,
+               (unsigned long long)layer_macs(l), m->ms[STEP_LAYER], m->ms[STEP_ENCODE], m->ms[STEP_SOLVE],
+               m->ms[STEP_DECODE], coding_ms(m) / m->ms[STEP_LAYER], coding_ms(m) / board_ms(l, code, 5));
         fflush(stdout);
 }
 
-static int run_all(const options_t *o, const hedge_code_t *code)
+/* The code of a layer: as asked for, or as the coordinator would cut it. */
+static int layer_code(const options_t *o, const hedged_config_t *config, const vgg_layer_t *layer, hedge_code_t **ret,
+                      hedge_why_t *why)
+{
+        hedged_cut_t cuts[HEDGED_MAX_VARIANTS] = { { .k_a = o->k_a, .k_b = o->k_b } };
+        const hedge_conv_t conv = geometry(layer);
+
+        if (!o->k_a && hedged_plan_layer(config, "vgg16", layer->name, &conv, cuts, why) <= 0)
+                return hedge_why(why, -EINVAL, "%s: there is no cut for %u boards", layer->name, o->n);
+        return hedge_code_new(HEDGE_SCHEME_NSCTC, cuts[0].k_a, cuts[0].k_b, o->n, ret, why);
+}
+
+static int run_all(const options_t *o, const hedged_config_t *config, hedge_why_t *why)
 {
         measured_t heavy = { 0 };
 
         if (!o->json)
-                print_head(o, code, o->backend ? o->backend : hedge_kernels_available()[0]);
+                print_head(o, o->backend ? o->backend : hedge_kernels_available()[0]);
         for (unsigned i = 0; i < sizeof(vgg) / sizeof(vgg[0]); i++) {
+                hedge_code_t *code;
                 measured_t m;
-                int r = measure(o, &vgg[i], code, &m);
+                int r = layer_code(o, config, &vgg[i], &code, why);
 
                 if (r < 0)
                         return r;
-                if (o->json)
+                r = measure(o, &vgg[i], code, &m);
+                if (r == 0 && o->json)
                         print_json(o, &vgg[i], code, &m);
-                else
+                else if (r == 0)
                         print_row(o, &vgg[i], code, &m);
                 for (unsigned s = 0; s < STEPS && layer_macs(&vgg[i]) >= HEAVY_MACS; s++)
-                        heavy.ms[s] += m.ms[s];
+                        heavy.ms[s] += vgg[i].count * m.ms[s];
+                hedge_code_destroy(&code);
+                if (r < 0)
+                        return hedge_why(why, r, "%s: %s", vgg[i].name, hedge_strerror(r));
         }
         if (!o->json)
-                printf("\nheavy layers together: coding %.1f %% of the time here\n* light: stays on the coordinator\n",
+                printf("\nheavy layers together: coding %.1f %% of the time here\n* below 1 G multiply-accumulates\n",
                        100 * coding_ms(&heavy) / heavy.ms[STEP_LAYER]);
         return 0;
 }
@@ -335,23 +362,24 @@ static int parse(int argc, char **argv, options_t *o)
 
 int main(int argc, char **argv)
 {
-        options_t o = { .k_a = 4, .k_b = 4, .n = 8, .threads = 1, .repeats = 9 };
-        hedge_code_t *code = NULL;
+        options_t o = { .n = 8, .threads = 1, .repeats = 9 };
+        hedged_config_t config = { 0 };
         hedge_why_t why = { "" };
         int r;
 
-        if (parse(argc, argv, &o) < 0) {
-                fprintf(stderr, "usage: hedge-bench-codec [--ka A] [--kb B] [--n BOARDS] [--threads T] [--repeats R]\n"
-                                "                         [--backend onednn|xnnpack|plain] [--json]\n");
+        if (parse(argc, argv, &o) < 0 || !o.k_a != !o.k_b) {
+                fprintf(stderr, "usage: hedge-bench-codec [--ka A --kb B] [--n BOARDS] [--threads T] [--repeats R]\n"
+                                "                         [--backend onednn|xnnpack|plain] [--json]\n"
+                                "Without --ka and --kb every layer is cut as the coordinator would.\n");
                 return 2;
         }
-        r = hedge_code_new(HEDGE_SCHEME_NSCTC, o.k_a, o.k_b, o.n, &code, &why);
-        if (r == 0)
-                r = run_all(&o, code);
-        else
-                fprintf(stderr, "hedge-bench-codec: %s\n", why.text);
+        r = hedged_config_load(NULL, &config, &why);
+        if (r == 0) {
+                config.cluster.slots = o.n;
+                r = run_all(&o, &config, &why);
+        }
         if (r < 0)
-                fprintf(stderr, "hedge-bench-codec: %s\n", hedge_strerror(r));
-        hedge_code_destroy(&code);
+                fprintf(stderr, "hedge-bench-codec: %s\n", why.text);
+        hedged_config_release(&config);
         return r < 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -107,12 +108,21 @@ static int catch_signals(void)
         return sigaction(SIGPIPE, &action, NULL) < 0 ? -errno : 0;
 }
 
+/* A layer's tensors are megabytes, and every layer wants them anew: keep the pages instead of giving them back to the
+ * system and taking (and clearing) them again each time. */
+static void keep_memory(void)
+{
+        mallopt(M_MMAP_THRESHOLD, 32 << 20);
+        mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
 static int serve(const hedged_config_t *config)
 {
         hedged_coordinator_t *coordinator;
         hedge_why_t why = { "" };
         int r;
 
+        keep_memory();
         r = catch_signals();
         if (r < 0) {
                 log_error("cannot catch signals: %s", hedge_strerror(r));
