@@ -373,8 +373,6 @@ static void test_every_case(void **state)
                 char why[600] = "";
                 sample_t s;
 
-                if (getenv("HEDGE_TRACE"))
-                        fprintf(stderr, "%s\n", name);
                 open_sample(name, &s);
                 if (!is_ours(s.graph)) {
                         other++;
