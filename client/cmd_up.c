@@ -105,6 +105,7 @@ static int start(up_t *up, const char *name, const char *program, hedge_why_t *w
         snprintf(process->name, sizeof(process->name), "%s", name);
         hedge_site_path(&up->site, path, "log/%s.log", name);
         unlink(path); /* each start has a log of its own: what it shows at the end is about this one */
+        setenv("OMP_WAIT_POLICY", "passive", 0); /* many boards on few cores: idle compute threads must not spin */
         r = hedge_process_start(process, argv, path, up->notify.name, why);
         if (r < 0)
                 return r;
