@@ -94,7 +94,7 @@ static void print_item(const hedge_conf_row_t *row, const char *key, int indent,
                         line += indent;
                 if (first)
                         line[2] = '-';
-                fprintf(out, "%*s%s%s\n", indent, "", *line ? mark : "", line);
+                fprintf(out, "%*s%s%s\n", *line ? indent : 0, "", *line ? mark : "", line);
         }
 out:
         free(text);
