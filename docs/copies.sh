@@ -5,6 +5,10 @@ action=$1
 root=$2
 shift 2
 status=0
+if [ $# -lt 2 ]; then
+        echo "nothing was generated here"
+        exit 77
+fi
 while [ $# -gt 1 ]; do
         if cmp -s "$root/$1" "$2"; then
                 :

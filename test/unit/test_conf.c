@@ -27,12 +27,14 @@ typedef struct settings {
         double budget, any;
         bool verbose;
         char *listen, *name;
-        unsigned objective;
+        unsigned objective, colour;
         hedge_conf_floats_t mean;
         hedge_conf_list_t boards;
 } settings_t;
 
 static const char *const objectives[] = { "latency", "p99", "cost", NULL };
+static const char *const colours[] = { "red as a rose", "blue as the sky", "green as the grass", "grey as a board",
+                                       NULL };
 
 static const hedge_conf_row_t key_rows[] = {
         { .path = "text", .type = HEDGE_CONF_STRING, .offset = offsetof(board_key_t, text), .help = "A key." },
@@ -115,6 +117,12 @@ static const hedge_conf_row_t rows[] = {
           .preset = "p99",
           .choices = objectives,
           .help = "What to make small." },
+        { .path = "colour",
+          .type = HEDGE_CONF_CHOICE,
+          AT(colour),
+          .preset = "red as a rose",
+          .choices = colours,
+          .help = "Colour." },
         { .path = "mean",
           .type = HEDGE_CONF_FLOATS,
           AT(mean),
@@ -372,6 +380,7 @@ static void test_example_is_the_defaults(void **state)
         hedge_conf_release(rows, &s);
         assert_non_null(strstr(text, "\ncluster:\n"));
         assert_non_null(strstr(text, "\n  #heartbeat_ms: 500  # 100 to 60000 ms\n"));
+        assert_non_null(strstr(text, "# grey as a board\n") || strstr(text, "or grey as a board\n"));
         while ((line = strsep(&rest, "\n")))
                 if (strlen(line) > 80)
                         fail_msg("longer than 80 columns: %s", line);

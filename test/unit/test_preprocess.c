@@ -171,6 +171,16 @@ static void test_crop(void **state)
         assert_true(fabsf(t.data[0] - 2) <= 1 && fabsf(t.data[49] - 197) <= 1);
         hedge_tensor_release(&t);
         hedge_picture_release(&p);
+
+        assert_int_equal(hedge_picture_alloc(50, 101, 1, &p, NULL), 0); /* upright; the odd row is left at the bottom */
+        for (uint32_t i = 0; i < 50 * 101; i++)
+                p.pixels[i] = (uint8_t)(i / 50);
+        how.crop = true;
+        how.resize = 50;
+        t = run(&p, &how, (hedge_shape_t){ 4, { 1, 1, 50, 50 } });
+        assert_true(t.data[0] == 25 && t.data[49 * 50] == 74);
+        hedge_tensor_release(&t);
+        hedge_picture_release(&p);
 }
 
 static void test_refused(void **state)
