@@ -11,6 +11,7 @@
 
 #include "common/conf/conf.h"
 #include "common/log.h"
+#include "common/wire/keys.h"
 #include "daemon/coordinator.h"
 
 #define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
@@ -141,6 +142,29 @@ static int serve(const hedged_config_t *config)
         return r < 0;
 }
 
+/* --check-config also opens what the configuration names. @return the exit status. */
+static int check_keys(const hedged_config_t *config, const char *path)
+{
+        hedge_key_pair_t pair = { "" };
+        hedge_why_t why = { "" };
+        int r = 0;
+
+        if (config->security == HEDGED_SECURITY_CURVE) {
+                r = hedge_keys_load_secret(config->keys.secret, &pair, &why);
+                hedge_keys_wipe(&pair);
+                if (r == 0 && access(config->keys.boards, R_OK | X_OK) < 0)
+                        r = hedge_why(&why, -errno, "keys.boards: %s: %s", config->keys.boards, strerror(errno));
+                if (r == 0 && *config->listen.clients_tcp && access(config->keys.clients, R_OK | X_OK) < 0)
+                        r = hedge_why(&why, -errno, "keys.clients: %s: %s", config->keys.clients, strerror(errno));
+        }
+        if (r < 0) {
+                fprintf(stderr, "hedged: %s: %s\n", path, why.text);
+                return EXIT_CONFIG;
+        }
+        printf("%s: fine\n", path);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         options_t options = { .config = DEFAULT_CONFIG };
@@ -157,8 +181,7 @@ int main(int argc, char **argv)
                 return EXIT_CONFIG;
         }
         if (options.check) {
-                printf("%s: fine\n", options.config);
-                status = 0;
+                status = check_keys(&config, options.config);
         } else {
                 hedge_log_set_level((hedge_log_level_t)(HEDGE_LOG_ERROR + config.log_level));
                 status = serve(&config);
