@@ -145,7 +145,7 @@ static int serve(const hedged_config_t *config)
 /* --check-config also opens what the configuration names. @return the exit status. */
 static int check_keys(const hedged_config_t *config, const char *path)
 {
-        hedge_key_pair_t pair = { "" };
+        hedge_key_pair_t pair = { "", "" };
         hedge_why_t why = { "" };
         int r = 0;
 
