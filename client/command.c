@@ -91,10 +91,26 @@ static int run_command(const hedge_command_t *command, int argc, char **argv)
         return status;
 }
 
+/* --dir before the command: as if HEDGE_DIR said so. @return how many arguments it took, 0: it is not there. */
+static int take_dir(int argc, char **argv)
+{
+        if (!strncmp(argv[1], "--dir=", 6))
+                return setenv("HEDGE_DIR", argv[1] + 6, 1) ? 0 : 1;
+        if (argc > 2 && (!strcmp(argv[1], "--dir") || !strcmp(argv[1], "-d")))
+                return setenv("HEDGE_DIR", argv[2], 1) ? 0 : 2;
+        return 0;
+}
+
 int hedge_main(int argc, char **argv)
 {
         const hedge_command_t *command;
 
+        if (argc > 1) {
+                int taken = take_dir(argc, argv);
+
+                argc -= taken;
+                argv += taken;
+        }
         if (argc < 2) {
                 print_list(stderr);
                 return HEDGE_EXIT_USAGE;

@@ -24,7 +24,7 @@ for words in ([], ["nonsense"], ["help", "nonsense"], ["infer"], ["infer", "mode
               ["status", "--dir", "/x", "--connect", "ipc:///x"]):
     check(hedge(*words, status=2).stderr, words, "said nothing")
 
-for words in (["status", "--dir", "/nowhere"], ["codes", "--ka", "3", "--kb", "2", "--n", "5"],
+for words in (["status", "--dir", "/nowhere"], ["--dir", "/nowhere", "status"], ["--dir=/nowhere", "status"], ["codes", "--ka", "3", "--kb", "2", "--n", "5"],
               ["codes", "--ka", "8", "--kb", "8", "--n", "4"], ["keygen", "/nowhere", "x"], ["local", "x", "y"]):
     result = hedge(*words, status=1)
     check(result.stderr.startswith("hedge: ") and result.stderr.count("\n") == 1, words, result.stderr)
