@@ -57,7 +57,8 @@ size_t hedge_kernel_bytes(const hedge_kernel_t *kernel);
 /** Compute. May be called from several threads at once.
  *
  * @param in   n_in pointers; those of constants are ignored. At least 4-byte aligned, with the back end's slack.
- * @param out  The output; must not overlap an input, but for element-wise operators, where it may be in[0].
+ * @param out  The output; must not overlap an input, but for element-wise operators, where it may be in[0]. With the
+ *             back end's slack too: it may be read there, though never written.
  * @return 0, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_kernel_run(hedge_kernel_t *kernel, const float *const *in, float *out);
 
