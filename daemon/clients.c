@@ -243,6 +243,6 @@ void hedged_clients_receive(hedged_coordinator_t *c, void *socket)
                 c->malformed++;
                 log_warning("dropping a client's message: %s", why.text[0] ? why.text : hedge_strerror(r));
                 if (e.route.size)
-                        hedged_reply_error(socket, &e.route, 0, r, why.text);
+                        hedged_reply_error(socket, &e.route, e.about, r, why.text);
         }
 }

@@ -141,6 +141,7 @@ int hedge_link_receive(void *socket, bool router, const hedge_wire_limits_t *lim
         if (r == 0)
                 r = receive_frames(socket, limits, &envelope, why);
         if (r < 0) {
+                envelope.about = hedge_message_about(zmq_msg_data(&part), zmq_msg_size(&part), limits);
                 drain(socket);
                 hedge_envelope_release(&envelope);
         }

@@ -22,6 +22,7 @@ typedef struct hedge_envelope {
         zmq_msg_t *frames; /**< n_frames raw frames, owned */
         uint32_t n_frames;
         char user[HEDGE_BOARD_NAME_MAX]; /**< who the key belongs to (auth.h); empty without CURVE */
+        uint64_t about;                  /**< after an error: hedge_message_about of what came */
         int fd;                          /**< of the connection it came in by (ZMQ_SRCFD), -1 where unknown */
 } hedge_envelope_t;
 

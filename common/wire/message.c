@@ -194,6 +194,32 @@ int hedge_message_unpack(const void *bytes, size_t size, const hedge_wire_limits
         return r;
 }
 
+static uint64_t read_number(const msgpack_object *map, const char *key)
+{
+        const msgpack_object *number = find_key(map, key);
+
+        return number && number->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? number->via.u64 : 0;
+}
+
+uint64_t hedge_message_about(const void *bytes, size_t size, const hedge_wire_limits_t *limits)
+{
+        msgpack_unpacked unpacked;
+        size_t offset = 0;
+        uint64_t about = 0;
+
+        if (size > limits->max_header_bytes || hedge_guard(bytes, size, NULL) < 0)
+                return 0;
+        msgpack_unpacked_init(&unpacked);
+        if (msgpack_unpack_next(&unpacked, bytes, size, &offset) == MSGPACK_UNPACK_SUCCESS &&
+            unpacked.data.type == MSGPACK_OBJECT_MAP && read_number(&unpacked.data, "v") == HEDGE_WIRE_VERSION) {
+                about = read_number(&unpacked.data, "id");
+                if (!about)
+                        about = read_number(&unpacked.data, "job");
+        }
+        msgpack_unpacked_destroy(&unpacked);
+        return about;
+}
+
 void hedge_message_release(hedge_message_t *message)
 {
         if (message->storage) {

@@ -309,6 +309,10 @@ int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header);
 int hedge_message_unpack(const void *bytes, size_t size, const hedge_wire_limits_t *limits, hedge_message_t *ret,
                          hedge_why_t *why);
 
+/** Which request or job is a header about that does not unpack: its `id` or `job`, so that it can be answered to. 0: it
+ * does not say, or is no map of this version at all. */
+uint64_t hedge_message_about(const void *bytes, size_t size, const hedge_wire_limits_t *limits);
+
 /** Free the storage of an unpacked message and clear it. Does nothing to a message made by hand. */
 void hedge_message_release(hedge_message_t *message);
 
