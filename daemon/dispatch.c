@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 enum { NO_TASK, RUNNING, ENDED };
@@ -24,6 +26,8 @@ struct hedged_job {
         hedged_event_t shutdown; /* sent at most once */
         unsigned char *task;     /* per board: NO_TASK, RUNNING, ENDED */
         unsigned *parts_left;    /* per board */
+        bool *came;              /* per board and part: none counts twice */
+        unsigned most_parts;     /* of a board */
         hedged_event_t *lost;    /* per board, each sent at most once: losing a board never needs memory */
 };
 
@@ -42,11 +46,21 @@ struct hedged_dispatch {
         bool stopping;
 };
 
+static _Atomic uint64_t last_job;
+
+/* Jobs are numbered from anywhere: what is still on its way from a coordinator before this one is none of ours. */
+static void choose_first_job(void)
+{
+        uint64_t start = 0;
+
+        if (getrandom(&start, sizeof(start), GRND_NONBLOCK) < 0)
+                start = (uint64_t)hedge_now_us();
+        atomic_store(&last_job, start >> 1);
+}
+
 static uint64_t next_job_id(void)
 {
-        static _Atomic uint64_t last;
-
-        return atomic_fetch_add(&last, 1) + 1;
+        return atomic_fetch_add(&last_job, 1) + 1;
 }
 
 int hedged_job_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedged_job_t **ret)
@@ -63,7 +77,11 @@ int hedged_job_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedge
         j->task = calloc(j->boards, sizeof(*j->task));
         j->parts_left = calloc(j->boards, sizeof(*j->parts_left));
         j->lost = calloc(j->boards, sizeof(*j->lost));
-        if (j->task && j->parts_left && j->lost)
+        for (unsigned b = 0; b < j->boards; b++)
+                if (hedge_code_parts(variant->code, b) > j->most_parts)
+                        j->most_parts = hedge_code_parts(variant->code, b);
+        j->came = calloc((size_t)j->boards * j->most_parts + 1, sizeof(*j->came));
+        if (j->task && j->parts_left && j->lost && j->came)
                 r = hedge_mailbox_new(&j->events);
         if (r < 0) {
                 hedged_job_destroy(&j);
@@ -145,6 +163,7 @@ void hedged_job_destroy(hedged_job_t **job)
         free(j->task);
         free(j->parts_left);
         free(j->lost);
+        free(j->came);
         free(j);
         *job = NULL;
 }
@@ -157,6 +176,7 @@ int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_dispatch
                 return -ENOMEM;
         d->socket = boards;
         d->cluster = cluster;
+        choose_first_job();
         *ret = d;
         return 0;
 }
@@ -284,11 +304,15 @@ int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedg
         const hedge_msg_part_t *part = &envelope->message.part;
         hedged_job_t *j = find_job(d, part->job);
         hedged_event_t *e;
+        bool *came;
 
         if (!j || board->index >= j->boards || j->task[board->index] == NO_TASK || j->parts_left[board->index] == 0)
                 return -ENOENT;
         if (part->part >= hedge_code_parts(j->variant->code, board->index) ||
             zmq_msg_size(&envelope->frames[0]) != hedge_partition_part_elements(&j->variant->partition) * sizeof(float))
+                return HEDGE_EMALFORMED;
+        came = &j->came[board->index * j->most_parts + part->part];
+        if (*came)
                 return HEDGE_EMALFORMED;
         e = calloc(1, sizeof(*e));
         if (!e) {
@@ -300,6 +324,7 @@ int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedg
         e->compute_us = part->compute_us;
         zmq_msg_init(&e->frame);
         zmq_msg_move(&e->frame, &envelope->frames[0]);
+        *came = true;
         j->parts_left[board->index]--;
         post(j, e, HEDGED_EVENT_PART);
         return 0;

@@ -64,7 +64,8 @@ void hedged_dispatch_destroy(hedged_dispatch_t **dispatch);
 /** Mail of kind HEDGED_MAIL_TASK or HEDGED_MAIL_CLOSE. Takes it over. */
 void hedged_dispatch_mail(hedged_dispatch_t *dispatch, hedge_mail_t *mail);
 
-/** A board's PART; takes the frame out of the envelope. @return 0, -ENOENT (late: the job is closed), HEDGE_EMALFORMED. */
+/** A board's PART; takes the frame out of the envelope. @return 0, -ENOENT (late: the job is closed),
+ * HEDGE_EMALFORMED (of no size or number that was asked for, or the same again). */
 int hedged_dispatch_part(hedged_dispatch_t *dispatch, const hedged_board_t *board, hedge_envelope_t *envelope);
 
 /** A board says that nothing more comes of a job's task (TASK_END, or ERROR naming the job). */
