@@ -2,19 +2,24 @@
 #include "daemon/distribute.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
-#define WINDOW 2 /* shares on their way to one board */
+#define WINDOW     2    /* shares on their way to one board */
+#define PATIENT_MS 6000 /* a board knocks at least every 5 s */
 
 struct hedged_distributor {
         void *socket;
         hedged_cluster_t *cluster;
         hedged_registry_t *registry;
         hedged_preparer_t *preparer;
+        unsigned most_usable;     /* boards at a time, so far */
+        int64_t patient_until_ms; /* boards may still be on their way to a coordinator that has just been started */
 };
 
 int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
@@ -28,6 +33,7 @@ int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_regis
         d->cluster = cluster;
         d->registry = registry;
         d->preparer = preparer;
+        d->patient_until_ms = hedge_now_ms() + PATIENT_MS;
         *ret = d;
         return 0;
 }
@@ -72,10 +78,13 @@ static void refresh(const hedged_board_t *board, hedged_variant_t *v)
         set_holder(v, board->index, board->usable && v->held[board->index] == HEDGED_SHARE_HELD);
 }
 
-/* Is this variant to be held at all, with so many boards at hand? */
-static bool is_wanted(const hedged_layer_t *layer, unsigned variant, unsigned usable)
+/* Is this variant to be held at all, with so many boards at hand? After a start boards come one by one, which does not
+ * mean that they are few. */
+static bool is_wanted(const hedged_distributor_t *d, const hedged_layer_t *layer, unsigned variant, unsigned usable)
 {
-        return variant == 0 || usable <= layer->variants[variant - 1].cut.delta;
+        unsigned enough = variant == 0 ? UINT_MAX : layer->variants[variant - 1].cut.delta;
+
+        return variant == 0 || (usable <= enough && (d->most_usable > enough || hedge_now_ms() >= d->patient_until_ms));
 }
 
 static void count_sending(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v,
@@ -101,7 +110,7 @@ static bool find_missing(hedged_distributor_t *d, const hedged_board_t *board, p
 
                                 if (variant->held[board->index] != HEDGED_SHARE_MISSING ||
                                     hedge_code_parts(variant->code, board->index) == 0 ||
-                                    !is_wanted(&model->layers[l], v, usable))
+                                    !is_wanted(d, &model->layers[l], v, usable))
                                         continue;
                                 *ret = (place_t){ model, l, v };
                                 return true;
@@ -210,10 +219,11 @@ static void update_share(hedged_distributor_t *d, hedged_board_t *board, const p
 
 void hedged_distribute_changed(hedged_distributor_t *d, hedged_board_t *board, bool restarted)
 {
+        if (hedged_cluster_usable(d->cluster) > d->most_usable)
+                d->most_usable = hedged_cluster_usable(d->cluster);
         if (board->index == HEDGED_NO_INDEX)
                 return;
-        if (restarted || !board->usable)
-                each_variant(d, board, update_share, &restarted);
+        each_variant(d, board, update_share, &restarted);
         if (!restarted)
                 hedged_distribute_feed(d); /* else its HELLO, or the next tick, says what it holds already */
 }
@@ -381,7 +391,7 @@ bool hedged_distribute_settled(const hedged_distributor_t *d, const hedged_model
                         for (unsigned i = 0; i < count; i++) {
                                 const hedged_variant_t *variant = &model->layers[l].variants[v];
 
-                                if (boards[i]->usable && is_wanted(&model->layers[l], v, usable) &&
+                                if (boards[i]->usable && is_wanted(d, &model->layers[l], v, usable) &&
                                     hedge_code_parts(variant->code, boards[i]->index) > 0 &&
                                     variant->held[boards[i]->index] < HEDGED_SHARE_HELD)
                                         return false;
