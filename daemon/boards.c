@@ -40,6 +40,7 @@ static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
         int r;
 
         if (c->auth && strcmp(e->user, hello->board) != 0) {
+                c->malformed++;
                 log_warning("board=%s: its key belongs to '%s', refused", hello->board, e->user);
                 snprintf(text, sizeof(text), "this key belongs to the board '%s', not to '%s'", e->user, hello->board);
                 hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, text);
@@ -126,8 +127,10 @@ static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
         board = hedged_cluster_find(c->cluster, &e->route);
         if (board)
                 handle_known(c, board, e);
-        else if (e->message.type != HEDGE_MSG_ERROR && e->message.type != HEDGE_MSG_BYE)
+        else if (e->message.type != HEDGE_MSG_ERROR && e->message.type != HEDGE_MSG_BYE) {
+                c->malformed++;
                 hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
+        }
 }
 
 void hedged_boards_receive(hedged_coordinator_t *c)
@@ -147,7 +150,7 @@ void hedged_boards_receive(hedged_coordinator_t *c)
                 c->malformed++;
                 log_warning("dropping a board's message: %s", why.text[0] ? why.text : hedge_strerror(r));
                 if (e.route.size)
-                        hedged_reply_error(c->boards, &e.route, 0, r, why.text);
+                        hedged_reply_error(c->boards, &e.route, e.about, r, why.text);
         }
 }
 
@@ -193,6 +196,11 @@ void hedged_boards_tick(hedged_coordinator_t *c)
 
                 if (boards[i]->state == HEDGED_BOARD_GONE)
                         continue;
+                if (boards[i]->promoted) { /* an ERROR about nothing: say HELLO again */
+                        boards[i]->promoted = false;
+                        hedged_reply_error(c->boards, &boards[i]->route, 0, -EAGAIN,
+                                           "this board is a spare no more: say HELLO again");
+                }
                 message.ping.coordinator = c->incarnation;
                 message.ping.sequence = boards[i]->ping_sequence;
                 if (hedge_link_send(c->boards, &boards[i]->route, &message, NULL, 0) == -EHOSTUNREACH)

@@ -154,6 +154,7 @@ int hedged_cluster_hello(hedged_cluster_t *c, const hedge_msg_hello_t *hello, co
         b->seen_ms = now_ms;
         b->missed = 0;
         b->ping_answered = true;
+        b->promoted = false;
         if (restarted)
                 b->parts_done = 0;
         update(c, b, HEDGED_BOARD_ALIVE, now_ms, restarted);
@@ -247,6 +248,7 @@ static void promote_spares(hedged_cluster_t *c, int64_t now_ms)
                 b->index = take_index(c);
                 if (b->index == HEDGED_NO_INDEX)
                         return;
+                b->promoted = true;
                 update(c, b, b->state, now_ms, true);
         }
 }

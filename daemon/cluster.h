@@ -44,6 +44,7 @@ typedef struct hedged_board {
         uint64_t ping_sequence; /**< of the last PING; 0: none yet */
         int64_t ping_us;        /**< when it was sent */
         bool ping_answered;
+        bool promoted; /**< was a spare and has a number now: it has yet to be told so */
         double round_trip_ms;
 } hedged_board_t;
 
