@@ -325,7 +325,7 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
 
 static bool is_done(const hedged_coordinator_t *c)
 {
-        return c->stopping && (c->in_flight == 0 || hedge_now_ms() >= c->stop_by_ms);
+        return c->stopping && ((c->in_flight == 0 && c->preparing == 0) || hedge_now_ms() >= c->stop_by_ms);
 }
 
 int hedged_coordinator_run(hedged_coordinator_t *c)
@@ -344,6 +344,7 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
                 }
         }
         hedged_clients_abandon(c);
+        hedged_models_abandon(c);
         hedged_boards_bye(c);
         return r;
 }
@@ -387,8 +388,8 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         if (!c)
                 return 0;
         close_network(c);
-        if (c->in_flight > 0) {
-                log_warning("%u requests did not stop in time, leaving them", c->in_flight);
+        if (c->in_flight > 0 || c->preparing > 0) {
+                log_warning("%u requests and %u loads did not stop in time, leaving them", c->in_flight, c->preparing);
                 return 1; /* their threads still use all this */
         }
         hedged_runners_destroy(&c->runners);

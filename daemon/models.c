@@ -9,6 +9,8 @@
 #include "daemon/repository.h"
 #include "daemon/state.h"
 
+#define TOO_MANY "as many models as models.max_loaded allows are loaded already; unload one first"
+
 static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, uint32_t n, hedge_model_tensor_t **ret)
 {
         hedge_model_tensor_t *t = calloc(n + 1, sizeof(*t));
@@ -156,6 +158,10 @@ void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t 
                                    "a letter or digit");
                 return;
         }
+        if (!hedged_registry_find(&c->registry, load->name) && c->registry.count >= c->registry.max) {
+                hedged_reply_error(socket, &e->route, load->id, HEDGE_ELIMIT, TOO_MANY);
+                return;
+        }
         if (c->stopping || c->preparing + c->n_loads >= HEDGED_MAX_PENDING_LOADS) {
                 hedged_reply_error(socket, &e->route, load->id, c->stopping ? HEDGE_ESHUTDOWN : -EAGAIN,
                                    c->stopping ? "the coordinator is stopping"
@@ -176,7 +182,7 @@ void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t 
                 zmq_msg_init(&l->frames[l->n_frames]);
                 zmq_msg_move(&l->frames[l->n_frames], &e->frames[l->n_frames]);
         }
-        c->preparing++;
+        c->prepared[c->preparing++] = l;
         hedged_preparer_load(c->preparer, l);
 }
 
@@ -199,16 +205,21 @@ int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
 
 void hedged_models_loaded(hedged_coordinator_t *c, hedged_load_t *l)
 {
-        c->preparing--;
+        for (unsigned i = 0; i < c->preparing; i++)
+                if (c->prepared[i] == l) {
+                        c->prepared[i] = c->prepared[--c->preparing];
+                        break;
+                }
         if (l->result == 0) {
                 hedged_model_t *served = hedged_model_ref(l->model);
 
                 l->result = hedged_models_serve(c, served);
                 if (l->result < 0) {
                         hedged_model_unref(&served);
-                        hedge_why(&l->why, l->result, "%u models are loaded already, which is models.max_loaded",
-                                  c->registry.count);
+                        hedge_why(&l->why, l->result, "%s", l->result == HEDGE_ELIMIT ? TOO_MANY : "out of memory");
                 }
+                /* as the next start will have it; an UNLOAD may have come between */
+                hedged_repository_set_loaded(c->config->models.repository, l->name, l->result == 0);
         }
         if (l->result < 0) {
                 log_warning("model=%s: not loaded: %s", l->name, l->why.text);
@@ -233,6 +244,19 @@ void hedged_models_settle(hedged_coordinator_t *c)
                 answer_done(l->socket, &l->route, l->id, HEDGE_MSG_LOAD_OK, l->model, NULL);
                 hedged_load_destroy(&l);
                 c->loads[i] = c->loads[--c->n_loads];
+        }
+}
+
+void hedged_models_abandon(hedged_coordinator_t *c)
+{
+        for (unsigned i = 0; i < c->preparing; i++)
+                hedged_reply_error(c->prepared[i]->socket, &c->prepared[i]->route, c->prepared[i]->id, HEDGE_ESHUTDOWN,
+                                   "the coordinator is stopping");
+        while (c->n_loads > 0) {
+                hedged_load_t *l = c->loads[--c->n_loads];
+
+                answer_done(l->socket, &l->route, l->id, HEDGE_MSG_LOAD_OK, l->model, NULL);
+                hedged_load_destroy(&l);
         }
 }
 

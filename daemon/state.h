@@ -40,11 +40,12 @@ struct hedged_coordinator {
         hedged_distributor_t *distributor;
         hedged_runners_t *runners;
 
-        hedged_load_t *loads[HEDGED_MAX_PENDING_LOADS]; /* loaded, waiting for the boards before they are answered */
-        unsigned n_loads;                               /* of those */
-        unsigned preparing;                             /* loads at the preparer */
-        hedged_request_t *out;                          /* requests at the runners */
-        unsigned in_flight;                             /* so many */
+        hedged_load_t *loads[HEDGED_MAX_PENDING_LOADS];    /* loaded, waiting for the boards before they are answered */
+        unsigned n_loads;                                  /* of those */
+        hedged_load_t *prepared[HEDGED_MAX_PENDING_LOADS]; /* at the preparer: only who asked may be looked at */
+        unsigned preparing;                                /* of those */
+        hedged_request_t *out;                             /* requests at the runners */
+        unsigned in_flight;                                /* so many */
         uint64_t requests, requests_failed, malformed, late_parts;
         int64_t next_tick_ms;
         bool stopping;
@@ -82,6 +83,8 @@ void hedged_models_unload(hedged_coordinator_t *c, void *socket, hedge_envelope_
 void hedged_models_loaded(hedged_coordinator_t *c, hedged_load_t *load);
 /** Answer the loads whose boards have what they need, or whose time is over. */
 void hedged_models_settle(hedged_coordinator_t *c);
+/** Tell the clients of all loads that are pending how they ended: not, or without waiting for the boards. */
+void hedged_models_abandon(hedged_coordinator_t *c);
 /** Put a model into service: registry and distribution. Takes the reference over. @return 0, HEDGE_ELIMIT, -ENOMEM. */
 int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model);
 
