@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_TEST_FAKE_BOARD_H
+#define HEDGE_TEST_FAKE_BOARD_H
+
+#include "test/system/fake_peer.h"
+
+/** What a board does with a task (or a share). */
+typedef enum fake_mood {
+        FAKE_GOOD,        /**< computes, by the plain kernel */
+        FAKE_SILENT,      /**< never answers a task, nor a CANCEL */
+        FAKE_WRONG_SIZE,  /**< sends its parts a float short, then ends the task */
+        FAKE_WRONG_INDEX, /**< numbers its parts beyond what was asked for, then ends the task */
+        FAKE_TWICE,       /**< sends its first part in place of all others */
+        FAKE_LATE,        /**< computes once the task is cancelled */
+        FAKE_UNKNOWN_JOB, /**< sends its parts for a job that does not exist, then ends the real one */
+        FAKE_EMPTY,       /**< TASK_END at once */
+        FAKE_FORGETFUL,   /**< "I do not hold that share", once for every share; then good */
+        FAKE_FULL,        /**< takes no share at all: no memory */
+        FAKE_HANGS_UP,    /**< closes its connection in answer to a task */
+        FAKE_HELD_BACK,   /**< keeps every task until its mood changes */
+} fake_mood_t;
+
+#define FAKE_MAX_SHARES 128
+
+typedef struct fake_share {
+        hedge_digest_t digest;
+        hedge_conv_t conv;
+        uint32_t ell_b;
+        float *filters;
+        bool forgotten; /**< once, by a FORGETFUL board */
+} fake_share_t;
+
+typedef struct fake_board {
+        fake_peer_t peer;
+        char name[HEDGE_BOARD_NAME_MAX];
+        fake_mood_t mood;
+        uint64_t incarnation, coordinator;
+        uint32_t index;
+        fake_share_t shares[FAKE_MAX_SHARES];
+        unsigned n_shares;
+        hedge_envelope_t task; /**< LATE and HELD_BACK: the one that waits */
+        unsigned welcomes, shares_sent, tasks, cancels, drops, errors, byes;
+        uint64_t first_job;
+        hedge_msg_error_t error; /**< the last one */
+} fake_board_t;
+
+/** A new connection and HELLO, listing what it holds. The first time with zeroed structure but for name and mood. */
+void fake_board_join(fake_board_t *board, const char *endpoint);
+
+/** Hang up; what it holds stays, as after a lost connection. */
+void fake_board_leave(fake_board_t *board);
+
+/** Forget all, as a process that ended. */
+void fake_board_forget(fake_board_t *board);
+
+/** Act on what has come, without waiting. @return whether anything has. */
+bool fake_board_step(fake_board_t *board);
+
+#endif
