@@ -2,10 +2,10 @@
 #include "daemon/config.h"
 
 #include <string.h>
-#include <sys/un.h>
 
 #include "common/code/code.h"
 #include "common/log.h"
+#include "common/wire/address.h"
 
 static const char *const securities[] = { "curve", "network", "insecure-loopback", NULL };
 static const char *const schemes[] = { "local", "uncoded", "replication", "nsctc", NULL };
@@ -115,28 +115,18 @@ const hedge_conf_row_t hedged_conf_rows[] = {
         { 0 },
 };
 
-static int is_local(const char *endpoint)
-{
-        return !strncmp(endpoint, "ipc://", 6) || !strncmp(endpoint, "tcp://127.", 10) ||
-               !strncmp(endpoint, "tcp://[::1]", 11);
-}
-
 static int check_endpoint(const char *key, const char *endpoint, const hedged_config_t *config, hedge_why_t *why)
 {
-        if (strncmp(endpoint, "tcp://", 6) && strncmp(endpoint, "ipc://", 6))
-                return hedge_why(why, HEDGE_ECONFIG, "%s: '%s' is no endpoint: tcp://ADDRESS:PORT or ipc://FILE", key,
-                                 endpoint);
-        if (!strncmp(endpoint, "ipc://", 6) && strlen(endpoint + 6) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-                return hedge_why(why, HEDGE_ECONFIG, "%s: the socket's path is longer than the system's %zu bytes", key,
-                                 sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-        if (config->security == HEDGED_SECURITY_INSECURE_LOOPBACK && !is_local(endpoint))
-                return hedge_why(why, HEDGE_ECONFIG,
-                                 "%s: '%s' leaves this machine, which security: insecure-loopback forbids", key,
-                                 endpoint);
-        if (config->security == HEDGED_SECURITY_NETWORK && !strncmp(endpoint, "tcp://*", 7))
-                return hedge_why(why, HEDGE_ECONFIG,
-                                 "%s: security: network wants the trusted interface or address in place of *", key);
-        return 0;
+        hedge_why_t inner;
+        int r = hedge_address_check(endpoint, true, &inner);
+
+        if (r == 0 && config->security == HEDGED_SECURITY_INSECURE_LOOPBACK && !hedge_address_is_local(endpoint))
+                r = hedge_why(&inner, HEDGE_ECONFIG,
+                              "'%s' leaves this machine, which security: insecure-loopback forbids", endpoint);
+        if (r == 0 && config->security == HEDGED_SECURITY_NETWORK && !strncmp(endpoint, "tcp://*", 7))
+                r = hedge_why(&inner, HEDGE_ECONFIG,
+                              "security: network wants the trusted interface or address in place of *");
+        return r < 0 ? hedge_why(why, r, "%s: %s", key, inner.text) : 0;
 }
 
 static int check(const hedged_config_t *config, const char *path, hedge_why_t *why)

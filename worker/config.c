@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/kernel/kernel.h"
 #include "common/log.h"
+#include "common/wire/address.h"
 #include "common/wire/message.h"
 
 static const char *const securities[] = { "curve", "network", "insecure-loopback", NULL };
@@ -73,68 +72,20 @@ const hedge_conf_row_t hedge_worker_conf_rows[] = {
         { 0 },
 };
 
-/* What stands behind the scheme, or NULL where it is another one. */
-static const char *behind(const char *endpoint, const char *scheme)
-{
-        size_t n = strlen(scheme);
-
-        return strncmp(endpoint, scheme, n) ? NULL : endpoint + n;
-}
-
-static bool has_port(const char *address)
-{
-        const char *port = strrchr(address, ':');
-        char *end;
-        long number;
-
-        if (!port || port == address)
-                return false;
-        number = strtol(++port, &end, 10);
-        return end != port && !*end && number >= 1 && number <= 65535;
-}
-
-/* A number, not a name such as 127.example.org. */
-static bool is_loopback(const char *address)
-{
-        const char *port = strrchr(address, ':');
-        struct in_addr host;
-        char text[16];
-
-        if (!strncmp(address, "[::1]:", 6))
-                return true;
-        if (port - address >= (ptrdiff_t)sizeof(text))
-                return false;
-        memcpy(text, address, (size_t)(port - address));
-        text[port - address] = 0;
-        return inet_pton(AF_INET, text, &host) == 1 && ntohl(host.s_addr) >> 24 == 127;
-}
-
 static int check_endpoint(const hedge_worker_config_t *config, hedge_why_t *why)
 {
         const char *endpoint = config->coordinator.endpoint;
-        const char *path = behind(endpoint, "ipc://"), *address = behind(endpoint, "tcp://");
-        const size_t path_max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+        hedge_why_t inner;
+        int r = hedge_address_check(endpoint, false, &inner);
 
-        if (path && strlen(path) > path_max)
-                return hedge_why(why, HEDGE_ECONFIG,
-                                 "coordinator.endpoint: the socket's path is longer than the system's %zu bytes",
-                                 path_max);
-        if (address && !has_port(address))
-                return hedge_why(why, HEDGE_ECONFIG, "coordinator.endpoint: '%s' wants a host and a port", endpoint);
-        if (!address && (!path || !*path))
-                return hedge_why(why, HEDGE_ECONFIG,
-                                 "coordinator.endpoint: '%s' is no endpoint: tcp://HOST:PORT or ipc://FILE", endpoint);
-        if (config->security == HEDGE_WORKER_INSECURE_LOOPBACK && address && !is_loopback(address))
-                return hedge_why(
-                        why, HEDGE_ECONFIG,
-                        "coordinator.endpoint: '%s' leaves this machine, which security: insecure-loopback forbids",
-                        endpoint);
-        return 0;
+        if (r == 0 && config->security == HEDGE_WORKER_INSECURE_LOOPBACK && !hedge_address_is_local(endpoint))
+                r = hedge_why(&inner, HEDGE_ECONFIG,
+                              "'%s' leaves this machine, which security: insecure-loopback forbids", endpoint);
+        return r < 0 ? hedge_why(why, r, "coordinator.endpoint: %s", inner.text) : 0;
 }
 
 static int check_name(hedge_worker_config_t *config, hedge_why_t *why)
 {
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
         char host[HEDGE_BOARD_NAME_MAX] = "", *name;
 
         if (!*config->board.name) {
@@ -147,10 +98,10 @@ static int check_name(hedge_worker_config_t *config, hedge_why_t *why)
                 config->board.name = name;
         }
         name = config->board.name;
-        if (!*name || *name == '.' || name[strspn(name, allowed)])
+        if (!hedge_name_ok(name))
                 return hedge_why(why, HEDGE_ECONFIG,
                                  "board.name: '%s' has other characters than letters, digits, '.', '_' and '-', or "
-                                 "begins with '.'",
+                                 "does not begin with a letter or digit",
                                  name);
         return 0;
 }
