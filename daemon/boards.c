@@ -46,6 +46,7 @@ static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
                 hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, text);
                 return;
         }
+        hedged_cluster_prefer(c->cluster, hedged_distribute_number(c->distributor, hello));
         r = hedged_cluster_hello(c->cluster, hello, &e->route, e->fd, hedge_now_ms(), &board);
         if (r < 0) {
                 log_warning("board=%s: too many boards are known, refused", hello->board);

@@ -16,6 +16,7 @@ struct hedged_cluster {
         void *arg;
         hedged_board_t *boards[MAX_KNOWN];
         unsigned count;
+        uint32_t preferred; /* of the next board, or HEDGED_NO_INDEX */
 };
 
 int hedged_cluster_new(unsigned slots, unsigned heartbeat_ms, unsigned strikes, unsigned gone_ms,
@@ -31,6 +32,7 @@ int hedged_cluster_new(unsigned slots, unsigned heartbeat_ms, unsigned strikes, 
         c->gone_ms = gone_ms;
         c->changed = changed;
         c->arg = arg;
+        c->preferred = HEDGED_NO_INDEX;
         *ret = c;
         return 0;
 }
@@ -65,9 +67,11 @@ static bool index_taken(const hedged_cluster_t *c, uint32_t index)
         return false;
 }
 
-/* A free number, else that of a board that is gone. */
+/* The number that is preferred, a free one, else that of a board that is gone. */
 static uint32_t take_index(hedged_cluster_t *c)
 {
+        if (c->preferred < c->slots && !index_taken(c, c->preferred))
+                return c->preferred;
         for (uint32_t index = 0; index < c->slots; index++)
                 if (!index_taken(c, index))
                         return index;
@@ -144,6 +148,7 @@ int hedged_cluster_hello(hedged_cluster_t *c, const hedge_msg_hello_t *hello, co
         }
         if (b->index == HEDGED_NO_INDEX)
                 b->index = take_index(c);
+        c->preferred = HEDGED_NO_INDEX;
         b->incarnation = hello->incarnation;
         b->route = *route;
         b->fd = fd;
@@ -160,6 +165,11 @@ int hedged_cluster_hello(hedged_cluster_t *c, const hedge_msg_hello_t *hello, co
         update(c, b, HEDGED_BOARD_ALIVE, now_ms, restarted);
         *ret = b;
         return 0;
+}
+
+void hedged_cluster_prefer(hedged_cluster_t *c, uint32_t index)
+{
+        c->preferred = index;
 }
 
 hedged_board_t *hedged_cluster_find(hedged_cluster_t *c, const hedge_route_t *route)

@@ -64,6 +64,10 @@ void hedged_cluster_destroy(hedged_cluster_t **cluster);
 int hedged_cluster_hello(hedged_cluster_t *cluster, const hedge_msg_hello_t *hello, const hedge_route_t *route, int fd,
                          int64_t now_ms, hedged_board_t **ret);
 
+/** The next HELLO is of a board that had this number (of a coordinator before us): a new board gets it again where it is
+ * free. HEDGED_NO_INDEX: any. */
+void hedged_cluster_prefer(hedged_cluster_t *cluster, uint32_t index);
+
 /** The board with this route, or NULL: it has to say HELLO. */
 hedged_board_t *hedged_cluster_find(hedged_cluster_t *cluster, const hedge_route_t *route);
 

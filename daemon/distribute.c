@@ -10,8 +10,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define WINDOW     2    /* shares on their way to one board */
-#define PATIENT_MS 6000 /* a board knocks at least every 5 s */
+#define WINDOW       2    /* shares on their way to one board */
+#define NUMBER_TRIES 16   /* shares that are looked at to tell a board's number */
+#define PATIENT_MS   6000 /* a board knocks at least every 5 s */
 
 struct hedged_distributor {
         void *socket;
@@ -182,6 +183,26 @@ static hedged_variant_t *find_share(hedged_distributor_t *d, const hedged_board_
                                         return &model->layers[l].variants[v];
         }
         return NULL;
+}
+
+static uint32_t number_of(const hedged_model_t *model, const hedge_digest_t *digest)
+{
+        for (unsigned l = 0; l < model->n_layers; l++)
+                for (unsigned v = 0; v < model->layers[l].n_variants; v++)
+                        for (uint32_t b = 0; b < model->slots; b++)
+                                if (!memcmp(&model->layers[l].variants[v].digests[b], digest, sizeof(*digest)))
+                                        return b;
+        return HEDGED_NO_INDEX;
+}
+
+uint32_t hedged_distribute_number(const hedged_distributor_t *d, const hedge_msg_hello_t *hello)
+{
+        uint32_t number = HEDGED_NO_INDEX;
+
+        for (uint32_t i = 0; i < hello->n_held && i < NUMBER_TRIES; i++)
+                for (unsigned m = 0; m < d->registry->count && number == HEDGED_NO_INDEX; m++)
+                        number = number_of(d->registry->models[m], &hello->held[i]);
+        return number;
 }
 
 static void send_drop(hedged_distributor_t *d, const hedged_board_t *board, const hedge_digest_t *digest)

@@ -17,6 +17,9 @@ int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_regis
                            hedged_preparer_t *preparer, hedged_distributor_t **ret);
 void hedged_distributor_destroy(hedged_distributor_t **distributor);
 
+/** The board's number that the shares which it holds were made for, or HEDGED_NO_INDEX. */
+uint32_t hedged_distribute_number(const hedged_distributor_t *d, const hedge_msg_hello_t *hello);
+
 /** A board said HELLO: `held` is what it holds. What no loaded model knows is dropped there. */
 void hedged_distribute_hello(hedged_distributor_t *d, hedged_board_t *board, const hedge_msg_hello_t *hello);
 
