@@ -385,6 +385,8 @@ static void a_load_that_fails_loses_nothing(void **state)
         free(broken);
         assert_true(says_coded(hedged_bed_infer(bed, "digits")));
         expect_stored(bed, "digits");
+        for (unsigned i = 0; i < 4; i++)
+                fake_board_leave(&bed->boards[i]);
         assert_int_equal(hedged_bed_end(bed, SIGKILL), 128 + SIGKILL);
         hedged_bed_start(bed, "");
         assert_true(says_local(hedged_bed_infer(bed, "digits")));
@@ -587,8 +589,16 @@ static void a_new_coordinator_finds_everything_as_it_was(void **state)
         hedged_bed_start(bed, "");
         for (unsigned i = 0; i < 4; i++)
                 bed->boards[i].first_job = 0;
-        hedged_bed_join(bed, 4); /* in the same order: a board's number is the coordinator's to give */
+        for (unsigned i = 4; i-- > 0;) { /* the other way round: each is who it was all the same */
+                fake_board_leave(&bed->boards[i]);
+                bed->boards[i].welcomes = 0;
+                fake_board_join(&bed->boards[i], bed->endpoint);
+                while (!bed->boards[i].welcomes)
+                        hedged_bed_status(bed);
+        }
         hedged_bed_until(bed, settled, "the boards to be known again");
+        for (unsigned i = 0; i < 4; i++)
+                assert_int_equal(bed->boards[i].index, i);
         assert_true(bed->boards[0].coordinator != coordinator);
         assert_true(says_coded(hedged_bed_infer(bed, "digits")));
         assert_int_equal(sum_shares(bed), sent);
