@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,52 +90,101 @@ static int write_all(int fd, const char *bytes, size_t size)
 
 static int write_file(int dir, const char *file, const void *bytes, size_t size)
 {
-        char beside[64];
-        int fd, r;
+        int fd = openat(dir, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640), r;
 
-        snprintf(beside, sizeof(beside), ".%s.new", file);
-        fd = openat(dir, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (fd < 0)
                 return -errno;
         r = write_all(fd, bytes, size);
         close(fd);
-        if (r == 0 && renameat(dir, beside, dir, file) < 0)
-                r = -errno;
-        if (r < 0)
-                unlinkat(dir, beside, 0);
         return r;
 }
 
-static int open_model_folder(const char *folder, const char *name)
+static int open_folder(const char *path)
 {
-        char path[PATH_MAX];
-        int r = path_of(path, folder, name, ""), fd;
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+        return fd < 0 ? -errno : fd;
+}
+
+static int sync_folder(const char *path)
+{
+        int fd = open_folder(path), r = fd < 0 ? fd : fsync(fd) < 0 ? -errno : 0;
+
+        if (fd >= 0)
+                close(fd);
+        return r;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+        return remove(path) < 0 ? -errno : 0;
+}
+
+/* Remove a folder with all that is in it (a link itself, not what it leads to); one that is not there is fine. */
+static int remove_folder(const char *path)
+{
+        int r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+
+        return r == -1 && errno == ENOENT ? 0 : r;
+}
+
+static int write_model(const char *path, const void *onnx, size_t onnx_bytes, const void *manifest,
+                       size_t manifest_bytes)
+{
+        int r = remove_folder(path), dir;
+
+        if (r == 0 && mkdir(path, 0750) < 0)
+                r = -errno;
         if (r < 0)
                 return r;
-        if (mkdir(path, 0750) < 0 && errno != EEXIST)
+        dir = open_folder(path);
+        if (dir < 0)
+                return dir;
+        r = write_file(dir, "model.onnx", onnx, onnx_bytes);
+        if (r == 0 && manifest)
+                r = write_file(dir, "model.yaml", manifest, manifest_bytes);
+        if (r == 0 && fsync(dir) < 0)
+                r = -errno;
+        close(dir);
+        return r;
+}
+
+/* Put the folder `from` in the place of `to`, whose old content, if any, is at `aside` afterwards. */
+static int swap_in(const char *from, const char *to, const char *aside)
+{
+        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
+                return rename(from, aside) < 0 ? -errno : 0;
+        if (errno != ENOENT && errno != EINVAL && errno != ENOSYS)
                 return -errno;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
+        /* there is no old one, or the file system cannot exchange */
+        if (rename(to, aside) < 0 && errno != ENOENT)
+                return -errno;
+        return rename(from, to) < 0 ? -errno : 0;
 }
 
 int hedged_repository_store(const char *folder, const char *name, const void *onnx, size_t onnx_bytes,
                             const void *manifest, size_t manifest_bytes, hedge_why_t *why)
 {
-        int dir = open_model_folder(folder, name), r = dir < 0 ? dir : 0;
+        char hidden[HEDGE_MODEL_NAME_MAX + 8], beside[PATH_MAX], aside[PATH_MAX], path[PATH_MAX];
+        int r = path_of(path, folder, name, "");
 
-        if (r == 0 && manifest)
-                r = write_file(dir, "model.yaml", manifest, manifest_bytes);
-        if (r == 0 && !manifest && unlinkat(dir, "model.yaml", 0) < 0 && errno != ENOENT)
-                r = -errno;
+        snprintf(hidden, sizeof(hidden), ".%s.new", name); /* no name of a model begins like this */
         if (r == 0)
-                r = write_file(dir, "model.onnx", onnx, onnx_bytes);
-        if (r == 0 && unlinkat(dir, "unloaded", 0) < 0 && errno != ENOENT)
-                r = -errno;
-        if (r == 0 && fsync(dir) < 0)
-                r = -errno;
-        if (dir >= 0)
-                close(dir);
+                r = path_of(beside, folder, hidden, "");
+        snprintf(hidden, sizeof(hidden), ".%s.old", name);
+        if (r == 0)
+                r = path_of(aside, folder, hidden, "");
+        if (r == 0)
+                r = remove_folder(aside);
+        if (r == 0) {
+                r = write_model(beside, onnx, onnx_bytes, manifest, manifest_bytes);
+                if (r == 0)
+                        r = swap_in(beside, path, aside);
+                if (r == 0)
+                        r = sync_folder(folder);
+                remove_folder(beside); /* what could not be finished */
+                remove_folder(aside);
+        }
         if (r < 0)
                 return hedge_why(why, r, "cannot store the model in %s/%s: %s", folder, name, hedge_strerror(r));
         return 0;

@@ -17,8 +17,9 @@ int hedged_repository_list(const char *folder, void (*visit)(void *arg, const ch
 int hedged_repository_read(const char *folder, const char *name, const hedge_onnx_limits_t *limits,
                            hedge_graph_t **ret_graph, hedge_manifest_t *ret_manifest, hedge_why_t *why);
 
-/** Store a model: written beside, synced, renamed, so that a power cut leaves the old one or the new one.
- * @param manifest  Text of model.yaml; NULL: none, an older one is removed. @return 0, -errno. */
+/** Store a model, in service: a folder of its own is written beside, synced and put in the place of the old one, so that a
+ * power cut or a full disk leaves the old one or the new one, never a mixture. Other files of the old folder go with it.
+ * @param manifest  Text of model.yaml; NULL: none. @return 0, -errno. */
 int hedged_repository_store(const char *folder, const char *name, const void *onnx, size_t onnx_bytes,
                             const void *manifest, size_t manifest_bytes, hedge_why_t *why);
 
