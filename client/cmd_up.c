@@ -178,6 +178,8 @@ static int start_coordinator(up_t *up, hedge_why_t *why)
                 hedge_setting_text("keys.clients", hedge_site_path(site, clients, "keys/clients")),
                 hedge_setting_text("models.repository", hedge_site_path(site, models, "models")),
                 hedge_setting_uint("cluster.slots", up->values->boards),
+                /* a cluster to try things on: small networks are to be coded as well */
+                hedge_setting_uint("plan.min_macs", 100000),
         };
 
         hedge_site_path(site, conf, "conf/hedged.yaml");
