@@ -2,10 +2,12 @@
 """Eight clients with twenty requests each, of two models, while a model is unloaded: all answers are right."""
 import concurrent.futures
 import json
+import os
 
 from cluster import DIGITS, Cluster, check, check_close, hedge, read_floats, write_digit
 
-CLIENTS, REQUESTS = 8, 20
+CLIENTS = 8
+REQUESTS = 4 if os.environ.get("HEDGE_TEST_SANITIZED") else 20  # even numbers
 
 with Cluster(boards=4, options=["--set", "plan.min_macs=0"]) as c:
     pictures = [write_digit(c.dir / "one.png"), write_digit(c.dir / "seven.png", seven=True)]
@@ -14,7 +16,7 @@ with Cluster(boards=4, options=["--set", "plan.min_macs=0"]) as c:
     c.load(DIGITS / "model.onnx", "doomed")
 
     def client(number):
-        """Twenty inputs by one connection, all of them on their way at once."""
+        """All inputs by one connection, all of them on their way at once."""
         name = ("digits", "other")[number % 2]
         answers = c.infer(name, *(pictures[i % 2] for i in range(REQUESTS)))
         check(len(answers) == REQUESTS, number, "got", len(answers), "answers")
