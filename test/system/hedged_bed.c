@@ -339,3 +339,38 @@ int hedged_bed_end(hedged_bed_t *bed, int signal)
         kill(bed->hedged.pid, signal);
         return test_process_wait(&bed->hedged, TEST_PATIENCE_MS);
 }
+
+bool hedged_bed_says_local(const hedge_msg_result_t *result)
+{
+        for (uint32_t i = 0; i < result->n_layers; i++)
+                if (strcmp(result->layers[i].scheme, "local") != 0)
+                        return false;
+        return result->n_layers > 0;
+}
+
+bool hedged_bed_says_coded(const hedge_msg_result_t *result)
+{
+        for (uint32_t i = 0; i < result->n_layers; i++)
+                if (strcmp(result->layers[i].scheme, "nsctc") != 0)
+                        return false;
+        return result->n_layers > 0;
+}
+
+bool hedged_bed_uses_board(const hedge_msg_result_t *result, uint32_t board)
+{
+        for (uint32_t i = 0; i < result->n_layers; i++)
+                for (uint32_t b = 0; b < result->layers[i].n_boards; b++)
+                        if (result->layers[i].boards[b] == board)
+                                return true;
+        return false;
+}
+
+hedged_bed_t *hedged_bed_ready(void **state, const char *more)
+{
+        hedged_bed_t *bed = *state;
+
+        hedged_bed_start(bed, more);
+        hedged_bed_join(bed, 4);
+        hedged_bed_load(bed, "digits");
+        return bed;
+}

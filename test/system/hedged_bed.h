@@ -75,6 +75,14 @@ const hedge_msg_status_ok_t *hedged_bed_status(hedged_bed_t *bed);
 /** MODELS: the model of this name, or NULL. */
 const hedge_model_status_t *hedged_bed_model(hedged_bed_t *bed, const char *name);
 
+/** hedged with four boards that hold the model "digits". */
+hedged_bed_t *hedged_bed_ready(void **state, const char *more);
+
+/** Did all coded layers run here, or all of them on the boards; were parts of this board used? */
+bool hedged_bed_says_local(const hedge_msg_result_t *result);
+bool hedged_bed_says_coded(const hedge_msg_result_t *result);
+bool hedged_bed_uses_board(const hedge_msg_result_t *result, uint32_t board);
+
 /** End it by a signal. @return its exit status. */
 int hedged_bed_end(hedged_bed_t *bed, int signal);
 
