@@ -22,6 +22,7 @@ struct hedge_connection {
         uint64_t last_id;
         int timeout_ms;
         bool curve;
+        bool gone; /* the connection has broken once: nobody waits for it any more */
         char address[HEDGE_ADDRESS_MAX];
 };
 
@@ -188,13 +189,14 @@ static int wait_ready(hedge_connection_t *c, short events, int64_t deadline, hed
         int event;
 
         while ((left = deadline - hedge_now_ms()) > 0) {
-                if (zmq_poll(items, 2, (long)left) < 0 && errno != EINTR)
+                if (zmq_poll(items, 2, c->gone ? 0 : (long)left) < 0 && errno != EINTR)
                         return hedge_why(why, -errno, "cannot wait for an answer: %s", zmq_strerror(errno));
                 if (items[0].revents & events)
                         return 0; /* first what has arrived, even if nothing more will */
                 while (items[1].revents && (event = next_event(c->monitor)))
-                        if (event == ZMQ_EVENT_DISCONNECTED)
-                                return went_away(c, why);
+                        c->gone |= event == ZMQ_EVENT_DISCONNECTED;
+                if (c->gone)
+                        return went_away(c, why);
         }
         return hedge_why(why, -ETIMEDOUT, "the coordinator at %s did not answer in time", c->address);
 }
