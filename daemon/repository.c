@@ -159,7 +159,12 @@ static int swap_in(const char *from, const char *to, const char *aside)
         /* there is no old one, or the file system cannot exchange */
         if (rename(to, aside) < 0 && errno != ENOENT)
                 return -errno;
-        return rename(from, to) < 0 ? -errno : 0;
+        if (rename(from, to) < 0) {
+                int r = -errno;
+
+                return rename(aside, to) < 0 && errno != ENOENT ? -errno : r; /* the old one stays */
+        }
+        return 0;
 }
 
 int hedged_repository_store(const char *folder, const char *name, const void *onnx, size_t onnx_bytes,
