@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster of emulated boards: hedged and N hedge-workers, each behind a link of its own (network.py).
+
+    with Bed(boards=10, profile="pi3-100m", settings={"plan.scheme": "uncoded"}) as bed:
+        bed.load(model, "squeezenet")
+        bed.play([(2.0, "freeze", "board-3"), (4.0, "thaw", "board-3")])
+        answers = bed.infer("squeezenet", picture)
+
+Programs, keys and sockets are the real ones: CURVE over TCP between boards and coordinator, clients by ipc. A board's
+processor is emulated by the worker (HEDGE_EMULATE_MACS_PER_S): each part takes at least the time that it would take
+there, while encryption and copying take this machine's.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+os.environ.setdefault("HEDGE_SOURCE_ROOT", str(SOURCE))
+os.environ.setdefault("HEDGE", str(SOURCE / "build/client/hedge"))
+sys.path.insert(0, str(SOURCE / "test/system"))
+
+from cluster import HEDGE, Failure, check, hedge, read_floats, wait_for  # noqa: E402
+from events import Player  # noqa: E402
+from network import Network, is_orphan  # noqa: E402
+
+COORDINATOR_MBIT = 1000
+KINDS = {"pi4-1g": (15, 1000), "pi3-100m": (5, 100), "slow-100m": (1.5, 100)}  # GFLOP/s, Mbit/s
+PROFILES = {name: [name] for name in KINDS} | {"mixed": ["pi4-1g", "pi3-100m", "pi3-100m", "slow-100m"]}  # in turn
+STOP_S = 5
+
+
+def board_kinds(profile, boards):
+    """@return (GFLOP/s, Mbit/s) of each board."""
+    turn = PROFILES[profile]
+    return [KINDS[turn[i % len(turn)]] for i in range(boards)]
+
+
+def find_program(name, folder):
+    """Beside the command line, or where the build has it."""
+    here = Path(HEDGE).resolve().parent
+    for path in (here / name, here.parent / folder / name, here.parent / "sbin" / name):
+        if os.access(path, os.X_OK):
+            return path
+    raise Failure(f"no {name} beside {HEDGE}: set HEDGE to a built hedge")
+
+
+def write_settings(path, settings):
+    """{"a.b": value} as YAML. Texts that were given by a user stay as they are, so that they may be of any type."""
+    tree = {}
+    for key, value in settings.items():
+        *sections, last = key.split(".")
+        branch = tree
+        for section in sections:
+            branch = branch.setdefault(section, {})
+        branch[last] = value
+    lines = []
+
+    def add(branch, indent):
+        for key, value in branch.items():
+            if isinstance(value, dict):
+                lines.append(f"{indent}{key}:")
+                add(value, indent + "  ")
+            else:
+                lines.append(f"{indent}{key}: {value if isinstance(value, str) else json.dumps(value)}")
+
+    add(tree, "")
+    path.write_text("\n".join(lines) + "\n")
+
+
+class Bed:
+    """@param settings, board_settings  {"plan.scheme": "uncoded"}: keys of hedged.yaml and of every hedge-worker.yaml.
+    @raise network.Unavailable  Where namespaces are not to be had."""
+
+    def __init__(self, boards=10, profile="pi3-100m", settings=None, board_settings=None):
+        self.kinds = board_kinds(profile, boards)
+        self.settings, self.board_settings = dict(settings or {}), dict(board_settings or {})
+        self.names = [f"board-{i}" for i in range(1, boards + 1)]
+        self.network = Network([COORDINATOR_MBIT, *(mbit for _, mbit in self.kinds)])
+        self.gflops = {name: gflops for name, (gflops, _) in zip(self.names, self.kinds)}
+        self.dir = self.player = None
+        self.processes = {}
+
+    # --- life ---
+
+    def __enter__(self):
+        try:
+            self.network.__enter__()
+            self.dir = Path(tempfile.mkdtemp(prefix=f"hedge-bed-{os.getpid()}-", dir="/tmp"))
+            self.up()
+            return self
+        except BaseException:
+            self.show_logs()
+            self.close()
+            raise
+
+    def __exit__(self, kind, value, traceback):
+        try:
+            if kind and kind is not KeyboardInterrupt:
+                self.show_logs()
+        finally:
+            self.close()
+
+    def up(self):
+        for left in Path("/tmp").glob("hedge-bed-*-*"):  # by a bed that was killed
+            if is_orphan(left.name.split("-")[2]):
+                shutil.rmtree(left, ignore_errors=True)
+        for folder in ("keys/boards", "keys/clients", "conf", "log", "run", "models"):
+            (self.dir / folder).mkdir(parents=True)
+        for name in ("coordinator", *self.names):
+            hedge("keygen", "--quiet", self.dir / "keys", name)
+        for name in self.names:
+            shutil.copy(self.dir / f"keys/{name}.pub", self.dir / "keys/boards")
+        self.start_coordinator()
+        for name in self.names:
+            self.start_board(name)
+        self.wait_alive()
+
+    def close(self):
+        """End every process, then the network. Ctrl-C has to wait for it."""
+        old = [(s, signal.signal(s, signal.SIG_IGN)) for s in (signal.SIGINT, signal.SIGTERM)]
+        try:
+            if self.player:
+                self.player.stop()
+            for name, process in self.processes.items():
+                if process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+                    process.send_signal(signal.SIGCONT)
+            for process in self.processes.values():
+                try:
+                    process.wait(STOP_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            if self.player:
+                self.player.join()
+        finally:
+            self.network.close()
+            if self.dir:
+                shutil.rmtree(self.dir, ignore_errors=True)
+            for number, handler in old:
+                signal.signal(number, handler)
+
+    def show_logs(self):
+        for log in sorted((self.dir / "log").glob("*.log")) if self.dir else ():
+            print(f"--- {log.name}", *log.read_text(errors="replace").splitlines()[-8:], sep="\n", file=sys.stderr)
+
+    # --- processes ---
+
+    def launch(self, name, host, program, settings, env=()):
+        conf = self.dir / f"conf/{name}.yaml"
+        write_settings(conf, settings)
+        # Many boards on few cores: idle compute threads must not spin.
+        environment = os.environ | {"OMP_WAIT_POLICY": "passive"} | dict(env)
+        environment.pop("NOTIFY_SOCKET", None)
+        with open(self.dir / f"log/{name}.log", "ab") as log:
+            self.processes[name] = subprocess.Popen(
+                self.network.command(host, program, "--config", conf), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=environment, start_new_session=True)
+
+    def start_coordinator(self):
+        keys = self.dir / "keys"
+        self.launch("hedged", 0, find_program("hedged", "daemon"), {
+            "listen.boards": f"tcp://{self.network.address(0)}:7501",
+            "listen.clients": f"ipc://{self.dir}/run/hedged.sock",
+            "listen.endpoint_file": f"{self.dir}/run/boards.endpoint",
+            "security": "curve",
+            "keys.secret": f"{keys}/coordinator.secret",
+            "keys.boards": f"{keys}/boards",
+            "keys.clients": f"{keys}/clients",
+            "models.repository": f"{self.dir}/models",
+            "cluster.slots": len(self.names),
+        } | self.settings)
+        wait_for("hedged's socket", lambda: self.lives("hedged") and (self.dir / "run/hedged.sock").exists())
+
+    def start_board(self, name, slower=1.0):
+        """Start it (again). slower: than its profile says."""
+        check(name in self.names, "no board is called", name)
+        check(name not in self.processes or self.processes[name].poll() is not None, name, "runs already")
+        keys = self.dir / "keys"
+        self.launch(name, 1 + self.names.index(name), find_program("hedge-worker", "worker"), {
+            "board.name": name,
+            "coordinator.endpoint": f"tcp://{self.network.address(0)}:7501",
+            "security": "curve",
+            "keys.secret": f"{keys}/{name}.secret",
+            "keys.coordinator": f"{keys}/coordinator.pub",
+            "compute.threads": 1,
+            "test.allow_emulation": True,
+        } | self.board_settings, {"HEDGE_EMULATE_MACS_PER_S": repr(self.gflops[name] * 1e9 / 2 / slower)}.items())
+
+    def lives(self, name):
+        check(self.processes[name].poll() is None, name, "ended with", self.processes[name].returncode)
+        return True
+
+    def wait_alive(self):
+        wait_for("all boards", lambda: self.lives("hedged") and all(map(self.lives, self.names)) and
+                 self.status()["alive"] == len(self.names))
+
+    def signal(self, name, number):
+        process = self.processes[name]
+        if process.poll() is None:
+            process.send_signal(number)
+
+    def freeze(self, name):
+        self.signal(name, signal.SIGSTOP)
+
+    def thaw(self, name):
+        self.signal(name, signal.SIGCONT)
+
+    def kill(self, name):
+        self.signal(name, signal.SIGKILL)
+        self.processes[name].wait(STOP_S)
+
+    def host(self, name):
+        return 0 if name in ("hedged", "coordinator") else 1 + self.names.index(name)
+
+    def play(self, events):
+        """Begin a script of (time_s, action, board[, value]): see events.py."""
+        check(self.player is None, "one script at a time")
+        self.player = Player(self, events)
+        self.player.start()
+
+    # --- the command line ---
+
+    def hedge(self, *words, **more):
+        return hedge(words[0], "--dir", self.dir, *words[1:], **more)
+
+    def status(self):
+        return json.loads(self.hedge("status", "--json").stdout)
+
+    def load(self, path, name, timeout_s=600):
+        """Until every board holds its shares."""
+        self.hedge("load", path, "--name", name, "--timeout", timeout_s, timeout=timeout_s + 10)
+
+    def infer(self, model, *words, timeout_s=60):
+        """@return one dictionary per input; `error` in place of an answer."""
+        result = self.hedge("infer", model, "--json", "--timeout", timeout_s, *words, status=None,
+                            timeout=timeout_s * 2 + 10)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    # --- measuring what the links really carry ---
+
+    def measure_links(self):
+        """While nothing else runs. Mbit/s of TCP payload, ms."""
+        boards = range(1, 1 + len(self.names))
+        measure = self.network.measure_mbit
+        slowest = 1 + min(range(len(self.kinds)), key=lambda i: self.kinds[i][1])
+        return {
+            "board": self.names[slowest - 1],
+            "wanted_mbit": self.network.rates_mbit[slowest],
+            "to_board_mbit": round(measure([(0, slowest)])[0], 1),
+            "from_board_mbit": round(measure([(slowest, 0)])[0], 1),
+            "to_all_mbit": round(sum(measure([(0, b) for b in boards])), 1),
+            "from_all_mbit": round(sum(measure([(b, 0) for b in boards])), 1),
+            "rtt_ms": round(self.network.measure_rtt_ms(0, slowest), 3),
+        }
+
+    def dropped(self):
+        """Packets that the links dropped."""
+        return sum(n for host in range(1 + len(self.names)) for _, n in self.network.counters(host).values())
