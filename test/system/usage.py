@@ -4,7 +4,7 @@ import os
 
 from cluster import check, hedge
 
-COMMANDS = ["up", "down", "status", "models", "load", "unload", "infer", "local", "codes", "keygen"]
+COMMANDS = ["up", "down", "status", "models", "load", "unload", "infer", "local", "model", "codes", "keygen"]
 
 overview = hedge("help").stdout
 check(hedge("--help").stdout == overview and hedge("--version").stdout.startswith("hedge "), "help")
@@ -20,6 +20,7 @@ for command in COMMANDS:
 
 for words in ([], ["nonsense"], ["help", "nonsense"], ["infer"], ["infer", "model"], ["unload"], ["status", "x"],
               ["keygen", "dir"], ["down"], ["codes"], ["codes", "--ka", "two"], ["codes", "--scheme", "magic"],
+              ["model", "make", "lenet5"], ["model", "break", "lenet5", "x"], ["model", "make", "lenet6", "x"],
               ["infer", "m", "i", "--preprocess", "magic"], ["status", "--connect", "nowhere"],
               ["status", "--dir", "/x", "--connect", "ipc:///x"]):
     check(hedge(*words, status=2).stderr, words, "said nothing")
