@@ -3,19 +3,15 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/code/basis.h"
 #include "common/code/passes.h"
 #include "common/code/scheme.h"
 #include "common/code/solve.h"
 
-#define MAX_TAKEN (2 * HEDGE_CODE_MAX_PARTS)
-
-/* A column counts as new where this much of its length is left beside the others. A set that is only just
- * independent would multiply the kernels' errors by the inverse of it, so it is none that could be used. */
-#define NEW_DIRECTION 1e-10
+#define MAX_TAKEN HEDGE_CODE_MAX_ALL_PARTS
 
 typedef struct taken {
         uint16_t id;    /* number among all parts of the code */
@@ -64,41 +60,6 @@ void hedge_decoder_destroy(hedge_decoder_t **decoder)
         *decoder = NULL;
 }
 
-static double dot(const double *restrict x, const double *restrict y, unsigned n)
-{
-        double sum = 0;
-
-        for (unsigned i = 0; i < n; i++)
-                sum += x[i] * y[i];
-        return sum;
-}
-
-/* Put a part's column behind the `rank` basis vectors, orthogonal to them. @return 1 if it adds to the rank. */
-static unsigned extend_basis(const hedge_decoder_t *d, unsigned rank, unsigned board, unsigned part)
-{
-        const unsigned n = hedge_code_rank(d->code);
-        double *column = d->basis + (size_t)rank * n, before, after;
-
-        if (rank == n)
-                return 0;
-        hedge_code_column(d->code, board, part, column);
-        before = sqrt(dot(column, column, n));
-        for (unsigned pass = 0; pass < 2; pass++)
-                for (unsigned v = 0; v < rank; v++) {
-                        const double *basis = d->basis + (size_t)v * n;
-                        const double along = dot(basis, column, n);
-
-                        for (unsigned i = 0; i < n; i++)
-                                column[i] -= along * basis[i];
-                }
-        after = sqrt(dot(column, column, n));
-        if (after <= NEW_DIRECTION * before)
-                return 0;
-        for (unsigned i = 0; i < n; i++)
-                column[i] /= after;
-        return 1;
-}
-
 int hedge_decoder_add(hedge_decoder_t *d, unsigned board, unsigned part)
 {
         unsigned id;
@@ -109,7 +70,7 @@ int hedge_decoder_add(hedge_decoder_t *d, unsigned board, unsigned part)
         if (d->is_in[id])
                 return -EALREADY;
         d->is_in[id] = 1;
-        d->rank += extend_basis(d, d->rank, board, part);
+        d->rank += hedge_basis_take_part(d->basis, d->rank, d->code, board, part);
         d->taken[d->count] = (taken_t){ (uint16_t)id, (uint16_t)d->count };
         hedge_cache_release(d->code->cache, &d->solution);
         return (int)d->count++;
@@ -137,7 +98,7 @@ bool hedge_decoder_possible(const hedge_decoder_t *d, const bool *alive)
         for (unsigned j = 0; j < d->code->n; j++)
                 for (unsigned p = 0; alive[j] && p < hedge_code_parts(d->code, j); p++)
                         if (!d->is_in[d->code->boards[j].first_part + p])
-                                rank += extend_basis(d, rank, j, p);
+                                rank += hedge_basis_take_part(d->basis, rank, d->code, j, p);
         return rank == hedge_code_rank(d->code);
 }
 

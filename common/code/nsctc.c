@@ -14,15 +14,17 @@ static unsigned threshold(unsigned k_a, unsigned k_b)
         return k_a * k_b / (vectors_for(k_a) * vectors_for(k_b));
 }
 
-int hedge_nsctc_check(unsigned k_a, unsigned k_b, unsigned n, hedge_why_t *why)
+int hedge_nsctc_check(const hedge_code_params_t *params, hedge_why_t *why)
 {
+        const unsigned k_a = params->k_a, k_b = params->k_b;
+
         if ((k_a != 1 && k_a % 2) || (k_b != 1 && k_b % 2))
                 return hedge_why(why, -EINVAL, "nsctc wants k_a and k_b each even or 1, not %u and %u", k_a, k_b);
         if (k_a == 1 && k_b == 1)
                 return hedge_why(why, -EINVAL, "nsctc with k_a = k_b = 1 would code nothing");
-        if (threshold(k_a, k_b) > n)
+        if (threshold(k_a, k_b) > params->n)
                 return hedge_why(why, -EINVAL, "nsctc with k_a = %u and k_b = %u needs at least %u boards, not %u", k_a,
-                                 k_b, threshold(k_a, k_b), n);
+                                 k_b, threshold(k_a, k_b), params->n);
         return 0;
 }
 
@@ -43,12 +45,12 @@ static void fill_rotations(double *vectors, unsigned k, unsigned q, unsigned tur
         }
 }
 
-int hedge_nsctc_fill(hedge_code_t *code)
+int hedge_nsctc_fill(hedge_code_t *code, const hedge_code_params_t *params)
 {
         const unsigned q = code->n | 1;
         const unsigned step = code->k_a == 1 ? 1 : code->k_a / 2;
 
-        for (unsigned j = 0; j < code->n; j++) {
+        for (unsigned j = 0; j < params->n; j++) {
                 int r = hedge_code_hold(code, j, vectors_for(code->k_a), vectors_for(code->k_b));
 
                 if (r < 0)
@@ -56,6 +58,6 @@ int hedge_nsctc_fill(hedge_code_t *code)
                 fill_rotations(code->boards[j].a, code->k_a, q, j);
                 fill_rotations(code->boards[j].b, code->k_b, q, j * step);
         }
-        code->delta = threshold(code->k_a, code->k_b);
+        *code->delta = threshold(code->k_a, code->k_b);
         return 0;
 }

@@ -13,7 +13,7 @@
 #define MAX_ROWS     4
 #endif
 #define MAX_COLS       2
-#define MAX_INPUTS     (2 * HEDGE_CODE_MAX_PARTS) /* replication takes every part twice */
+#define MAX_INPUTS     HEDGE_CODE_MAX_ALL_PARTS
 #define BLEND_TILE     8192 /* elements of all inputs together that a tile reads: first-level cache */
 #define BLEND_TILE_MIN 64
 #define PREFETCH_BYTES 4096

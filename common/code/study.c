@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/code/random.h"
 #include "common/code/solve.h"
 #include "common/code/subsets.h"
 
@@ -40,19 +41,11 @@ static double data_get(const data_t *data, size_t i)
         return data->size == sizeof(float) ? (double)((const float *)data->at)[i] : ((const double *)data->at)[i];
 }
 
-static double random_normal(uint64_t *state)
-{
-        const double u = (double)((hedge_random_next(state) >> 11) + 1) * 0x1p-53;
-        const double v = (double)(hedge_random_next(state) >> 11) * 0x1p-53;
-
-        return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
-}
-
 /* The same numbers for either size: rounded to float. */
 static void fill_normal(data_t *data, uint64_t seed, double deviation)
 {
         for (size_t i = 0; i < data->elements; i++) {
-                const float x = (float)(deviation * random_normal(&seed));
+                const float x = (float)(deviation * hedge_random_normal(&seed));
 
                 if (data->size == sizeof(float))
                         ((float *)data->at)[i] = x;
@@ -181,7 +174,7 @@ static int trial_board(trial_t *t, unsigned board)
 static int trial_decode(trial_t *t, double *ret_condition)
 {
         const hedge_activation_t none = { HEDGE_ACT_NONE, 0, 0 };
-        const void *parts[2 * HEDGE_CODE_MAX_PARTS];
+        const void *parts[HEDGE_CODE_MAX_ALL_PARTS];
         int r = hedge_decoder_solve(t->decoder, ret_condition);
 
         if (r < 0)

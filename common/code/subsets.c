@@ -4,25 +4,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/code/random.h"
 #include "common/code/scheme.h"
 #include "common/code/solve.h"
 
-uint64_t hedge_random_next(uint64_t *state)
+/* The boards that hold something. @return how many. */
+static unsigned find_holders(const hedge_code_t *code, uint8_t *holders)
 {
-        uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+        unsigned n = 0;
 
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        return z ^ (z >> 31);
-}
-
-/* Boards that hold something: always the first ones. */
-static unsigned holders(const hedge_code_t *code)
-{
-        unsigned n = code->n;
-
-        while (n > 0 && hedge_code_parts(code, n - 1) == 0)
-                n--;
+        for (unsigned j = 0; j < code->n; j++)
+                if (hedge_code_parts(code, j) > 0)
+                        holders[n++] = (uint8_t)j;
         return n;
 }
 
@@ -74,12 +67,15 @@ static int by_condition(const void *x, const void *y)
         return (a > b) - (a < b);
 }
 
-static int find_condition(const hedge_code_t *code, hedge_subset_t *set)
+/* The set's boards are numbers among the holders until here. */
+static int find_condition(const hedge_code_t *code, unsigned delta, const uint8_t *holders, hedge_subset_t *set)
 {
-        uint16_t ids[2 * HEDGE_CODE_MAX_PARTS];
+        uint16_t ids[HEDGE_CODE_MAX_ALL_PARTS];
         unsigned count = 0;
 
-        for (unsigned i = 0; i < code->delta; i++)
+        for (unsigned i = 0; i < delta; i++)
+                set->boards[i] = holders[set->boards[i]];
+        for (unsigned i = 0; i < delta; i++)
                 for (unsigned p = 0; p < hedge_code_parts(code, set->boards[i]); p++)
                         ids[count++] = (uint16_t)(code->boards[set->boards[i]].first_part + p);
         return hedge_solve_condition(code, ids, count, &set->condition);
@@ -87,7 +83,8 @@ static int find_condition(const hedge_code_t *code, hedge_subset_t *set)
 
 int hedge_subsets_new(const hedge_code_t *code, unsigned limit, uint64_t seed, hedge_subset_t **ret)
 {
-        const unsigned n = holders(code), delta = code->delta, all = choices(n, delta, limit);
+        uint8_t holders[HEDGE_CODE_MAX_BOARDS];
+        const unsigned n = find_holders(code, holders), delta = hedge_code_delta(code), all = choices(n, delta, limit);
         hedge_subset_t *sets = calloc((size_t)limit + 1, sizeof(*sets));
         int r = 0;
 
@@ -101,7 +98,7 @@ int hedge_subsets_new(const hedge_code_t *code, unsigned limit, uint64_t seed, h
                         random_boards(&sets[i], delta, n, &seed);
         }
         for (unsigned i = 0; i < all && r == 0; i++)
-                r = find_condition(code, &sets[i]);
+                r = find_condition(code, delta, holders, &sets[i]);
         if (r < 0) {
                 free(sets);
                 return r;

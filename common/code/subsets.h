@@ -11,9 +11,6 @@ typedef struct hedge_subset {
         uint8_t boards[HEDGE_CODE_MAX_BOARDS]; /**< delta of them, ascending */
 } hedge_subset_t;
 
-/** splitmix64: the next of a row of random numbers. */
-uint64_t hedge_random_next(uint64_t *state);
-
 /** All sets of delta boards where there are at most `limit`, else `limit` random ones and the first delta boards;
  * sorted by condition. Free *ret with free().
  * @return how many, HEDGE_EKERNEL, -ENOMEM. */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_BASIS_H
+#define HEDGE_BASIS_H
+
+#include "common/code/code.h"
+
+/** Inside of common/code: the rank of a growing set of columns, by Gram-Schmidt orthogonalisation done twice. */
+
+/** A vector counts as new where more than this much of its length is left beside the others. A set that is only just
+ * independent would multiply the kernels' errors by the inverse of it, so it is none that could be used. */
+#define HEDGE_NEW_DIRECTION 1e-10
+
+/** Take the vector at basis[rank] in: make it orthogonal to the `rank` vectors before it, and of length 1.
+ *
+ * @param basis rank + 1 vectors of n.
+ * @return 1 where it adds to the rank, else 0 (and basis[rank] is of no use). */
+unsigned hedge_basis_take(double *basis, unsigned rank, unsigned n);
+
+/** Take the column of a part in. @param basis K vectors of K. @return how much it adds to the rank: 0 or 1. */
+unsigned hedge_basis_take_part(double *basis, unsigned rank, const hedge_code_t *code, unsigned board, unsigned part);
+
+/** Take all parts of a board in. @return the new rank. */
+unsigned hedge_basis_take_board(double *basis, unsigned rank, const hedge_code_t *code, unsigned board);
+
+#endif
