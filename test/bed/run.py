@@ -129,6 +129,12 @@ def summarise(requests):
     return summary
 
 
+def processor_ticks():
+    """@return ticks that this machine's processors worked, and all."""
+    user, nice, system, idle, iowait, *more = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    return user + nice + system + sum(more), user + nice + system + idle + iowait + sum(more)
+
+
 def measure(a):
     begin = time.monotonic()
     with Bed(a.boards, a.profile, a.set, a.set_board) as bed:
@@ -142,7 +148,7 @@ def measure(a):
         report["load_s"] = round(time.monotonic() - loading, 2)
         for i in range(a.warmup):
             ask(bed, a, reference, i)
-        dropped = bed.dropped()
+        dropped, ticks = bed.dropped(), processor_ticks()
         bed.play(a.script)
         requests = []
         while len(requests) < a.requests and time.monotonic() < begin + a.deadline:
@@ -151,6 +157,8 @@ def measure(a):
             if not a.json:
                 say_request(requests[-1])
         bed.player.stop()
+        worked, passed = (after - before for after, before in zip(processor_ticks(), ticks))
+        report["machine_busy"] = round(worked / max(passed, 1), 3)
         report |= {"events": bed.player.played, "events_not_played": len(a.script) - len(bed.player.played),
                    "packets_dropped": bed.dropped() - dropped, "summary": summarise(requests), "requests": requests}
     return report
@@ -177,6 +185,8 @@ def say(report):
               f"{links['from_all_mbit']} from; round trip {links['rtt_ms']} ms")
     print(f"emulated boards: {report['profile']}, {report['boards']} of them; shares sent in {report['load_s']} s; "
           f"{report['packets_dropped']} packets dropped by the links")
+    print(f"this machine's processors were busy for {100 * report['machine_busy']:.0f} % of the time"
+          f"{': boards may have been slower than emulated' if report['machine_busy'] > 0.85 else ''}")
     if report["events_not_played"]:
         print(f"{report['events_not_played']} events were due after the last request")
     if "mean_ms" in s:
