@@ -70,12 +70,12 @@ typedef struct hedge_code_params {
  * Chebyshev-Vandermonde one 24 with a worst of 4e5. Measured (median / worst over sets of k boards):
  *
  *     n  k   harmonic      random tight  Gaussian
- *     10 4   5.6 / 51      4.8 / 2e3     9.1 / 2e3
- *     10 8   6.6 / 29      3.8 / 34      18 / 200
- *     16 8   21 / 2e3      11 / 3e3
- *     20 10  39 / 2e4      15 / 2e3      25 / 4e3
- *     40 20  470 / 1e9     34 / 7e3      58 / 2e4
- *     40 32  140 / 6e6     25 / 3e3      120 / 3e4
+ *     10 4   5.6 / 36      4.8 / 2e3     9.1 / 2e3
+ *     10 8   3.5 / 10      3.8 / 34      18 / 200
+ *     16 8   16 / 1e3      11 / 3e3
+ *     20 10  39 / 2e4      14 / 1e4      25 / 4e3
+ *     40 20  470 / 1e9     33 / 1e4      58 / 2e4
+ *     40 32  140 / 6e6     25 / 2e4      120 / 3e4
  *
  * So up to 16 boards board j has the harmonic frame: cos and sin of 2 pi j / n times the frequencies 0 or 1/2, then one
  * more each (a Vandermonde matrix on the unit circle, hence any k rows are independent); above, a random frame whose

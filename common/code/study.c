@@ -253,10 +253,9 @@ static unsigned conditions_for(unsigned rank)
         return wanted < CONDITIONS_MIN ? CONDITIONS_MIN : (unsigned)wanted;
 }
 
-int hedge_code_study(const hedge_code_t *code, uint64_t seed, hedge_code_study_t *ret)
+int hedge_code_study_conditions(const hedge_code_t *code, uint64_t seed, hedge_code_study_t *ret)
 {
         hedge_code_study_t study = { .delta = hedge_code_delta(code), .mse_float32 = NAN, .mse_float64 = NAN };
-        hedge_code_error_t error;
         hedge_subset_t *sets;
         int r = hedge_subsets_new(code, conditions_for(hedge_code_rank(code)), seed, &sets);
 
@@ -266,6 +265,18 @@ int hedge_code_study(const hedge_code_t *code, uint64_t seed, hedge_code_study_t
         study.cond_median = (sets[(r - 1) / 2].condition + sets[r / 2].condition) / 2;
         study.cond_worst = sets[r - 1].condition;
         free(sets);
+        *ret = study;
+        return 0;
+}
+
+int hedge_code_study(const hedge_code_t *code, uint64_t seed, hedge_code_study_t *ret)
+{
+        hedge_code_study_t study;
+        hedge_code_error_t error;
+        int r = hedge_code_study_conditions(code, seed, &study);
+
+        if (r < 0)
+                return r;
         r = hedge_code_study_layer(code, &hedge_alexnet[1], seed, &error);
         if (r == 0) {
                 study.mse_float32 = error.mse_float32;

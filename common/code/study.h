@@ -34,6 +34,9 @@ typedef struct hedge_code_study {
  * @return 0, -EINVAL (k_a or k_b does not suit the layer), HEDGE_ELIMIT, HEDGE_EUNDECODABLE, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_code_study_layer(const hedge_code_t *code, const hedge_conv_t *layer, uint64_t seed, hedge_code_error_t *ret);
 
+/** The conditions of the study alone; the errors are NAN. @return as hedge_code_study. */
+int hedge_code_study_conditions(const hedge_code_t *code, uint64_t seed, hedge_code_study_t *ret);
+
 /** The whole study. Condition numbers of every set of delta boards where there are at most 2,000, else of 2,000 random
  * ones and the first delta boards; of fewer where K is above 128, as the time for each grows with its cube.
  * @return 0, HEDGE_EUNDECODABLE, HEDGE_EKERNEL, -ENOMEM. */
