@@ -9,18 +9,24 @@
 
 typedef struct codes_values {
         const char *scheme;
-        uint64_t k_a, k_b, n, seed;
-        bool json;
+        uint64_t k_a, k_b, n, ell_a, ell_b, seed;
+        bool systematic, json;
 } codes_values_t;
 
 static const codes_values_t presets = { .scheme = "nsctc", .seed = 1 };
 
 static const hedge_option_t options[] = {
-        HEDGE_ROW(STRING, "scheme", 's', codes_values_t, scheme, "S", "nsctc (default), replication or uncoded"),
+        HEDGE_ROW(STRING, "scheme", 's', codes_values_t, scheme, "S",
+                  "nsctc (default), krp, mds, lt, replication, uncoded"),
         HEDGE_ROW_UINT("ka", 0, codes_values_t, k_a, "A", "input strips", 1, HEDGE_CODE_MAX_PARTS),
         HEDGE_ROW_UINT("kb", 0, codes_values_t, k_b, "B", "filter blocks", 1, HEDGE_CODE_MAX_PARTS),
         HEDGE_ROW_UINT("n", 'n', codes_values_t, n, "N", "boards", 1, HEDGE_CODE_MAX_BOARDS),
-        HEDGE_ROW_UINT("seed", 0, codes_values_t, seed, "SEED", "of the random data and sets of boards (1)", 0,
+        HEDGE_ROW_UINT("ell-a", 0, codes_values_t, ell_a, "L", "coded inputs of each board (krp, lt)", 1,
+                       HEDGE_CODE_MAX_PARTS),
+        HEDGE_ROW_UINT("ell-b", 0, codes_values_t, ell_b, "L", "coded filter blocks of each board (krp)", 1,
+                       HEDGE_CODE_MAX_PARTS),
+        HEDGE_ROW(FLAG, "systematic", 0, codes_values_t, systematic, NULL, "plain parts first (krp, mds)"),
+        HEDGE_ROW_UINT("seed", 0, codes_values_t, seed, "SEED", "of the code, the data and the sets of boards (1)", 0,
                        UINT64_MAX),
         HEDGE_ROW(FLAG, "json", 'j', codes_values_t, json, NULL, "print one JSON object"),
         HEDGE_ROW_END,
@@ -68,6 +74,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
 {
         const codes_values_t *v = values;
         int scheme = hedge_scheme_parse(v->scheme);
+        hedge_code_params_t params;
         hedge_code_study_t study;
         hedge_code_t *code = NULL;
         hedge_why_t why = { "" };
@@ -77,7 +84,17 @@ static int run(const void *values, char **operands, unsigned n_operands)
                 return hedge_complain_usage("codes", "codes: there is no scheme '%s'", v->scheme);
         if (!v->k_a || !v->k_b || !v->n)
                 return hedge_complain_usage("codes", "codes: --ka, --kb and --n are wanted");
-        r = hedge_code_new((hedge_scheme_t)scheme, (unsigned)v->k_a, (unsigned)v->k_b, (unsigned)v->n, &code, &why);
+        params = (hedge_code_params_t){
+                .scheme = (hedge_scheme_t)scheme,
+                .k_a = (unsigned)v->k_a,
+                .k_b = (unsigned)v->k_b,
+                .n = (unsigned)v->n,
+                .ell_a = (unsigned)v->ell_a,
+                .ell_b = (unsigned)v->ell_b,
+                .seed = v->seed,
+                .systematic = v->systematic,
+        };
+        r = hedge_code_new_with(&params, &code, &why);
         if (!r)
                 r = hedge_code_study(code, v->seed, &study);
         if (!r && v->json)
