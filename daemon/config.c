@@ -8,7 +8,7 @@
 #include "common/wire/address.h"
 
 static const char *const securities[] = { "curve", "network", "insecure-loopback", NULL };
-static const char *const schemes[] = { "local", "uncoded", "replication", "nsctc", NULL };
+static const char *const schemes[] = { "local", "uncoded", "replication", "nsctc", "mds", "lt", "krp", NULL };
 static const char *const backends[] = { "auto", "onednn", "xnnpack", "plain", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
@@ -74,9 +74,10 @@ const hedge_conf_row_t hedged_conf_rows[] = {
         { "cluster.gone_ms", HEDGE_CONF_UINT, AT(cluster.gone_ms), 1000, 86400000, "60000", "ms",
           "A board silent for so long is gone: a spare may take its place.", NULL, NULL, 0 },
         { "plan.scheme", HEDGE_CONF_CHOICE, AT(plan.scheme), 0, 0, "nsctc", NULL,
-          "How heavy convolutions run: nsctc (coded; any delta boards are enough), replication (every part on two "
-          "boards), "
-          "uncoded (every board is needed) or local.",
+          "How heavy convolutions run: nsctc (coded; any delta boards are enough), krp (random codes; any parts of any "
+          "boards are), mds (input strips alone; any k_a boards are enough), lt (sums of a few input strips, twice as "
+          "many as there are strips), replication (every part on two boards), uncoded (every board is needed) or "
+          "local.",
           schemes, NULL, 0 },
         { "plan.k_a", HEDGE_CONF_UINT, AT(plan.k_a), 0, 64, "0", NULL, "Input strips; 0 chooses for each layer.", NULL,
           NULL, 0 },

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define LT_PARTS 4u  /* strips per board at most */
 #define MAX_SIDE 32u /* strips or blocks that are considered; more makes the recovery matrix ill-conditioned */
 
 typedef struct wish {
@@ -61,6 +62,17 @@ static double cost(const hedged_config_t *config, const hedge_conv_t *conv, hedg
         return worst;
 }
 
+static unsigned divide_up(unsigned a, unsigned b)
+{
+        return (a + b - 1) / b;
+}
+
+/* Any boards will do, so that a cut for fewer of them can stand by. */
+static bool any_boards(hedge_scheme_t scheme)
+{
+        return scheme == HEDGE_SCHEME_NSCTC || scheme == HEDGE_SCHEME_MDS || scheme == HEDGE_SCHEME_KRP;
+}
+
 /* Does a scheme take these sides, by its own arithmetic (cheaper than making the code)? */
 static bool admissible(hedge_scheme_t scheme, unsigned k_a, unsigned k_b, unsigned most, unsigned slots)
 {
@@ -70,6 +82,12 @@ static bool admissible(hedge_scheme_t scheme, unsigned k_a, unsigned k_b, unsign
         case HEDGE_SCHEME_NSCTC:
                 return (k_a == 1 || k_a % 2 == 0) && (k_b == 1 || k_b % 2 == 0) && parts > 1 &&
                        parts / ((k_a > 1 ? 2 : 1) * (k_b > 1 ? 2 : 1)) <= most;
+        case HEDGE_SCHEME_MDS:
+                return k_b == 1 && parts > 1 && parts <= most;
+        case HEDGE_SCHEME_LT: /* any number of strips; several of them make up for a board */
+                return k_b == 1 && parts > 1 && parts <= slots * LT_PARTS && slots > 1;
+        case HEDGE_SCHEME_KRP:
+                return parts > 1 && divide_up(parts, (k_a > 1 ? 2 : 1) * (k_b > 1 ? 2 : 1)) <= most;
         case HEDGE_SCHEME_REPLICATION:
                 return parts <= (slots / 2 ? slots / 2 : 1) && parts <= most;
         default:
@@ -103,7 +121,7 @@ static unsigned most_needed(const hedged_config_t *config, hedge_scheme_t scheme
 {
         unsigned slots = (unsigned)config->cluster.slots, spare = (unsigned)config->plan.spare;
 
-        if (scheme != HEDGE_SCHEME_NSCTC)
+        if (!any_boards(scheme))
                 return slots;
         return slots > spare + 1 ? slots - spare : slots > 2 ? slots - 1 : 1;
 }
@@ -123,7 +141,7 @@ int hedged_plan_layer(const hedged_config_t *config, const char *model, const ch
         for (; n < HEDGED_MAX_VARIANTS && most > 0; n++) {
                 if (cheapest(config, conv, &wish, scheme, most, &cuts[n]) < 0)
                         break;
-                if (scheme != HEDGE_SCHEME_NSCTC)
+                if (!any_boards(scheme))
                         return n + 1; /* the others need their boards as they are */
                 most = cuts[n].delta / 2;
                 wish.k_a = wish.k_b = 0;
