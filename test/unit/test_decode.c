@@ -217,7 +217,7 @@ static bool any_code(layer_random_t *r, const hedge_conv_t *layer, unsigned max_
         const unsigned most_b = layer->out_c / layer->groups < 6 ? layer->out_c / layer->groups : 6;
         hedge_code_t *code = NULL;
 
-        *scheme = layer_between(r, 0, 1) ? HEDGE_SCHEME_NSCTC : (hedge_scheme_t)layer_between(r, 0, 1);
+        *scheme = layer_between(r, 0, 1) ? HEDGE_SCHEME_NSCTC : (hedge_scheme_t)layer_between(r, 0, HEDGE_SCHEMES - 1);
         *k_a = layer_between(r, 1, most_a);
         *k_b = layer_between(r, 1, most_b);
         *n = layer_between(r, 1, max_n);

@@ -226,6 +226,40 @@ static void test_lt_sums(void **state)
                 }
 }
 
+/* Robust soliton with c = 0.1, delta = 0.5 for k = 24, by hand: R = 1.8965, the peak at 13, the sum 1.35057. Strips are
+ * all alike. */
+static void test_lt_degrees(void **state)
+{
+        const double all = 200 * 64;
+        unsigned degrees[25] = { 0 }, strips[24] = { 0 }, sum = 0;
+
+        for (uint64_t seed = 0; seed < 200; seed++) {
+                hedge_code_params_t p = {
+                        .scheme = HEDGE_SCHEME_LT, .k_a = 24, .k_b = 1, .n = 64, .ell_a = 1, .seed = seed
+                };
+                hedge_code_t *code = code_with(&p);
+
+                for (unsigned j = 0; j < 64; j++) {
+                        const double *a = hedge_code_a(code, j, 0);
+                        unsigned degree = 0;
+
+                        for (unsigned i = 0; i < 24; i++) {
+                                degree += a[i] == 1;
+                                strips[i] += a[i] == 1;
+                        }
+                        degrees[degree]++;
+                        sum += degree;
+                }
+                hedge_code_destroy(&code);
+        }
+        assert_true(fabs(degrees[1] / all - 0.0894) < 0.01);
+        assert_true(fabs(degrees[2] / all - 0.3995) < 0.015);
+        assert_true(fabs(degrees[3] / all - 0.1429) < 0.01);
+        assert_true(fabs(degrees[13] / all - 0.0828) < 0.01);
+        for (unsigned i = 0; i < 24; i++)
+                assert_true(fabs(strips[i] * 24.0 / sum - 1) < 0.1);
+}
+
 /* How often parts in random order decode: seldom with K of them, mostly with a third more. */
 static void test_lt_success(void **state)
 {
@@ -530,6 +564,7 @@ int main(void)
                 cmocka_unit_test(test_mds_up_to_sixty_boards),
                 cmocka_unit_test(test_the_smallest_codes),
                 cmocka_unit_test(test_lt_sums),
+                cmocka_unit_test(test_lt_degrees),
                 cmocka_unit_test(test_lt_success),
                 cmocka_unit_test(test_krp_is_orthonormal),
                 cmocka_unit_test(test_krp_threshold),
