@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define OPSET          13
@@ -40,12 +41,11 @@ static float weight(const hedge_zoo_tensor_t *t, uint64_t i)
 static char *keep(hedge_zoo_t *zoo, const char *prefix, const char *suffix)
 {
         char *text = zoo->text + zoo->text_used;
-        const size_t a = strlen(prefix), b = strlen(suffix);
+        const size_t room = sizeof(zoo->text) - zoo->text_used, n = strlen(prefix) + strlen(suffix);
 
-        assert(zoo->text_used + a + b < sizeof(zoo->text));
-        memcpy(text, prefix, a);
-        memcpy(text + a, suffix, b + 1);
-        zoo->text_used += a + b + 1;
+        assert(n < room);
+        snprintf(text, room, "%s%s", prefix, suffix);
+        zoo->text_used += n + 1;
         return text;
 }
 
