@@ -35,11 +35,10 @@ static int check_inputs(const hedged_model_t *m, const hedge_envelope_t *e, hedg
         return 0;
 }
 
-static hedged_request_t *make_request(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e, hedged_model_t *m)
+static hedged_request_t *make_request(void *socket, hedge_envelope_t *e, hedged_model_t *m)
 {
         hedged_request_t *q = calloc(1, sizeof(*q));
 
-        (void)c;
         if (!q)
                 return NULL;
         q->frames = calloc(m->graph->n_inputs + 1, sizeof(*q->frames));
@@ -76,7 +75,7 @@ static void handle_infer(hedged_coordinator_t *c, void *socket, hedge_envelope_t
                 r = hedge_why(&why, -EAGAIN, "%u requests are waiting already, try again later", c->in_flight);
         else
                 r = check_inputs(m, e, &why);
-        if (r == 0 && !(q = make_request(c, socket, e, m)))
+        if (r == 0 && !(q = make_request(socket, e, m)))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
         if (r < 0) {
                 c->requests_failed++;

@@ -42,7 +42,6 @@ struct hedged_dispatch {
         void *socket;
         hedged_cluster_t *cluster;
         hedged_job_t *jobs;
-        unsigned open;
         bool stopping;
 };
 
@@ -198,7 +197,6 @@ static void open_job(hedged_dispatch_t *d, hedged_job_t *j)
         j->open = true;
         j->next = d->jobs;
         d->jobs = j;
-        d->open++;
         if (d->stopping)
                 post(j, &j->shutdown, HEDGED_EVENT_SHUTDOWN);
 }
@@ -275,7 +273,6 @@ static void handle_close(hedged_dispatch_t *d, hedged_job_t *j)
                         *at = j->next;
                         break;
                 }
-        d->open--;
         for (unsigned board = 0; board < j->boards; board++)
                 if (j->task[board] == RUNNING && j->parts_left[board] > 0)
                         cancel_task(d, j, board);
@@ -352,9 +349,4 @@ void hedged_dispatch_shutdown(hedged_dispatch_t *d)
         d->stopping = true;
         for (hedged_job_t *j = d->jobs; j; j = j->next)
                 post(j, &j->shutdown, HEDGED_EVENT_SHUTDOWN);
-}
-
-unsigned hedged_dispatch_open_jobs(const hedged_dispatch_t *d)
-{
-        return d->open;
 }

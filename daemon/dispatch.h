@@ -77,6 +77,4 @@ void hedged_dispatch_board_lost(hedged_dispatch_t *dispatch, const hedged_board_
 /** The program stops: tell every job, now and those to come. */
 void hedged_dispatch_shutdown(hedged_dispatch_t *dispatch);
 
-unsigned hedged_dispatch_open_jobs(const hedged_dispatch_t *dispatch);
-
 #endif
