@@ -110,7 +110,10 @@ static int cheapest(const hedged_config_t *config, const hedge_conv_t *conv, con
                         c = cost(config, conv, scheme, k_a, k_b);
                         if (c < best) {
                                 best = c;
-                                *ret = (hedged_cut_t){ scheme, k_a, k_b, threshold(scheme, k_a, k_b, slots) };
+                                *ret = (hedged_cut_t){ .scheme = scheme,
+                                                       .k_a = k_a,
+                                                       .k_b = k_b,
+                                                       .delta = threshold(scheme, k_a, k_b, slots) };
                         }
                 }
         return isfinite(best) ? 0 : -ENOENT;

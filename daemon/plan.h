@@ -3,6 +3,7 @@
 #define HEDGED_PLAN_H
 
 #include "common/code/partition.h"
+#include "common/code/precision.h"
 #include "daemon/config.h"
 
 /** Which layers are coded, and how they are cut. Pure: a function of the configuration and the layer's geometry.
@@ -16,7 +17,12 @@
 typedef struct hedged_cut {
         hedge_scheme_t scheme;
         unsigned k_a, k_b;
+        unsigned ell_a, ell_b; /**< 0: the scheme's default */
+        bool systematic,
+                weighted; /**< weighted: the numbers of parts follow the boards' speeds when the model was loaded */
+        hedge_precision_t wire;
         unsigned delta;
+        double predicted_ms; /**< 0: by the simple rule, which predicts nothing */
 } hedged_cut_t;
 
 /** Plan one layer.

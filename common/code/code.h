@@ -23,6 +23,7 @@ typedef enum hedge_scheme {
         HEDGE_SCHEME_MDS,         /**< CoCoI, arXiv 2501.06856: a real (n, k) code over the input strips */
         HEDGE_SCHEME_LT,          /**< CoCoI's rateless baseline: Luby transform code over the input strips */
         HEDGE_SCHEME_KRP,         /**< Khatri-Rao product: random orthonormal vectors on both sides */
+        HEDGE_SCHEME_STEAL,       /**< uncoded, but every board could do every part: what late boards owe others redo */
         HEDGE_SCHEMES
 } hedge_scheme_t;
 
@@ -30,7 +31,7 @@ typedef enum hedge_scheme {
 #define HEDGE_CODE_MAX_ALL_PARTS 2048u /**< bound on the parts of all boards together */
 #define HEDGE_CODE_MAX_BOARDS    256u
 
-/** "uncoded", "replication", "nsctc", "mds", "lt", "krp". */
+/** "uncoded", "replication", "nsctc", "mds", "lt", "krp", "steal". */
 const char *hedge_scheme_name(hedge_scheme_t scheme);
 
 /** @return the scheme, or -EINVAL. */
@@ -139,6 +140,11 @@ const double *hedge_code_b(const hedge_code_t *code, unsigned board, unsigned lb
 
 /** Is the part a plain one: one strip with one block, each as it is? */
 bool hedge_code_is_plain(const hedge_code_t *code, unsigned board, unsigned part);
+
+/** How many parts, from the first of hedge_code_order on, a board is given at the start: for steal its own, the parts that
+ * uncoded would give it; for systematic krp those whose coded input is a plain one (all, where it has no plain input), for
+ * plain krp those of its first coded input; for every other scheme all. The rest waits until the board runs out of work. */
+unsigned hedge_code_first_parts(const hedge_code_t *code, unsigned board);
 
 /** The order in which a board's parts are best computed: plain parts by number; then those of coded inputs, with coded
  * filter blocks first and then with plain ones from the last to the first (what slow boards have not come to); then those

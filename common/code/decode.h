@@ -45,6 +45,11 @@ bool hedge_decoder_possible(const hedge_decoder_t *decoder, const bool *alive);
  * @return 0, HEDGE_EUNDECODABLE, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */
 int hedge_decoder_solve(hedge_decoder_t *decoder, double *ret_condition);
 
+/** How much larger errors are in the answer than in the parts: sqrt(sum of D's squares / K), for errors of the parts that
+ * have nothing to do with one another (wire rounding, kernel rounding). 1 where all parts are plain. The condition bounds what
+ * the worst error could become; this is what it does become. After hedge_decoder_solve. */
+double hedge_decoder_gain(const hedge_decoder_t *decoder);
+
 /** Put the layer's output together: decode, crop, bias, activation in one float pass. After hedge_decoder_solve.
  *
  * @param parts   count pointers, each to strip_h x out_w x part.out_c floats, in the order taken. At least 4-byte aligned.

@@ -7,6 +7,7 @@
 #include <zmq.h>
 
 #include "common/code/code.h"
+#include "common/code/precision.h"
 #include "common/conv.h"
 #include "common/err.h"
 #include "common/tensor.h"
@@ -50,6 +51,8 @@ typedef enum hedge_message_type {
         HEDGE_MSG_LOAD_OK,
         HEDGE_MSG_UNLOAD, /**< client */
         HEDGE_MSG_UNLOAD_OK,
+        HEDGE_MSG_PLAN, /**< client: how would this model run? */
+        HEDGE_MSG_PLAN_OK,
         HEDGE_MSG_TYPES
 } hedge_message_type_t;
 
@@ -87,16 +90,20 @@ typedef struct hedge_msg_share_ok {
 } hedge_msg_share_ok_t;
 
 typedef struct hedge_msg_task {
-        uint64_t job; /**< unique in the coordinator's incarnation */
+        uint64_t job; /**< unique in the coordinator's incarnation; a board may be given several tasks of one job */
         hedge_digest_t digest;
+        uint32_t n_inputs;
+        uint32_t *inputs; /**< number la of each frame's coded input; none: 0, 1, ... */
         uint32_t n_order;
-        uint32_t *order; /**< parts to compute, in this order: la * ell_b + lb */
+        uint32_t *order; /**< parts to compute, in this order: la * ell_b + lb; their inputs are among the frames */
+        uint32_t wire;   /**< hedge_precision_t of the frames, and of the parts that are asked for */
 } hedge_msg_task_t;
 
 typedef struct hedge_msg_part {
         uint64_t job;
         uint32_t part;
         uint64_t compute_us;
+        uint32_t wire; /**< hedge_precision_t of the frame: as asked for, or float32 where q16 cannot hold it */
 } hedge_msg_part_t;
 
 typedef struct hedge_msg_task_end {
@@ -105,7 +112,7 @@ typedef struct hedge_msg_task_end {
         bool cancelled;
 } hedge_msg_task_end_t;
 
-typedef struct hedge_msg_job { /**< CANCEL */
+typedef struct hedge_msg_job { /**< CANCEL: all tasks of the job */
         uint64_t job;
 } hedge_msg_job_t;
 
@@ -143,7 +150,17 @@ typedef struct hedge_msg_infer {
         char model[HEDGE_MODEL_NAME_MAX];
         uint32_t n_inputs;
         hedge_shape_t *inputs;
+        bool trace; /**< the answer's layers list their parts */
 } hedge_msg_infer_t;
+
+/** What became of one part that a board was asked for. Times are since the request began. */
+typedef struct hedge_part_report {
+        uint32_t board, part;
+        double sent_ms;      /**< when the task that asked for it was sent */
+        double received_ms;  /**< 0: it did not come in time */
+        uint64_t compute_us; /**< on the board */
+        bool used;           /**< by the decoder */
+} hedge_part_report_t;
 
 /** How one coded layer of a request went. */
 typedef struct hedge_layer_report {
@@ -158,6 +175,10 @@ typedef struct hedge_layer_report {
         double condition;
         double encode_ms, wait_ms, decode_ms;
         double start_ms, end_ms; /**< since the request began */
+        char wire[8];            /**< "f32", "q16" */
+        double predicted_ms;     /**< by the planner; 0: it was not asked */
+        uint32_t n_parts;
+        hedge_part_report_t *parts; /**< where INFER asked for a trace */
 } hedge_layer_report_t;
 
 typedef struct hedge_msg_result {
@@ -188,6 +209,11 @@ typedef struct hedge_board_status {
         uint64_t seen_ms; /**< since its last message */
         double round_trip_ms;
         uint64_t comebacks; /**< times it was lost and came back */
+        uint64_t measured;  /**< tasks that the next five are learnt from; 0: they are the configured priors */
+        double macs_per_s;  /**< when nothing hinders it */
+        double spread;      /**< mean of the exponential part of its slowness: a task takes 1 + Exp(spread) as long */
+        double up_bytes_per_s, down_bytes_per_s; /**< to the board, from it */
+        double delay_ms;                         /**< mean extra time of a task on its way, beside its bytes */
 } hedge_board_status_t;
 
 typedef struct hedge_msg_status_ok {
@@ -253,6 +279,47 @@ typedef struct hedge_msg_unload {
         char name[HEDGE_MODEL_NAME_MAX];
 } hedge_msg_unload_t;
 
+typedef struct hedge_msg_plan {
+        uint64_t id;
+        char model[HEDGE_MODEL_NAME_MAX];
+        uint32_t boards;    /**< plan for so many; 0: as many as the codes are numbered for */
+        char objective[16]; /**< "latency", "p99", "cost"; empty: as configured */
+} hedge_msg_plan_t;
+
+/** A way to run a layer, as the planner sees it. */
+typedef struct hedge_plan_candidate {
+        char scheme[16]; /**< "local", "krp", ... */
+        char note[32];   /**< where it is not the planner's own best: "CoCoI's k", "FCDCC's optimum" */
+        uint32_t k_a, k_b, ell_a, ell_b, delta;
+        char wire[8];
+        double mean_ms, p99_ms; /**< predicted */
+        double cost;            /**< FCDCC's, in the configured prices */
+        double error;           /**< expected, relative to the output's peak */
+} hedge_plan_candidate_t;
+
+typedef struct hedge_plan_layer {
+        char name[HEDGE_LAYER_NAME_MAX];
+        uint64_t macs;
+        uint32_t chosen; /**< index into candidates */
+        double local_ms;
+        uint64_t up_bytes, down_bytes; /**< of all boards, per request */
+        uint64_t share_bytes;          /**< on the board that holds most */
+        uint32_t n_candidates;
+        hedge_plan_candidate_t *candidates; /**< the best of each scheme, "local" first */
+} hedge_plan_layer_t;
+
+typedef struct hedge_msg_plan_ok {
+        uint64_t id;
+        char objective[16];
+        uint32_t boards;
+        double predicted_ms; /**< mean of a request */
+        double local_ms;     /**< by the coordinator alone */
+        uint32_t n_board_bytes;
+        uint64_t *board_bytes; /**< shares of this model on each board */
+        uint32_t n_layers;
+        hedge_plan_layer_t *layers; /**< convolutions, in the order they run */
+} hedge_msg_plan_ok_t;
+
 typedef struct hedge_msg_done { /**< LOAD_OK, UNLOAD_OK */
         uint64_t id;
         hedge_model_status_t model;
@@ -283,6 +350,8 @@ typedef struct hedge_message {
                 hedge_msg_load_t load;
                 hedge_msg_unload_t unload;
                 hedge_msg_done_t done;
+                hedge_msg_plan_t plan;
+                hedge_msg_plan_ok_t plan_ok;
         };
         void *storage; /**< what the arrays of a decoded message live in; hedge_message_release frees it */
 } hedge_message_t;

@@ -5,15 +5,16 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_HELD    65536
-#define MAX_TENSORS 64
-#define MAX_MODELS  1024
-#define MAX_LAYERS  4096
-#define MAX_KNOWN   1024 /* boards, also those that are gone */
-#define MAX_MS      3600000
-#define ANY32       UINT32_MAX
-#define ANY64       UINT64_MAX
-#define FOREVER     1e15
+#define MAX_HELD       65536
+#define MAX_TENSORS    64
+#define MAX_MODELS     1024
+#define MAX_LAYERS     4096
+#define MAX_KNOWN      1024 /* boards, also those that are gone */
+#define MAX_MS         3600000
+#define MAX_CANDIDATES 64
+#define ANY32          UINT32_MAX
+#define ANY64          UINT64_MAX
+#define FOREVER        1e15
 
 #define SIZE(s, m) sizeof(((s *)0)->m)
 #define AT(s, m)   .key = #m, .offset = offsetof(s, m), .size = SIZE(s, m)
@@ -73,12 +74,16 @@ static const hedge_field_t task[] = {
         { DIGEST(hedge_msg_task_t, digest), REQUIRED },
         { LIST(hedge_msg_task_t, order, n_order, 1, HEDGE_CODE_MAX_PARTS), .kind = HEDGE_FIELD_U32,
           .max = HEDGE_CODE_MAX_PARTS - 1, REQUIRED },
+        { LIST(hedge_msg_task_t, inputs, n_inputs, 0, MAX_TENSORS), .kind = HEDGE_FIELD_U32,
+          .max = HEDGE_CODE_MAX_PARTS - 1 },
+        { U32(hedge_msg_task_t, wire, 0, HEDGE_PRECISIONS - 1) },
 };
 
 static const hedge_field_t part[] = {
         { U64(hedge_msg_part_t, job), REQUIRED },
         { U32(hedge_msg_part_t, part, 0, HEDGE_CODE_MAX_PARTS - 1), REQUIRED },
         { U64(hedge_msg_part_t, compute_us) },
+        { U32(hedge_msg_part_t, wire, 0, HEDGE_PRECISIONS - 1) },
 };
 
 static const hedge_field_t task_end[] = {
@@ -124,7 +129,18 @@ static const hedge_field_t infer[] = {
         { U64(hedge_msg_infer_t, id), REQUIRED },
         { NAME(hedge_msg_infer_t, model, 1), REQUIRED },
         { LIST(hedge_msg_infer_t, inputs, n_inputs, 1, MAX_TENSORS), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
+        { BOOL(hedge_msg_infer_t, trace) },
 };
+
+static const hedge_field_t part_report_fields[] = {
+        { U32(hedge_part_report_t, board, 0, HEDGE_CODE_MAX_BOARDS - 1), REQUIRED },
+        { U32(hedge_part_report_t, part, 0, HEDGE_CODE_MAX_PARTS - 1), REQUIRED },
+        { F64(hedge_part_report_t, sent_ms, 0, FOREVER) },
+        { F64(hedge_part_report_t, received_ms, 0, FOREVER) },
+        { U64(hedge_part_report_t, compute_us) },
+        { BOOL(hedge_part_report_t, used) },
+};
+static const hedge_record_t part_report = RECORD_OF("part_report", part_report_fields);
 
 static const hedge_field_t layer_fields[] = {
         { TEXT(hedge_layer_report_t, name), REQUIRED },
@@ -144,6 +160,9 @@ static const hedge_field_t layer_fields[] = {
         { F64(hedge_layer_report_t, decode_ms, 0, FOREVER) },
         { F64(hedge_layer_report_t, start_ms, 0, FOREVER) },
         { F64(hedge_layer_report_t, end_ms, 0, FOREVER) },
+        { TEXT(hedge_layer_report_t, wire) },
+        { F64(hedge_layer_report_t, predicted_ms, 0, FOREVER) },
+        { LIST(hedge_layer_report_t, parts, n_parts, 0, HEDGE_CODE_MAX_ALL_PARTS), RECORD(part_report) },
 };
 static const hedge_record_t layer = RECORD_OF("layer", layer_fields);
 
@@ -174,6 +193,12 @@ static const hedge_field_t board_fields[] = {
         { U64(hedge_board_status_t, seen_ms) },
         { F64(hedge_board_status_t, round_trip_ms, 0, FOREVER) },
         { U64(hedge_board_status_t, comebacks) },
+        { U64(hedge_board_status_t, measured) },
+        { F64(hedge_board_status_t, macs_per_s, 0, FOREVER) },
+        { F64(hedge_board_status_t, spread, 0, FOREVER) },
+        { F64(hedge_board_status_t, up_bytes_per_s, 0, FOREVER) },
+        { F64(hedge_board_status_t, down_bytes_per_s, 0, FOREVER) },
+        { F64(hedge_board_status_t, delay_ms, 0, FOREVER) },
 };
 static const hedge_record_t board = RECORD_OF("board", board_fields);
 
@@ -252,6 +277,52 @@ static const hedge_field_t done[] = {
         { AT(hedge_msg_done_t, model), RECORD(model), REQUIRED },
 };
 
+static const hedge_field_t plan[] = {
+        { U64(hedge_msg_plan_t, id), REQUIRED },
+        { NAME(hedge_msg_plan_t, model, 1), REQUIRED },
+        { U32(hedge_msg_plan_t, boards, 0, HEDGE_CODE_MAX_BOARDS) },
+        { TEXT(hedge_msg_plan_t, objective) },
+};
+
+static const hedge_field_t candidate_fields[] = {
+        { TEXT(hedge_plan_candidate_t, scheme), REQUIRED },
+        { TEXT(hedge_plan_candidate_t, note) },
+        { U32(hedge_plan_candidate_t, k_a, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_plan_candidate_t, k_b, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_plan_candidate_t, ell_a, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_plan_candidate_t, ell_b, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_plan_candidate_t, delta, 0, HEDGE_CODE_MAX_BOARDS) },
+        { TEXT(hedge_plan_candidate_t, wire) },
+        { F64(hedge_plan_candidate_t, mean_ms, 0, FOREVER) },
+        { F64(hedge_plan_candidate_t, p99_ms, 0, FOREVER) },
+        { F64(hedge_plan_candidate_t, cost, 0, INFINITY) },
+        { F64(hedge_plan_candidate_t, error, 0, INFINITY) },
+};
+static const hedge_record_t candidate = RECORD_OF("candidate", candidate_fields);
+
+static const hedge_field_t plan_layer_fields[] = {
+        { TEXT(hedge_plan_layer_t, name), REQUIRED },
+        { U64(hedge_plan_layer_t, macs) },
+        { U32(hedge_plan_layer_t, chosen, 0, MAX_CANDIDATES - 1) },
+        { F64(hedge_plan_layer_t, local_ms, 0, FOREVER) },
+        { U64(hedge_plan_layer_t, up_bytes) },
+        { U64(hedge_plan_layer_t, down_bytes) },
+        { U64(hedge_plan_layer_t, share_bytes) },
+        { LIST(hedge_plan_layer_t, candidates, n_candidates, 1, MAX_CANDIDATES), RECORD(candidate), REQUIRED },
+};
+static const hedge_record_t plan_layer = RECORD_OF("plan_layer", plan_layer_fields);
+
+static const hedge_field_t plan_ok[] = {
+        { U64(hedge_msg_plan_ok_t, id), REQUIRED },
+        { TEXT(hedge_msg_plan_ok_t, objective) },
+        { U32(hedge_msg_plan_ok_t, boards, 0, HEDGE_CODE_MAX_BOARDS) },
+        { F64(hedge_msg_plan_ok_t, predicted_ms, 0, FOREVER) },
+        { F64(hedge_msg_plan_ok_t, local_ms, 0, FOREVER) },
+        { LIST(hedge_msg_plan_ok_t, board_bytes, n_board_bytes, 0, HEDGE_CODE_MAX_BOARDS), .kind = HEDGE_FIELD_U64,
+          .max = ANY64 },
+        { LIST(hedge_msg_plan_ok_t, layers, n_layers, 0, MAX_LAYERS), RECORD(plan_layer) },
+};
+
 #define TYPE(type, table) [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table) }
 #define FRAMES(type, table, lo, hi) \
         [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table), .frames_min = lo, .frames_max = hi }
@@ -285,6 +356,8 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         TYPE(LOAD_OK, done),
         TYPE(UNLOAD, unload),
         TYPE(UNLOAD_OK, done),
+        TYPE(PLAN, plan),
+        TYPE(PLAN_OK, plan_ok),
 };
 
 const hedge_schema_t *hedge_schema(hedge_message_type_t type)
