@@ -91,7 +91,29 @@ static int find_top(const hedge_answer_t *answer, uint32_t n, uint32_t **ret)
         return (int)hedge_top(n ? answer->outputs[0].data : NULL, size, n, indices);
 }
 
-static struct json_object *layer_json(hedge_json_t *json, const hedge_layer_report_t *layer)
+static struct json_object *parts_json(hedge_json_t *json, const hedge_layer_report_t *layer)
+{
+        struct json_object *array = hedge_json_array(json), *entry;
+
+        for (uint32_t i = 0; i < layer->n_parts; i++) {
+                const hedge_part_report_t *part = &layer->parts[i];
+
+                entry = hedge_json_object(json);
+                hedge_json_add_uint(json, entry, "board", part->board);
+                hedge_json_add_uint(json, entry, "part", part->part);
+                hedge_json_add_double(json, entry, "sent_ms", part->sent_ms, 9);
+                if (part->received_ms > 0)
+                        hedge_json_add_double(json, entry, "received_ms", part->received_ms, 9);
+                else
+                        hedge_json_add_null(json, entry, "received_ms");
+                hedge_json_add_double(json, entry, "compute_ms", (double)part->compute_us / 1000, 9);
+                hedge_json_add_bool(json, entry, "used", part->used);
+                hedge_json_add(json, array, NULL, entry);
+        }
+        return array;
+}
+
+static struct json_object *layer_json(hedge_json_t *json, const hedge_layer_report_t *layer, bool trace)
 {
         struct json_object *object = hedge_json_object(json), *boards = hedge_json_array(json);
 
@@ -111,8 +133,15 @@ static struct json_object *layer_json(hedge_json_t *json, const hedge_layer_repo
         hedge_json_add_double(json, object, "encode_ms", layer->encode_ms, 6);
         hedge_json_add_double(json, object, "wait_ms", layer->wait_ms, 6);
         hedge_json_add_double(json, object, "decode_ms", layer->decode_ms, 6);
-        hedge_json_add_double(json, object, "start_ms", layer->start_ms, 6);
-        hedge_json_add_double(json, object, "end_ms", layer->end_ms, 6);
+        hedge_json_add_double(json, object, "start_ms", layer->start_ms, 9);
+        hedge_json_add_double(json, object, "end_ms", layer->end_ms, 9);
+        hedge_json_add_string(json, object, "wire", layer->wire);
+        if (layer->predicted_ms > 0)
+                hedge_json_add_double(json, object, "predicted_ms", layer->predicted_ms, 6);
+        else
+                hedge_json_add_null(json, object, "predicted_ms");
+        if (trace)
+                hedge_json_add(json, object, "parts", parts_json(json, layer));
         return object;
 }
 
@@ -152,7 +181,7 @@ int hedge_answer_print_json(const hedge_answer_t *answer, const hedge_labels_t *
         hedge_json_add_double(&json, json.root, "latency_ms", answer->latency_ms, 6);
         layers = hedge_json_array(&json);
         for (uint32_t i = 0; i < answer->n_layers; i++)
-                hedge_json_add(&json, layers, NULL, layer_json(&json, &answer->layers[i]));
+                hedge_json_add(&json, layers, NULL, layer_json(&json, &answer->layers[i], answer->trace));
         hedge_json_add(&json, json.root, "layers", layers);
         free(indices);
         return hedge_json_print(&json, 0, out);

@@ -16,6 +16,7 @@ typedef struct hedge_answer {
         double latency_ms;
         uint32_t n_layers;
         const hedge_layer_report_t *layers; /**< coded layers */
+        bool trace;                         /**< JSON lists the parts of each layer */
 } hedge_answer_t;
 
 /** Names of the classes, one a line. */

@@ -13,12 +13,14 @@
 typedef struct infer_values {
         hedge_target_t target;
         hedge_show_options_t show;
+        bool trace;
 } infer_values_t;
 
 static const infer_values_t presets = { .show = HEDGE_SHOW_PRESETS };
 
 static const hedge_option_t options[] = {
         HEDGE_ROW_TABLE(infer_values_t, show, hedge_show_options),
+        HEDGE_ROW(FLAG, "trace", 0, infer_values_t, trace, NULL, "with --json: every part's board, times and use"),
         HEDGE_ROW_TABLE(infer_values_t, target, hedge_target_options),
         HEDGE_ROW_END,
 };
@@ -38,6 +40,7 @@ typedef struct infer {
         hedge_show_t show;
         const char *model;
         int64_t timeout_ms;
+        bool trace;
         slot_t slots[IN_FLIGHT]; /* input i is in slot i % IN_FLIGHT */
 } infer_t;
 
@@ -75,6 +78,7 @@ static int send_tensors(infer_t *infer, slot_t *slot, hedge_tensor_t *tensors)
         strcpy(message.infer.model, infer->model);
         message.infer.n_inputs = n;
         message.infer.inputs = infer->form.shapes;
+        message.infer.trace = infer->trace;
         r = make_frames(tensors, n, frames, &slot->why);
         if (!r)
                 r = hedge_connection_send(infer->connection, &message, frames, n, &slot->why);
@@ -175,7 +179,8 @@ static void show_slot(infer_t *infer, slot_t *slot, const char *operand)
                                                                    .outputs = outputs,
                                                                    .latency_ms = result->latency_ms,
                                                                    .n_layers = result->n_layers,
-                                                                   .layers = result->layers });
+                                                                   .layers = result->layers,
+                                                                   .trace = infer->trace });
         for (uint32_t i = 0; outputs && i < result->n_outputs; i++)
                 hedge_tensor_release(&outputs[i]);
         free(outputs);
@@ -231,7 +236,7 @@ static int learn_model(infer_t *infer, const hedge_show_options_t *show, hedge_l
 static int run(const void *values, char **operands, unsigned n_operands)
 {
         const infer_values_t *v = values;
-        infer_t infer = { .model = operands[0] };
+        infer_t infer = { .model = operands[0], .trace = v->trace };
         hedge_labels_t labels = { 0 };
         hedge_why_t why = { "" };
         int status = hedge_connect("infer", &v->target, &infer.connection), r;

@@ -19,6 +19,11 @@ static float scores[] = { 1.5f, -2.0f, 23.9816589f, NAN, 1.5f, 7e-20f };
 static float second[] = { 42.0f };
 static uint32_t boards[] = { 6, 0, 1, 2, 4 };
 
+static hedge_part_report_t parts[] = {
+        { .board = 6, .part = 1, .sent_ms = 1.25, .received_ms = 4.5, .compute_us = 1500, .used = true },
+        { .board = 3, .part = 0, .sent_ms = 1.5 },
+};
+
 static hedge_layer_report_t layer = {
         .name = "squeezenet0_conv0_fwd_a_long_name_that_will_not_fit",
         .scheme = "nsctc",
@@ -37,6 +42,10 @@ static hedge_layer_report_t layer = {
         .decode_ms = 0.25,
         .start_ms = 1,
         .end_ms = 5,
+        .wire = "q16",
+        .predicted_ms = 4.25,
+        .n_parts = 2,
+        .parts = parts,
 };
 
 static hedge_answer_t make_answer(void)
@@ -134,8 +143,40 @@ static void test_json_is_one_line_with_everything(void **state)
         assert_true(json_object_get_double(member(one, "encode_ms")) == 0.125);
         assert_true(json_object_get_double(member(one, "wait_ms")) == 3.5);
         assert_true(json_object_get_double(member(one, "decode_ms")) == 0.25);
+        assert_string_equal(json_object_get_string(member(one, "wire")), "q16");
+        assert_true(json_object_get_double(member(one, "predicted_ms")) == 4.25);
+        assert_false(json_object_object_get_ex(one, "parts", NULL));
         json_object_put(root);
         hedge_labels_release(&labels);
+        free(text);
+}
+
+static void test_json_lists_parts_of_a_trace(void **state)
+{
+        hedge_answer_t answer = make_answer();
+        hedge_labels_t labels = { 0 };
+        struct json_object *root, *list, *one;
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+
+        answer.trace = true;
+        assert_int_equal(hedge_answer_print_json(&answer, &labels, 1, out), 0);
+        fclose(out);
+        root = json_tokener_parse(text);
+        list = member(json_object_array_get_idx(member(root, "layers"), 0), "parts");
+        assert_int_equal(json_object_array_length(list), 2);
+        one = json_object_array_get_idx(list, 0);
+        assert_int_equal(json_object_get_int(member(one, "board")), 6);
+        assert_int_equal(json_object_get_int(member(one, "part")), 1);
+        assert_true(json_object_get_double(member(one, "sent_ms")) == 1.25);
+        assert_true(json_object_get_double(member(one, "received_ms")) == 4.5);
+        assert_true(json_object_get_double(member(one, "compute_ms")) == 1.5);
+        assert_true(json_object_get_boolean(member(one, "used")));
+        one = json_object_array_get_idx(list, 1);
+        assert_null(member(one, "received_ms"));
+        assert_false(json_object_get_boolean(member(one, "used")));
+        json_object_put(root);
         free(text);
 }
 
@@ -242,6 +283,7 @@ int main(void)
                 cmocka_unit_test(test_top_is_sorted_and_nan_is_last),
                 cmocka_unit_test(test_labels_of_all_line_ends),
                 cmocka_unit_test(test_json_is_one_line_with_everything),
+                cmocka_unit_test(test_json_lists_parts_of_a_trace),
                 cmocka_unit_test(test_text_fits_80_columns),
                 cmocka_unit_test(test_raw_is_every_output),
                 cmocka_unit_test(test_tables_align_and_cut),
