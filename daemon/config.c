@@ -8,9 +8,15 @@
 #include "common/wire/address.h"
 
 static const char *const securities[] = { "curve", "network", "insecure-loopback", NULL };
-static const char *const schemes[] = { "local", "uncoded", "replication", "nsctc", "mds", "lt", "krp", NULL };
+static const char *const schemes[] = { "local", "uncoded", "replication", "nsctc", "mds",
+                                       "lt",    "krp",     "steal",       "auto",  NULL };
+static const char *const cuts[] = { "measured", "simple", NULL };
+static const char *const wires[] = { "auto", "f32", "q16", NULL };
+static const char *const forms[] = { "auto", "no", "yes", NULL };
 static const char *const backends[] = { "auto", "onednn", "xnnpack", "plain", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+const char *const hedged_objectives[] = { "latency", "p99", "cost", NULL };
 
 #define AT(field)   offsetof(hedged_config_t, field)
 #define RULE(field) offsetof(hedged_plan_rule_t, field)
@@ -21,9 +27,19 @@ static const hedge_conf_row_t rule_rows[] = {
           NULL, 0 },
         { "layer", HEDGE_CONF_STRING, RULE(layer), 1, 255, "\"*\"", NULL,
           "Layers (ONNX node names) it is about: a shell pattern.", NULL, NULL, 0 },
-        { "scheme", HEDGE_CONF_CHOICE, RULE(scheme), 0, 0, "nsctc", NULL, "How they run.", schemes, NULL, 0 },
-        { "k_a", HEDGE_CONF_UINT, RULE(k_a), 0, 64, "0", NULL, "Input strips; 0 chooses.", NULL, NULL, 0 },
+        { "scheme", HEDGE_CONF_CHOICE, RULE(scheme), 0, 0, "auto", NULL,
+          "How they run; as plan.scheme, but without regard to plan.min_macs.", schemes, NULL, 0 },
+        { "k_a", HEDGE_CONF_UINT, RULE(k_a), 0, 64, "0", NULL,
+          "Input strips; 0 chooses. With both sides given the layer is cut so, whatever is predicted.", NULL, NULL, 0 },
         { "k_b", HEDGE_CONF_UINT, RULE(k_b), 0, 64, "0", NULL, "Filter blocks; 0 chooses.", NULL, NULL, 0 },
+        { "ell_a", HEDGE_CONF_UINT, RULE(ell_a), 0, 64, "0", NULL, "lt, krp: coded inputs of a board; 0 chooses.", NULL,
+          NULL, 0 },
+        { "ell_b", HEDGE_CONF_UINT, RULE(ell_b), 0, 64, "0", NULL, "krp: coded filter blocks of a board; 0 chooses.",
+          NULL, NULL, 0 },
+        { "systematic", HEDGE_CONF_CHOICE, RULE(systematic), 0, 0, "auto", NULL,
+          "krp: plain parts first, coded ones after them.", forms, NULL, 0 },
+        { "wire", HEDGE_CONF_CHOICE, RULE(wire), 0, 0, "auto", NULL, "Numbers on the wire; auto: as plan.wire says.",
+          wires, NULL, 0 },
         { 0 },
 };
 
@@ -73,23 +89,47 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           NULL, NULL, 0 },
         { "cluster.gone_ms", HEDGE_CONF_UINT, AT(cluster.gone_ms), 1000, 86400000, "60000", "ms",
           "A board silent for so long is gone: a spare may take its place.", NULL, NULL, 0 },
-        { "plan.scheme", HEDGE_CONF_CHOICE, AT(plan.scheme), 0, 0, "nsctc", NULL,
-          "How heavy convolutions run: nsctc (coded; any delta boards are enough), krp (random codes; any parts of any "
-          "boards are), mds (input strips alone; any k_a boards are enough), lt (sums of a few input strips, twice as "
-          "many as there are strips), replication (every part on two boards), uncoded (every board is needed) or "
-          "local.",
+        { "plan.scheme", HEDGE_CONF_CHOICE, AT(plan.scheme), 0, 0, "auto", NULL,
+          "How heavy convolutions run: auto (whatever is predicted to be best), krp (random codes; any parts of any "
+          "boards are enough), nsctc (coded; any delta boards are), mds (input strips alone; any k_a boards are), lt "
+          "(sums of a few input strips, twice as many as there are strips), replication (every part on two boards), "
+          "steal (every part once, and what late boards owe others redo), uncoded (every board is needed) or local.",
           schemes, NULL, 0 },
+        { "plan.cut", HEDGE_CONF_CHOICE, AT(plan.cut), 0, 0, "measured", NULL,
+          "How layers are cut. measured: into what is predicted to be best for the boards and links as they are "
+          "measured; a layer for which nothing is predicted to be 5 % faster than the coordinator alone stays local. "
+          "simple: by plan.spare and plan.macs_per_entry alone, always the same (scheme auto is nsctc then).",
+          cuts, NULL, 0 },
+        { "plan.objective", HEDGE_CONF_CHOICE, AT(plan.objective), 0, 0, "latency", NULL,
+          "What is made small: the mean latency, its 99th percentile, or the cost by the three prices below.",
+          hedged_objectives, NULL, 0 },
+        { "plan.price_comm", HEDGE_CONF_FLOAT, AT(plan.price_comm), 0, 1e9, "800", NULL,
+          "Objective cost: price of sending one tensor entry.", NULL, NULL, 0 },
+        { "plan.price_comp", HEDGE_CONF_FLOAT, AT(plan.price_comp), 0, 1e9, "1", NULL,
+          "Objective cost: price of one multiply-accumulate.", NULL, NULL, 0 },
+        { "plan.price_store", HEDGE_CONF_FLOAT, AT(plan.price_store), 0, 1e9, "100", NULL,
+          "Objective cost: price of keeping one filter entry.", NULL, NULL, 0 },
+        { "plan.wire", HEDGE_CONF_CHOICE, AT(plan.wire), 0, 0, "auto", NULL,
+          "Numbers on the wire: f32, q16 (16-bit integers with a scale per 64 of them: half the bytes), or auto: q16 "
+          "where it is faster and plan.accuracy allows it. With plan.cut simple auto is f32.",
+          wires, NULL, 0 },
+        { "plan.share_bytes", HEDGE_CONF_BYTES, AT(plan.share_bytes), 0, 1024 * GIB, "0", "bytes",
+          "Most memory that one model's filter shares may take on a board; 0: as much as the board itself allows.",
+          NULL, NULL, 0 },
         { "plan.k_a", HEDGE_CONF_UINT, AT(plan.k_a), 0, 64, "0", NULL, "Input strips; 0 chooses for each layer.", NULL,
           NULL, 0 },
         { "plan.k_b", HEDGE_CONF_UINT, AT(plan.k_b), 0, 64, "0", NULL, "Filter blocks; 0 chooses for each layer.", NULL,
           NULL, 0 },
         { "plan.spare", HEDGE_CONF_UINT, AT(plan.spare), 0, 128, "2", NULL,
-          "Boards that may fail without costing anything: delta is at most slots - spare.", NULL, NULL, 0 },
+          "Boards that may fail without costing anything: delta is at most slots - spare. Schemes that need all their "
+          "boards are taken by scheme auto only where this is 0.",
+          NULL, NULL, 0 },
         { "plan.min_macs", HEDGE_CONF_UINT, AT(plan.min_macs), 0, 1e12, "5000000", "multiply-accumulates",
           "Lighter convolutions run in the coordinator.", NULL, NULL, 0 },
         { "plan.macs_per_entry", HEDGE_CONF_UINT, AT(plan.macs_per_entry), 0, 1e6, "800", "multiply-accumulates",
-          "What sending one tensor entry costs, against computing; 800 suits a board of 5 GFLOP/s on 100 Mbit/s.", NULL,
-          NULL, 0 },
+          "plan.cut simple: what sending one tensor entry costs, against computing; 800 suits a board of 5 GFLOP/s on "
+          "100 Mbit/s.",
+          NULL, NULL, 0 },
         { "plan.accuracy", HEDGE_CONF_FLOAT, AT(plan.accuracy), 1e-7, 1, "0.001", NULL,
           "Error budget of a decoded layer, relative to its largest output. Where condition times kernel error is "
           "above it, "
@@ -112,6 +152,9 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           "Largest single frame accepted from anyone.", NULL, NULL, 0 },
         { "limits.header_bytes", HEDGE_CONF_BYTES, AT(limits.header_bytes), 4096, 64 * 1048576.0, "4M", "bytes",
           "Largest message header accepted.", NULL, NULL, 0 },
+        { "test.allow_emulation", HEDGE_CONF_BOOL, AT(test.allow_emulation), 0, 0, "false", NULL,
+          "For tests: let the environment variable HEDGE_EMULATE_MACS_PER_S make this machine slower than it is.", NULL,
+          NULL, 0 },
         { "log.level", HEDGE_CONF_CHOICE, AT(log_level), 0, 0, "info", NULL, "What is logged.", levels, NULL, 0 },
         { 0 },
 };

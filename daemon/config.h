@@ -2,17 +2,29 @@
 #ifndef HEDGED_CONFIG_H
 #define HEDGED_CONFIG_H
 
+#include "common/code/code.h"
 #include "common/conf/conf.h"
 
 /** hedged.yaml. Every field is a row of hedged_conf_rows, which says what it means. */
 enum { HEDGED_SECURITY_CURVE, HEDGED_SECURITY_NETWORK, HEDGED_SECURITY_INSECURE_LOOPBACK };
 
+/** plan.scheme and a rule's: local, then hedge_scheme_t + 1, then auto. */
+enum { HEDGED_PLAN_LOCAL = 0, HEDGED_PLAN_AUTO = HEDGE_SCHEMES + 1 };
+enum { HEDGED_CUT_MEASURED, HEDGED_CUT_SIMPLE };
+enum { HEDGED_OBJECTIVE_LATENCY, HEDGED_OBJECTIVE_P99, HEDGED_OBJECTIVE_COST };
+enum { HEDGED_WIRE_AUTO, HEDGED_WIRE_F32, HEDGED_WIRE_Q16 };
+enum { HEDGED_SYSTEMATIC_AUTO, HEDGED_SYSTEMATIC_NO, HEDGED_SYSTEMATIC_YES };
+
+/** The names of the objectives, NULL at the end. */
+extern const char *const hedged_objectives[];
+
 /** One row of plan.rules; the first that matches a layer holds. */
 typedef struct hedged_plan_rule {
         char *model;     /**< glob */
         char *layer;     /**< glob */
-        unsigned scheme; /**< hedge_scheme_t + 1; 0: local */
-        uint64_t k_a, k_b;
+        unsigned scheme; /**< HEDGED_PLAN_LOCAL .. HEDGED_PLAN_AUTO */
+        uint64_t k_a, k_b, ell_a, ell_b;
+        unsigned systematic, wire;
 } hedged_plan_rule_t;
 
 typedef struct hedged_config {
@@ -32,8 +44,9 @@ typedef struct hedged_config {
         } cluster;
         struct {
                 unsigned scheme; /**< as in a rule */
-                uint64_t k_a, k_b, spare, min_macs, macs_per_entry;
-                double accuracy;
+                unsigned cut, objective, wire;
+                uint64_t k_a, k_b, spare, min_macs, macs_per_entry, share_bytes;
+                double accuracy, price_comm, price_comp, price_store;
                 hedge_conf_list_t rules; /**< of hedged_plan_rule_t */
         } plan;
         struct {
@@ -46,6 +59,9 @@ typedef struct hedged_config {
         struct {
                 uint64_t frame_bytes, header_bytes;
         } limits;
+        struct {
+                bool allow_emulation;
+        } test;
         unsigned log_level;
 } hedged_config_t;
 

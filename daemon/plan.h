@@ -6,13 +6,14 @@
 #include "common/code/precision.h"
 #include "daemon/config.h"
 
-/** Which layers are coded, and how they are cut. Pure: a function of the configuration and the layer's geometry.
+/** Which layers are coded, and how they are cut: what the configuration asks for, and the simple rule (plan.cut simple).
+ * Pure: a function of the configuration and the layer's geometry. daemon/planner.h has the other rule.
  *
- * The rule for now (the planner proper comes later): convolutions of at least plan.min_macs are coded with plan.scheme,
- * others stay local; plan.rules override. Of the cuts whose recovery threshold is at most slots - spare, the one with the
- * lowest cost per board is taken, cost = MACs + macs_per_entry * (entries up + entries down), after FCDCC's cost model. */
+ * The simple rule: convolutions of at least plan.min_macs are coded with plan.scheme, others stay local; plan.rules
+ * override. Of the cuts whose recovery threshold is at most slots - spare, the one with the lowest cost per board is taken,
+ * cost = MACs + macs_per_entry * (entries up + entries down), after FCDCC's cost model. */
 
-#define HEDGED_MAX_VARIANTS 4
+#define HEDGED_MAX_VARIANTS 5
 
 typedef struct hedged_cut {
         hedge_scheme_t scheme;
@@ -22,10 +23,23 @@ typedef struct hedged_cut {
                 weighted; /**< weighted: the numbers of parts follow the boards' speeds when the model was loaded */
         hedge_precision_t wire;
         unsigned delta;
+        unsigned enough;     /**< its shares are wanted where at most so many boards are left; 0: always */
         double predicted_ms; /**< 0: by the simple rule, which predicts nothing */
 } hedged_cut_t;
 
-/** Plan one layer.
+/** What is asked for one layer. */
+typedef struct hedged_wish {
+        unsigned scheme;                 /**< HEDGED_PLAN_LOCAL .. HEDGED_PLAN_AUTO */
+        unsigned k_a, k_b, ell_a, ell_b; /**< 0: free */
+        unsigned systematic, wire;       /**< HEDGED_SYSTEMATIC_*, HEDGED_WIRE_* */
+        bool ruled;                      /**< by a rule */
+} hedged_wish_t;
+
+/** By the first rule that matches, else by plan.*. A layer lighter than plan.min_macs without a rule is local. */
+hedged_wish_t hedged_plan_wish(const hedged_config_t *config, const char *model, const char *layer,
+                               const hedge_conv_t *conv);
+
+/** Plan one layer by the simple rule.
  *
  * The first cut is for the whole cluster; each further one has at most half the recovery threshold of the one before it and
  * is what the layer is replanned to when so many boards are gone that the one before cannot be decoded any more.
