@@ -41,7 +41,12 @@ typedef struct hedged_config {
         } models;
         struct {
                 uint64_t slots, heartbeat_ms, strikes, gone_ms;
+                char *measurements;
         } cluster;
+        struct {
+                uint64_t board_macs_per_s, here_macs_per_s;
+                double spread, link_mbit, here_link_mbit;
+        } prior;
         struct {
                 unsigned scheme; /**< as in a rule */
                 unsigned cut, objective, wire;
