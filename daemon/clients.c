@@ -54,6 +54,7 @@ static hedged_request_t *make_request(void *socket, hedge_envelope_t *e, hedged_
         q->socket = socket;
         q->route = e->route;
         q->id = e->message.infer.id;
+        q->trace = e->message.infer.trace;
         q->received_us = hedge_now_us();
         return q;
 }

@@ -129,27 +129,69 @@ static int bind_sockets(hedged_coordinator_t *c, hedge_why_t *why)
         return r;
 }
 
+/* The test bed's brake; hidden, and without effect unless the configuration allows it. */
+static int read_emulation(const hedged_config_t *config, double *ret_macs_per_s, hedge_why_t *why)
+{
+        const char *text = getenv("HEDGE_EMULATE_MACS_PER_S");
+        char *end;
+
+        if (!text || !config->test.allow_emulation)
+                return 0;
+        *ret_macs_per_s = strtod(text, &end);
+        if (end == text || *end || !(*ret_macs_per_s >= 1 && *ret_macs_per_s < 1e18))
+                return hedge_why(why, HEDGE_ECONFIG, "HEDGE_EMULATE_MACS_PER_S: '%s' is no rate", text);
+        log_warning("emulating a coordinator of %.3g multiply-accumulates a second", *ret_macs_per_s);
+        return 0;
+}
+
+static int open_measure(hedged_coordinator_t *c, hedge_why_t *why)
+{
+        int r = hedged_measure_new(c->config, c->config->cluster.measurements, c->kernels, &c->measure, why);
+
+        if (r == 0 && *why->text)
+                log_warning("%s, ignoring it", why->text);
+        return r;
+}
+
+/* What cannot be saved is learnt again. */
+static void save_measurements(hedged_coordinator_t *c, bool now)
+{
+        hedge_why_t why;
+
+        if (c->measure && hedged_measure_save(c->measure, now, &why) < 0)
+                log_warning("%s, going on without", why.text);
+}
+
 static int open_threads(hedged_coordinator_t *c, hedge_why_t *why)
 {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         unsigned threads = c->config->compute.threads ? (unsigned)c->config->compute.threads
                            : cores > 0                ? (unsigned)cores
                                                       : 1;
-        hedged_coded_settings_t settings = {
-                .loop = c->mail,
-                .accuracy = c->config->plan.accuracy,
-                .timeout_ms = (unsigned)c->config->inference.layer_timeout_ms,
-                .threads = threads,
+        hedged_runner_settings_t settings = {
+                .coded.loop = c->mail,
+                .coded.accuracy = c->config->plan.accuracy,
+                .coded.timeout_ms = (unsigned)c->config->inference.layer_timeout_ms,
+                .coded.threads = threads,
+                .count = (unsigned)c->config->inference.in_flight,
+                .answer_kind = HEDGED_MAIL_ANSWER,
         };
-        int r = hedge_kernels_new(hedged_config_backend(c->config), threads, &c->kernels);
+        int r = read_emulation(c->config, &settings.macs_per_s, why);
+
+        if (r < 0)
+                return r;
+        r = hedge_kernels_new(hedged_config_backend(c->config), threads, &c->kernels);
 
         if (r < 0)
                 return hedge_why(why, r, "cannot open the compute back end: %s", hedge_strerror(r));
-        settings.conv_error = hedge_kernels_conv_error(c->kernels);
+        r = open_measure(c, why);
+        if (r < 0)
+                return r;
+        settings.measure = c->measure;
+        settings.coded.conv_error = hedge_kernels_conv_error(c->kernels);
         r = hedged_preparer_new(c->config, c->kernels, c->mail, HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED, &c->preparer);
         if (r == 0)
-                r = hedged_runners_new((unsigned)c->config->inference.in_flight, &settings, HEDGED_MAIL_ANSWER,
-                                       &c->runners);
+                r = hedged_runners_new(&settings, &c->runners);
         return r < 0 ? hedge_why(why, r, "cannot start the threads: %s", hedge_strerror(r)) : 0;
 }
 
@@ -162,7 +204,7 @@ static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
 
         c->registry.max = (unsigned)config->models.max_loaded;
         if (r == 0)
-                r = hedged_dispatch_new(c->boards, c->cluster, &c->dispatch);
+                r = hedged_dispatch_new(c->boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
                 r = hedged_distributor_new(c->boards, c->cluster, &c->registry, c->preparer, &c->distributor);
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
@@ -277,6 +319,7 @@ static void tick(hedged_coordinator_t *c)
         if (hedge_now_ms() < c->next_tick_ms)
                 return;
         hedged_boards_tick(c);
+        save_measurements(c, false);
         c->next_tick_ms = hedge_now_ms() + (int64_t)c->config->cluster.heartbeat_ms;
 }
 
@@ -346,6 +389,7 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
         hedged_clients_abandon(c);
         hedged_models_abandon(c);
         hedged_boards_bye(c);
+        save_measurements(c, true);
         return r;
 }
 
@@ -400,6 +444,7 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         hedged_distributor_destroy(&c->distributor);
         hedged_dispatch_destroy(&c->dispatch);
         hedged_cluster_destroy(&c->cluster);
+        hedged_measure_destroy(&c->measure);
         hedged_registry_release(&c->registry);
         hedge_kernels_destroy(&c->kernels);
         hedge_mailbox_destroy(&c->mail);

@@ -9,7 +9,17 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { NO_TASK, RUNNING, ENDED };
+enum { NOT_ASKED, ASKED, CAME }; /* of a part */
+
+/* What one board was asked for. */
+typedef struct holder {
+        unsigned tasks;      /* sent and not ended */
+        unsigned parts_left; /* asked for and not come */
+        bool asked, lost;
+        hedged_event_t gone; /* LOST, sent at most once: losing a board never needs memory */
+        int64_t sent_us;     /* the first task */
+        hedged_task_sample_t sample;
+} holder_t;
 
 struct hedged_job {
         uint64_t id;
@@ -18,29 +28,31 @@ struct hedged_job {
         unsigned boards;
         bool closed;        /* the request's thread has closed it */
         bool has_loop;      /* a task was given, so the loop knows it */
+        bool let_go;        /* CLOSED was read: the loop has forgotten it */
         hedge_mail_t close; /* sent once */
         /* The loop's from the first task to CLOSED. */
         struct hedged_job *next;
         bool open;
         hedged_event_t last;     /* CLOSED */
         hedged_event_t shutdown; /* sent at most once */
-        unsigned char *task;     /* per board: NO_TASK, RUNNING, ENDED */
-        unsigned *parts_left;    /* per board */
-        bool *came;              /* per board and part: none counts twice */
+        holder_t *holders;       /* per board */
+        unsigned char *parts;    /* per board and part: none counts twice, nor before it was asked for */
         unsigned most_parts;     /* of a board */
-        hedged_event_t *lost;    /* per board, each sent at most once: losing a board never needs memory */
+        uint64_t sent_bytes;     /* of all tasks */
 };
 
 typedef struct task_mail {
         hedge_mail_t mail;
         hedged_job_t *job;
-        unsigned board, n_frames;
+        hedged_task_t task;
+        hedge_precision_t wire;
         zmq_msg_t frames[];
 } task_mail_t;
 
 struct hedged_dispatch {
         void *socket;
         hedged_cluster_t *cluster;
+        hedged_measure_t *measure;
         hedged_job_t *jobs;
         bool stopping;
 };
@@ -73,14 +85,12 @@ int hedged_job_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedge
         j->variant = variant;
         j->loop = loop;
         j->boards = hedge_code_boards(variant->code);
-        j->task = calloc(j->boards, sizeof(*j->task));
-        j->parts_left = calloc(j->boards, sizeof(*j->parts_left));
-        j->lost = calloc(j->boards, sizeof(*j->lost));
+        j->holders = calloc(j->boards, sizeof(*j->holders));
         for (unsigned b = 0; b < j->boards; b++)
                 if (hedge_code_parts(variant->code, b) > j->most_parts)
                         j->most_parts = hedge_code_parts(variant->code, b);
-        j->came = calloc((size_t)j->boards * j->most_parts + 1, sizeof(*j->came));
-        if (j->task && j->parts_left && j->lost && j->came)
+        j->parts = calloc((size_t)j->boards * j->most_parts + 1, sizeof(*j->parts));
+        if (j->holders && j->parts)
                 r = hedge_mailbox_new(&j->events);
         if (r < 0) {
                 hedged_job_destroy(&j);
@@ -90,20 +100,20 @@ int hedged_job_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedge
         return 0;
 }
 
-int hedged_job_give(hedged_job_t *j, unsigned board, zmq_msg_t *frames, unsigned n_frames)
+int hedged_job_give(hedged_job_t *j, const hedged_task_t *task, hedge_precision_t wire, zmq_msg_t *frames)
 {
-        task_mail_t *m = calloc(1, sizeof(*m) + n_frames * sizeof(m->frames[0]));
+        task_mail_t *m = calloc(1, sizeof(*m) + task->n_inputs * sizeof(m->frames[0]));
 
         if (!m) {
-                for (unsigned i = 0; i < n_frames; i++)
+                for (unsigned i = 0; i < task->n_inputs; i++)
                         zmq_msg_close(&frames[i]);
                 return -ENOMEM;
         }
         m->mail.kind = HEDGED_MAIL_TASK;
         m->job = j;
-        m->board = board;
-        m->n_frames = n_frames;
-        for (unsigned i = 0; i < n_frames; i++) {
+        m->task = *task;
+        m->wire = wire;
+        for (unsigned i = 0; i < task->n_inputs; i++) {
                 zmq_msg_init(&m->frames[i]);
                 zmq_msg_move(&m->frames[i], &frames[i]);
         }
@@ -114,7 +124,11 @@ int hedged_job_give(hedged_job_t *j, unsigned board, zmq_msg_t *frames, unsigned
 
 hedged_event_t *hedged_job_next(hedged_job_t *j, int timeout_ms)
 {
-        return (hedged_event_t *)hedge_mailbox_wait(j->events, timeout_ms);
+        hedged_event_t *e = (hedged_event_t *)hedge_mailbox_wait(j->events, timeout_ms);
+
+        if (e && e->mail.kind == HEDGED_EVENT_CLOSED)
+                j->let_go = true;
+        return e;
 }
 
 void hedged_event_release(hedged_event_t **event)
@@ -137,18 +151,6 @@ void hedged_job_close(hedged_job_t *j)
         hedge_mailbox_put(j->loop, &j->close);
 }
 
-static void wait_for_closed(hedged_job_t *j)
-{
-        for (;;) {
-                hedged_event_t *e = hedged_job_next(j, -1);
-                bool closed = e->mail.kind == HEDGED_EVENT_CLOSED;
-
-                hedged_event_release(&e);
-                if (closed)
-                        return;
-        }
-}
-
 void hedged_job_destroy(hedged_job_t **job)
 {
         hedged_job_t *j = *job;
@@ -156,18 +158,19 @@ void hedged_job_destroy(hedged_job_t **job)
         if (!j)
                 return;
         hedged_job_close(j);
-        if (j->has_loop)
-                wait_for_closed(j);
+        while (j->has_loop && !j->let_go) {
+                hedged_event_t *e = hedged_job_next(j, -1);
+
+                hedged_event_release(&e);
+        }
         hedge_mailbox_destroy(&j->events);
-        free(j->task);
-        free(j->parts_left);
-        free(j->lost);
-        free(j->came);
+        free(j->holders);
+        free(j->parts);
         free(j);
         *job = NULL;
 }
 
-int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_dispatch_t **ret)
+int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret)
 {
         hedged_dispatch_t *d = calloc(1, sizeof(*d));
 
@@ -175,6 +178,7 @@ int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_dispatch
                 return -ENOMEM;
         d->socket = boards;
         d->cluster = cluster;
+        d->measure = measure;
         choose_first_job();
         *ret = d;
         return 0;
@@ -201,37 +205,83 @@ static void open_job(hedged_dispatch_t *d, hedged_job_t *j)
                 post(j, &j->shutdown, HEDGED_EVENT_SHUTDOWN);
 }
 
-/* A board's task has ended; where parts are missing, it is lost. */
-static void end_task(hedged_job_t *j, unsigned board)
+/* Nothing more will come from a board. Where it owes parts, it is lost to the job. */
+static void lose(hedged_job_t *j, unsigned board)
 {
-        if (j->task[board] != RUNNING)
+        holder_t *h = &j->holders[board];
+
+        h->tasks = 0;
+        if (!h->asked || h->lost || h->parts_left == 0)
                 return;
-        j->task[board] = ENDED;
-        if (j->parts_left[board] == 0)
-                return;
-        j->lost[board].board = board;
-        post(j, &j->lost[board], HEDGED_EVENT_LOST);
+        h->lost = true;
+        h->gone.board = board;
+        post(j, &h->gone, HEDGED_EVENT_LOST);
 }
 
-static int send_task(hedged_dispatch_t *d, hedged_job_t *j, task_mail_t *m)
+static void end_task(hedged_job_t *j, unsigned board)
 {
-        hedged_board_t *b = hedged_cluster_at(d->cluster, m->board);
-        unsigned parts = hedge_code_parts(j->variant->code, m->board);
-        uint32_t order[HEDGE_CODE_MAX_PARTS];
+        holder_t *h = &j->holders[board];
+
+        if (h->tasks > 0 && --h->tasks == 0)
+                lose(j, board);
+}
+
+static int send_task(hedged_dispatch_t *d, const hedged_job_t *j, task_mail_t *m)
+{
+        hedged_board_t *b = hedged_cluster_at(d->cluster, m->task.board);
         hedge_message_t message = { .type = HEDGE_MSG_TASK };
 
         if (!b || !b->usable) {
-                for (unsigned i = 0; i < m->n_frames; i++)
+                for (unsigned i = 0; i < m->task.n_inputs; i++)
                         zmq_msg_close(&m->frames[i]);
                 return -EHOSTUNREACH;
         }
-        for (unsigned i = 0; i < parts; i++)
-                order[i] = i;
         message.task.job = j->id;
-        message.task.digest = j->variant->digests[m->board];
-        message.task.n_order = parts;
-        message.task.order = order;
-        return hedge_link_send(d->socket, &b->route, &message, m->frames, m->n_frames);
+        message.task.digest = j->variant->digests[m->task.board];
+        message.task.n_inputs = m->task.n_inputs;
+        message.task.inputs = m->task.inputs;
+        message.task.n_order = m->task.n_order;
+        message.task.order = m->task.order;
+        message.task.wire = m->wire;
+        return hedge_link_send(d->socket, &b->route, &message, m->frames, m->task.n_inputs);
+}
+
+static unsigned char *part_state(const hedged_job_t *j, unsigned board, unsigned part)
+{
+        return &j->parts[(size_t)board * j->most_parts + part];
+}
+
+/* Has the board something to do for another job? */
+static bool is_busy(const hedged_dispatch_t *d, const hedged_job_t *but, unsigned board)
+{
+        for (const hedged_job_t *j = d->jobs; j; j = j->next)
+                if (j != but && board < j->boards && j->holders[board].tasks > 0)
+                        return true;
+        return false;
+}
+
+static void note_task(const hedged_dispatch_t *d, hedged_job_t *j, const task_mail_t *m)
+{
+        const hedge_partition_t *partition = &j->variant->partition;
+        holder_t *h = &j->holders[m->task.board];
+        size_t bytes = 0;
+
+        for (unsigned i = 0; i < m->task.n_inputs; i++)
+                bytes += zmq_msg_size((zmq_msg_t *)(uintptr_t)&m->frames[i]);
+        if (!h->asked) {
+                h->sent_us = hedge_now_us();
+                h->sample.ahead_bytes = j->sent_bytes;
+                h->sample.up_bytes = bytes;
+                h->sample.queued = is_busy(d, j, m->task.board);
+        }
+        j->sent_bytes += bytes;
+        h->asked = true;
+        h->tasks++;
+        h->parts_left += m->task.n_order;
+        for (unsigned i = 0; i < m->task.n_order; i++)
+                *part_state(j, m->task.board, m->task.order[i]) = ASKED;
+        h->sample.macs_asked += m->task.n_order * hedge_conv_macs(&partition->part);
+        h->sample.parts_asked += m->task.n_order;
 }
 
 static void handle_task(hedged_dispatch_t *d, task_mail_t *m)
@@ -242,12 +292,11 @@ static void handle_task(hedged_dispatch_t *d, task_mail_t *m)
 
         if (!j->open)
                 open_job(d, j);
-        j->task[m->board] = RUNNING;
-        j->parts_left[m->board] = hedge_code_parts(j->variant->code, m->board);
+        note_task(d, j, m);
         r = send_task(d, j, m);
         if (r < 0) {
-                end_task(j, m->board);
-                b = hedged_cluster_at(d->cluster, m->board);
+                lose(j, m->task.board);
+                b = hedged_cluster_at(d->cluster, m->task.board);
                 if (b && r == -EHOSTUNREACH)
                         hedged_cluster_lost(d->cluster, b);
                 else if (b)
@@ -266,6 +315,22 @@ static void cancel_task(hedged_dispatch_t *d, const hedged_job_t *j, unsigned bo
                 hedge_link_send(d->socket, &b->route, &message, NULL, 0); /* a lost CANCEL costs work, nothing else */
 }
 
+/* What the job says about a board's speed. */
+static void measure_board(hedged_dispatch_t *d, hedged_job_t *j, unsigned board)
+{
+        const hedged_board_t *b = hedged_cluster_at(d->cluster, board);
+        holder_t *h = &j->holders[board];
+
+        if (!h->asked || h->lost || !b || b->state != HEDGED_BOARD_ALIVE)
+                return;
+        h->sample.cancelled = h->parts_left > 0;
+        if (h->sample.cancelled && h->sample.parts_done == 0)
+                h->sample.elapsed_us = (uint64_t)(hedge_now_us() - h->sent_us);
+        h->sample.part_bytes =
+                hedge_precision_bytes(j->variant->cut.wire, hedge_partition_part_elements(&j->variant->partition));
+        hedged_measure_task(d->measure, b->name, &h->sample);
+}
+
 static void handle_close(hedged_dispatch_t *d, hedged_job_t *j)
 {
         for (hedged_job_t **at = &d->jobs; *at; at = &(*at)->next)
@@ -273,9 +338,11 @@ static void handle_close(hedged_dispatch_t *d, hedged_job_t *j)
                         *at = j->next;
                         break;
                 }
-        for (unsigned board = 0; board < j->boards; board++)
-                if (j->task[board] == RUNNING && j->parts_left[board] > 0)
+        for (unsigned board = 0; board < j->boards; board++) {
+                measure_board(d, j, board);
+                if (j->holders[board].tasks > 0 && j->holders[board].parts_left > 0)
                         cancel_task(d, j, board);
+        }
         post(j, &j->last, HEDGED_EVENT_CLOSED); /* the job may be gone from here on */
 }
 
@@ -296,33 +363,61 @@ static hedged_job_t *find_job(hedged_dispatch_t *d, uint64_t id)
         return j;
 }
 
+/* Is this a part that was asked for, and a frame of its size? */
+static int check_part(const hedged_job_t *j, unsigned board, const hedge_msg_part_t *part, zmq_msg_t *frame)
+{
+        const size_t elements = hedge_partition_part_elements(&j->variant->partition);
+
+        if (part->part >= hedge_code_parts(j->variant->code, board) || *part_state(j, board, part->part) != ASKED)
+                return HEDGE_EMALFORMED;
+        if (part->wire != HEDGE_PRECISION_F32 && part->wire != j->variant->cut.wire)
+                return HEDGE_EMALFORMED;
+        if (zmq_msg_size(frame) != hedge_precision_bytes((hedge_precision_t)part->wire, elements))
+                return HEDGE_EMALFORMED;
+        return 0;
+}
+
+static void note_part(hedged_job_t *j, const hedged_event_t *e)
+{
+        holder_t *h = &j->holders[e->board];
+        hedged_task_sample_t *sample = &h->sample;
+
+        *part_state(j, e->board, e->part) = CAME;
+        h->parts_left--;
+        sample->elapsed_us = (uint64_t)(e->received_us - h->sent_us);
+        if (sample->parts_done++ == 0) {
+                sample->first_us = sample->elapsed_us;
+                sample->first_compute_us = e->compute_us;
+        }
+        sample->compute_us += e->compute_us;
+        sample->macs_done += hedge_conv_macs(&j->variant->partition.part);
+}
+
 int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedge_envelope_t *envelope)
 {
         const hedge_msg_part_t *part = &envelope->message.part;
         hedged_job_t *j = find_job(d, part->job);
         hedged_event_t *e;
-        bool *came;
+        int r;
 
-        if (!j || board->index >= j->boards || j->task[board->index] == NO_TASK || j->parts_left[board->index] == 0)
+        if (!j || board->index >= j->boards || j->holders[board->index].parts_left == 0)
                 return -ENOENT;
-        if (part->part >= hedge_code_parts(j->variant->code, board->index) ||
-            zmq_msg_size(&envelope->frames[0]) != hedge_partition_part_elements(&j->variant->partition) * sizeof(float))
-                return HEDGE_EMALFORMED;
-        came = &j->came[board->index * j->most_parts + part->part];
-        if (*came)
-                return HEDGE_EMALFORMED;
+        r = check_part(j, board->index, part, &envelope->frames[0]);
+        if (r < 0)
+                return r;
         e = calloc(1, sizeof(*e));
         if (!e) {
-                end_task(j, board->index);
+                lose(j, board->index);
                 return -ENOMEM;
         }
         e->board = board->index;
         e->part = part->part;
         e->compute_us = part->compute_us;
+        e->wire = (hedge_precision_t)part->wire;
+        e->received_us = hedge_now_us();
         zmq_msg_init(&e->frame);
         zmq_msg_move(&e->frame, &envelope->frames[0]);
-        *came = true;
-        j->parts_left[board->index]--;
+        note_part(j, e);
         post(j, e, HEDGED_EVENT_PART);
         return 0;
 }
@@ -339,7 +434,7 @@ void hedged_dispatch_board_lost(hedged_dispatch_t *d, const hedged_board_t *boar
 {
         for (hedged_job_t *j = d->jobs; j; j = j->next)
                 if (board->index < j->boards)
-                        end_task(j, board->index);
+                        lose(j, board->index);
 }
 
 void hedged_dispatch_shutdown(hedged_dispatch_t *d)

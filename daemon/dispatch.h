@@ -4,21 +4,24 @@
 
 #include "common/mailbox.h"
 #include "daemon/cluster.h"
+#include "daemon/measure.h"
 #include "daemon/model.h"
 
 /** Jobs: one coded layer of one request, between the thread that runs the request and the loop that owns the sockets.
  *
- * The request's thread makes a job, gives the loop one task per board (hedged_job_give), reads events until it can decode
- * (hedged_job_next), and closes it. The loop forwards tasks, turns what boards send into events, says which boards' tasks
+ * The request's thread makes a job, gives the loop tasks for the boards (hedged_job_give), reads events until it can decode
+ * (hedged_job_next), and closes it. A board that has run out of work may be given another task. The loop forwards tasks, turns what boards send into events, says which boards' tasks
  * are lost, and cancels what still runs when the job is closed. After the CLOSED event the loop knows the job no more, so
  * that nothing late can touch a later layer. */
 
 /** Kinds of mail to the loop that are about jobs; others follow from HEDGED_MAIL_OTHERS. */
 enum { HEDGED_MAIL_TASK, HEDGED_MAIL_CLOSE, HEDGED_MAIL_OTHERS };
 
+#define HEDGED_TASK_INPUTS 64u /**< raw frames of a TASK at most */
+
 typedef enum hedged_event_kind {
         HEDGED_EVENT_PART,     /**< a part: board, part, frame */
-        HEDGED_EVENT_LOST,     /**< nothing more will come of this board's task */
+        HEDGED_EVENT_LOST,     /**< nothing more will come of what this board was asked for */
         HEDGED_EVENT_CLOSED,   /**< the loop has forgotten the job */
         HEDGED_EVENT_SHUTDOWN, /**< the program stops */
 } hedged_event_kind_t;
@@ -26,9 +29,20 @@ typedef enum hedged_event_kind {
 typedef struct hedged_event {
         hedge_mail_t mail; /**< kind: hedged_event_kind_t */
         unsigned board, part;
-        uint64_t compute_us;
-        zmq_msg_t frame; /**< of a PART; owned */
+        int64_t received_us;    /**< of a PART: monotonic */
+        uint64_t compute_us;    /**< of a PART: on the board */
+        hedge_precision_t wire; /**< of a PART: how its frame is written */
+        zmq_msg_t frame;        /**< of a PART; owned */
 } hedged_event_t;
+
+/** What a board is asked for in one TASK. */
+typedef struct hedged_task {
+        unsigned board;
+        uint32_t n_inputs; /**< coded inputs, at least 1 */
+        uint32_t n_order;  /**< parts, at least 1 */
+        uint32_t inputs[HEDGED_TASK_INPUTS];
+        uint32_t order[HEDGE_CODE_MAX_PARTS]; /**< of those inputs, none of them asked for before */
+} hedged_task_t;
 
 typedef struct hedged_job hedged_job_t;
 
@@ -38,8 +52,11 @@ typedef struct hedged_job hedged_job_t;
  * @return 0, -ENOMEM, -errno. */
 int hedged_job_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedged_job_t **ret);
 
-/** Hand a board its task: ell_a frames of coded inputs, moved out of `frames`. @return 0, -ENOMEM (frames are closed). */
-int hedged_job_give(hedged_job_t *job, unsigned board, zmq_msg_t *frames, unsigned n_frames);
+/** Hand a board a task.
+ * @param wire    Of the frames, and of the parts that are asked for: the variant's, or f32.
+ * @param frames  task->n_inputs coded inputs; moved from, closed on failure.
+ * @return 0, -ENOMEM. */
+int hedged_job_give(hedged_job_t *job, const hedged_task_t *task, hedge_precision_t wire, zmq_msg_t *frames);
 
 /** The next event, waiting up to timeout_ms (0: only look). Release it with hedged_event_release. @return NULL: none. */
 hedged_event_t *hedged_job_next(hedged_job_t *job, int timeout_ms);
@@ -55,8 +72,9 @@ void hedged_job_destroy(hedged_job_t **job);
 
 typedef struct hedged_dispatch hedged_dispatch_t;
 
-/** @param boards  The ROUTER socket. Borrowed, as is the cluster. @return 0, -ENOMEM. */
-int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_dispatch_t **ret);
+/** @param boards  The ROUTER socket. Borrowed, as are the cluster and the measurements, which learn from every task.
+ * @return 0, -ENOMEM. */
+int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret);
 
 /** All jobs must be closed. */
 void hedged_dispatch_destroy(hedged_dispatch_t **dispatch);
@@ -68,7 +86,7 @@ void hedged_dispatch_mail(hedged_dispatch_t *dispatch, hedge_mail_t *mail);
  * HEDGE_EMALFORMED (of no size or number that was asked for, or the same again). */
 int hedged_dispatch_part(hedged_dispatch_t *dispatch, const hedged_board_t *board, hedge_envelope_t *envelope);
 
-/** A board says that nothing more comes of a job's task (TASK_END, or ERROR naming the job). */
+/** A board says that nothing more comes of a job's oldest task (TASK_END, or ERROR naming the job). */
 void hedged_dispatch_ended(hedged_dispatch_t *dispatch, const hedged_board_t *board, uint64_t job);
 
 /** A board cannot be given work any more: all its tasks are lost. */

@@ -6,15 +6,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 enum { RUN, STOP };
 
 struct hedged_runners {
-        hedged_coded_settings_t settings;
+        hedged_runner_settings_t settings;
         hedge_mailbox_t *queue;
-        int answer_kind;
         atomic_bool stopping;
         pthread_t *threads;
         hedge_mail_t *stops; /* one per thread */
@@ -24,6 +25,8 @@ struct hedged_runners {
 typedef struct run {
         hedged_runners_t *runners;
         hedged_request_t *request;
+        uint64_t macs;    /* of the node that runs here now; 0: none that is worth looking at */
+        int64_t since_us; /* when it began */
 } run_t;
 
 void hedged_request_destroy(hedged_request_t **request)
@@ -36,14 +39,49 @@ void hedged_request_destroy(hedged_request_t **request)
                 zmq_msg_close(&q->frames[i]);
         for (uint32_t i = 0; q->outputs && i < q->model->graph->n_outputs; i++)
                 hedge_tensor_release(&q->outputs[i]);
-        for (unsigned i = 0; i < q->n_reports; i++)
+        for (unsigned i = 0; i < q->n_reports; i++) {
                 free(q->reports[i].boards);
+                free(q->reports[i].parts);
+        }
         free(q->frames);
         free(q->outputs);
         free(q->reports);
         hedged_model_unref(&q->model);
         free(q);
         *request = NULL;
+}
+
+/* Pretend that this machine is slower than it is: the test bed's coordinator is a board, too. */
+static void linger(const run_t *run)
+{
+        const double us = 1e6 * (double)run->macs / run->runners->settings.macs_per_s;
+        const int64_t until_us = run->since_us + (int64_t)(us < 1e12 ? us : 1e12);
+
+        while (!atomic_load(&run->runners->stopping) && hedge_now_us() < until_us) {
+                const int64_t left_us = until_us - hedge_now_us();
+
+                usleep(left_us < 50000 ? (useconds_t)(left_us > 0 ? left_us : 0) : 50000);
+        }
+}
+
+/* The node that ran here, if any, is done: what did it take? */
+static void end_local(run_t *run)
+{
+        if (!run->macs)
+                return;
+        if (run->runners->settings.macs_per_s > 0)
+                linger(run);
+        hedged_measure_local(run->runners->settings.measure, run->macs, (uint64_t)(hedge_now_us() - run->since_us));
+        run->macs = 0;
+}
+
+static int run_here(run_t *run, uint32_t node)
+{
+        const hedge_graph_t *g = run->request->model->graph;
+
+        run->macs = hedge_node_macs(g, &g->nodes[node]);
+        run->since_us = hedge_now_us();
+        return 1;
 }
 
 /* hedge_engine_offload_t: coded layers run on the boards. */
@@ -55,16 +93,18 @@ static int offload(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_ten
         hedge_layer_report_t *report;
         int r;
 
+        end_local(run);
         if (atomic_load(&run->runners->stopping))
                 return HEDGE_ESHUTDOWN;
         if (m->layer_of_node[node] == HEDGE_NO_NODE)
-                return 1;
+                return run_here(run, node);
         report = &q->reports[q->n_reports++];
-        r = hedged_coded_run(&run->runners->settings, m->graph, &m->layers[m->layer_of_node[node]], in->data, out->data,
-                             q->received_us, report);
-        if (r == 1)
-                log_debug("model=%s layer=%s: not enough boards, computing it here", m->name, report->name);
-        return r;
+        r = hedged_coded_run(&run->runners->settings.coded, m->graph, &m->layers[m->layer_of_node[node]], in->data,
+                             out->data, q->received_us, q->trace, report);
+        if (r != 1)
+                return r;
+        log_debug("model=%s layer=%s: computing it here", m->name, report->name);
+        return run_here(run, node);
 }
 
 /* Frames as received are neither aligned nor followed by slack. */
@@ -85,7 +125,7 @@ static int copy_inputs(const hedged_request_t *q, hedge_tensor_t *inputs)
 static int run_request(hedged_runners_t *runners, hedged_request_t *q)
 {
         const hedged_model_t *m = q->model;
-        run_t run = { runners, q };
+        run_t run = { .runners = runners, .request = q };
         hedge_tensor_t *inputs = calloc(m->graph->n_inputs + 1, sizeof(*inputs));
         int r = -ENOMEM;
 
@@ -96,6 +136,7 @@ static int run_request(hedged_runners_t *runners, hedged_request_t *q)
         r = copy_inputs(q, inputs);
         if (r == 0)
                 r = hedge_engine_run(m->engine, inputs, offload, &run, q->outputs);
+        end_local(&run);
 out:
         for (uint32_t i = 0; inputs && i < m->graph->n_inputs; i++)
                 hedge_tensor_release(&inputs[i]);
@@ -117,8 +158,8 @@ static void *runner_main(void *arg)
                 q->result = atomic_load(&runners->stopping) ? HEDGE_ESHUTDOWN : run_request(runners, q);
                 if (q->result < 0)
                         hedge_why(&q->why, q->result, "model '%s': %s", q->model->name, hedge_strerror(q->result));
-                q->mail.kind = runners->answer_kind;
-                hedge_mailbox_put(runners->settings.loop, &q->mail);
+                q->mail.kind = runners->settings.answer_kind;
+                hedge_mailbox_put(runners->settings.coded.loop, &q->mail);
         }
 }
 
@@ -135,15 +176,15 @@ static int start_thread(pthread_t *thread, hedged_runners_t *runners)
         return -r;
 }
 
-int hedged_runners_new(unsigned count, const hedged_coded_settings_t *settings, int answer_kind, hedged_runners_t **ret)
+int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret)
 {
+        const unsigned count = settings->count;
         hedged_runners_t *runners = calloc(1, sizeof(*runners));
         int r = -ENOMEM;
 
         if (!runners)
                 return r;
         runners->settings = *settings;
-        runners->answer_kind = answer_kind;
         runners->threads = calloc(count, sizeof(*runners->threads));
         runners->stops = calloc(count, sizeof(*runners->stops));
         if (runners->threads && runners->stops)

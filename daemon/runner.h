@@ -4,6 +4,7 @@
 
 #include "common/wire/link.h"
 #include "daemon/coded.h"
+#include "daemon/measure.h"
 #include "daemon/model.h"
 
 /** Requests and the threads that run them. */
@@ -17,10 +18,11 @@ typedef struct hedged_request {
         hedged_model_t *model; /**< a reference */
         zmq_msg_t *frames;     /**< one per graph input, owned; sizes are checked */
         int64_t received_us;
+        bool trace; /**< the answer lists every part */
         int result; /**< 0, or why there is no answer */
         hedge_why_t why;
-        hedge_tensor_t *outputs; /**< graph->n_outputs */
-        hedge_layer_report_t *reports;
+        hedge_tensor_t *outputs;       /**< graph->n_outputs */
+        hedge_layer_report_t *reports; /**< of the coded layers */
         unsigned n_reports;
 } hedged_request_t;
 
@@ -29,9 +31,16 @@ void hedged_request_destroy(hedged_request_t **request);
 
 typedef struct hedged_runners hedged_runners_t;
 
-/** Start `count` threads; finished requests are put into settings->loop with this kind of mail. @return 0, -ENOMEM, -errno. */
-int hedged_runners_new(unsigned count, const hedged_coded_settings_t *settings, int answer_kind,
-                       hedged_runners_t **ret);
+typedef struct hedged_runner_settings {
+        hedged_coded_settings_t coded;
+        unsigned count;            /**< threads */
+        int answer_kind;           /**< of the mail with which finished requests are put into coded.loop */
+        hedged_measure_t *measure; /**< learns from the layers that run here; borrowed */
+        double macs_per_s;         /**< 0; else pretend that this machine is so slow */
+} hedged_runner_settings_t;
+
+/** Start the threads. @return 0, -ENOMEM, -errno. */
+int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret);
 
 /** Queue a request. Takes it over until it comes back. */
 void hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request);

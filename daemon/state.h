@@ -34,6 +34,7 @@ struct hedged_coordinator {
         hedge_mailbox_t *mail;
         hedge_kernels_t *kernels;
         hedged_cluster_t *cluster;
+        hedged_measure_t *measure;
         hedged_registry_t registry;
         hedged_dispatch_t *dispatch;
         hedged_preparer_t *preparer;

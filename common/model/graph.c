@@ -21,7 +21,7 @@ void hedge_graph_destroy(hedge_graph_t **graph)
         *graph = NULL;
 }
 
-static uint64_t node_macs(const hedge_graph_t *graph, const hedge_node_t *node)
+uint64_t hedge_node_macs(const hedge_graph_t *graph, const hedge_node_t *node)
 {
         hedge_shape_t shapes[3];
 
@@ -38,6 +38,6 @@ uint64_t hedge_graph_macs(const hedge_graph_t *graph)
         uint64_t macs = 0;
 
         for (uint32_t i = 0; i < graph->n_nodes; i++)
-                macs += node_macs(graph, &graph->nodes[i]);
+                macs += hedge_node_macs(graph, &graph->nodes[i]);
         return macs;
 }

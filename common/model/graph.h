@@ -48,4 +48,7 @@ void hedge_graph_destroy(hedge_graph_t **graph);
 /** Multiply-accumulates of the whole graph. */
 uint64_t hedge_graph_macs(const hedge_graph_t *graph);
 
+/** Those of one node. */
+uint64_t hedge_node_macs(const hedge_graph_t *graph, const hedge_node_t *node);
+
 #endif

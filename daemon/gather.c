@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/gather.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "daemon/inputs.h"
+
+/* Rounding to q16 on the way out and again on the way back, relative to the root mean square of what is sent, twice. */
+#define Q16_ERROR 4e-5
+
+int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settings, const hedged_variant_t *variant,
+                       const float *input)
+{
+        unsigned total = 0;
+        int r;
+
+        *g = (hedged_gather_t){
+                .settings = settings, .variant = variant, .input = input, .boards = hedge_code_boards(variant->code)
+        };
+        for (unsigned b = 0; b < g->boards; b++)
+                total += hedge_code_parts(variant->code, b);
+        g->taken = calloc(total, sizeof(*g->taken));
+        g->received = calloc(g->boards, sizeof(*g->received));
+        if (!g->taken || !g->received)
+                return -ENOMEM;
+        r = hedge_decoder_new(variant->code, &g->decoder);
+        if (r == 0)
+                r = hedged_assign_new(variant->code, &g->assign);
+        if (r < 0)
+                return r;
+        return hedged_job_new(variant, settings->loop, &g->job);
+}
+
+void hedged_gather_release(hedged_gather_t *g)
+{
+        hedged_job_destroy(&g->job);
+        for (unsigned i = 0; i < g->n_taken; i++)
+                hedged_event_release(&g->taken[i]);
+        hedge_decoder_destroy(&g->decoder);
+        hedged_assign_destroy(&g->assign);
+        free(g->taken);
+        free(g->received);
+}
+
+/* Solve as soon as the rank is full, and again with every further part while the answer would not be accurate enough.
+ * The condition bounds what the kernels' rounding can become; rounding on the wire is as random as can be, and grows by the
+ * gain. */
+static int try_solve(hedged_gather_t *g)
+{
+        const double wire_error = g->variant->cut.wire == HEDGE_PRECISION_Q16 ? Q16_ERROR : 0;
+        int r;
+
+        if (!hedge_decoder_ready(g->decoder))
+                return 0;
+        r = hedge_decoder_solve(g->decoder, &g->condition);
+        if (r == HEDGE_EUNDECODABLE)
+                return 0;
+        if (r < 0)
+                return r;
+        g->gain = hedge_decoder_gain(g->decoder);
+        g->solved = g->condition * g->settings->conv_error + g->gain * wire_error <= g->settings->accuracy;
+        return 0;
+}
+
+static int take_part(hedged_gather_t *g, hedged_event_t *e)
+{
+        int r = hedge_decoder_add(g->decoder, e->board, e->part);
+
+        if (r < 0) {
+                hedged_event_release(&e);
+                return r == -EALREADY ? 0 : r;
+        }
+        g->taken[g->n_taken++] = e;
+        g->received[e->board]++;
+        hedged_assign_came(g->assign, e->board, e->part, e->received_us);
+        return try_solve(g);
+}
+
+static bool possible(const hedged_gather_t *g)
+{
+        return hedge_decoder_possible(g->decoder, hedged_assign_alive(g->assign));
+}
+
+/* @return 0, 1 (give up: this can no longer be decoded), < 0. */
+static int take_event(hedged_gather_t *g, hedged_event_t *e)
+{
+        switch ((hedged_event_kind_t)e->mail.kind) {
+        case HEDGED_EVENT_PART:
+                return take_part(g, e);
+        case HEDGED_EVENT_LOST:
+                hedged_assign_lost(g->assign, e->board);
+                g->lost++;
+                return possible(g) ? 0 : 1;
+        case HEDGED_EVENT_SHUTDOWN:
+                return HEDGE_ESHUTDOWN;
+        case HEDGED_EVENT_CLOSED:
+                break;
+        }
+        return -EINVAL; /* CLOSED comes after closing only */
+}
+
+/* Encode the inputs of tasks and hand them out. */
+static int give(hedged_gather_t *g, unsigned n, const hedged_task_t *const *tasks)
+{
+        const int64_t begin_us = hedge_now_us();
+        zmq_msg_t *frames = NULL, **of_task = calloc(n, sizeof(*of_task));
+        hedge_precision_t wire = g->variant->cut.wire;
+        unsigned total = 0, done = 0;
+        int r = -ENOMEM;
+
+        for (unsigned t = 0; t < n; t++)
+                total += tasks[t]->n_inputs;
+        frames = calloc(total, sizeof(*frames));
+        if (frames && of_task) {
+                total = 0;
+                for (unsigned t = 0; t < n; t++) {
+                        of_task[t] = &frames[total];
+                        total += tasks[t]->n_inputs;
+                }
+                r = hedged_inputs_encode(g->variant, g->input, n, tasks, of_task, &wire, g->settings->threads);
+        }
+        g->encode_ms += (double)(hedge_now_us() - begin_us) / 1000.0;
+        for (; r == 0 && done < n; done++)
+                r = hedged_job_give(g->job, tasks[done], wire, of_task[done]);
+        for (; r < 0 && done > 0 && done < n; done++)
+                for (unsigned i = 0; i < tasks[done]->n_inputs; i++)
+                        zmq_msg_close(&of_task[done][i]);
+        free(frames);
+        free(of_task);
+        return r;
+}
+
+int hedged_gather_start(hedged_gather_t *g)
+{
+        hedged_task_t *tasks = calloc(g->boards, sizeof(*tasks));
+        const hedged_task_t **given = calloc(g->boards, sizeof(*given));
+        const int64_t now_us = hedge_now_us();
+        unsigned n = 0;
+        int r = tasks && given ? 0 : -ENOMEM;
+
+        for (unsigned b = 0; r == 0 && b < g->boards; b++)
+                if (hedged_variant_holds(g->variant, b) && hedge_code_parts(g->variant->code, b) > 0 &&
+                    hedged_assign_first(g->assign, b, now_us, &tasks[n])) {
+                        given[n] = &tasks[n];
+                        n++;
+                }
+        if (r == 0 && !possible(g))
+                r = 1;
+        if (r == 0)
+                r = give(g, n, given);
+        free(given);
+        free(tasks);
+        return r;
+}
+
+/* Give boards that have run out of work what is left.
+ * @param wake_us  Lowered to the time when it should be looked at again. */
+static int give_more(hedged_gather_t *g, int64_t *wake_us)
+{
+        const int64_t now_us = hedge_now_us();
+        hedged_task_t task;
+        int r = 0;
+
+        for (unsigned b = 0; r == 0 && b < g->boards; b++)
+                if (hedged_assign_more(g->assign, b, now_us, &task, wake_us)) {
+                        const hedged_task_t *one = &task;
+
+                        r = give(g, 1, &one);
+                }
+        return r;
+}
+
+int hedged_gather_wait(hedged_gather_t *g)
+{
+        const int64_t deadline_us = hedge_now_us() + g->settings->timeout_ms * (int64_t)1000;
+
+        while (!g->solved) {
+                int64_t wake_us = deadline_us, now_us = hedge_now_us();
+                hedged_event_t *e;
+                int r = give_more(g, &wake_us);
+
+                if (r < 0)
+                        return r;
+                if (now_us >= deadline_us || hedged_assign_outstanding(g->assign) == 0)
+                        return 1;
+                e = hedged_job_next(g->job, wake_us > now_us ? (int)((wake_us - now_us + 999) / 1000) : 0);
+                if (!e)
+                        continue;
+                r = take_event(g, e);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+static double ms_between(int64_t from_us, int64_t to_us)
+{
+        return to_us > from_us ? (double)(to_us - from_us) / 1000.0 : 0;
+}
+
+static void note_received(hedge_layer_report_t *report, const hedged_event_t *e, int64_t began_us, bool used)
+{
+        for (uint32_t i = 0; i < report->n_parts; i++) {
+                hedge_part_report_t *p = &report->parts[i];
+
+                if (p->board != e->board || p->part != e->part)
+                        continue;
+                p->received_ms = ms_between(began_us, e->received_us);
+                p->compute_us = e->compute_us;
+                p->used = used;
+                return;
+        }
+}
+
+int hedged_gather_trace(hedged_gather_t *g, int64_t began_us, hedge_layer_report_t *report)
+{
+        const hedge_code_t *code = g->variant->code;
+        hedged_event_t *e;
+        unsigned asked = 0;
+
+        for (unsigned b = 0; b < g->boards; b++)
+                for (unsigned part = 0; part < hedge_code_parts(code, b); part++)
+                        asked += hedged_assign_asked_us(g->assign, b, part) > 0;
+        report->parts = calloc(asked + 1, sizeof(*report->parts));
+        if (!report->parts)
+                return -ENOMEM;
+        for (unsigned b = 0; b < g->boards; b++)
+                for (unsigned part = 0; part < hedge_code_parts(code, b); part++) {
+                        const int64_t asked_us = hedged_assign_asked_us(g->assign, b, part);
+
+                        if (asked_us)
+                                report->parts[report->n_parts++] = (hedge_part_report_t){
+                                        .board = b, .part = part, .sent_ms = ms_between(began_us, asked_us)
+                                };
+                }
+        for (unsigned i = 0; i < g->n_taken; i++)
+                note_received(report, g->taken[i], began_us, g->solved);
+        while ((e = hedged_job_next(g->job, 0))) {
+                if (e->mail.kind == HEDGED_EVENT_PART)
+                        note_received(report, e, began_us, false);
+                hedged_event_release(&e);
+        }
+        return 0;
+}
