@@ -25,7 +25,7 @@ typedef struct hedge_solution {
         hedge_solution_row_t *rows; /**< rank + 1; the last one only counts the dense rows */
         double *f64;                /**< dense x count */
         float *f32;                 /**< the same */
-        double condition;
+        double condition, gain;     /**< see hedge_decoder_solve, hedge_decoder_gain */
 } hedge_solution_t;
 
 typedef struct hedge_cache hedge_cache_t;

@@ -131,6 +131,12 @@ int hedge_decoder_solve(hedge_decoder_t *d, double *ret_condition)
         return 0;
 }
 
+double hedge_decoder_gain(const hedge_decoder_t *d)
+{
+        assert(d->solution);
+        return d->solution->gain;
+}
+
 void hedge_decoder_apply_with(const hedge_decoder_t *d, const hedge_passes_t *passes,
                               const hedge_partition_t *partition, const void *const *parts, const void *bias,
                               const hedge_activation_t *activation, void *output, unsigned threads)

@@ -10,8 +10,9 @@
 /** What one board holds. */
 typedef struct hedge_code_board {
         unsigned ell_a, ell_b;
-        unsigned first_part; /**< its part 0 in the numbering of all parts of the code */
-        double *a, *b;       /**< ell_a x k_a and ell_b x k_b */
+        unsigned own_a, own_b; /**< steal: the first of these are its own, the others those of other boards */
+        unsigned first_part;   /**< its part 0 in the numbering of all parts of the code */
+        double *a, *b;         /**< ell_a x k_a and ell_b x k_b */
 } hedge_code_board_t;
 
 struct hedge_code {
@@ -19,6 +20,7 @@ struct hedge_code {
         unsigned k_a, k_b, n;
         _Atomic unsigned *delta; /**< 0: not looked for yet; whoever comes first does, others find the same */
         bool alike;              /**< any two boards could change places: one set of boards stands for all */
+        bool systematic;         /**< as asked for */
         unsigned all_parts;      /**< of all boards together */
         hedge_code_board_t *boards;
         hedge_cache_t *cache; /**< decode matrices of recent sets of parts */
@@ -38,6 +40,7 @@ int hedge_nsctc_fill(hedge_code_t *code, const hedge_code_params_t *params);
 int hedge_mds_fill(hedge_code_t *code, const hedge_code_params_t *params);
 int hedge_lt_fill(hedge_code_t *code, const hedge_code_params_t *params);
 int hedge_krp_fill(hedge_code_t *code, const hedge_code_params_t *params);
+int hedge_steal_fill(hedge_code_t *code, const hedge_code_params_t *params);
 
 /** @return 0, -EINVAL. */
 int hedge_nsctc_check(const hedge_code_params_t *params, hedge_why_t *why);

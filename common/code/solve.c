@@ -193,6 +193,16 @@ static int solve_into(const double *g, hedge_solution_t *s)
         return r;
 }
 
+/* Rows that are a copy have the sum 1. */
+static double gain_of(const hedge_solution_t *s)
+{
+        double sum = s->rank - s->dense;
+
+        for (size_t i = 0; i < (size_t)s->dense * s->count; i++)
+                sum += s->f64[i] * s->f64[i];
+        return sqrt(sum / s->rank);
+}
+
 int hedge_solve(const hedge_code_t *code, const uint16_t *ids, unsigned count, hedge_solution_t **ret)
 {
         double *g = recovery_matrix(code, ids, count);
@@ -203,6 +213,7 @@ int hedge_solve(const hedge_code_t *code, const uint16_t *ids, unsigned count, h
         if (g && s) {
                 memcpy(s->ids, ids, count * sizeof(*ids));
                 r = solve_into(g, s);
+                s->gain = gain_of(s);
         }
         free(g);
         if (r < 0) {

@@ -366,7 +366,7 @@ static void test_plain_parts_are_copied(void **state)
                 assert_int_equal(hedge_decoder_new(b.code, &decoder), 0);
                 take_pieces(&b, &r, decoder, wanted, parts);
                 assert_int_equal(hedge_decoder_solve(decoder, &condition), 0);
-                assert_true(fabs(condition - 1) < 1e-12);
+                assert_true(fabs(condition - 1) < 1e-12 && hedge_decoder_gain(decoder) == 1);
                 hedge_decoder_apply(decoder, &b.partition, parts, NULL, &none, output, 1);
                 for (size_t i = 0; i < n; i++)
                         assert_true(output[i] == (float)b.expected[i]);
@@ -378,6 +378,55 @@ static void test_plain_parts_are_copied(void **state)
                 bench_close(&b);
         }
         free(first);
+}
+
+/* The mean square over the blocks of what errors of 1 in every part become, from the decode matrix by way of apply. */
+static void check_gain(const hedge_code_t *code, const hedge_partition_t *p, unsigned n)
+{
+        const hedge_activation_t none = { HEDGE_ACT_NONE, 0, 0 };
+        const float zero[2] = { 0, 0 }, one[2] = { 1, 1 };
+        const float *parts[64];
+        float output[32];
+        hedge_decoder_t *decoder;
+        double sum = 0, gain;
+
+        assert_int_equal(hedge_decoder_new(code, &decoder), 0);
+        for (unsigned i = 0; i < n; i++) {
+                uint32_t order[HEDGE_CODE_MAX_PARTS];
+
+                hedge_code_order(code, i % 8, order);
+                assert_int_equal(hedge_decoder_add(decoder, i % 8, order[i / 8]), (int)i);
+                parts[i] = zero;
+        }
+        assert_int_equal(hedge_decoder_solve(decoder, NULL), 0);
+        for (unsigned i = 0; i < n; i++) {
+                parts[i] = one;
+                hedge_decoder_apply(decoder, p, parts, NULL, &none, output, 1);
+                parts[i] = zero;
+                for (unsigned k = 0; k < 32; k++)
+                        sum += (double)output[k] * (double)output[k] / 2;
+        }
+        gain = hedge_decoder_gain(decoder);
+        assert_true(fabs(gain - sqrt(sum / 16)) < 1e-5 * gain && gain > 0.3);
+        hedge_decoder_destroy(&decoder);
+}
+
+static void test_gain(void **state)
+{
+        const hedge_conv_t layer = { 8, 1, 1, 4, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        hedge_partition_t p;
+
+        assert_int_equal(hedge_partition_init(&p, &layer, 4, 4), 0);
+        for (unsigned extra = 0; extra <= 8; extra += 4) {
+                hedge_code_params_t params = { .scheme = HEDGE_SCHEME_KRP, .k_a = 4, .k_b = 4, .n = 8, .ell_b = 4 };
+                hedge_code_t *code;
+
+                params.systematic = extra == 8;
+                assert_int_equal(hedge_code_new_with(&params, &code, NULL), 0);
+                check_gain(code, &p, 16 + extra);
+                check_gain(code, &p, 16 + extra); /* with the matrix that was kept */
+                hedge_code_destroy(&code);
+        }
 }
 
 /* Of replicated parts, one copy or two: the singular values are 1 and the root of 2. */
@@ -532,6 +581,7 @@ int main(void)
                 cmocka_unit_test(test_dependent_parts_are_refused),
                 cmocka_unit_test(test_possible),
                 cmocka_unit_test(test_plain_parts_are_copied),
+                cmocka_unit_test(test_gain),
                 cmocka_unit_test(test_condition_of_copies),
                 cmocka_unit_test(test_more_parts_after_a_solve),
                 cmocka_unit_test(test_many_sets_of_parts),
