@@ -302,6 +302,11 @@ const bool *hedged_assign_alive(const hedged_assign_t *a)
         return a->alive;
 }
 
+bool hedged_assign_is_done(const hedged_assign_t *a, unsigned board)
+{
+        return a->places[board].came == a->places[board].asked;
+}
+
 unsigned hedged_assign_outstanding(const hedged_assign_t *a)
 {
         unsigned n = 0;

@@ -41,6 +41,9 @@ bool hedged_assign_more(hedged_assign_t *assign, unsigned board, int64_t now_us,
 /** May parts still come of a board: it was asked, and is not lost? boards(code) flags; borrowed. */
 const bool *hedged_assign_alive(const hedged_assign_t *assign);
 
+/** Has everything come that this board was asked for? */
+bool hedged_assign_is_done(const hedged_assign_t *assign, unsigned board);
+
 /** Parts that were asked for of boards that are not lost, and have not come. */
 unsigned hedged_assign_outstanding(const hedged_assign_t *assign);
 

@@ -23,8 +23,9 @@ int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settin
         for (unsigned b = 0; b < g->boards; b++)
                 total += hedge_code_parts(variant->code, b);
         g->taken = calloc(total, sizeof(*g->taken));
+        g->held = calloc(total, sizeof(*g->held));
         g->received = calloc(g->boards, sizeof(*g->received));
-        if (!g->taken || !g->received)
+        if (!g->taken || !g->held || !g->received)
                 return -ENOMEM;
         r = hedge_decoder_new(variant->code, &g->decoder);
         if (r == 0)
@@ -39,9 +40,12 @@ void hedged_gather_release(hedged_gather_t *g)
         hedged_job_destroy(&g->job);
         for (unsigned i = 0; i < g->n_taken; i++)
                 hedged_event_release(&g->taken[i]);
+        for (unsigned i = 0; i < g->n_held; i++)
+                hedged_event_release(&g->held[i]);
         hedge_decoder_destroy(&g->decoder);
         hedged_assign_destroy(&g->assign);
         free(g->taken);
+        free(g->held);
         free(g->received);
 }
 
@@ -79,6 +83,27 @@ static int take_part(hedged_gather_t *g, hedged_event_t *e)
         return try_solve(g);
 }
 
+/* Parts of unfinished boards wait; a finished board's are taken together. */
+static int take_whole(hedged_gather_t *g, hedged_event_t *e)
+{
+        const unsigned board = e->board;
+        unsigned kept = 0;
+        int r = 0;
+
+        hedged_assign_came(g->assign, board, e->part, e->received_us);
+        g->held[g->n_held++] = e;
+        if (!hedged_assign_is_done(g->assign, board))
+                return 0;
+        for (unsigned i = 0; i < g->n_held; i++) {
+                if (g->held[i]->board == board && r == 0)
+                        r = take_part(g, g->held[i]);
+                else
+                        g->held[kept++] = g->held[i];
+        }
+        g->n_held = kept;
+        return r;
+}
+
 static bool possible(const hedged_gather_t *g)
 {
         return hedge_decoder_possible(g->decoder, hedged_assign_alive(g->assign));
@@ -89,7 +114,7 @@ static int take_event(hedged_gather_t *g, hedged_event_t *e)
 {
         switch ((hedged_event_kind_t)e->mail.kind) {
         case HEDGED_EVENT_PART:
-                return take_part(g, e);
+                return g->variant->cut.whole_boards ? take_whole(g, e) : take_part(g, e);
         case HEDGED_EVENT_LOST:
                 hedged_assign_lost(g->assign, e->board);
                 g->lost++;

@@ -16,6 +16,8 @@ typedef struct hedged_gather {
         hedge_decoder_t *decoder;
         hedged_event_t **taken; /**< the parts, in the decoder's order */
         unsigned n_taken;
+        hedged_event_t **held; /**< cut.whole_boards: parts of boards that have not sent all of theirs */
+        unsigned n_held;
         unsigned *received; /**< parts per board that were taken */
         unsigned boards, lost;
         double condition, gain;

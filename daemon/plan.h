@@ -21,6 +21,7 @@ typedef struct hedged_cut {
         unsigned ell_a, ell_b; /**< 0: the scheme's default */
         bool systematic,
                 weighted; /**< weighted: the numbers of parts follow the boards' speeds when the model was loaded */
+        bool whole_boards; /**< parts count only when their board has sent all of its (as in the papers; for comparison) */
         hedge_precision_t wire;
         unsigned delta;
         unsigned enough;     /**< its shares are wanted where at most so many boards are left; 0: always */
