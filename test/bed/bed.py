@@ -7,7 +7,7 @@
         answers = bed.infer("squeezenet", picture)
 
 Programs, keys and sockets are the real ones: CURVE over TCP between boards and coordinator, clients by ipc. A board's
-processor is emulated by the worker (HEDGE_EMULATE_MACS_PER_S): each part takes at least the time that it would take
+processor is emulated by the worker (HEDGE_EMULATE names a file): each part takes at least the time that it would take
 there, while encryption and copying take this machine's.
 """
 import json
@@ -25,7 +25,7 @@ os.environ.setdefault("HEDGE_SOURCE_ROOT", str(SOURCE))
 os.environ.setdefault("HEDGE", str(SOURCE / "build/client/hedge"))
 sys.path.insert(0, str(SOURCE / "test/system"))
 
-from cluster import HEDGE, Failure, check, hedge, read_floats, wait_for  # noqa: E402
+from cluster import HEDGE, Failure, check, hedge, read_floats, wait_for, write_npy  # noqa: E402
 from events import Player  # noqa: E402
 from network import Network, is_orphan  # noqa: E402
 
@@ -75,16 +75,20 @@ def write_settings(path, settings):
 
 class Bed:
     """@param settings, board_settings  {"plan.scheme": "uncoded"}: keys of hedged.yaml and of every hedge-worker.yaml.
+    @param coordinator_gflops  What the coordinator's own layers are slowed down to; None: they take this machine's time.
     @raise network.Unavailable  Where namespaces are not to be had."""
 
-    def __init__(self, boards=10, profile="pi3-100m", settings=None, board_settings=None):
+    def __init__(self, boards=10, profile="pi3-100m", settings=None, board_settings=None,
+                 coordinator_gflops=None):
         self.kinds = board_kinds(profile, boards)
         self.settings, self.board_settings = dict(settings or {}), dict(board_settings or {})
         self.names = [f"board-{i}" for i in range(1, boards + 1)]
         self.network = Network([COORDINATOR_MBIT, *(mbit for _, mbit in self.kinds)])
         self.gflops = {name: gflops for name, (gflops, _) in zip(self.names, self.kinds)}
+        self.coordinator_gflops = coordinator_gflops
         self.dir = self.player = None
         self.processes = {}
+        self.slower, self.troubles = {}, ()
 
     # --- life ---
 
@@ -110,12 +114,13 @@ class Bed:
         for left in Path("/tmp").glob("hedge-bed-*-*"):  # by a bed that was killed
             if is_orphan(left.name.split("-")[2]):
                 shutil.rmtree(left, ignore_errors=True)
-        for folder in ("keys/boards", "keys/clients", "conf", "log", "run", "models"):
+        for folder in ("keys/boards", "keys/clients", "conf", "log", "run", "models", "emulate"):
             (self.dir / folder).mkdir(parents=True)
         for name in ("coordinator", *self.names):
             hedge("keygen", "--quiet", self.dir / "keys", name)
         for name in self.names:
             shutil.copy(self.dir / f"keys/{name}.pub", self.dir / "keys/boards")
+        self.emulate()
         self.start_coordinator()
         for name in self.names:
             self.start_board(name)
@@ -175,13 +180,15 @@ class Bed:
             "keys.clients": f"{keys}/clients",
             "models.repository": f"{self.dir}/models",
             "cluster.slots": len(self.names),
-        } | self.settings)
+        } | ({"test.allow_emulation": True} if self.coordinator_gflops else {}) | self.settings,
+            {"HEDGE_EMULATE": f"{self.dir}/emulate/coordinator"} if self.coordinator_gflops else {})
         wait_for("hedged's socket", lambda: self.lives("hedged") and (self.dir / "run/hedged.sock").exists())
 
-    def start_board(self, name, slower=1.0):
-        """Start it (again). slower: than its profile says."""
+    def start_board(self, name):
+        """Start it (again), as fast as its profile says."""
         check(name in self.names, "no board is called", name)
         check(name not in self.processes or self.processes[name].poll() is not None, name, "runs already")
+        self.slow(name, 1)
         keys = self.dir / "keys"
         self.launch(name, 1 + self.names.index(name), find_program("hedge-worker", "worker"), {
             "board.name": name,
@@ -191,7 +198,35 @@ class Bed:
             "keys.coordinator": f"{keys}/coordinator.pub",
             "compute.threads": 1,
             "test.allow_emulation": True,
-        } | self.board_settings, {"HEDGE_EMULATE_MACS_PER_S": repr(self.gflops[name] * 1e9 / 2 / slower)}.items())
+        } | self.board_settings, {"HEDGE_EMULATE": f"{self.dir}/emulate/{name}",
+                                  "HEDGE_EMULATE_MACS_PER_S": repr(self.gflops[name] * 1e9 / 2)})
+
+    # --- emulation: files that the programs read again when they change ---
+
+    def emulate(self, *lines):
+        """What ails every board from now on, in place of what did (see README.md for the lines)."""
+        self.troubles = lines
+        for name in self.names:
+            self.write_emulation(name)
+        if self.coordinator_gflops:
+            self.write_lines("coordinator", f"macs_per_s {self.coordinator_gflops * 1e9 / 2!r}")
+
+    def slow(self, name, factor):
+        """Slower than its profile says, from its next task on."""
+        self.slower[name] = factor
+        self.write_emulation(name)
+
+    def write_emulation(self, name):
+        self.write_lines(name, f"macs_per_s {self.gflops[name] * 1e9 / 2 / self.slower.get(name, 1)!r}",
+                         f"boards {len(self.names)}", f"board {self.names.index(name)}", *self.troubles)
+
+    def write_lines(self, name, *lines):
+        """At once, so that nobody reads half of it."""
+        fresh = self.dir / f"emulate/{name}.new"
+        fresh.write_text("\n".join(lines) + "\n")
+        fresh.rename(self.dir / f"emulate/{name}")
+
+    # --- how they fare ---
 
     def lives(self, name):
         check(self.processes[name].poll() is None, name, "ended with", self.processes[name].returncode)

@@ -9,12 +9,12 @@
     9.0 mend    board-5       and up again
     9.5 link    board-6 10    its link has 10 Mbit/s from now on, both ways ("coordinator" has one as well)
    10.0 stutter board-7 4     stopped for 3/4 of the time; 1 ends it
-   12.0 slow    board-8 4     ended and started again, four times slower
+   12.0 slow    board-8 4     computes four times slower from its next task on; 1 ends it
 
 Neither a processor quota nor SIGSTOP in short turns makes an emulated board compute more slowly: it only sleeps until a
-part's time has passed, and that goes on while it is stopped. So `slow` restarts it with another rate, which costs its
-shares: play it, then wait, then measure. `stutter` stops the whole board most of the time, answers to heartbeats
-included: what it sends and receives is delayed, but a part whose time passes meanwhile is not.
+part's time has passed, and that goes on while it is stopped; `slow` changes how long it sleeps. `stutter` stops the whole
+board most of the time, answers to heartbeats included: what it sends and receives is delayed, but a part whose time
+passes meanwhile is not.
 """
 import threading
 import time
@@ -126,8 +126,7 @@ class Player:
         self.bed.network.set_rate(self.bed.host(board), mbit)
 
     def do_slow(self, board, factor):
-        self.do_kill(board)
-        self.bed.start_board(board, factor)
+        self.bed.slow(board, factor)
 
     def do_stutter(self, board, factor):
         self.end_stutter(board)

@@ -16,7 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
-from bed import PROFILES, Bed, Failure, hedge, read_floats  # noqa: E402
+from answers import Reference, ask, busy_since, percentile, processor_ticks  # noqa: E402
+from bed import PROFILES, Bed, Failure  # noqa: E402
 from events import BadScript, read_script  # noqa: E402
 from network import Unavailable  # noqa: E402
 
@@ -57,44 +58,9 @@ def parse(words=None):
     return a
 
 
-class Reference:
-    """What one machine alone answers."""
-
-    def __init__(self, bed, a):
-        self.values, self.top = {}, {}
-        for i, path in enumerate(a.input):
-            raw = bed.dir / f"local-{i}.f32"
-            out = hedge("local", a.model, path, "--preprocess", a.preprocess, "--json", "--raw", raw)
-            self.top[path] = json.loads(out.stdout)["top"][0]["index"]
-            self.values[path] = read_floats(raw)
-
-    def error(self, path, raw):
-        """@return the largest difference relative to the largest output; infinite where the sizes differ."""
-        got, wanted = read_floats(raw), self.values[path]
-        if len(got) != len(wanted):
-            return float("inf")
-        return max(abs(x - y) if x == x else float("inf") for x, y in zip(got, wanted)) / max(map(abs, wanted))
-
-
-def ask(bed, a, reference, number):
+def ask_one(bed, a, reference, number):
     path = a.input[number % len(a.input)]
-    raw = bed.dir / "answer.f32"
-    begin = time.monotonic()
-    try:
-        answer = bed.infer(MODEL, path, "--preprocess", a.preprocess, "--raw", raw, timeout_s=a.timeout)[0]
-    except (IndexError, ValueError, OSError) as e:
-        answer = {"error": f"no answer: {e}"}
-    result = {"request": number, "client_ms": round(1e3 * (time.monotonic() - begin), 2)}
-    if "error" in answer:
-        return result | {"lost": str(answer["error"])}
-    error = reference.error(path, raw)
-    wrong = not error <= a.tolerance or answer["top"][0]["index"] != reference.top[path]
-    return result | {"latency_ms": answer["latency_ms"], "error": error, "wrong": wrong, "layers": answer["layers"]}
-
-
-def percentile(values, p):
-    """The smallest value that p % of all do not exceed."""
-    return sorted(values)[max(0, -(-len(values) * p // 100) - 1)]
+    return {"request": number} | ask(bed, MODEL, path, reference, a.tolerance, timeout_s=a.timeout)
 
 
 def describe_layers(answered):
@@ -129,12 +95,6 @@ def summarise(requests):
     return summary
 
 
-def processor_ticks():
-    """@return ticks that this machine's processors worked, and all."""
-    user, nice, system, idle, iowait, *more = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
-    return user + nice + system + sum(more), user + nice + system + idle + iowait + sum(more)
-
-
 def measure(a):
     begin = time.monotonic()
     with Bed(a.boards, a.profile, a.set, a.set_board) as bed:
@@ -142,23 +102,22 @@ def measure(a):
                   "board_gflops": [g for g, _ in bed.kinds], "board_mbit": [m for _, m in bed.kinds]}
         if not a.no_links:
             report["links"] = bed.measure_links()
-        reference = Reference(bed, a)
+        reference = Reference(a.model, a.input, bed.dir, a.preprocess)
         loading = time.monotonic()
         bed.load(a.model, MODEL)
         report["load_s"] = round(time.monotonic() - loading, 2)
         for i in range(a.warmup):
-            ask(bed, a, reference, i)
+            ask_one(bed, a, reference, i)
         dropped, ticks = bed.dropped(), processor_ticks()
         bed.play(a.script)
         requests = []
         while len(requests) < a.requests and time.monotonic() < begin + a.deadline:
-            requests.append(ask(bed, a, reference, len(requests)) |
+            requests.append(ask_one(bed, a, reference, len(requests)) |
                             {"at_s": round(time.monotonic() - bed.player.begin, 3)})
             if not a.json:
                 say_request(requests[-1])
         bed.player.stop()
-        worked, passed = (after - before for after, before in zip(processor_ticks(), ticks))
-        report["machine_busy"] = round(worked / max(passed, 1), 3)
+        report["machine_busy"] = busy_since(ticks)
         report |= {"events": bed.player.played, "events_not_played": len(a.script) - len(bed.player.played),
                    "packets_dropped": bed.dropped() - dropped, "summary": summarise(requests), "requests": requests}
     return report

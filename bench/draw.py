@@ -1,0 +1,322 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of measurements, as SVG.
+
+    bench/draw.py latency REPORT.json OUT.svg     what `dev bench stragglers --json` wrote
+    bench/draw.py gantt ANSWER.json OUT.svg       what `hedge infer --json --trace` printed for one input
+"""
+import json
+import math
+import sys
+from html import escape
+from pathlib import Path
+
+FONT = "font-family=\"'DejaVu Sans', Arial, Helvetica, sans-serif\""
+INK, FAINT, GRID = "#1b1b1b", "#6b6b6b", "#dedede"
+COLOURS = {"auto": "#000000", "krp": "#0072b2", "steal": "#d55e00", "nsctc": "#009e73", "mds": "#cc79a7",
+           "lt": "#8c6d1f", "replication": "#7a52a3", "uncoded": "#888888"}
+OTHER = "#c0392b"
+USED, WASTED, ENCODE, DECODE, LOCAL = "#2a9d5c", "#b9b9b9", "#e0a100", "#7a52a3", "#4a83c4"
+CHARACTER = 0.58  # mean width of one, in units of the font's size
+
+
+def text_width(text, size):
+    return CHARACTER * size * len(text)
+
+
+class Picture:
+    """SVG on a white ground of its own, so that it reads the same in a dark viewer."""
+
+    def __init__(self, width, height):
+        self.width, self.height, self.items = width, height, []
+
+    def add(self, item):
+        self.items.append(item)
+
+    def line(self, x1, y1, x2, y2, colour=INK, width=1.0, dash=None):
+        self.add(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
+                 f'stroke-width="{width}"' + (f' stroke-dasharray="{dash}"' if dash else "") + "/>")
+
+    def rectangle(self, x, y, width, height, fill, title=None, stroke=None):
+        end = f"><title>{escape(title)}</title></rect>" if title else "/>"
+        self.add(f'<rect x="{x:.2f}" y="{y:.2f}" width="{max(width, 0.3):.2f}" height="{height:.2f}" fill="{fill}"' +
+                 (f' stroke="{stroke}" stroke-width="0.5"' if stroke else "") + end)
+
+    def text(self, x, y, text, size=12, colour=INK, anchor="start", turned=False, bold=False):
+        turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
+        weight = ' font-weight="bold"' if bold else ""
+        self.add(f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}"{turn}{weight}>'
+                 f"{escape(str(text))}</text>")
+
+    def write(self):
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '
+                f'viewBox="0 0 {self.width} {self.height}" {FONT}>\n'
+                '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
+                'patternTransform="rotate(45)"><rect width="6" height="6" fill="#ffffff"/>'
+                '<line x1="0" y1="0" x2="0" y2="6" stroke="#c0392b" stroke-width="2"/></pattern></defs>\n'
+                f'<rect width="{self.width}" height="{self.height}" fill="#ffffff"/>\n' + "\n".join(self.items) +
+                "\n</svg>\n")
+
+
+def ticks(top, count=6):
+    """Round numbers from 0 to at least `top`."""
+    raw = max(top, 1e-9) / count
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
+    return [i * step for i in range(int(math.ceil(top / step - 1e-9)) + 1)]
+
+
+def unit_for(top_ms):
+    return (1000, "s") if top_ms >= 2000 else (1, "ms")
+
+
+def spread_out(wanted, gap, low, high):
+    """Positions near the wanted ones, at least `gap` apart, in their order."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
+    at = {}
+    last = low - gap
+    for i in order:
+        last = at[i] = max(wanted[i], last + gap, low)
+    last = high + gap
+    for i in reversed(order):
+        last = at[i] = min(at[i], last - gap)
+    return [at[i] for i in range(len(wanted))]
+
+
+# --- latency against level ---
+
+class Axes:
+    def __init__(self, picture, left, top, right, bottom, x_max, y_top_ms, log_steps=None):
+        self.p, self.left, self.top, self.right, self.bottom = picture, left, top, right, bottom
+        self.unit, self.unit_name = unit_for(y_top_ms)
+        self.y_ticks = ticks(y_top_ms / self.unit)
+        self.y_max = self.y_ticks[-1] * self.unit
+        self.x_max = x_max
+
+    def x(self, value):
+        return self.left + 14 + (self.right - self.left - 28) * value / self.x_max
+
+    def y(self, ms):
+        return self.bottom - (self.bottom - self.top) * min(ms, self.y_max) / self.y_max
+
+    def draw_y(self):
+        for value in self.y_ticks:
+            y = self.y(value * self.unit)
+            self.p.line(self.left, y, self.right, y, GRID)
+            self.p.text(self.left - 8, y + 4, f"{value:g}", anchor="end", colour=FAINT)
+        self.p.line(self.left, self.top, self.left, self.bottom, FAINT)
+        self.p.line(self.left, self.bottom, self.right, self.bottom, FAINT)
+        self.p.text(20, (self.top + self.bottom) / 2, f"latency, {self.unit_name}", anchor="middle", turned=True)
+
+
+def whisker(picture, axes, x, result, colour, heavy):
+    y, far = axes.y(result["median_ms"]), axes.y(result["p99_ms"])
+    picture.line(x, y, x, far, colour, 1.2)
+    picture.line(x - 3.5, far, x + 3.5, far, colour, 1.2)
+    picture.add(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{4.5 if heavy else 3.5}" fill="{colour}"/>')
+
+
+def draw_schemes(picture, axes, report):
+    """@return [(label, y, colour)] for the right margin."""
+    levels, labels = report["levels"], []
+    schemes = [r["scheme"] for r in levels[0]["results"]]
+    for i, scheme in enumerate(schemes):
+        colour, heavy = COLOURS.get(scheme, OTHER), scheme == "auto"
+        points = []
+        for n, level in enumerate(levels):
+            result = level["results"][i]
+            if result["median_ms"] is not None:
+                shift = (i - (len(schemes) - 1) / 2) * min(6, 60 / len(schemes))
+                points.append((axes.x(axes.places[n]) + shift, axes.y(result["median_ms"])))
+                whisker(picture, axes, points[-1][0], result, colour, heavy)
+        if points:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            picture.add(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{2.6 if heavy else 1.6}"/>')
+            labels.append((scheme, points[-1], colour, heavy))
+    return labels
+
+
+def draw_yardstick(picture, axes, values, colour, dash):
+    points = [(axes.x(place), axes.y(v)) for place, v in zip(axes.places, values)]
+    if len(points) == 1:
+        points = [(axes.left, points[0][1]), (axes.right, points[0][1])]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    picture.add(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4" stroke-dasharray="{dash}"/>')
+    return points[-1]
+
+
+def title_of(report):
+    kinds = {"none": "no trouble", "0": "boards hold back", "1": "random delays", "2": "boards fail",
+             "3": "one straggler"}
+    runs = report["results"][0]["runs"]
+    slow = f", slowness 1 + Exp({report['slowdown']:g})" if report["slowdown"] else ""
+    return (f"{report['model']} on {report['boards']} boards {report['profile']}: {kinds[report['scenario']]}{slow}",
+            f"median of {runs} requests per scheme and level; the whisker ends at the 99th percentile")
+
+
+def latency(report):
+    """The picture of one scenario. @param report  What bench/stragglers.py writes."""
+    picture = Picture(920, 540)
+    levels = report["levels"]
+    worst = max((r["p99_ms"] or 0 for level in levels for r in level["results"]), default=1)
+    show_single = report["single_ms"] <= 1.6 * worst
+    top = max(worst, max(level["limit_ms"] for level in levels), report["single_ms"] if show_single else 0)
+    single = [level["level"] for level in levels]
+    # Levels that are not evenly apart stand evenly: a factor of 10 would squeeze all the others.
+    axes = Axes(picture, 76, 70, 770, 470, max(len(single) - 1, 1), top)
+    axes.places = list(range(len(single))) if len(single) > 1 else [0.5]
+    axes.draw_y()
+    for place, level in zip(axes.places, single):
+        picture.line(axes.x(place), axes.bottom, axes.x(place), axes.bottom + 5, FAINT)
+        if report["level_unit"]:
+            picture.text(axes.x(place), axes.bottom + 20, f"{level:g}", anchor="middle", colour=FAINT)
+    picture.text((axes.left + axes.right) / 2, axes.bottom + 44, report["level_unit"] or "no trouble", anchor="middle")
+    headline, small = title_of(report)
+    picture.text(20, 28, headline, 16, bold=True)
+    picture.text(20, 48, small, 12, FAINT)
+    labels = [("limit", draw_yardstick(picture, axes, [level["limit_ms"] for level in levels], "#c0392b", "6 4"),
+               "#c0392b", False)]
+    if show_single:
+        labels.append(("one board", draw_yardstick(picture, axes, [report["single_ms"]] * len(levels), FAINT, "2 4"),
+                       FAINT, False))
+    else:
+        unit, name = unit_for(report["single_ms"])
+        picture.text(20, axes.bottom + 62, f"One board alone takes {report['single_ms'] / unit:.3g} {name}, beyond this "
+                     "picture.", 11, FAINT)
+    labels += draw_schemes(picture, axes, report)
+    for (name, (x, y), colour, heavy), at in zip(labels, spread_out([l[1][1] for l in labels], 16, axes.top, axes.bottom)):
+        picture.line(x + 6, y, axes.right + 22, at, colour, 0.7, "1 2")
+        picture.text(axes.right + 26, at + 4, name, 12, colour, bold=heavy)
+    return picture.write()
+
+
+# --- one request ---
+
+LEFT, RIGHT, ROW, BAR = 96, 24, 22, 14
+
+
+def bars_of(parts, layer):
+    """When a board computed its parts: a part was finished when it came, or when the next one was begun.
+
+    @return [(begin, end, part)] and, where it did not finish what it was asked for, the (begin, end) of that."""
+    came = sorted((p for p in parts if p["received_ms"] is not None), key=lambda p: p["received_ms"])
+    bars, following = [], math.inf
+    for part in reversed(came):
+        end = min(part["received_ms"], following)
+        begin = max(end - part["compute_ms"], min(part["sent_ms"], end))
+        bars.append((begin, end, part))
+        following = begin
+    late = [p for p in parts if p["received_ms"] is None]
+    if not late:
+        return bars[::-1], None
+    begin = max(min(p["sent_ms"] for p in late), bars[0][1] if bars else 0)
+    return bars[::-1], (begin, layer["end_ms"] - layer["decode_ms"])
+
+
+def draw_board(picture, x, y, parts, layer):
+    bars, unfinished = bars_of(parts, layer)
+    if unfinished and unfinished[1] > unfinished[0]:
+        late = sum(p["received_ms"] is None for p in parts)
+        picture.rectangle(x(unfinished[0]), y + 3, x(unfinished[1]) - x(unfinished[0]), BAR - 6, "url(#hatch)",
+                          f"{layer['name']}: {late} parts did not come in time", "#c0392b")
+    for begin, end, part in bars:
+        picture.rectangle(x(begin), y, x(end) - x(begin), BAR, USED if part["used"] else WASTED,
+                          f"{layer['name']} part {part['part']}: {part['compute_ms']:.1f} ms, came at "
+                          f"{part['received_ms']:.1f} ms, {'used' if part['used'] else 'not used'}", "#ffffff")
+    for sent in {p["sent_ms"] for p in parts}:
+        picture.line(x(sent), y - 3, x(sent), y + BAR + 3, INK, 1)
+
+
+def draw_coordinator(picture, x, y, layers, total_ms):
+    """Encoding, decoding, and what it computes itself while no layer is out."""
+    at = 0.0
+    for layer in sorted(layers, key=lambda l: l["start_ms"]):
+        if layer["start_ms"] > at:
+            picture.rectangle(x(at), y, x(layer["start_ms"]) - x(at), BAR, LOCAL, "computed here")
+        picture.rectangle(x(layer["start_ms"]), y, x(layer["start_ms"] + layer["encode_ms"]) - x(layer["start_ms"]), BAR,
+                          ENCODE, f"{layer['name']}: encode {layer['encode_ms']:.2f} ms")
+        begin = layer["end_ms"] - layer["decode_ms"]
+        if layer["scheme"] == "local":
+            begin = layer["start_ms"]
+        picture.rectangle(x(begin), y, x(layer["end_ms"]) - x(begin), BAR, LOCAL if layer["scheme"] == "local" else DECODE,
+                          f"{layer['name']}: decode {layer['decode_ms']:.2f} ms")
+        at = max(at, layer["end_ms"])
+    if total_ms > at:
+        picture.rectangle(x(at), y, x(total_ms) - x(at), BAR, LOCAL, "computed here")
+
+
+def draw_boundaries(picture, x, layers, top, bottom):
+    """Where layers begin, with the names for which there is room."""
+    ends = [-math.inf, -math.inf]  # of the names in two rows
+    for i, layer in enumerate(sorted(layers, key=lambda l: l["start_ms"])):
+        at = x(layer["start_ms"])
+        picture.line(at, top, at, bottom, "#8a8a8a", 0.7, "3 2")
+        label = layer["name"].split("/")[-1][-24:]
+        for row in (0, 1):
+            if at > ends[row] + 6 and at + text_width(label, 10) < picture.width - 4:
+                picture.text(at, top - 6 - 12 * row, label, 10, FAINT)
+                ends[row] = at + text_width(label, 10)
+                break
+
+
+def draw_legend(picture, y):
+    at = LEFT
+    for fill, label in ((USED, "used"), (WASTED, "came, not used"), ("url(#hatch)", "not in time"),
+                        (ENCODE, "encode"), (DECODE, "decode"), (LOCAL, "computed by the coordinator")):
+        picture.rectangle(at, y - 10, 16, 11, fill, stroke=FAINT)
+        picture.text(at + 21, y, label, 11)
+        at += 21 + text_width(label, 11) + 24
+    picture.line(at + 2, y - 12, at + 2, y + 3, INK, 1)
+    picture.text(at + 9, y, "task sent", 11)
+
+
+def gantt(answer, title, boards=None):
+    """One request. @param answer  As `hedge infer --json --trace` prints it. @param boards  How many there are."""
+    layers = answer["layers"]
+    used = {p["board"] for layer in layers for p in layer.get("parts") or ()}
+    boards = max([boards or 0, *(b + 1 for b in used)])
+    total = answer["latency_ms"]
+    top = 96
+    picture = Picture(1280, top + ROW * (boards + 1) + 92)
+    unit, unit_name = unit_for(total)
+    marks = [t for t in ticks(total / unit, 10) if t * unit <= total]
+    bottom = top + ROW * (boards + 1)
+
+    def x(ms):
+        return LEFT + (picture.width - LEFT - RIGHT) * ms / total
+
+    picture.text(16, 28, title, 16, bold=True)
+    picture.text(16, 48, f"one request of {total / unit:.3g} {unit_name}", 12, FAINT)
+    for mark in marks:
+        picture.line(x(mark * unit), top, x(mark * unit), bottom, GRID)
+        picture.text(x(mark * unit), bottom + 18, f"{mark:g}", 11, FAINT, "middle")
+    picture.text((LEFT + picture.width - RIGHT) / 2, bottom + 38, f"time since the request came, {unit_name}", 12,
+                 anchor="middle")
+    for row in range(boards + 1):
+        y = top + ROW * row
+        picture.line(LEFT, y, picture.width - RIGHT, y, GRID)
+        picture.text(LEFT - 8, y + 16, f"board {row - 1}" if row else "coordinator", 11, anchor="end")
+    draw_boundaries(picture, x, layers, top, bottom)
+    draw_coordinator(picture, x, top + 4, layers, total)
+    for layer in layers:
+        for board in range(boards):
+            parts = [p for p in layer.get("parts") or () if p["board"] == board]
+            if parts:
+                draw_board(picture, x, top + ROW * (board + 1) + 4, parts, layer)
+    draw_legend(picture, bottom + 72)
+    return picture.write()
+
+
+def main(words):
+    if len(words) != 3 or words[0] not in ("latency", "gantt"):
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    what, source, target = words
+    data = json.loads(Path(source).read_text())
+    Path(target).write_text(latency(data) if what == "latency" else gantt(data, f"{data['model']}: {data['input']}"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

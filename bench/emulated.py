@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmarks on emulated boards share: one cluster with one network loaded once per scheme, so that requests of
+all schemes can be interleaved and meet the same luck."""
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "test/bed"))
+
+from answers import Reference, ask  # noqa: E402
+from bed import PROFILES, Bed, Failure, board_kinds, hedge, write_npy  # noqa: E402
+from network import Unavailable  # noqa: E402
+from networks import NETWORKS, Network  # noqa: E402
+
+# A scheme's name here, and its rule in plan.rules.
+SCHEMES = {name: {"scheme": name} for name in
+           ("uncoded", "replication", "mds", "lt", "nsctc", "steal", "krp", "auto")}
+STRIPS_ALONE = ("mds", "lt")
+ALONE = "local"    # the same network by the coordinator alone
+ACCURACY = 1e-3    # of a decoded layer: hedged's default
+ERRORS_ADD_UP = 5  # the final output may be off by so many times that: every layer's error goes through all after it
+INPUTS = 3         # requests take them in turn
+LOAD_S = 900
+
+
+def add_options(parser):
+    p = parser.add_argument
+    p("--model", choices=NETWORKS, default="alexnet", help="(alexnet)")
+    p("--boards", type=int, default=10, metavar="N", help="1 to 64 (10)")
+    p("--profile", choices=PROFILES, default="slow-100m", help="(slow-100m)")
+    p("--schemes", default=",".join(SCHEMES), metavar="NAME,...", help="all where not given: %(default)s")
+    p("--runs", type=int, default=20, metavar="R", help="requests per scheme (20)")
+    p("--warmup", type=int, default=2, metavar="W", help="requests per scheme before those (2)")
+    p("--seed", type=int, default=1, metavar="S", help="of weights, inputs and luck (1)")
+    p("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of hedged.yaml")
+    p("--timeout", type=float, default=120, metavar="S", help="of a request (120)")
+    p("--json", type=Path, metavar="FILE", help="write the results there")
+
+
+def check_options(parser, a):
+    a.schemes = list(dict.fromkeys(a.schemes.split(",")))
+    unknown = [s for s in a.schemes if s not in SCHEMES]
+    if unknown:
+        parser.error(f"no scheme is called {unknown[0]!r}: {', '.join(SCHEMES)}")
+    bad = [s for s in a.set if "=" not in s]
+    if bad:
+        parser.error(f"--set {bad[0]}: KEY=VALUE is wanted")
+    a.set = dict(s.split("=", 1) for s in a.set)
+    if not (1 <= a.boards <= 64 and 1 <= a.runs <= 100000 and 0 <= a.warmup <= 1000 and 0 <= a.seed < 2**32):
+        parser.error("out of range: --boards, --runs, --warmup or --seed")
+
+
+class Cluster(Bed):
+    """A bed whose coordinator is as slow as its first board, with the network under the name of every scheme and, as
+    `local`, by the coordinator alone."""
+
+    def __init__(self, a, settings=None):
+        self.a, self.network_model = a, Network(a.model)
+        self.tolerance = ACCURACY * ERRORS_ADD_UP
+        super().__init__(a.boards, a.profile, {
+            "plan.rules": self.rules(),
+            "plan.accuracy": ACCURACY,
+            "plan.min_macs": 0,
+        } | (settings or {}) | a.set, coordinator_gflops=board_kinds(a.profile, 1)[0][0])
+
+    def rules(self):
+        """A rule that cannot be followed is an error: schemes that cut strips alone leave a single row to the coordinator."""
+        rules = [{"model": ALONE, "scheme": "local"}]
+        for conv in self.network_model.convs:
+            if conv.out_height < 2:
+                rules += [{"model": name, "layer": conv.name, "scheme": "local"} for name in STRIPS_ALONE]
+        return rules + [{"model": name, **rule} for name, rule in SCHEMES.items()]
+
+    @property
+    def here_macs_per_s(self):
+        return self.coordinator_gflops * 1e9 / 2
+
+    def prepare(self):
+        """Make the network and its inputs, and ask one machine alone."""
+        self.file = self.dir / f"{self.a.model}.onnx"
+        hedge("model", "make", self.a.model, self.file, "--seed", self.a.seed, "--quiet", timeout=LOAD_S)
+        shape, luck = self.network_model.shape, random.Random(self.a.seed)
+        count = shape[1] * shape[2] * shape[3]
+        self.inputs = [write_npy(self.dir / f"input-{i}.npy", shape, [luck.gauss(0, 1) for _ in range(count)])
+                       for i in range(INPUTS)]
+        self.reference = Reference(self.file, self.inputs, self.dir)
+
+    def load_as(self, name):
+        """The repository gets a link in place of a copy."""
+        folder = self.dir / "models" / name
+        folder.mkdir()
+        os.link(self.file, folder / "model.onnx")
+        self.hedge("load", name, "--timeout", LOAD_S, timeout=LOAD_S + 10)
+
+    def trouble(self, round_number, *lines):
+        """What happens to the boards in the requests that follow: the same in all of one round."""
+        self.emulate(f"seed {self.a.seed}", f"round {round_number}", *lines)
+
+    def request(self, scheme, number, who=0):
+        """@param number  Chooses the input. @return as ask()."""
+        return ask(self, scheme, self.inputs[number % INPUTS], self.reference, self.tolerance, ("--trace",),
+                   self.a.timeout, who)
+
+
+class Progress:
+    """One line on a terminal; silent elsewhere."""
+
+    def __init__(self, total):
+        self.total, self.done, self.begin = total, 0, time.monotonic()
+        self.on = sys.stderr.isatty()
+
+    def step(self, what, count=1):
+        if not self.on:
+            return
+        left = ""
+        if self.done:
+            s = (time.monotonic() - self.begin) / self.done * (self.total - self.done)
+            left = f", {s / 60:.0f} min left" if s >= 90 else f", {s:.0f} s left"
+        print(f"\r\x1b[K{self.done}/{self.total} {what}{left}"[:84], end="", file=sys.stderr, flush=True)
+        self.done += count
+
+    def clear(self):
+        if self.on:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def write_json(path, value):
+    """Whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(value, indent=1) + "\n")
+    fresh.rename(path)
+
+
+def run(name, measure, *arguments):
+    """Call measure(), and say in one line why it could not be. @return the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT unless told otherwise
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return measure(*arguments)
+    except Unavailable as e:
+        print("skipped:", e, file=sys.stderr)
+        return 77
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (Failure, OSError) as e:
+        print(f"{name}: {e}", file=sys.stderr)
+        return 1
