@@ -19,7 +19,7 @@ typedef struct options {
         unsigned k_a, k_b; /* 0: as the coordinator cuts each layer */
         unsigned n, threads, repeats;
         const char *backend;
-        bool json;
+        bool q16, json;
 } options_t;
 
 typedef struct vgg_layer {
@@ -35,7 +35,17 @@ static const vgg_layer_t vgg[] = {
         { "conv4_1", 28, 256, 512, 1 },  { "conv4_2,3", 28, 512, 512, 2 }, { "conv5_1,2,3", 14, 512, 512, 3 },
 };
 
-enum { STEP_ENCODE, STEP_SOLVE, STEP_DECODE, STEP_LAYER, STEPS };
+enum {
+        STEP_ENCODE,
+        STEP_SOLVE,
+        STEP_DECODE,
+        STEP_LAYER,
+        STEP_ENCODE_FUSED, /* to q16 blocks */
+        STEP_ENCODE_APART, /* to floats, then to q16 blocks */
+        STEP_DECODE_FUSED,
+        STEP_DECODE_APART,
+        STEPS
+};
 
 typedef struct measured {
         double ms[STEPS];
@@ -51,6 +61,8 @@ typedef struct run {
         unsigned inputs, parts; /* coded inputs of all boards; parts that decode */
         const double **a;
         float *input, *filter, *output, **coded, **part;
+        void **input_bytes, **part_bytes; /* as q16 blocks */
+        hedge_wire_part_t *wire_parts;
         double *samples[STEPS];
 } run_t;
 
@@ -85,6 +97,30 @@ static float **many_floats(unsigned count, size_t n)
                         return NULL;
         }
         return x;
+}
+
+static void **many_blocks(unsigned count, size_t n, float *const *from)
+{
+        void **x = calloc(count, sizeof(*x));
+
+        for (unsigned i = 0; x && i < count; i++) {
+                x[i] = malloc(hedge_q16_bytes(n));
+                if (!x[i] || hedge_q16_encode(from[i], n, x[i]) < 0)
+                        return NULL;
+        }
+        return x;
+}
+
+static int open_blocks(run_t *run)
+{
+        run->input_bytes = many_blocks(run->inputs, hedge_partition_input_elements(&run->partition), run->coded);
+        run->part_bytes = many_blocks(run->parts, hedge_partition_part_elements(&run->partition), run->part);
+        run->wire_parts = calloc(run->parts, sizeof(*run->wire_parts));
+        if (!run->input_bytes || !run->part_bytes || !run->wire_parts)
+                return -ENOMEM;
+        for (unsigned i = 0; i < run->parts; i++)
+                run->wire_parts[i] = (hedge_wire_part_t){ run->part_bytes[i], HEDGE_PRECISION_Q16 };
+        return 0;
 }
 
 static int open_kernel(run_t *run)
@@ -131,7 +167,8 @@ static int run_open(run_t *run, const options_t *o, const vgg_layer_t *layer, co
         for (unsigned j = 0; j < o->n; j++)
                 for (unsigned la = 0; la < hedge_code_ell_a(code, j); la++)
                         run->a[next++] = hedge_code_a(code, j, la);
-        return open_kernel(run);
+        r = o->q16 ? open_blocks(run) : 0;
+        return r < 0 ? r : open_kernel(run);
 }
 
 static void run_close(run_t *run)
@@ -142,6 +179,13 @@ static void run_close(run_t *run)
                 free(run->part[i]);
         for (unsigned s = 0; s < STEPS; s++)
                 free(run->samples[s]);
+        for (unsigned i = 0; run->input_bytes && i < run->inputs; i++)
+                free(run->input_bytes[i]);
+        for (unsigned i = 0; run->part_bytes && i < run->parts; i++)
+                free(run->part_bytes[i]);
+        free(run->input_bytes);
+        free(run->part_bytes);
+        free(run->wire_parts);
         free(run->coded);
         free(run->part);
         free(run->a);
@@ -150,6 +194,39 @@ static void run_close(run_t *run)
         free(run->output);
         hedge_kernel_destroy(&run->kernel);
         hedge_kernels_destroy(&run->kernels);
+}
+
+/* Fused and apart take turns, so that whatever else runs hits both. */
+static void encode_q16_once(run_t *run, unsigned i)
+{
+        const size_t n = hedge_partition_input_elements(&run->partition);
+        const unsigned threads = run->options->threads;
+        double start = now_ms(run->options);
+
+        hedge_encode_inputs_q16(&run->partition, run->inputs, run->a, run->input, run->input_bytes, threads);
+        run->samples[STEP_ENCODE_FUSED][i] = now_ms(run->options) - start;
+        start = now_ms(run->options);
+        hedge_encode_inputs(&run->partition, run->inputs, run->a, run->input, run->coded, threads);
+        for (unsigned k = 0; k < run->inputs; k++)
+                hedge_q16_encode(run->coded[k], n, run->input_bytes[k]);
+        run->samples[STEP_ENCODE_APART][i] = now_ms(run->options) - start;
+}
+
+static void decode_q16_once(run_t *run, const hedge_decoder_t *decoder, unsigned i)
+{
+        const size_t n = hedge_partition_part_elements(&run->partition);
+        const unsigned threads = run->options->threads;
+        double start = now_ms(run->options);
+
+        hedge_decoder_apply_wire(decoder, &run->partition, run->wire_parts, run->filter, &run->op.activation,
+                                 run->output, threads);
+        run->samples[STEP_DECODE_FUSED][i] = now_ms(run->options) - start;
+        start = now_ms(run->options);
+        for (unsigned k = 0; k < run->parts; k++)
+                hedge_q16_decode(run->part_bytes[k], 0, n, run->part[k]);
+        hedge_decoder_apply(decoder, &run->partition, (const float *const *)run->part, run->filter, &run->op.activation,
+                            run->output, threads);
+        run->samples[STEP_DECODE_APART][i] = now_ms(run->options) - start;
 }
 
 /* The last delta boards answer; a code of its own, so that no decode matrix is known yet. */
@@ -172,6 +249,8 @@ static int decode_once(run_t *run, const hedge_code_t *code, unsigned i)
                 hedge_decoder_apply(decoder, &run->partition, (const float *const *)run->part, run->filter,
                                     &run->op.activation, run->output, run->options->threads);
                 run->samples[STEP_DECODE][i] = now_ms(run->options) - start;
+                if (run->options->q16)
+                        decode_q16_once(run, decoder, i);
         }
         hedge_decoder_destroy(&decoder);
         return r;
@@ -187,6 +266,8 @@ static int run_once(run_t *run, unsigned i)
 
         hedge_encode_inputs(&run->partition, run->inputs, run->a, run->input, run->coded, o->threads);
         run->samples[STEP_ENCODE][i] = now_ms(run->options) - start;
+        if (o->q16)
+                encode_q16_once(run, i);
         r = hedge_code_new(HEDGE_SCHEME_NSCTC, hedge_code_k_a(run->code), hedge_code_k_b(run->code), o->n, &code, NULL);
         if (r < 0)
                 return r;
@@ -245,8 +326,11 @@ static void print_head(const options_t *o, const char *backend)
                "layer here, and of a board's time for its parts at 1.5, 5 and 15 GFLOP/s.\n"
                "%s time in ms.\n\n",
                o->threads == 1 ? "Processor" : "Wall clock");
-        printf("%-11s %5s %6s %6s %6s %6s %6s  %6s %6s %6s %6s\n", "layer", "cut", "here", "encode", "solve", "decode",
+        if (o->q16)
+                printf("q16: encoding to and decoding from it, fused / floats and q16 apart.\n\n");
+        printf("%-11s %5s %6s %6s %6s %6s %6s  %6s %6s %6s %6s", "layer", "cut", "here", "encode", "solve", "decode",
                "coding", "here", "1.5", "5", "15");
+        printf(o->q16 ? "   %-15s %-15s\n" : "\n", "encode q16", "decode q16");
 }
 
 static void print_row(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, const measured_t *m)
@@ -255,20 +339,25 @@ static void print_row(const options_t *o, const vgg_layer_t *l, const hedge_code
         char cut[16];
 
         snprintf(cut, sizeof(cut), "%ux%u", hedge_code_k_a(code), hedge_code_k_b(code));
-        printf("%-11s %5s %6.2f %6.2f %6.2f %6.2f %6.2f  %5.1f%% %5.2f%% %5.2f%% %5.2f%%%s\n", l->name, cut,
+        printf("%-11s %5s %6.2f %6.2f %6.2f %6.2f %6.2f  %5.1f%% %5.2f%% %5.2f%% %5.2f%%%s", l->name, cut,
                m->ms[STEP_LAYER], m->ms[STEP_ENCODE], m->ms[STEP_SOLVE], m->ms[STEP_DECODE], c,
                100 * c / m->ms[STEP_LAYER], 100 * c / board_ms(l, code, 1.5), 100 * c / board_ms(l, code, 5),
-               100 * c / board_ms(l, code, 15), layer_macs(l) < HEAVY_MACS ? " *" : "");
+               100 * c / board_ms(l, code, 15), layer_macs(l) < HEAVY_MACS ? " *" : "  ");
+        if (o->q16)
+                printf(" %6.2f / %6.2f %6.2f / %6.2f", m->ms[STEP_ENCODE_FUSED], m->ms[STEP_ENCODE_APART],
+                       m->ms[STEP_DECODE_FUSED], m->ms[STEP_DECODE_APART]);
+        putchar('\n');
 }
 
 static void print_json(const options_t *o, const vgg_layer_t *l, const hedge_code_t *code, const measured_t *m)
 {
         printf("{\"layer\": \"%s\", \"k_a\": %u, \"k_b\": %u, \"n\": %u, \"delta\": %u, \"threads\": %u, "
                "\"macs\": %llu, \"layer_ms\": %.4f, \"encode_ms\": %.4f, \"solve_ms\": %.4f, \"decode_ms\": %.4f, "
-               "\"ratio\": %.5f, \"ratio_at_5_gflops\": %.5f}\n",
+               "\"ratio\": %.5f, \"ratio_at_5_gflops\": %.5f, \"q16_ms\": [%.4f, %.4f, %.4f, %.4f]}\n",
                l->name, hedge_code_k_a(code), hedge_code_k_b(code), o->n, hedge_code_delta(code), o->threads,
                (unsigned long long)layer_macs(l), m->ms[STEP_LAYER], m->ms[STEP_ENCODE], m->ms[STEP_SOLVE],
-               m->ms[STEP_DECODE], coding_ms(m) / m->ms[STEP_LAYER], coding_ms(m) / board_ms(l, code, 5));
+               m->ms[STEP_DECODE], coding_ms(m) / m->ms[STEP_LAYER], coding_ms(m) / board_ms(l, code, 5),
+               m->ms[STEP_ENCODE_FUSED], m->ms[STEP_ENCODE_APART], m->ms[STEP_DECODE_FUSED], m->ms[STEP_DECODE_APART]);
         fflush(stdout);
 }
 
@@ -327,7 +416,7 @@ static int parse(int argc, char **argv, options_t *o)
         static const struct option known[] = {
                 { "ka", 1, NULL, 'a' },      { "kb", 1, NULL, 'b' },      { "n", 1, NULL, 'n' },
                 { "threads", 1, NULL, 't' }, { "repeats", 1, NULL, 'r' }, { "backend", 1, NULL, 'k' },
-                { "json", 0, NULL, 'j' },    { NULL, 0, NULL, 0 },
+                { "q16", 0, NULL, 'q' },     { "json", 0, NULL, 'j' },    { NULL, 0, NULL, 0 },
         };
         int c;
 
@@ -351,6 +440,9 @@ static int parse(int argc, char **argv, options_t *o)
                 case 'k':
                         o->backend = optarg;
                         break;
+                case 'q':
+                        o->q16 = true;
+                        break;
                 case 'j':
                         o->json = true;
                         break;
@@ -369,8 +461,9 @@ int main(int argc, char **argv)
 
         if (parse(argc, argv, &o) < 0 || !o.k_a != !o.k_b) {
                 fprintf(stderr, "usage: hedge-bench-codec [--ka A --kb B] [--n BOARDS] [--threads T] [--repeats R]\n"
-                                "                         [--backend onednn|xnnpack|plain] [--json]\n"
-                                "Without --ka and --kb every layer is cut as the coordinator would.\n");
+                                "                         [--backend onednn|xnnpack|plain] [--q16] [--json]\n"
+                                "Without --ka and --kb every layer is cut as the coordinator would.\n"
+                                "With --q16 also encoding to q16 blocks and decoding from them, fused and apart.\n");
                 return 2;
         }
         r = hedged_config_load(NULL, &config, &why);

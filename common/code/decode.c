@@ -142,7 +142,7 @@ void hedge_decoder_apply_with(const hedge_decoder_t *d, const hedge_passes_t *pa
                               const hedge_activation_t *activation, void *output, unsigned threads)
 {
         const void *sorted[MAX_TAKEN];
-        const hedge_join_t join = { partition, d->solution, sorted, bias, *activation, output };
+        const hedge_join_t join = { partition, d->solution, sorted, 0, bias, *activation, output };
 
         assert(d->solution && partition->k_a == d->code->k_a && partition->k_b == d->code->k_b);
         for (unsigned p = 0; p < d->count; p++)
@@ -158,4 +158,20 @@ void hedge_decoder_apply(const hedge_decoder_t *d, const hedge_partition_t *part
         for (unsigned p = 0; p < d->count; p++)
                 untyped[p] = parts[p];
         hedge_decoder_apply_with(d, hedge_passes_f32(), partition, untyped, bias, activation, output, threads);
+}
+
+void hedge_decoder_apply_wire(const hedge_decoder_t *d, const hedge_partition_t *partition,
+                              const hedge_wire_part_t *parts, const float *bias, const hedge_activation_t *activation,
+                              float *output, unsigned threads)
+{
+        hedge_precision_t precisions[MAX_TAKEN];
+        const void *sorted[MAX_TAKEN];
+        const hedge_join_t join = { partition, d->solution, sorted, 0, bias, *activation, output };
+
+        assert(d->solution && partition->k_a == d->code->k_a && partition->k_b == d->code->k_b);
+        for (unsigned p = 0; p < d->count; p++) {
+                sorted[p] = parts[d->taken[p].index].data;
+                precisions[p] = parts[d->taken[p].index].precision;
+        }
+        hedge_join_run_wire(&join, precisions, threads);
 }

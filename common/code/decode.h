@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "common/code/partition.h"
+#include "common/code/precision.h"
 
 /** The decoder: takes parts in any order, from any boards, until their columns have full rank; then solves.
  *
@@ -58,5 +59,19 @@ double hedge_decoder_gain(const hedge_decoder_t *decoder);
  * @param threads Threads it may use, at least 1. */
 void hedge_decoder_apply(const hedge_decoder_t *decoder, const hedge_partition_t *partition, const float *const *parts,
                          const float *bias, const hedge_activation_t *activation, float *output, unsigned threads);
+
+/** A part as it came over the wire. */
+typedef struct hedge_wire_part {
+        const void *data; /**< floats, 4-byte aligned; or q16 blocks, of any alignment */
+        hedge_precision_t precision;
+} hedge_wire_part_t;
+
+/** hedge_decoder_apply on parts as they came: q16 ones are read into the cache just before they are used. The answer is the
+ * same, to the bit, as that of hedge_q16_decode of each and hedge_decoder_apply.
+ *
+ * @param parts count of them, in the order taken; each of strip_h x out_w x part.out_c elements. */
+void hedge_decoder_apply_wire(const hedge_decoder_t *decoder, const hedge_partition_t *partition,
+                              const hedge_wire_part_t *parts, const float *bias, const hedge_activation_t *activation,
+                              float *output, unsigned threads);
 
 #endif

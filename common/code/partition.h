@@ -44,6 +44,15 @@ void hedge_encode_input(const hedge_partition_t *partition, const double *a, con
 void hedge_encode_inputs(const hedge_partition_t *partition, unsigned count, const double *const *a, const float *input,
                          float *const *out, unsigned threads);
 
+/** Encode several inputs straight as q16 blocks (common/code/q16.h): the bytes that hedge_encode_inputs and then
+ * hedge_q16_encode of each would give, without the floats between them going through memory.
+ *
+ * @param out     count pointers, each to hedge_q16_bytes(hedge_partition_input_elements(partition)) bytes, of any
+ *                alignment; overwritten.
+ * @return 0; -EINVAL: an element of an output is infinite or not a number, and no output is of use: send float32. */
+int hedge_encode_inputs_q16(const hedge_partition_t *partition, unsigned count, const double *const *a,
+                            const float *input, void *const *out, unsigned threads);
+
 /** Encode one filter block: out = sum_b b[b] * K_b.
  *
  * @param b      k_b coefficients (hedge_code_b).

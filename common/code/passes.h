@@ -4,6 +4,7 @@
 
 #include "common/code/cache.h"
 #include "common/code/partition.h"
+#include "common/code/precision.h"
 
 /** Inside of common/code: the two loops over tensor data, for float and double, compiled once per instruction set.
  *
@@ -13,6 +14,7 @@ typedef struct hedge_join {
         const hedge_partition_t *partition;
         const hedge_solution_t *solution;
         const void *const *parts; /**< in the order of solution->ids */
+        size_t base;              /**< the element of a part at which `parts` point */
         const void *bias;         /**< or NULL */
         hedge_activation_t activation;
         void *output;
@@ -41,5 +43,8 @@ void hedge_encode_filters_with(const hedge_passes_t *passes, const hedge_partiti
 
 /** A join over the whole output. */
 void hedge_join_run(const hedge_passes_t *passes, const hedge_join_t *join, unsigned threads);
+
+/** The same for parts of which some are q16 blocks: precisions[p] says how part p is written. Floats only. */
+void hedge_join_run_wire(const hedge_join_t *join, const hedge_precision_t *precisions, unsigned threads);
 
 #endif

@@ -572,6 +572,67 @@ static void test_threads_give_the_same_answer(void **state)
         hedge_code_destroy(&code);
 }
 
+/* q16 blocks of some parts at odd addresses, and what these hold for hedge_decoder_apply. */
+static void check_wire(const bench_t *b, layer_random_t *r, const hedge_decoder_t *decoder, unsigned percent)
+{
+        const size_t n = hedge_partition_part_elements(&b->partition);
+        const size_t outputs = hedge_conv_out_elements(&b->partition.layer);
+        const unsigned count = hedge_decoder_count(decoder);
+        const hedge_activation_t activation = any_activation(r);
+        const float *bias = layer_between(r, 0, 1) ? b->bias : NULL;
+        hedge_wire_part_t wire[2 * HEDGE_CODE_MAX_PARTS];
+        float *floats[2 * HEDGE_CODE_MAX_PARTS], *output[2];
+        uint8_t *bytes[2 * HEDGE_CODE_MAX_PARTS];
+
+        for (unsigned i = 0; i < count; i++) {
+                floats[i] = layer_floats(r, n);
+                bytes[i] = malloc(hedge_q16_bytes(n) + 1);
+                wire[i] = (hedge_wire_part_t){ floats[i], HEDGE_PRECISION_F32 };
+                if (layer_between(r, 0, 99) >= percent)
+                        continue;
+                assert_int_equal(hedge_q16_encode(floats[i], n, bytes[i] + 1), 0);
+                hedge_q16_decode(bytes[i] + 1, 0, n, floats[i]);
+                wire[i] = (hedge_wire_part_t){ bytes[i] + 1, HEDGE_PRECISION_Q16 };
+        }
+        for (unsigned i = 0; i < 2; i++) {
+                output[i] = malloc(outputs * sizeof(float));
+                memset(output[i], 0xff - (int)i, outputs * sizeof(float));
+        }
+        hedge_decoder_apply(decoder, &b->partition, (const float *const *)floats, bias, &activation, output[0], 1);
+        hedge_decoder_apply_wire(decoder, &b->partition, wire, bias, &activation, output[1], layer_between(r, 1, 3));
+        assert_memory_equal(output[0], output[1], outputs * sizeof(float));
+        for (unsigned i = 0; i < count; i++) {
+                free(bytes[i]);
+                free(floats[i]);
+        }
+        free(output[0]);
+        free(output[1]);
+}
+
+static void test_parts_as_they_came(void **state)
+{
+        const hedge_conv_t wide = { 61, 23, 1, 23, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        const hedge_scheme_t schemes[] = { HEDGE_SCHEME_UNCODED, HEDGE_SCHEME_NSCTC, HEDGE_SCHEME_KRP };
+        layer_random_t r = { 9 };
+
+        for (unsigned t = 0; t < 60; t++) {
+                const unsigned k_a = 2 * layer_between(&r, 1, 2), k_b = 2 * layer_between(&r, 1, 3);
+                const float *parts[2 * HEDGE_CODE_MAX_PARTS];
+                bool wanted[2 * HEDGE_CODE_MAX_PARTS];
+                hedge_decoder_t *decoder;
+                bench_t b;
+
+                bench_open(&b, &r, &wide, schemes[t % 3], k_a, k_b, 9);
+                assert_int_equal(hedge_decoder_new(b.code, &decoder), 0);
+                memset(wanted, 1, sizeof(wanted));
+                take_pieces(&b, &r, decoder, wanted, parts);
+                assert_int_equal(hedge_decoder_solve(decoder, NULL), 0);
+                check_wire(&b, &r, decoder, t % 2 ? 100 : layer_between(&r, 0, 99));
+                hedge_decoder_destroy(&decoder);
+                bench_close(&b);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -587,6 +648,7 @@ int main(void)
                 cmocka_unit_test(test_many_sets_of_parts),
                 cmocka_unit_test(test_threads_share_a_code),
                 cmocka_unit_test(test_threads_give_the_same_answer),
+                cmocka_unit_test(test_parts_as_they_came),
         };
 
         return cmocka_run_group_tests_name("decode", tests, NULL, NULL);

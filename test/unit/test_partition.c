@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/code/partition.h"
+#include "common/code/q16.h"
 #include "test/unit/layer.h"
 
 #define MAX_K 16u
@@ -182,6 +183,79 @@ static void test_zero_coefficients_are_skipped(void **state)
                 assert_true(out[i] == 0.5f * (float)(4 + i) - 2 * (float)(12 + i));
 }
 
+static void open_any(layer_random_t *r, hedge_partition_t *p)
+{
+        const hedge_conv_t wide = { 40, 9, 7, 4, 3, 3, 1, 1, 1, 1, 2, 1, 1, 1, 1 };
+        const hedge_conv_t layer = layer_between(r, 0, 3) ? layer_any(r) : wide;
+        const uint32_t most = hedge_conv_out_h(&layer);
+
+        assert_int_equal(hedge_partition_init(p, &layer, layer_between(r, 1, most < MAX_K ? most : MAX_K), 1), 0);
+}
+
+/* The same bytes as by way of floats, for every shape, at any address, with any number of threads. */
+static void test_straight_to_q16(void **state)
+{
+        layer_random_t r = { 3 };
+
+        for (unsigned t = 0; t < 600; t++) {
+                const unsigned count = t % 37, offset = t % 5;
+                double c[40][MAX_K];
+                const double *a[40];
+                float *floats[40], *input;
+                void *out[40];
+                uint8_t *expected;
+                hedge_partition_t p;
+                size_t n, bytes;
+
+                open_any(&r, &p);
+                n = hedge_partition_input_elements(&p);
+                bytes = hedge_q16_bytes(n);
+                expected = malloc(bytes);
+                input = layer_floats(&r, hedge_conv_in_elements(&p.layer));
+                for (unsigned o = 0; o < count; o++) {
+                        any_coefficients(&r, c[o], p.k_a);
+                        if (o % 3 == 0) /* a plain strip */
+                                for (unsigned i = 0; i < p.k_a; i++)
+                                        c[o][i] = i == o % p.k_a;
+                        a[o] = c[o];
+                        floats[o] = malloc(n * sizeof(float));
+                        out[o] = (uint8_t *)malloc(bytes + offset) + offset;
+                }
+                hedge_encode_inputs(&p, count, a, input, floats, 1);
+                assert_int_equal(hedge_encode_inputs_q16(&p, count, a, input, out, 1 + t % 3), 0);
+                for (unsigned o = 0; o < count; o++) {
+                        assert_int_equal(hedge_q16_encode(floats[o], n, expected), 0);
+                        assert_memory_equal(out[o], expected, bytes);
+                        free((uint8_t *)out[o] - offset);
+                        free(floats[o]);
+                }
+                free(expected);
+                free(input);
+        }
+}
+
+static void test_what_q16_cannot_hold(void **state)
+{
+        const hedge_conv_t layer = { 64, 4, 16, 4, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        const double mixed[4] = { 0.5, 0.5, -1, 2 }, second[4] = { 0, 1, 0, 0 };
+        const double *a[2] = { second, mixed };
+        static float input[64 * 4 * 16];
+        static uint8_t bytes[2][4096];
+        void *out[2] = { bytes[0], bytes[1] };
+        hedge_partition_t p;
+
+        assert_int_equal(hedge_partition_init(&p, &layer, 4, 1), 0);
+        for (unsigned i = 0; i < 64 * 4 * 16; i += 137) {
+                const bool in_second = i / (16 * 4 * 16) == 1;
+
+                input[i] = i % 2 ? NAN : -INFINITY;
+                assert_int_equal(hedge_encode_inputs_q16(&p, 2, a, input, out, 1), -EINVAL);
+                assert_int_equal(hedge_encode_inputs_q16(&p, 1, a, input, out, 1), in_second ? -EINVAL : 0);
+                input[i] = 1;
+        }
+        assert_int_equal(hedge_encode_inputs_q16(&p, 2, a, input, out, 1), 0);
+}
+
 static void test_what_is_refused(void **state)
 {
         hedge_conv_t layer = { 8, 6, 4, 10, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2 };
@@ -206,6 +280,8 @@ int main(void)
                 cmocka_unit_test(test_random_layers),
                 cmocka_unit_test(test_many_inputs_at_once),
                 cmocka_unit_test(test_zero_coefficients_are_skipped),
+                cmocka_unit_test(test_straight_to_q16),
+                cmocka_unit_test(test_what_q16_cannot_hold),
                 cmocka_unit_test(test_what_is_refused),
         };
 
