@@ -87,15 +87,16 @@ def spread_out(wanted, gap, low, high):
 # --- latency against level ---
 
 class Axes:
-    def __init__(self, picture, left, top, right, bottom, x_max, y_top_ms, log_steps=None):
+    def __init__(self, picture, left, top, right, bottom, places, y_top_ms):
         self.p, self.left, self.top, self.right, self.bottom = picture, left, top, right, bottom
         self.unit, self.unit_name = unit_for(y_top_ms)
         self.y_ticks = ticks(y_top_ms / self.unit)
         self.y_max = self.y_ticks[-1] * self.unit
-        self.x_max = x_max
+        self.places = places
 
-    def x(self, value):
-        return self.left + 14 + (self.right - self.left - 28) * value / self.x_max
+    def x(self, place):
+        """Of place 0 .. places - 1."""
+        return self.left + (self.right - self.left) * (place + 0.5) / self.places
 
     def y(self, ms):
         return self.bottom - (self.bottom - self.top) * min(ms, self.y_max) / self.y_max
@@ -117,30 +118,42 @@ def whisker(picture, axes, x, result, colour, heavy):
     picture.add(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{4.5 if heavy else 3.5}" fill="{colour}"/>')
 
 
-def draw_schemes(picture, axes, report):
-    """@return [(label, y, colour)] for the right margin."""
-    levels, labels = report["levels"], []
-    schemes = [r["scheme"] for r in levels[0]["results"]]
-    for i, scheme in enumerate(schemes):
-        colour, heavy = COLOURS.get(scheme, OTHER), scheme == "auto"
-        points = []
-        for n, level in enumerate(levels):
-            result = level["results"][i]
+def draw_lines(picture, axes, levels):
+    """Several levels: a line per scheme. @return [(name, (x, y), colour, heavy)] for the right margin."""
+    labels, count = [], len(levels[0]["results"])
+    for i, scheme in enumerate(r["scheme"] for r in levels[0]["results"]):
+        colour, heavy, points = COLOURS.get(scheme, OTHER), scheme == "auto", []
+        for n, result in enumerate(level["results"][i] for level in levels):
             if result["median_ms"] is not None:
-                shift = (i - (len(schemes) - 1) / 2) * min(6, 60 / len(schemes))
-                points.append((axes.x(axes.places[n]) + shift, axes.y(result["median_ms"])))
-                whisker(picture, axes, points[-1][0], result, colour, heavy)
+                x = axes.x(n) + (i - (count - 1) / 2) * 6
+                points.append((x, axes.y(result["median_ms"])))
+                whisker(picture, axes, x, result, colour, heavy)
         if points:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
             picture.add(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{2.6 if heavy else 1.6}"/>')
             labels.append((scheme, points[-1], colour, heavy))
+    for n, level in enumerate(levels):
+        picture.line(axes.x(n), axes.bottom, axes.x(n), axes.bottom + 5, FAINT)
+        picture.text(axes.x(n), axes.bottom + 20, f"{level['level']:g}", anchor="middle", colour=FAINT)
     return labels
 
 
+def draw_points(picture, axes, results):
+    """One level: the schemes beside each other, named below."""
+    for i, result in enumerate(results):
+        name, colour = result["scheme"], COLOURS.get(result["scheme"], OTHER)
+        if result["median_ms"] is not None:
+            whisker(picture, axes, axes.x(i), result, colour, name == "auto")
+            unit, unit_name = unit_for(axes.y_max)
+            picture.text(axes.x(i) + 9, axes.y(result["median_ms"]) + 4, f"{result['median_ms'] / unit:.3g}", 11, colour)
+        picture.text(axes.x(i), axes.bottom + 20, name, 12, colour, "middle", bold=name == "auto")
+    return []
+
+
 def draw_yardstick(picture, axes, values, colour, dash):
-    points = [(axes.x(place), axes.y(v)) for place, v in zip(axes.places, values)]
-    if len(points) == 1:
-        points = [(axes.left, points[0][1]), (axes.right, points[0][1])]
+    """From edge to edge. @return its end."""
+    points = [(axes.left, axes.y(values[0])), *((axes.x(n), axes.y(v)) for n, v in enumerate(values[:axes.places])),
+              (axes.right, axes.y(values[-1]))]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     picture.add(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4" stroke-dasharray="{dash}"/>')
     return points[-1]
@@ -158,33 +171,28 @@ def title_of(report):
 def latency(report):
     """The picture of one scenario. @param report  What bench/stragglers.py writes."""
     picture = Picture(920, 540)
-    levels = report["levels"]
+    levels, single = report["levels"], report["single_ms"]
     worst = max((r["p99_ms"] or 0 for level in levels for r in level["results"]), default=1)
-    show_single = report["single_ms"] <= 1.6 * worst
-    top = max(worst, max(level["limit_ms"] for level in levels), report["single_ms"] if show_single else 0)
-    single = [level["level"] for level in levels]
-    # Levels that are not evenly apart stand evenly: a factor of 10 would squeeze all the others.
-    axes = Axes(picture, 76, 70, 770, 470, max(len(single) - 1, 1), top)
-    axes.places = list(range(len(single))) if len(single) > 1 else [0.5]
+    show_single = single <= 1.6 * worst
+    top = max(worst, max(level["limit_ms"] for level in levels), single if show_single else 0)
+    # Levels stand evenly apart, whatever they are: a factor of 10 would squeeze all the others.
+    axes = Axes(picture, 76, 70, 770, 470, len(levels) if len(levels) > 1 else len(report["results"]), top)
     axes.draw_y()
-    for place, level in zip(axes.places, single):
-        picture.line(axes.x(place), axes.bottom, axes.x(place), axes.bottom + 5, FAINT)
-        if report["level_unit"]:
-            picture.text(axes.x(place), axes.bottom + 20, f"{level:g}", anchor="middle", colour=FAINT)
-    picture.text((axes.left + axes.right) / 2, axes.bottom + 44, report["level_unit"] or "no trouble", anchor="middle")
     headline, small = title_of(report)
     picture.text(20, 28, headline, 16, bold=True)
     picture.text(20, 48, small, 12, FAINT)
-    labels = [("limit", draw_yardstick(picture, axes, [level["limit_ms"] for level in levels], "#c0392b", "6 4"),
-               "#c0392b", False)]
+    below = report["level_unit"] or "no trouble"
+    if len(levels) == 1 and report["level_unit"]:
+        below += f": {report['level']:g}"
+    picture.text((axes.left + axes.right) / 2, axes.bottom + 44, below, anchor="middle")
+    labels = [("limit", draw_yardstick(picture, axes, [level["limit_ms"] for level in levels], OTHER, "6 4"), OTHER, False)]
     if show_single:
-        labels.append(("one board", draw_yardstick(picture, axes, [report["single_ms"]] * len(levels), FAINT, "2 4"),
-                       FAINT, False))
+        labels.append(("one board", draw_yardstick(picture, axes, [single] * len(levels), FAINT, "2 4"), FAINT, False))
     else:
-        unit, name = unit_for(report["single_ms"])
-        picture.text(20, axes.bottom + 62, f"One board alone takes {report['single_ms'] / unit:.3g} {name}, beyond this "
-                     "picture.", 11, FAINT)
-    labels += draw_schemes(picture, axes, report)
+        unit, name = unit_for(single)
+        picture.text(20, axes.bottom + 62, f"One board alone takes {single / unit:.3g} {name}, beyond this picture.", 11,
+                     FAINT)
+    labels += draw_lines(picture, axes, levels) if len(levels) > 1 else draw_points(picture, axes, levels[0]["results"])
     for (name, (x, y), colour, heavy), at in zip(labels, spread_out([l[1][1] for l in labels], 16, axes.top, axes.bottom)):
         picture.line(x + 6, y, axes.right + 22, at, colour, 0.7, "1 2")
         picture.text(axes.right + 26, at + 4, name, 12, colour, bold=heavy)
