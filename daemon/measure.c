@@ -131,15 +131,24 @@ static void take_censored(entry_t *e, const hedged_task_sample_t *s, double ahea
         hedged_transfer_add(&e->transfer, bytes, way_s + delay_bound, true);
 }
 
-static void take_parts(entry_t *e, const hedged_task_sample_t *s, double ahead_s)
+/* A first part came: without the others' bytes it would have come sooner, but not sooner than through the coordinator's own
+ * link. */
+static void take_way(entry_t *e, const hedged_task_sample_t *s, double ahead_s, double here_rate)
 {
         double way_s = ((double)s->first_us - (double)s->first_compute_us) / 1e6;
+        double bytes = (double)s->up_bytes + (double)s->part_bytes;
+
+        if (way_s > 0)
+                hedged_transfer_add(&e->transfer, bytes, fmin(way_s, fmax(way_s - ahead_s, bytes / here_rate)), false);
+}
+
+static void take_parts(entry_t *e, const hedged_task_sample_t *s, double ahead_s, double here_rate)
+{
 
         if (s->compute_us >= LEAST_US)
                 hedged_pace_add(&e->pace, (double)s->compute_us / 1e6 / (double)s->macs_done, false);
-        if (!s->queued && way_s > 0)
-                hedged_transfer_add(&e->transfer, (double)s->up_bytes + (double)s->part_bytes,
-                                    fmax(way_s - ahead_s, 1e-6), false);
+        if (!s->queued)
+                take_way(e, s, ahead_s, here_rate);
 }
 
 static bool makes_sense(const hedged_task_sample_t *s)
@@ -153,7 +162,8 @@ static bool makes_sense(const hedged_task_sample_t *s)
 
 void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_task_sample_t *s)
 {
-        double ahead_s = (double)s->ahead_bytes / m->here_prior.up_bytes_per_s;
+        double here_rate = m->here_prior.up_bytes_per_s;
+        double ahead_s = fmax((double)s->ahead_bytes / here_rate - (double)s->ahead_us / 1e6, 0);
         entry_t *e;
 
         if (!makes_sense(s))
@@ -164,7 +174,7 @@ void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_ta
                 begin(e, board, &m->prior, PRIOR_TASKS);
         if (e) {
                 if (s->parts_done > 0)
-                        take_parts(e, s, ahead_s);
+                        take_parts(e, s, ahead_s, here_rate);
                 else
                         take_censored(e, s, ahead_s);
                 e->tasks++;
