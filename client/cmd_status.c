@@ -9,11 +9,12 @@
 
 typedef struct status_values {
         hedge_target_t target;
-        bool json;
+        bool json, verbose;
 } status_values_t;
 
 static const hedge_option_t options[] = {
         HEDGE_ROW(FLAG, "json", 'j', status_values_t, json, NULL, "print one JSON object"),
+        HEDGE_ROW(FLAG, "verbose", 'v', status_values_t, verbose, NULL, "show more about every board"),
         HEDGE_ROW_TABLE(status_values_t, target, hedge_target_options),
         HEDGE_ROW_END,
 };
@@ -40,6 +41,12 @@ static struct json_object *board_json(hedge_json_t *json, const hedge_board_stat
         hedge_json_add_uint(json, object, "seen_ms", board->seen_ms);
         hedge_json_add_double(json, object, "round_trip_ms", board->round_trip_ms, 6);
         hedge_json_add_uint(json, object, "comebacks", board->comebacks);
+        hedge_json_add_uint(json, object, "measured_tasks", board->measured);
+        hedge_json_add_double(json, object, "macs_per_s", board->macs_per_s, 4);
+        hedge_json_add_double(json, object, "spread", board->spread, 3);
+        hedge_json_add_double(json, object, "up_bytes_per_s", board->up_bytes_per_s, 4);
+        hedge_json_add_double(json, object, "down_bytes_per_s", board->down_bytes_per_s, 4);
+        hedge_json_add_double(json, object, "delay_ms", board->delay_ms, 4);
         return object;
 }
 
@@ -68,38 +75,96 @@ static int print_json(const hedge_msg_status_ok_t *status)
         return hedge_json_print(&json, 1, stdout);
 }
 
+/* Three digits, or what is before the point. */
+static void add_number(hedge_table_t *table, double value)
+{
+        int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+
+        hedge_table_cell(table, "%.*f", digits, value);
+}
+
 static void add_board(hedge_table_t *table, const hedge_board_status_t *board)
 {
         hedge_table_cell(table, "%u", board->index);
         hedge_table_cell(table, "%s", board->name);
         hedge_table_cell(table, "%s", board->state);
-        hedge_table_cell(table, "%s", board->backend);
-        hedge_table_cell(table, "%u", board->shares);
         hedge_table_cell(table, "%s", hedge_text_bytes(board->held_bytes));
         hedge_table_cell(table, "%s", hedge_text_count(board->parts_done));
-        hedge_table_cell(table, "%.1f", board->round_trip_ms);
+        if (board->measured) {
+                add_number(table, board->macs_per_s / 1e9);
+                add_number(table, board->spread);
+                add_number(table, board->up_bytes_per_s * 8 / 1e6);
+        } else {
+                for (unsigned i = 0; i < 3; i++)
+                        hedge_table_cell(table, "-");
+        }
         hedge_table_cell(table, "%s", hedge_text_duration(board->seen_ms));
-        hedge_table_cell(table, "%" PRIu64, board->comebacks);
 }
 
-static int print_text(const hedge_msg_status_ok_t *status)
+static int print_boards(const hedge_msg_status_ok_t *status)
+{
+        static const hedge_column_t columns[] = { { "NO", HEDGE_RIGHT, 0 },     { "BOARD", HEDGE_LEFT, 8 },
+                                                  { "STATE", HEDGE_LEFT, 0 },   { "HELD", HEDGE_RIGHT, 0 },
+                                                  { "PARTS", HEDGE_RIGHT, 0 },  { "GMAC/S", HEDGE_RIGHT, 0 },
+                                                  { "SPREAD", HEDGE_RIGHT, 0 }, { "MBIT/S", HEDGE_RIGHT, 0 },
+                                                  { "SEEN", HEDGE_RIGHT, 0 },   { .title = NULL } };
+        hedge_table_t *table = hedge_table_new(columns);
+        int r;
+
+        if (!table)
+                return -1;
+        for (uint32_t i = 0; i < status->n_boards; i++)
+                add_board(table, &status->boards[i]);
+        r = hedge_table_print(table, 0, stdout);
+        hedge_table_destroy(&table);
+        return r;
+}
+
+static void add_details(hedge_table_t *table, const hedge_board_status_t *board)
+{
+        hedge_table_cell(table, "%u", board->index);
+        hedge_table_cell(table, "%s", board->name);
+        hedge_table_cell(table, "%s", board->backend);
+        hedge_table_cell(table, "%u", board->cores);
+        hedge_table_cell(table, "%u", board->shares);
+        hedge_table_cell(table, "%u", board->queued);
+        hedge_table_cell(table, "%.1f", board->round_trip_ms);
+        hedge_table_cell(table, "%" PRIu64, board->comebacks);
+        hedge_table_cell(table, "%s", hedge_text_count(board->measured));
+        add_number(table, board->delay_ms);
+}
+
+/* What does not fit beside the rest. */
+static int print_details(const hedge_msg_status_ok_t *status)
 {
         static const hedge_column_t columns[] = { { "NO", HEDGE_RIGHT, 0 },
                                                   { "BOARD", HEDGE_LEFT, 8 },
-                                                  { "STATE", HEDGE_LEFT, 0 },
                                                   { "KERNEL", HEDGE_LEFT, 0 },
+                                                  { "CORES", HEDGE_RIGHT, 0 },
                                                   { "SHARES", HEDGE_RIGHT, 0 },
-                                                  { "HELD", HEDGE_RIGHT, 0 },
-                                                  { "PARTS", HEDGE_RIGHT, 0 },
+                                                  { "QUEUED", HEDGE_RIGHT, 0 },
                                                   { "RTT MS", HEDGE_RIGHT, 0 },
-                                                  { "SEEN", HEDGE_RIGHT, 0 },
                                                   { "BACK", HEDGE_RIGHT, 0 },
+                                                  { "TASKS", HEDGE_RIGHT, 0 },
+                                                  { "DELAY MS", HEDGE_RIGHT, 0 },
                                                   { .title = NULL } };
         hedge_table_t *table = hedge_table_new(columns);
         int r;
 
         if (!table)
                 return -1;
+        putchar('\n');
+        for (uint32_t i = 0; i < status->n_boards; i++)
+                add_details(table, &status->boards[i]);
+        r = hedge_table_print(table, 0, stdout);
+        hedge_table_destroy(&table);
+        return r;
+}
+
+static int print_text(const hedge_msg_status_ok_t *status, bool verbose)
+{
+        int r;
+
         printf("hedged ");
         hedge_print_safe(status->version, stdout);
         printf(", up %s, security ", hedge_text_duration(status->uptime_ms));
@@ -111,11 +176,10 @@ static int print_text(const hedge_msg_status_ok_t *status)
                "boards    %u alive of %u slots\n",
                status->requests, status->requests_failed, status->in_flight, status->late_parts, status->malformed,
                status->refused, hedge_status_count(status, "alive"), status->slots);
-        for (uint32_t i = 0; i < status->n_boards; i++)
-                add_board(table, &status->boards[i]);
-        r = status->n_boards ? hedge_table_print(table, 0, stdout) : 0;
-        hedge_table_destroy(&table);
-        return r;
+        if (!status->n_boards)
+                return 0;
+        r = print_boards(status);
+        return r < 0 || !verbose ? r : print_details(status);
 }
 
 static int run(const void *values, char **operands, unsigned n_operands)
@@ -132,7 +196,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
         if (!r) {
                 const hedge_msg_status_ok_t *status = &answer.message.status_ok;
 
-                r = v->json ? print_json(status) : print_text(status);
+                r = v->json ? print_json(status) : print_text(status, v->verbose);
                 if (r < 0)
                         hedge_why(&why, r, "out of memory");
                 hedge_envelope_release(&answer);
@@ -146,8 +210,9 @@ const hedge_command_t hedge_command_status = {
         .operands = "",
         .summary = "show the coordinator and its boards",
         .details = "Show the coordinator, what it has answered, and every board: its state (alive,\n"
-                   "suspect, gone), what it holds, when it was last heard and how often it was lost\n"
-                   "and came back.",
+                   "suspect, gone), what it holds, the parts it has computed, how fast it was found to\n"
+                   "be (its best rate, how far its tasks stray from it, its link) and when it was last\n"
+                   "heard; --verbose also shows how often it was lost and came back, and more.",
         .example = "hedge status --dir /tmp/hedge",
         .options = options,
         .values_size = sizeof(status_values_t),

@@ -147,6 +147,16 @@ void hedged_clients_abandon(hedged_coordinator_t *c)
                 hedged_reply_error(q->socket, &q->route, q->id, HEDGE_ESHUTDOWN, "the coordinator is stopping");
 }
 
+static void describe_speed(const hedged_speed_t *speed, hedge_board_status_t *s)
+{
+        s->measured = speed->tasks;
+        s->macs_per_s = speed->macs_per_s;
+        s->spread = speed->spread;
+        s->up_bytes_per_s = speed->up_bytes_per_s;
+        s->down_bytes_per_s = speed->down_bytes_per_s;
+        s->delay_ms = speed->delay_s * 1000;
+}
+
 static void describe_board(const hedged_board_t *b, hedge_board_status_t *s)
 {
         memcpy(s->name, b->name, sizeof(s->name));
@@ -178,8 +188,13 @@ static void handle_status(hedged_coordinator_t *c, void *socket, hedge_envelope_
                 hedged_reply_error(socket, &e->route, e->message.status.id, -ENOMEM, "out of memory");
                 return;
         }
-        for (uint32_t i = 0; i < s->n_boards; i++)
+        for (uint32_t i = 0; i < s->n_boards; i++) {
+                hedged_speed_t speed;
+
+                hedged_measure_speed(c->measure, boards[i]->name, &speed);
                 describe_board(boards[i], &s->boards[i]);
+                describe_speed(&speed, &s->boards[i]);
+        }
         s->id = e->message.status.id;
         snprintf(s->version, sizeof(s->version), "%s", HEDGE_VERSION);
         snprintf(s->security, sizeof(s->security), "%s", securities[c->config->security]);

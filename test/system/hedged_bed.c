@@ -138,7 +138,7 @@ void hedged_bed_start(hedged_bed_t *bed, const char *more)
         snprintf(text, sizeof(text),
                  "plan: {min_macs: 0, spare: 2}\n"
                  "%s%s",
-                 strstr(more, "cluster:") ? "" : "cluster: {slots: 4, strikes: 40}\n", more);
+                 strstr(more, "cluster:") ? "" : "cluster: {slots: 4, strikes: 40, measurements: ''}\n", more);
         hedged_bed_launch(bed, "insecure-loopback", text);
         hedged_bed_await(bed);
 }

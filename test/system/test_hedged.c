@@ -308,7 +308,8 @@ static bool spare_is_in(hedged_bed_t *bed)
 
 static void a_spare_takes_the_number_of_one_that_is_gone(void **state)
 {
-        hedged_bed_t *bed = hedged_bed_ready(state, "cluster: {slots: 4, heartbeat_ms: 200, gone_ms: 2000}");
+        hedged_bed_t *bed =
+                hedged_bed_ready(state, "cluster: {slots: 4, heartbeat_ms: 200, gone_ms: 2000, measurements: ''}");
         const hedge_msg_result_t *result;
 
         hedged_bed_join(bed, 5);
