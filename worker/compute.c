@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
-#include "common/wire/link.h"
 #include "worker/memory.h"
 
 #define REST_AFTER_MS 1000 /* idle for so long: give memory back */
@@ -62,11 +61,9 @@ static void prepare_share(hedge_compute_t *c, hedge_share_work_t *work)
         end_step(c);
 }
 
-/* Pretend that the part took as long as it would have on a slower board. @return false: woken because nobody wants it. */
-static bool linger(hedge_compute_t *c, const hedge_task_t *task, int64_t start_us)
+/* Let the emulated board finish a part. @return false: woken because nobody wants it. */
+static bool linger(hedge_compute_t *c, const hedge_task_t *task, int64_t until_us)
 {
-        const double us = 1e6 * (double)hedge_conv_macs(hedge_share_conv(task->share)) / c->settings.macs_per_s;
-        const int64_t until_us = start_us + (int64_t)(us < 1e12 ? us : 1e12);
         const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
         bool wanted;
 
@@ -77,58 +74,39 @@ static bool linger(hedge_compute_t *c, const hedge_task_t *task, int64_t start_u
         return wanted;
 }
 
-void hedge_part_destroy(hedge_part_t **part)
+/* A part is computed: say when, and how long it took. On a slower board it begins where the one before ended and takes its
+ * own time, whenever it was really begun: then this one may be late, but all of them together are not.
+ * @return false: nobody wants it any more. */
+static bool pass_time(hedge_compute_t *c, hedge_task_t *task, int64_t start_us, hedge_part_t *part)
 {
-        if (!*part)
-                return;
-        zmq_msg_close(&(*part)->frame);
-        free(*part);
-        *part = NULL;
-}
+        const double rate = task->fate.macs_per_s;
+        const double us = 1e6 * (double)hedge_conv_macs(hedge_share_conv(task->share)) / rate;
 
-static int new_part(const hedge_task_t *task, size_t elements, hedge_part_t **ret, float **ret_floats)
-{
-        hedge_part_t *part = calloc(1, sizeof(*part));
-        float *floats = hedge_floats_new(elements);
-        int r = -ENOMEM;
-
-        if (part && floats)
-                r = hedge_frame_floats(&part->frame, floats, elements);
-        if (r < 0) {
-                free(part);
-                free(floats);
-                return r;
+        if (rate > 0) {
+                start_us = task->clock_us;
+                task->clock_us += (int64_t)(us < 1e12 ? us : 1e12);
+                if (!linger(c, task, task->clock_us))
+                        return false;
+        } else {
+                task->clock_us = hedge_now_us();
         }
-        part->mail.kind = HEDGE_MAIL_PART;
-        part->bytes = elements * sizeof(float);
-        *ret = part;
-        *ret_floats = floats;
-        return 0;
-}
-
-static int compute_part(hedge_compute_t *c, hedge_task_t *task, uint32_t number, hedge_part_t *part, float *out)
-{
-        const uint32_t blocks = hedge_share_blocks(task->share);
-        hedge_floats_t *input = &task->inputs[number / blocks];
-        int r = hedge_floats_open(input, hedge_kernels_slack(c->kernels));
-        const float *const in[] = { input->data, NULL };
-
-        if (r < 0)
-                return r;
-        part->task = task;
-        part->number = number;
-        return hedge_kernel_run(hedge_share_kernel(task->share, number % blocks), in, out);
+        part->compute_us = (uint64_t)(task->clock_us - start_us);
+        part->due_us = task->fate.hold_us ? task->clock_us + task->fate.hold_us : 0;
+        return true;
 }
 
 /* Hand a part to the I/O loop, when there is room. @return false: nobody wants it any more. */
 static bool deliver(hedge_compute_t *c, hedge_part_t *part)
 {
         const uint64_t most = c->settings.unsent_bytes_max;
-        bool wanted;
+        hedge_task_t *task = part->task;
+        bool wanted, waited = false;
 
         pthread_mutex_lock(&c->lock);
-        while ((wanted = is_wanted(c, part->task)) && c->unsent_bytes && c->unsent_bytes + part->bytes > most)
+        while ((wanted = is_wanted(c, task)) && c->unsent_bytes && c->unsent_bytes + part->bytes > most) {
                 pthread_cond_wait(&c->changed, &c->lock);
+                waited = true;
+        }
         if (wanted) {
                 c->unsent_bytes += part->bytes;
                 c->parts_done++;
@@ -136,57 +114,110 @@ static bool deliver(hedge_compute_t *c, hedge_part_t *part)
         pthread_mutex_unlock(&c->lock);
         if (wanted)
                 hedge_mailbox_put(c->results, &part->mail);
+        if (waited) /* so would the emulated board have done */
+                task->clock_us = hedge_now_us();
         return wanted;
 }
 
 /* @return 0, 1 (nobody wants it any more), HEDGE_EKERNEL, -ENOMEM. */
-static int do_part(hedge_compute_t *c, hedge_task_t *task, uint32_t number)
+static int do_part(hedge_compute_t *c, hedge_task_t *task, const hedge_task_part_t *which)
 {
         hedge_part_t *part = NULL;
         int64_t start_us;
-        float *out;
         int r;
 
         if (!begin_step(c, task))
                 return 1;
         start_us = hedge_now_us();
-        r = new_part(task, hedge_conv_out_elements(hedge_share_conv(task->share)), &part, &out);
-        if (r == 0)
-                r = compute_part(c, task, number, part, out);
+        r = hedge_part_compute(task, which, hedge_kernels_slack(c->kernels), &part);
         end_step(c);
-        if (r == 0 && c->settings.macs_per_s > 0 && !linger(c, task, start_us))
-                r = 1;
-        if (r == 0) {
-                part->compute_us = (uint64_t)(hedge_now_us() - start_us);
-                if (deliver(c, part))
-                        return 0;
-                r = 1;
-        }
+        if (r < 0)
+                return r;
+        part->mail.kind = HEDGE_MAIL_PART;
+        if (pass_time(c, task, start_us, part) && deliver(c, part))
+                return 0;
         hedge_part_destroy(&part);
-        return r;
+        return 1;
 }
 
 static void run_task(hedge_compute_t *c, hedge_task_t *task)
 {
+        const int64_t now_us = hedge_now_us();
         int r = 0;
 
         if (!hedge_share_kernel(task->share, 0))
                 r = hedge_why(&task->why, HEDGE_ENOSHARE, "the task's share could not be prepared");
+        /* one that was cancelled before it arrived may have an arrival that never comes */
+        task->clock_us = task->fate.arrival_us > now_us && task->fate.arrival_us != HEDGE_NEVER_US
+                                 ? task->fate.arrival_us
+                                 : now_us;
         for (uint32_t i = 0; i < task->n_order && r == 0; i++) {
-                r = do_part(c, task, task->order[i]);
+                r = do_part(c, task, &task->order[i]);
                 if (r < 0)
-                        hedge_why(&task->why, r, "computing part %u: %s", task->order[i], hedge_strerror(r));
+                        hedge_why(&task->why, r, "computing part %u: %s", task->order[i].number, hedge_strerror(r));
         }
         task->code = r < 0 ? r : 0;
+        task->due_us = task->fate.hold_us ? task->clock_us + task->fate.hold_us : 0;
         hedge_task_strip(task);
 }
 
 /* Nothing to do: give memory back, and all that the back end holds when there is no share for it. */
 static void rest(hedge_compute_t *c)
 {
-        if (hedge_shares_alive(c->settings.shares) == 0)
+        if (hedge_shares_figures(c->settings.shares).alive == 0)
                 hedge_kernels_destroy(&c->kernels);
         hedge_memory_trim();
+}
+
+/* The task that arrives first, if that is now or it needs not come any more. */
+static hedge_task_t *find_arrived(hedge_compute_t *c)
+{
+        hedge_task_t *task;
+
+        if (!c->arrivals.first)
+                return NULL;
+        pthread_mutex_lock(&c->lock);
+        task = hedge_arrivals_find(&c->arrivals, hedge_now_us());
+        pthread_mutex_unlock(&c->lock);
+        return task;
+}
+
+/* What to do next; mail before tasks that arrive by and by. @return NULL: nothing for long. */
+static hedge_mail_t *next_mail(hedge_compute_t *c, bool rested)
+{
+        hedge_mail_t *mail;
+
+        for (;;) {
+                hedge_task_t *task = find_arrived(c);
+                int wait_ms = rested ? -1 : REST_AFTER_MS;
+
+                if (task)
+                        wait_ms = 0;
+                else if (c->arrivals.first)
+                        wait_ms = hedge_arrivals_wait_ms(&c->arrivals, hedge_now_us());
+                mail = hedge_mailbox_wait(c->work, wait_ms);
+                if (mail && mail->kind == HEDGE_MAIL_TASK && ((hedge_task_t *)mail)->fate.arrival_us) {
+                        hedge_arrivals_put(&c->arrivals, (hedge_task_t *)mail);
+                } else if (mail) {
+                        return mail;
+                } else if (task) {
+                        hedge_arrivals_remove(&c->arrivals, task);
+                        return &task->mail;
+                } else if (!c->arrivals.first) {
+                        return NULL;
+                }
+        }
+}
+
+/* The I/O loop frees them. */
+static void give_back_arrivals(hedge_compute_t *c)
+{
+        hedge_task_t *task;
+
+        while ((task = c->arrivals.first)) {
+                hedge_arrivals_remove(&c->arrivals, task);
+                hedge_mailbox_put(c->results, &task->mail);
+        }
 }
 
 static void *run(void *arg)
@@ -195,7 +226,7 @@ static void *run(void *arg)
         bool rested = false;
 
         for (;;) {
-                hedge_mail_t *mail = hedge_mailbox_wait(c->work, rested ? -1 : REST_AFTER_MS);
+                hedge_mail_t *mail = next_mail(c, rested);
 
                 rested = !mail;
                 if (!mail) {
@@ -212,6 +243,7 @@ static void *run(void *arg)
                         free(mail);
                 }
         }
+        give_back_arrivals(c);
         pthread_mutex_lock(&c->lock);
         c->over = true;
         pthread_cond_signal(&c->ended);

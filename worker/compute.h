@@ -4,8 +4,9 @@
 
 #include <pthread.h>
 
+#include "worker/arrivals.h"
 #include "worker/executor.h"
-#include "worker/task.h"
+#include "worker/part.h"
 
 /** The compute thread: the other half of the executor, and what both halves share. Only executor.c uses it.
  *
@@ -15,7 +16,7 @@ enum {
         HEDGE_MAIL_SHARE, /**< hedge_share_work_t */
         HEDGE_MAIL_TASK,  /**< hedge_task_t */
         HEDGE_MAIL_PART,  /**< hedge_part_t, from the thread */
-        HEDGE_MAIL_NUDGE, /**< a hedge_mail_t, freed by the thread: have a look whether memory can be given back */
+        HEDGE_MAIL_NUDGE, /**< a hedge_mail_t, freed by the thread: have a look at what was dropped or cancelled */
         HEDGE_MAIL_STOP,
 };
 
@@ -28,22 +29,15 @@ typedef struct hedge_share_work {
         hedge_why_t why;
 } hedge_share_work_t;
 
-typedef struct hedge_part {
-        hedge_mail_t mail;
-        hedge_task_t *task; /**< outlives its parts */
-        uint32_t number;
-        uint64_t compute_us, bytes;
-        zmq_msg_t frame;
-} hedge_part_t;
-
 typedef struct hedge_compute {
         hedge_executor_settings_t settings;
         pthread_t thread;
         hedge_mailbox_t *work, *results;
         hedge_mail_t stop;
-        hedge_kernels_t *kernels; /**< the thread's; NULL while there is no share for it */
-        pthread_mutex_t lock;     /**< of everything below, and of tasks' `cancelled` */
-        pthread_cond_t changed;   /**< cancelled, stopping, room for parts: the thread waits for it */
+        hedge_kernels_t *kernels;  /**< the thread's; NULL while there is no share for it */
+        hedge_arrivals_t arrivals; /**< the thread's */
+        pthread_mutex_t lock;      /**< of everything below, and of tasks' `cancelled` */
+        pthread_cond_t changed;    /**< cancelled, stopping, room for parts: the thread waits for it */
         pthread_cond_t ended;
         bool stopping, over;
         uint64_t unsent_bytes, parts_done;
@@ -59,8 +53,5 @@ int hedge_compute_join(hedge_compute_t *compute, int timeout_ms);
 
 /** The thread was joined (or never ran), the mailboxes are empty and no share is left. NULL-safe; nullifies. */
 void hedge_compute_destroy(hedge_compute_t **compute);
-
-/** NULL-safe; nullifies. */
-void hedge_part_destroy(hedge_part_t **part);
 
 #endif

@@ -67,8 +67,10 @@ const hedge_conf_row_t hedge_worker_conf_rows[] = {
           NULL, NULL, 0 },
         { "log.level", HEDGE_CONF_CHOICE, AT(log_level), 0, 0, "info", NULL, "What is logged.", levels, NULL, 0 },
         { "test.allow_emulation", HEDGE_CONF_BOOL, AT(test.allow_emulation), 0, 0, "false", NULL,
-          "For tests: let the environment variable HEDGE_EMULATE_MACS_PER_S make this board slower than it is.", NULL,
-          NULL, 0 },
+          "For tests: let the environment variables HEDGE_EMULATE_MACS_PER_S and HEDGE_EMULATE (a file) make this "
+          "board "
+          "slower and less reliable than it is.",
+          NULL, NULL, 0 },
         { 0 },
 };
 

@@ -7,9 +7,11 @@
 
 #include "common/clock.h"
 #include "worker/compute.h"
+#include "worker/outbox.h"
 
 struct hedge_executor {
         hedge_compute_t *compute;
+        hedge_outbox_t *outbox; /* where a board is emulated: results pass through it */
         hedge_task_t *tasks;
         uint32_t n_tasks;
         uint64_t task_bytes;
@@ -68,11 +70,15 @@ static void empty(hedge_executor_t *e, hedge_mailbox_t *box)
 void hedge_executor_destroy(hedge_executor_t **executor)
 {
         hedge_executor_t *e = *executor;
+        hedge_mail_t *mail;
 
         if (!e)
                 return;
         if (e->current)
                 free_mail(e, e->current);
+        while (e->outbox && (mail = hedge_outbox_take_any(e->outbox)))
+                free_mail(e, mail);
+        hedge_outbox_destroy(&e->outbox);
         if (e->compute) {
                 empty(e, e->compute->work);
                 empty(e, e->compute->results);
@@ -84,6 +90,16 @@ void hedge_executor_destroy(hedge_executor_t **executor)
         *executor = NULL;
 }
 
+/* When a result may be reported: 0: at once. What was cancelled waits for nothing. */
+static int64_t due_us(const hedge_mail_t *mail)
+{
+        if (mail->kind == HEDGE_MAIL_PART)
+                return ((const hedge_part_t *)mail)->task->cancelled ? 0 : ((const hedge_part_t *)mail)->due_us;
+        if (mail->kind == HEDGE_MAIL_TASK)
+                return ((const hedge_task_t *)mail)->cancelled ? 0 : ((const hedge_task_t *)mail)->due_us;
+        return 0;
+}
+
 int hedge_executor_new(const hedge_executor_settings_t *settings, hedge_executor_t **ret)
 {
         hedge_executor_t *e = calloc(1, sizeof(*e));
@@ -93,6 +109,8 @@ int hedge_executor_new(const hedge_executor_settings_t *settings, hedge_executor
                 return -ENOMEM;
         zmq_msg_init(&e->report.frame);
         r = hedge_compute_start(settings, &e->compute);
+        if (r == 0 && settings->emulate)
+                r = hedge_outbox_new(e->compute->results, due_us, &e->outbox);
         if (r < 0)
                 hedge_executor_destroy(&e);
         else
@@ -124,29 +142,34 @@ int hedge_executor_share(hedge_executor_t *e, const hedge_msg_share_t *message, 
         }
         work->mail.kind = HEDGE_MAIL_SHARE;
         work->digest = message->digest;
-        hedge_floats_take(&work->filters, frame);
+        hedge_floats_take(&work->filters, frame, HEDGE_PRECISION_F32, zmq_msg_size(frame) / sizeof(float));
         hedge_mailbox_put(e->compute->work, &work->mail);
         return 0;
+}
+
+/* Without memory for it the thread looks another time. */
+static void nudge(hedge_executor_t *e)
+{
+        hedge_mail_t *mail = calloc(1, sizeof(*mail));
+
+        if (!mail)
+                return;
+        mail->kind = HEDGE_MAIL_NUDGE;
+        hedge_mailbox_put(e->compute->work, mail);
 }
 
 int hedge_executor_drop(hedge_executor_t *e, const hedge_digest_t *digest)
 {
         int r = hedge_shares_drop(e->compute->settings.shares, digest);
-        hedge_mail_t *nudge = r == 0 ? calloc(1, sizeof(*nudge)) : NULL;
 
-        if (nudge) { /* without memory for it the thread rests another time */
-                nudge->kind = HEDGE_MAIL_NUDGE;
-                hedge_mailbox_put(e->compute->work, nudge);
-        }
+        if (r == 0)
+                nudge(e);
         return r;
 }
 
-int hedge_executor_task(hedge_executor_t *e, const hedge_msg_task_t *message, zmq_msg_t *frames, uint32_t n_frames,
-                        hedge_why_t *why)
+static int check_room(const hedge_executor_t *e, zmq_msg_t *frames, uint32_t n_frames, hedge_why_t *why)
 {
         uint64_t bytes = 0;
-        hedge_task_t *task;
-        int r;
 
         for (uint32_t i = 0; i < n_frames; i++)
                 bytes += zmq_msg_size(&frames[i]);
@@ -154,10 +177,26 @@ int hedge_executor_task(hedge_executor_t *e, const hedge_msg_task_t *message, zm
             (e->task_bytes && e->task_bytes + bytes > e->compute->settings.task_bytes_max))
                 return hedge_why(why, HEDGE_ELIMIT, "%u tasks of %llu bytes are waiting already", e->n_tasks,
                                  (unsigned long long)e->task_bytes);
-        r = hedge_task_new(e->compute->settings.shares, message, frames, n_frames, &task, why);
+        return 0;
+}
+
+int hedge_executor_task(hedge_executor_t *e, const hedge_msg_task_t *message, zmq_msg_t *frames, uint32_t n_frames,
+                        hedge_why_t *why)
+{
+        hedge_fate_t fate = { 0 };
+        hedge_task_t *task;
+        int r = check_room(e, frames, n_frames, why);
+
+        if (r == 0 && e->outbox)
+                hedge_emulate_task(e->compute->settings.emulate, message->job, &fate);
+        if (r == 0 && fate.fails)
+                r = hedge_why(why, HEDGE_EKERNEL, "emulated failure");
+        if (r == 0)
+                r = hedge_task_new(e->compute->settings.shares, message, frames, n_frames, &task, why);
         if (r < 0)
                 return r;
         task->mail.kind = HEDGE_MAIL_TASK;
+        task->fate = fate;
         task->next = e->tasks;
         e->tasks = task;
         e->n_tasks++;
@@ -181,6 +220,8 @@ static int cancel(hedge_executor_t *e, const uint64_t *job, bool abandon)
         }
         pthread_cond_signal(&e->compute->changed);
         pthread_mutex_unlock(&e->compute->lock);
+        if (r == 0 && e->outbox)
+                nudge(e); /* it may be waiting for one of them to arrive */
         return r;
 }
 
@@ -196,7 +237,7 @@ void hedge_executor_abandon(hedge_executor_t *e)
 
 int hedge_executor_fd(const hedge_executor_t *e)
 {
-        return hedge_mailbox_fd(e->compute->results);
+        return e->outbox ? hedge_outbox_fd(e->outbox) : hedge_mailbox_fd(e->compute->results);
 }
 
 static void say_error(hedge_message_t *message, int code, const hedge_why_t *why, uint64_t job,
@@ -218,7 +259,7 @@ static bool report_share(hedge_executor_t *e, const hedge_share_work_t *work, he
         }
         message->type = HEDGE_MSG_SHARE_OK;
         message->share_ok.digest = work->digest;
-        message->share_ok.held_bytes = hedge_shares_bytes(e->compute->settings.shares);
+        message->share_ok.held_bytes = hedge_shares_figures(e->compute->settings.shares).bytes;
         return work->code == 0;
 }
 
@@ -241,6 +282,7 @@ static bool report_part(const hedge_part_t *part, hedge_message_t *message)
         message->part.job = part->task->job;
         message->part.part = part->number;
         message->part.compute_us = part->compute_us;
+        message->part.wire = part->wire;
         return !part->task->cancelled;
 }
 
@@ -264,13 +306,18 @@ static bool compose(hedge_executor_t *e, hedge_mail_t *mail)
         return true;
 }
 
+static hedge_mail_t *take_result(hedge_executor_t *e)
+{
+        return e->outbox ? hedge_outbox_take(e->outbox) : hedge_mailbox_take(e->compute->results);
+}
+
 hedge_report_t *hedge_executor_report(hedge_executor_t *e)
 {
         if (!e->current)
-                e->current = hedge_mailbox_take(e->compute->results);
+                e->current = take_result(e);
         while (e->current && !compose(e, e->current)) {
                 free_mail(e, e->current);
-                e->current = hedge_mailbox_take(e->compute->results);
+                e->current = take_result(e);
         }
         return e->current ? &e->report : NULL;
 }

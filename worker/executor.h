@@ -2,13 +2,18 @@
 #ifndef HEDGE_WORKER_EXECUTOR_H
 #define HEDGE_WORKER_EXECUTOR_H
 
+#include "worker/emulate.h"
 #include "worker/shares.h"
 
 /** The compute thread, its queue, and what it has to report.
  *
  * Shares are packed and tasks computed one after the other, in the order in which they came. Every finished part is handed
  * to the I/O loop at once; cancelling is honoured between parts. All functions are called from one thread, the I/O loop's.
- * None of them waits, but for hedge_executor_join. */
+ * None of them waits, but for hedge_executor_join.
+ *
+ * Where a board is emulated, the parts of a task together take at least their emulated time: one that took longer than its own
+ * is made up for by the next. Tasks that are delayed on their way, and what is held back, keep nothing else waiting, and
+ * can be cancelled all that time. */
 typedef struct hedge_executor hedge_executor_t;
 
 typedef struct hedge_executor_settings {
@@ -18,8 +23,7 @@ typedef struct hedge_executor_settings {
         uint32_t tasks_max;        /**< tasks that may be here */
         uint64_t task_bytes_max;   /**< coded inputs that may be here; a single task may be larger */
         uint64_t unsent_bytes_max; /**< parts that may wait to be sent; one may always, whatever its size */
-        double macs_per_s;         /**< 0; else pretend to be so slow: each part takes at least its multiply-accumulates
-                                      divided by this, and can be cancelled all that time */
+        hedge_emulate_t *emulate;  /**< NULL; else it decides the fate of every task. Borrowed */
 } hedge_executor_settings_t;
 
 /** One message for the coordinator. */
@@ -52,11 +56,11 @@ int hedge_executor_drop(hedge_executor_t *executor, const hedge_digest_t *digest
 
 /** Queue a task. PARTs are reported, then exactly one TASK_END, or an ERROR with its job that ends it.
  * @param frames  Its coded inputs; left empty on success, untouched on failure.
- * @return 0, HEDGE_ENOSHARE, HEDGE_EMALFORMED, HEDGE_ELIMIT (too much is queued), -ENOMEM. */
+ * @return 0, HEDGE_ENOSHARE, HEDGE_EMALFORMED, HEDGE_ELIMIT (too much is queued), HEDGE_EKERNEL (an emulated failure), -ENOMEM. */
 int hedge_executor_task(hedge_executor_t *executor, const hedge_msg_task_t *message, zmq_msg_t *frames,
                         uint32_t n_frames, hedge_why_t *why);
 
-/** Stop a job: no more of its parts are reported, only TASK_END. @return 0, -ENOENT (not here, or finished). */
+/** Stop all tasks of a job: no more of its parts are reported, only a TASK_END for each. @return 0, -ENOENT (not here, or finished). */
 int hedge_executor_cancel(hedge_executor_t *executor, uint64_t job);
 
 /** Stop all jobs, and report nothing more of them. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/floats.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,28 +9,33 @@
 
 #include "common/tensor.h"
 
-void hedge_floats_take(hedge_floats_t *floats, zmq_msg_t *frame)
+void hedge_floats_take(hedge_floats_t *floats, zmq_msg_t *frame, hedge_precision_t wire, size_t elements)
 {
+        assert(zmq_msg_size(frame) == hedge_precision_bytes(wire, elements));
         memset(floats, 0, sizeof(*floats));
         zmq_msg_init(&floats->frame);
         zmq_msg_move(&floats->frame, frame);
+        floats->wire = wire;
+        floats->elements = elements;
 }
 
 int hedge_floats_open(hedge_floats_t *floats, size_t slack)
 {
         const void *bytes = zmq_msg_data(&floats->frame);
-        size_t size = zmq_msg_size(&floats->frame);
 
         if (floats->data)
                 return 0;
-        if (!slack && (uintptr_t)bytes % sizeof(float) == 0) {
+        if (floats->wire == HEDGE_PRECISION_F32 && !slack && (uintptr_t)bytes % sizeof(float) == 0) {
                 floats->data = bytes;
                 return 0;
         }
-        floats->copy = hedge_floats_new(size / sizeof(float));
+        floats->copy = hedge_floats_new(floats->elements);
         if (!floats->copy)
                 return -ENOMEM;
-        memcpy(floats->copy, bytes, size / sizeof(float) * sizeof(float));
+        if (floats->wire == HEDGE_PRECISION_Q16)
+                hedge_q16_decode(bytes, 0, floats->elements, floats->copy);
+        else
+                memcpy(floats->copy, bytes, floats->elements * sizeof(float));
         floats->data = floats->copy;
         zmq_msg_close(&floats->frame);
         zmq_msg_init(&floats->frame);

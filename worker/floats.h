@@ -5,16 +5,21 @@
 #include <stddef.h>
 #include <zmq.h>
 
-/** The floats of a received frame, where a kernel can read them: in the frame itself if that is aligned and the back end
- * wants no readable bytes behind it, else in a copy. */
+#include "common/code/precision.h"
+
+/** The floats of a received frame, where a kernel can read them: in the frame itself if that is float32, aligned, and the
+ * back end wants no readable bytes behind it, else in a copy. */
 typedef struct hedge_floats {
         zmq_msg_t frame; /**< owned; empty after a copy was made */
-        float *copy;     /**< owned, or NULL */
+        hedge_precision_t wire;
+        size_t elements;
+        float *copy; /**< owned, or NULL */
         const float *data;
 } hedge_floats_t;
 
-/** Take over a frame. It is left empty; the floats are readable after hedge_floats_open. */
-void hedge_floats_take(hedge_floats_t *floats, zmq_msg_t *frame);
+/** Take over a frame. It is left empty; the floats are readable after hedge_floats_open.
+ * @param frame     hedge_precision_bytes(wire, elements) bytes: the caller has checked it. */
+void hedge_floats_take(hedge_floats_t *floats, zmq_msg_t *frame, hedge_precision_t wire, size_t elements);
 
 /** Make them readable for a back end that wants `slack` bytes (hedge_kernels_slack). Does nothing the second time.
  * @return 0, -ENOMEM. */

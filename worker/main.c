@@ -31,7 +31,7 @@ typedef struct worker {
         hedge_worker_config_t config;
         hedge_key_pair_t keys;
         char coordinator_key[41];
-        double macs_per_s;
+        hedge_emulate_t *emulate;
         int signal_fd;
         hedge_shares_t *shares;
         hedge_executor_t *executor;
@@ -108,15 +108,20 @@ static int read_options(int argc, char **argv, options_t *options)
 /* The test bed's brake; hidden, and without effect unless the configuration allows it. */
 static int read_emulation(worker_t *worker, hedge_why_t *why)
 {
-        const char *text = getenv("HEDGE_EMULATE_MACS_PER_S");
+        const char *text = getenv("HEDGE_EMULATE_MACS_PER_S"), *path = getenv("HEDGE_EMULATE");
+        double macs_per_s = 0;
         char *end;
+        int r;
 
-        if (!text || !worker->config.test.allow_emulation)
+        if ((!text && !path) || !worker->config.test.allow_emulation)
                 return 0;
-        worker->macs_per_s = strtod(text, &end);
-        if (end == text || *end || !(worker->macs_per_s >= 1 && worker->macs_per_s < 1e18))
-                return hedge_why(why, HEDGE_ECONFIG, "HEDGE_EMULATE_MACS_PER_S: '%s' is no rate", text);
-        return 0;
+        if (text) {
+                macs_per_s = strtod(text, &end);
+                if (end == text || *end || !(macs_per_s >= 1 && macs_per_s < 1e18))
+                        return hedge_why(why, HEDGE_ECONFIG, "HEDGE_EMULATE_MACS_PER_S: '%s' is no rate", text);
+        }
+        r = hedge_emulate_new(path, macs_per_s, &worker->emulate);
+        return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
 }
 
 static int configure(worker_t *worker, const options_t *options, hedge_why_t *why)
@@ -166,7 +171,7 @@ static int start_executor(worker_t *worker)
                 .tasks_max = (uint32_t)config->limits.tasks,
                 .task_bytes_max = config->limits.task_bytes,
                 .unsent_bytes_max = config->limits.unsent_bytes,
-                .macs_per_s = worker->macs_per_s,
+                .emulate = worker->emulate,
         };
 
         return hedge_executor_new(&settings, &worker->executor);
@@ -229,9 +234,8 @@ static int start(worker_t *worker)
         log_info("board=%s: hedge-worker " HEDGE_VERSION ", backend %s, %u threads, connecting to %s",
                  config->board.name, hedge_worker_config_backend(config), (unsigned)config->compute.threads,
                  config->coordinator.endpoint);
-        if (worker->macs_per_s > 0)
-                log_warning("board=%s: emulating a board of %.3g multiply-accumulates a second", config->board.name,
-                            worker->macs_per_s);
+        if (worker->emulate)
+                log_warning("board=%s: emulating another, slower board, as the environment says", config->board.name);
         sd_notifyf(0, "READY=1\nSTATUS=connecting to %s", config->coordinator.endpoint);
         return 0;
 }
@@ -302,6 +306,7 @@ int main(int argc, char **argv)
                         log_info("board=%s: %s, stopping", worker.config.board.name, strsignal(r));
                 stop(&worker, status);
         }
+        hedge_emulate_destroy(&worker.emulate);
         hedge_keys_wipe(&worker.keys);
         hedge_worker_config_release(&worker.config);
         return status;

@@ -122,14 +122,15 @@ static void send_pong(hedge_session_t *s)
 {
         hedge_message_t message = { .type = HEDGE_MSG_PONG };
         hedge_msg_pong_t *pong = &message.pong;
+        const hedge_shares_figures_t figures = hedge_shares_figures(s->settings.shares);
         hedge_executor_status_t status;
 
         hedge_executor_status(s->settings.executor, &status);
         pong->incarnation = s->incarnation;
         pong->sequence = s->ping_sequence;
         pong->queued = status.tasks;
-        pong->shares = hedge_shares_count(s->settings.shares);
-        pong->held_bytes = hedge_shares_bytes(s->settings.shares);
+        pong->shares = figures.held;
+        pong->held_bytes = figures.bytes;
         pong->parts_done = status.parts_done;
         s->pong_due = !push(s, &message, NULL);
 }

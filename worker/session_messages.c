@@ -45,7 +45,7 @@ static void on_share(hedge_session_t *s, hedge_envelope_t *envelope)
                 hedge_session_complain(s, r, &why, 0, &share->digest);
         } else if (r == 1) {
                 ok.share_ok.digest = share->digest;
-                ok.share_ok.held_bytes = hedge_shares_bytes(s->settings.shares);
+                ok.share_ok.held_bytes = hedge_shares_figures(s->settings.shares).bytes;
                 hedge_session_say(s, &ok);
         }
 }

@@ -350,34 +350,14 @@ int hedge_shares_list(hedge_shares_t *shares, hedge_digest_t **ret)
         return (int)n;
 }
 
-uint32_t hedge_shares_count(hedge_shares_t *shares)
+hedge_shares_figures_t hedge_shares_figures(hedge_shares_t *shares)
 {
-        uint32_t n;
+        hedge_shares_figures_t figures;
 
         pthread_mutex_lock(&shares->lock);
-        n = shares->held;
+        figures = (hedge_shares_figures_t){ .held = shares->held, .alive = shares->alive, .bytes = shares->bytes };
         pthread_mutex_unlock(&shares->lock);
-        return n;
-}
-
-uint64_t hedge_shares_bytes(hedge_shares_t *shares)
-{
-        uint64_t n;
-
-        pthread_mutex_lock(&shares->lock);
-        n = shares->bytes;
-        pthread_mutex_unlock(&shares->lock);
-        return n;
-}
-
-uint32_t hedge_shares_alive(hedge_shares_t *shares)
-{
-        uint32_t n;
-
-        pthread_mutex_lock(&shares->lock);
-        n = shares->alive;
-        pthread_mutex_unlock(&shares->lock);
-        return n;
+        return figures;
 }
 
 const hedge_digest_t *hedge_share_digest(const hedge_share_t *share)

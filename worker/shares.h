@@ -61,10 +61,14 @@ void hedge_shares_clear(hedge_shares_t *shares);
 /** The digests of all shares that are held. @param ret  Allocated; free() it. NULL where none is. @return how many, -ENOMEM. */
 int hedge_shares_list(hedge_shares_t *shares, hedge_digest_t **ret);
 
-/** Shares held; bytes counted; shares that exist at all, also those only a task still refers to. */
-uint32_t hedge_shares_count(hedge_shares_t *shares);
-uint64_t hedge_shares_bytes(hedge_shares_t *shares);
-uint32_t hedge_shares_alive(hedge_shares_t *shares);
+typedef struct hedge_shares_figures {
+        uint32_t held;  /**< shares that tasks may name */
+        uint32_t alive; /**< shares that exist at all, also those only a task still refers to */
+        uint64_t bytes; /**< counted for all of these */
+} hedge_shares_figures_t;
+
+/** All at one moment. */
+hedge_shares_figures_t hedge_shares_figures(hedge_shares_t *shares);
 
 /** Of a share. */
 const hedge_digest_t *hedge_share_digest(const hedge_share_t *share);

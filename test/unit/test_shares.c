@@ -88,8 +88,8 @@ static void a_share_is_held_once_it_is_prepared(void **state)
         hedge_share_t *share;
 
         assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
-        assert_true(hedge_shares_bytes(f->shares) >= FRAME_BYTES);
-        assert_int_equal(hedge_shares_count(f->shares), 0);
+        assert_true(hedge_shares_figures(f->shares).bytes >= FRAME_BYTES);
+        assert_int_equal(hedge_shares_figures(f->shares).held, 0);
         assert_int_equal(hedge_shares_list(f->shares, &list), 0);
         assert_null(list);
         assert_null(hedge_share_kernel(share, 0));
@@ -99,7 +99,7 @@ static void a_share_is_held_once_it_is_prepared(void **state)
         assert_int_equal(hedge_share_blocks(share), BLOCKS);
         hedge_share_unref(&share);
         keep(f, 2);
-        assert_int_equal(hedge_shares_count(f->shares), 2);
+        assert_int_equal(hedge_shares_figures(f->shares).held, 2);
         assert_int_equal(hedge_shares_list(f->shares, &list), 2);
         assert_int_equal(list[0].bytes[0] + list[1].bytes[0], 3);
         free(list);
@@ -117,11 +117,11 @@ static void sending_a_share_again_changes_nothing(void **state)
         assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), 2);
         assert_int_equal(hedge_share_prepare(share, f->kernels, f->filters, &why), 0);
         hedge_share_unref(&share);
-        bytes = hedge_shares_bytes(f->shares);
+        bytes = hedge_shares_figures(f->shares).bytes;
         assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), 1);
         assert_null(again);
-        assert_int_equal(hedge_shares_bytes(f->shares), bytes);
-        assert_int_equal(hedge_shares_count(f->shares), 1);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, bytes);
+        assert_int_equal(hedge_shares_figures(f->shares).held, 1);
         /* the same digest for something else is not the same share */
         m.conv.pad_left = 1;
         assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), HEDGE_EMALFORMED);
@@ -144,12 +144,12 @@ static void the_cap_holds_before_memory_is_taken(void **state)
                         hedge_share_unref(&share);
                         held++;
                 }
-                assert_true(hedge_shares_bytes(f->shares) <= CAP);
+                assert_true(hedge_shares_figures(f->shares).bytes <= CAP);
         }
         assert_int_equal(r, HEDGE_ELIMIT);
         assert_non_null(strstr(why.text, "does not fit"));
         assert_true(held >= CAP / (2 * (FRAME_BYTES + (BLOCKS + 1) * HEDGE_SHARE_OVERHEAD_BYTES)));
-        assert_int_equal(hedge_shares_count(f->shares), held);
+        assert_int_equal(hedge_shares_figures(f->shares).held, held);
         m = message(1);
         assert_int_equal(hedge_shares_drop(f->shares, &m.digest), 0);
         keep(f, 255);
@@ -175,8 +175,8 @@ static void geometry_and_frame_must_fit(void **state)
         m.conv.in_h = m.conv.in_w = 1 << 10; /* an input of 16 MiB */
         assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), HEDGE_ELIMIT);
         assert_null(share);
-        assert_int_equal(hedge_shares_bytes(f->shares), 0);
-        assert_int_equal(hedge_shares_alive(f->shares), 0);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, 0);
+        assert_int_equal(hedge_shares_figures(f->shares).alive, 0);
 }
 
 static void a_share_in_use_outlives_its_drop(void **state)
@@ -189,23 +189,23 @@ static void a_share_in_use_outlives_its_drop(void **state)
         uint64_t bytes;
 
         keep(f, 1);
-        bytes = hedge_shares_bytes(f->shares);
+        bytes = hedge_shares_figures(f->shares).bytes;
         share = hedge_shares_find(f->shares, &m.digest);
         assert_non_null(share);
         assert_int_equal(hedge_shares_drop(f->shares, &m.digest), 0);
         assert_int_equal(hedge_shares_drop(f->shares, &m.digest), HEDGE_ENOSHARE);
         assert_null(hedge_shares_find(f->shares, &m.digest));
-        assert_int_equal(hedge_shares_count(f->shares), 0);
-        assert_int_equal(hedge_shares_alive(f->shares), 1);
-        assert_int_equal(hedge_shares_bytes(f->shares), bytes);
+        assert_int_equal(hedge_shares_figures(f->shares).held, 0);
+        assert_int_equal(hedge_shares_figures(f->shares).alive, 1);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, bytes);
         assert_int_equal(hedge_kernel_run(hedge_share_kernel(share, 0), inputs, out), 0);
         assert_true(out[0] == f->filters[0]);
         /* it may come back while the old one is still in use */
         keep(f, 1);
-        assert_int_equal(hedge_shares_count(f->shares), 1);
+        assert_int_equal(hedge_shares_figures(f->shares).held, 1);
         hedge_share_unref(&share);
-        assert_int_equal(hedge_shares_alive(f->shares), 1);
-        assert_int_equal(hedge_shares_bytes(f->shares), bytes);
+        assert_int_equal(hedge_shares_figures(f->shares).alive, 1);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, bytes);
 }
 
 static void a_share_dropped_before_it_is_prepared_is_not_held(void **state)
@@ -217,9 +217,9 @@ static void a_share_dropped_before_it_is_prepared_is_not_held(void **state)
         assert_int_equal(hedge_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
         assert_int_equal(hedge_shares_drop(f->shares, &m.digest), 0);
         assert_int_equal(hedge_share_prepare(share, f->kernels, f->filters, NULL), 1);
-        assert_int_equal(hedge_shares_count(f->shares), 0);
+        assert_int_equal(hedge_shares_figures(f->shares).held, 0);
         hedge_share_unref(&share);
-        assert_int_equal(hedge_shares_bytes(f->shares), 0);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, 0);
 }
 
 static void an_abandoned_share_leaves_nothing(void **state)
@@ -235,8 +235,8 @@ static void an_abandoned_share_leaves_nothing(void **state)
         assert_null(hedge_share_kernel(task, 0));
         hedge_share_unref(&share);
         hedge_share_unref(&task);
-        assert_int_equal(hedge_shares_bytes(f->shares), 0);
-        assert_int_equal(hedge_shares_alive(f->shares), 0);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, 0);
+        assert_int_equal(hedge_shares_figures(f->shares).alive, 0);
         keep(f, 1);
 }
 

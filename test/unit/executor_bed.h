@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_TEST_EXECUTOR_BED_H
+#define HEDGE_TEST_EXECUTOR_BED_H
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+#include "common/kernel/kernel.h"
+#include "common/wire/link.h"
+#include "worker/executor.h"
+
+/** An executor with one small share, for the tests of it: three coded inputs with two filter blocks each. */
+#define BLOCKS     2
+#define INPUTS     3
+#define IN         (6 * 5 * 3)
+#define OUT        (4 * 3 * 4)
+#define FILTERS    (BLOCKS * 4 * 3 * 3 * 3)
+#define PATIENCE_S 60
+
+static const hedge_conv_t conv = {
+        .in_h = 6,
+        .in_w = 5,
+        .in_c = 3,
+        .out_c = 4,
+        .kernel_h = 3,
+        .kernel_w = 3,
+        .stride_h = 1,
+        .stride_w = 1,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .groups = 1,
+};
+
+/** At this rate a part takes so long. */
+#define RATE(seconds) ((double)hedge_conv_macs(&conv) / (seconds))
+
+/** At this rate a part takes ten minutes: nobody waits for it, everybody cancels it. */
+#define VERY_SLOW RATE(600)
+
+typedef struct fixture {
+        hedge_shares_t *shares;
+        hedge_emulate_t *emulate;
+        hedge_executor_t *executor;
+        float filters[FILTERS];
+} fixture_t;
+
+/** @param path, macs_per_s  As hedge_emulate_new; NULL and 0: the board is not emulated. */
+static inline void start_emulated(fixture_t *f, const hedge_executor_settings_t *given, const char *path,
+                                  double macs_per_s)
+{
+        hedge_executor_settings_t settings = *given;
+
+        memset(f, 0, sizeof(*f));
+        assert_int_equal(hedge_shares_new(1 << 20, 1 << 20, &f->shares), 0);
+        if (path || macs_per_s > 0)
+                assert_int_equal(hedge_emulate_new(path, macs_per_s, &f->emulate), 0);
+        settings.backend = "plain";
+        settings.threads = 1;
+        settings.shares = f->shares;
+        settings.emulate = f->emulate;
+        settings.tasks_max = settings.tasks_max ? settings.tasks_max : 16;
+        settings.task_bytes_max = settings.task_bytes_max ? settings.task_bytes_max : 1 << 20;
+        settings.unsent_bytes_max = settings.unsent_bytes_max ? settings.unsent_bytes_max : 1 << 20;
+        assert_int_equal(hedge_executor_new(&settings, &f->executor), 0);
+        for (int i = 0; i < FILTERS; i++)
+                f->filters[i] = (float)(i * 7 % 13) - 6;
+}
+
+static inline void start(fixture_t *f, const hedge_executor_settings_t *given)
+{
+        start_emulated(f, given, NULL, 0);
+}
+
+static inline void finish(fixture_t *f)
+{
+        hedge_executor_stop(f->executor);
+        assert_int_equal(hedge_executor_join(f->executor, PATIENCE_S * 1000), 0);
+        hedge_executor_destroy(&f->executor);
+        assert_int_equal(hedge_shares_figures(f->shares).alive, 0);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, 0);
+        hedge_shares_destroy(&f->shares);
+        hedge_emulate_destroy(&f->emulate);
+}
+
+static inline hedge_report_t *next_report(fixture_t *f)
+{
+        struct pollfd p = { .fd = hedge_executor_fd(f->executor), .events = POLLIN };
+        int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
+        hedge_report_t *report;
+
+        while (!(report = hedge_executor_report(f->executor)) && hedge_now_ms() < end_ms)
+                poll(&p, 1, PATIENCE_S * 1000); /* a descriptor that is not readable in time fails the test */
+        assert_non_null(report);
+        return report;
+}
+
+static inline hedge_msg_share_t share_message(void)
+{
+        return (hedge_msg_share_t){ .digest = { { 9 } }, .conv = conv, .ell_b = BLOCKS };
+}
+
+static inline void frame_of(zmq_msg_t *frame, const void *bytes, size_t size)
+{
+        assert_int_equal(zmq_msg_init_size(frame, size), 0);
+        memcpy(zmq_msg_data(frame), bytes, size);
+}
+
+static inline void give_share(fixture_t *f)
+{
+        hedge_msg_share_t m = share_message();
+        hedge_why_t why;
+        zmq_msg_t frame;
+
+        frame_of(&frame, f->filters, sizeof(f->filters));
+        assert_int_equal(hedge_executor_share(f->executor, &m, &frame, &why), 0);
+        assert_int_equal(next_report(f)->message.type, HEDGE_MSG_SHARE_OK);
+        assert_memory_equal(&hedge_executor_report(f->executor)->message.share_ok.digest, &m.digest, 16);
+        hedge_executor_reported(f->executor);
+        zmq_msg_close(&frame);
+}
+
+static inline void fill_input(float *in, unsigned which)
+{
+        for (unsigned i = 0; i < IN; i++)
+                in[i] = (float)((i * 5 + which * 3) % 11) - 5;
+}
+
+/** A frame with coded input `which` in a precision. */
+static inline void input_frame(zmq_msg_t *frame, unsigned which, hedge_precision_t wire)
+{
+        char packed[IN * sizeof(float)];
+        float in[IN];
+
+        fill_input(in, which);
+        if (wire == HEDGE_PRECISION_Q16)
+                assert_int_equal(hedge_q16_encode(in, IN, packed), 0);
+        frame_of(frame, wire == HEDGE_PRECISION_Q16 ? packed : (const char *)in, hedge_precision_bytes(wire, IN));
+}
+
+/** Send a task with these inputs (none: the first n_frames). */
+static inline int give(fixture_t *f, hedge_msg_task_t m, uint32_t n_frames)
+{
+        zmq_msg_t frames[INPUTS];
+        hedge_why_t why;
+        int r;
+
+        m.digest.bytes[0] = 9;
+        for (uint32_t i = 0; i < n_frames; i++)
+                input_frame(&frames[i], m.n_inputs ? m.inputs[i] : i, m.wire);
+        r = hedge_executor_task(f->executor, &m, frames, n_frames, &why);
+        for (uint32_t i = 0; i < n_frames; i++)
+                zmq_msg_close(&frames[i]);
+        return r;
+}
+
+/** Ask for parts of coded inputs 0 .. n_frames - 1. */
+static inline int give_task(fixture_t *f, uint64_t job, uint32_t *order, uint32_t n_order, uint32_t n_frames)
+{
+        return give(f, (hedge_msg_task_t){ .job = job, .n_order = n_order, .order = order }, n_frames);
+}
+
+/** What the part should be, by the kernel itself. */
+static inline void compute_part(const fixture_t *f, uint32_t part, float *out)
+{
+        const hedge_op_t op = { .kind = HEDGE_OP_CONV, .conv = conv };
+        const hedge_shape_t shapes[] = { { 4, { 1, 6, 5, 3 } }, { 4, { 4, 3, 3, 3 } } };
+        const float *const constants[] = { NULL, f->filters + part % BLOCKS * (FILTERS / BLOCKS) };
+        const float *inputs[] = { NULL, NULL };
+        float in[IN];
+        hedge_kernels_t *kernels;
+        hedge_kernel_t *kernel;
+
+        fill_input(in, part / BLOCKS);
+        inputs[0] = in;
+        assert_int_equal(hedge_kernels_new("plain", 1, &kernels), 0);
+        assert_int_equal(hedge_kernel_new(kernels, &op, shapes, 2, constants, &kernel), 0);
+        assert_int_equal(hedge_kernel_run(kernel, inputs, out), 0);
+        hedge_kernel_destroy(&kernel);
+        hedge_kernels_destroy(&kernels);
+}
+
+static inline void expect_part(fixture_t *f, hedge_report_t *report, uint64_t job, uint32_t part)
+{
+        float out[OUT];
+
+        assert_int_equal(report->message.type, HEDGE_MSG_PART);
+        assert_int_equal(report->message.part.job, job);
+        assert_int_equal(report->message.part.part, part);
+        assert_int_equal(report->message.part.wire, HEDGE_PRECISION_F32);
+        assert_int_equal(report->n_frames, 1);
+        compute_part(f, part, out);
+        assert_int_equal(zmq_msg_size(&report->frame), sizeof(out));
+        assert_memory_equal(zmq_msg_data(&report->frame), out, sizeof(out));
+}
+
+/** The next report is this part; it is taken. */
+static inline void take_part(fixture_t *f, uint64_t job, uint32_t part)
+{
+        expect_part(f, next_report(f), job, part);
+        hedge_executor_reported(f->executor);
+}
+
+static inline void expect_end(fixture_t *f, uint64_t job, uint32_t parts, bool cancelled)
+{
+        const hedge_report_t *report = next_report(f);
+
+        assert_int_equal(report->message.type, HEDGE_MSG_TASK_END);
+        assert_int_equal(report->message.task_end.job, job);
+        assert_int_equal(report->message.task_end.parts_sent, parts);
+        assert_int_equal(report->message.task_end.cancelled, cancelled);
+        hedge_executor_reported(f->executor);
+}
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/emulate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/emulation.h"
+
+struct hedge_emulate {
+        char *path;
+        double macs_per_s;
+        struct stat seen; /* of the file when it was read, well or not */
+        bool missed;      /* the log was told that it is not there */
+        hedge_emulation_t now;
+        uint64_t job, jobs, tasks; /* the last job; of this round; of that job */
+};
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+        return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+               a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* @param text  HEDGE_EMULATION_TEXT_MAX + 1 bytes. @return 0, -errno, HEDGE_ELIMIT. */
+static int read_text(const char *path, char *text)
+{
+        FILE *file = fopen(path, "re");
+        int r = 0;
+        size_t n;
+
+        if (!file)
+                return -errno;
+        n = fread(text, 1, HEDGE_EMULATION_TEXT_MAX + 1, file);
+        if (ferror(file))
+                r = -EIO;
+        else if (n > HEDGE_EMULATION_TEXT_MAX)
+                r = HEDGE_ELIMIT;
+        fclose(file);
+        text[r == 0 ? n : 0] = 0;
+        return r;
+}
+
+static void read_again(hedge_emulate_t *e)
+{
+        char *text = malloc(HEDGE_EMULATION_TEXT_MAX + 1);
+        const uint64_t round = e->now.round;
+        hedge_why_t why = { .text = "" };
+        int r = text ? read_text(e->path, text) : -ENOMEM;
+
+        if (r < 0)
+                log_error("%s: %s, ignoring: what was read before stays true", e->path, hedge_strerror(r));
+        else if ((r = hedge_emulation_parse(text, &e->now, &why)) < 0)
+                log_error("%s:%s, ignoring: what was read before stays true", e->path, why.text);
+        else if (e->now.round != round)
+                e->jobs = e->tasks = 0;
+        free(text);
+}
+
+static void look(hedge_emulate_t *e)
+{
+        struct stat now;
+
+        if (!e->path)
+                return;
+        if (stat(e->path, &now) < 0) {
+                if (!e->missed)
+                        log_error("%s: %s, ignoring: what was read before stays true", e->path, hedge_strerror(-errno));
+                e->missed = true;
+                return;
+        }
+        e->missed = false;
+        if (is_same(&now, &e->seen))
+                return;
+        e->seen = now;
+        read_again(e);
+}
+
+int hedge_emulate_new(const char *path, double macs_per_s, hedge_emulate_t **ret)
+{
+        hedge_emulate_t *e = calloc(1, sizeof(*e));
+
+        if (!e)
+                return -ENOMEM;
+        e->macs_per_s = macs_per_s;
+        e->path = path ? strdup(path) : NULL;
+        if (path && !e->path) {
+                free(e);
+                return -ENOMEM;
+        }
+        look(e);
+        *ret = e;
+        return 0;
+}
+
+void hedge_emulate_destroy(hedge_emulate_t **emulate)
+{
+        if (!*emulate)
+                return;
+        free((*emulate)->path);
+        free(*emulate);
+        *emulate = NULL;
+}
+
+static void count(hedge_emulate_t *e, uint64_t job)
+{
+        if (e->jobs && e->job == job) {
+                e->tasks++;
+        } else {
+                e->jobs++;
+                e->tasks = 1;
+        }
+        e->job = job;
+}
+
+void hedge_emulate_task(hedge_emulate_t *e, uint64_t job, hedge_fate_t *ret)
+{
+        hedge_emulation_draws_t draws;
+        hedge_emulation_kind_t kind;
+        int64_t in_us;
+
+        look(e);
+        count(e, job);
+        hedge_emulation_draw(&e->now, e->jobs - 1, e->tasks - 1, &draws);
+        kind = hedge_emulation_kind(&e->now);
+        in_us = (int64_t)(draws.in_ms * 1000);
+        ret->macs_per_s = (e->now.macs_per_s > 0 ? e->now.macs_per_s : e->macs_per_s) / draws.slower;
+        ret->arrival_us = kind == HEDGE_EMULATION_SILENT ? HEDGE_NEVER_US : in_us > 0 ? hedge_now_us() + in_us : 0;
+        ret->hold_us = (int64_t)(draws.out_ms * 1000);
+        ret->fails = kind == HEDGE_EMULATION_FAILING;
+}

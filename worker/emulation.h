@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_WORKER_EMULATION_H
+#define HEDGE_WORKER_EMULATION_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+/** What ails an emulated board: the text of an emulation file, for test beds.
+ *
+ * One setting per line, `key value...`; what follows a `#` is a comment. A key may come once, in any order; what is not given
+ * is 0, which means: not so.
+ *
+ *     boards N, board NUMBER   how many boards there are, and which of them this one is (0 .. N-1)
+ *     seed S, round N          of all draws; a round is a request: its number is written here before it is sent
+ *     macs_per_s R             multiply-accumulates per second; without it as the program was told at its start
+ *     slowdown TAU             in every round this board is 1 + Exp(TAU) times slower (Exp: exponential with that mean)
+ *     task_slowdown TAU        the same again for every job
+ *     delay_ms MEAN            every task comes later by Exp(MEAN), and its answers leave later by another Exp(MEAN)
+ *     fixed COUNT MS           in every round COUNT of the boards hold their answers back by MS
+ *     failing COUNT            in every round COUNT of the boards answer tasks with an error
+ *     silent COUNT             in every round COUNT of the boards never answer them
+ *     straggler B FACTOR P     in a round, board B is FACTOR times slower with probability P
+ *
+ * failing, silent and fixed take the first, next and again next boards of one random order of them, new in each round: no board
+ * is of two kinds, and their counts together are at most `boards`. */
+typedef struct hedge_emulation {
+        uint64_t boards, board, seed, round;
+        double macs_per_s, slowdown, task_slowdown, delay_ms;
+        uint64_t fixed, failing, silent;
+        double fixed_ms;
+        uint64_t straggler;
+        double straggler_factor, straggler_probability;
+} hedge_emulation_t;
+
+#define HEDGE_EMULATION_TEXT_MAX   65536u
+#define HEDGE_EMULATION_BOARDS_MAX 4096u
+
+/** Read such a text. @return 0, HEDGE_ECONFIG: why begins with the number of the line that is wrong, "3: ...". */
+int hedge_emulation_parse(const char *text, hedge_emulation_t *ret, hedge_why_t *why);
+
+/** How a board fares in a round. */
+typedef enum hedge_emulation_kind {
+        HEDGE_EMULATION_WELL,
+        HEDGE_EMULATION_FAILING,
+        HEDGE_EMULATION_SILENT,
+        HEDGE_EMULATION_FIXED,
+} hedge_emulation_kind_t;
+
+hedge_emulation_kind_t hedge_emulation_kind(const hedge_emulation_t *emulation);
+
+/** What is drawn for a task: the same in every process, in any order, for the same settings and numbers.
+ * @param job   Which job of this board in this round, task: which task of that job; both from 0. */
+typedef struct hedge_emulation_draws {
+        double slower; /**< this many times */
+        double in_ms, out_ms;
+} hedge_emulation_draws_t;
+
+void hedge_emulation_draw(const hedge_emulation_t *emulation, uint64_t job, uint64_t task,
+                          hedge_emulation_draws_t *ret);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/part.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/wire/link.h"
+
+static void release_bytes(void *data, void *hint)
+{
+        (void)hint;
+        free(data);
+}
+
+/* @return 0, -ENOMEM, -EINVAL (q16 cannot hold it). Nothing is kept unless 0 is returned. */
+static int pack(hedge_part_t *part, const float *floats, size_t elements)
+{
+        const size_t size = hedge_q16_bytes(elements);
+        void *bytes = malloc(size);
+        int r = bytes ? hedge_q16_encode(floats, elements, bytes) : -ENOMEM;
+
+        if (r == 0)
+                r = hedge_frame_borrow(&part->frame, bytes, size, release_bytes, NULL);
+        if (r < 0)
+                free(bytes);
+        else
+                part->wire = HEDGE_PRECISION_Q16;
+        return r;
+}
+
+/* @param floats  Taken over in any case. */
+static int make_frame(hedge_part_t *part, hedge_precision_t wire, float *floats, size_t elements)
+{
+        int r = -EINVAL;
+
+        if (wire == HEDGE_PRECISION_Q16) {
+                r = pack(part, floats, elements);
+                if (r != -EINVAL)
+                        free(floats);
+        }
+        if (r == -EINVAL) {
+                part->wire = HEDGE_PRECISION_F32;
+                r = hedge_frame_floats(&part->frame, floats, elements);
+                if (r < 0)
+                        free(floats);
+        }
+        return r;
+}
+
+static int run_kernel(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, float *out)
+{
+        hedge_floats_t *input = &task->inputs[which->input];
+        int r = hedge_floats_open(input, slack);
+        const float *const in[] = { input->data, NULL };
+
+        return r < 0 ? r : hedge_kernel_run(hedge_share_kernel(task->share, which->block), in, out);
+}
+
+int hedge_part_compute(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, hedge_part_t **ret)
+{
+        const size_t elements = hedge_conv_out_elements(hedge_share_conv(task->share));
+        hedge_part_t *part = calloc(1, sizeof(*part));
+        float *floats = hedge_floats_new(elements);
+        int r = part && floats ? run_kernel(task, which, slack, floats) : -ENOMEM;
+
+        if (r == 0)
+                r = make_frame(part, task->wire, floats, elements);
+        else
+                free(floats);
+        if (r < 0) {
+                free(part);
+                return r;
+        }
+        part->task = task;
+        part->number = which->number;
+        part->bytes = zmq_msg_size(&part->frame);
+        *ret = part;
+        return 0;
+}
+
+void hedge_part_destroy(hedge_part_t **part)
+{
+        if (!*part)
+                return;
+        zmq_msg_close(&(*part)->frame);
+        free(*part);
+        *part = NULL;
+}
