@@ -24,6 +24,7 @@ typedef struct hedged_cut {
         bool whole_boards; /**< parts count only when their board has sent all of its (as in the papers; for comparison) */
         hedge_precision_t wire;
         unsigned delta;
+        unsigned need;       /**< parts that decode, in the mean; 0: not known */
         unsigned enough;     /**< its shares are wanted where at most so many boards are left; 0: always */
         double predicted_ms; /**< 0: by the simple rule, which predicts nothing */
 } hedged_cut_t;

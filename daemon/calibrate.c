@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/calibrate.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#define MORE_PARTS 12u /* that are taken for a better condition, at most */
+
+typedef struct gathered {
+        unsigned at[HEDGE_CODE_MAX_BOARDS];
+        uint16_t strip_rank[HEDGE_CODE_MAX_PARTS];
+        unsigned count, ranked; /* ranked: by strip, as the simulation counts */
+} gathered_t;
+
+/* The board whose next part comes first. @return the number of boards where none has any. */
+static unsigned next_board(const hedged_duties_t *d, const gathered_t *g, const double *slow)
+{
+        unsigned best = d->boards;
+        double first = INFINITY;
+
+        for (unsigned b = 0; b < d->boards; b++) {
+                const double at = (1 + slow[b]) * (g->at[b] + 1);
+
+                if (g->at[b] < d->duty[b].n_parts && at < first) {
+                        first = at;
+                        best = b;
+                }
+        }
+        return best;
+}
+
+static void count(const hedged_duties_t *d, gathered_t *g, const hedged_duty_part_t *p)
+{
+        g->count++;
+        if (p->strip < 0)
+                g->ranked++;
+        else if (g->strip_rank[p->strip] < d->k_b)
+                g->strip_rank[p->strip]++, g->ranked++;
+}
+
+/* Give the decoder parts until it is content. @return 0, HEDGE_EUNDECODABLE, ... */
+static int gather(const hedged_duties_t *d, hedge_decoder_t *decoder, const double *slow, double limit, gathered_t *g,
+                  double *ret_condition)
+{
+        unsigned tries = 0;
+
+        for (;;) {
+                const unsigned b = next_board(d, g, slow);
+                const hedged_duty_part_t *p;
+                int r;
+
+                if (b == d->boards)
+                        return tries > 0 ? 0 : HEDGE_EUNDECODABLE;
+                p = &d->duty[b].parts[g->at[b]++];
+                r = hedge_decoder_add(decoder, b, p->part);
+                if (r < 0)
+                        return r;
+                count(d, g, p);
+                if (!hedge_decoder_ready(decoder))
+                        continue;
+                r = hedge_decoder_solve(decoder, ret_condition);
+                if (r < 0 && r != HEDGE_EUNDECODABLE)
+                        return r;
+                if (r == 0 && (*ret_condition <= limit || tries++ >= MORE_PARTS))
+                        return 0;
+        }
+}
+
+int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, const hedged_luck_t *luck,
+                     double condition, hedged_quality_t *ret)
+{
+        double need = 0, log_condition = 0, log_gain = 0;
+        const unsigned trials = luck->trials < HEDGED_CALIBRATE_TRIALS ? luck->trials : HEDGED_CALIBRATE_TRIALS;
+
+        for (unsigned i = 0; i < trials; i++) {
+                hedge_decoder_t *decoder = NULL;
+                gathered_t g;
+                double reached = 1;
+                int r = hedge_decoder_new(code, &decoder);
+
+                memset(&g, 0, sizeof(g));
+                if (r == 0)
+                        r = gather(duties, decoder, luck->slow + (size_t)i * luck->boards, condition, &g, &reached);
+                if (r == 0) {
+                        need += duties->done == HEDGED_DONE_RANK ? g.ranked : g.count;
+                        log_condition += log(fmax(reached, 1));
+                        log_gain += log(fmax(hedge_decoder_gain(decoder), 1e-3));
+                }
+                hedge_decoder_destroy(&decoder);
+                if (r < 0)
+                        return r;
+        }
+        *ret = (hedged_quality_t){ .need = (unsigned)ceil(need / trials - 0.25),
+                                   .condition = exp(log_condition / trials),
+                                   .gain = exp(log_gain / trials) };
+        return 0;
+}

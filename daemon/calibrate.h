@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_CALIBRATE_H
+#define HEDGED_CALIBRATE_H
+
+#include "common/code/decode.h"
+#include "daemon/simulate.h"
+
+/** What a code does with parts as they come: by the real decoder, in some trials. */
+typedef struct hedged_quality {
+        unsigned need;          /**< parts, as hedged_duties_t has it: mean, rounded up */
+        double condition, gain; /**< geometric means over the trials */
+} hedged_quality_t;
+
+#define HEDGED_CALIBRATE_TRIALS 4
+
+/** Boards of speeds 1 / (1 + e), e ~ Exp(1) from `luck`, give their parts in order until what came decodes with a condition
+ * of at most `condition`.
+ * @return 0, HEDGE_EUNDECODABLE (in some trial all parts together do not), HEDGE_EKERNEL, -ENOMEM. */
+int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, const hedged_luck_t *luck,
+                     double condition, hedged_quality_t *ret);
+
+#endif

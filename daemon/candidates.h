@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_CANDIDATES_H
+#define HEDGED_CANDIDATES_H
+
+#include "daemon/plan.h"
+#include "daemon/speed.h"
+
+/** Which cuts of a layer are worth simulating, and those that the papers' formulas name. Pure. */
+
+#define HEDGED_MAX_CUTS  320
+#define HEDGED_MAX_PARTS 128u /**< bound on K: beyond it solving costs more than finer parts save */
+
+/** The cuts of a scheme for n boards, with the code's parameters: k_a of {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20} times k_b of
+ * {1, 2, 4, 5, 8, 10, 16, 20} as far as the scheme and the layer take them (mds, lt: every k_a up to n); what the wish says
+ * stays. krp, plain: two coded inputs, and of filter blocks a board's part of K, half as many more, twice as many, or all.
+ * @param ret  HEDGED_MAX_CUTS entries; weights and seed are 0.
+ * @return how many. */
+unsigned hedged_candidates(const hedged_wish_t *wish, hedge_scheme_t scheme, bool systematic, const hedge_conv_t *conv,
+                           unsigned n, hedge_code_params_t *ret);
+
+/** CoCoI's approximately optimal k of an (n, k)-MDS code over the input strips (arXiv 2501.06856).
+ *
+ * Its model: a board's receiving, computing and sending one of k pieces are shift-exponential; the latency is coding plus
+ * the k-th of n of them. Its approximation: the mean of the k-th of n exponentials of mean m is m ln(n / (n - k)) (the
+ * logarithm in place of the harmonic numbers), which has no minimum at k = n, so k < n. Here with the boards' mean speed:
+ * shift(k) = up(k) / link + macs(k) / rate + down(k) / link, m(k) = spread macs(k) / rate + delay. */
+unsigned hedged_cocoi_k(const hedged_speeds_t *speeds, const hedge_conv_t *conv, unsigned n);
+
+/** FCDCC's optimal k_a and k_b of an NSCTC code with recovery threshold delta (arXiv 2411.01579): of all k_a k_b = 4 delta
+ * the sides with the lowest U = price_comm (up + down) + price_comp MACs + price_store filter entries of a board. What a
+ * board computes and sends back does not depend on k_a, what it gets falls with 1 / k_a, what it keeps grows with k_a:
+ *
+ *   k_a* = sqrt(4 delta price_comm C W stride out_h / (price_store N (C / groups) kernel_h kernel_w))
+ *
+ * and the pair of even sides next to that, by ratio, that the layer has room for.
+ * @return 0, -ENOENT (no such pair). */
+int hedged_fcdcc_sides(const hedged_config_t *config, const hedge_conv_t *conv, unsigned delta, unsigned *ret_k_a,
+                       unsigned *ret_k_b);
+
+#endif
