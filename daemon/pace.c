@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define QUANTILE      0.15
+#define QUANTILE_MIN  0.02
+#define SPREAD        0.3   /* where it is larger than this a lower quantile is better: noise matters less */
 #define HORIZON       400.0 /* samples */
 #define PRIOR_HORIZON 50.0
 #define FEW           32   /* while there are so few samples every one of them is fitted */
@@ -70,9 +72,9 @@ static unsigned sort_samples(const hedged_pace_t *p, sample_t *sorted)
 }
 
 /* The low quantile: index of the sample, and the cumulative hazard up to it. */
-static unsigned low_quantile(const sample_t *sorted, unsigned n, double *ret_hazard)
+static unsigned low_quantile(const sample_t *sorted, unsigned n, double spread, double *ret_hazard)
 {
-        const double wanted = -log(1 - QUANTILE);
+        const double wanted = -log(1 - fmax(QUANTILE * fmin(SPREAD / fmax(spread, 1e-9), 1), QUANTILE_MIN));
         double at_risk = 0, hazard = 0;
         unsigned last = 0;
 
@@ -95,7 +97,7 @@ static double fit_samples(const hedged_pace_t *p, double prior_weight, double *r
         sample_t sorted[HEDGED_PACE_SAMPLES];
         unsigned n = sort_samples(p, sorted);
         double hazard, excess = 0, above = prior_weight, all = 0, best;
-        unsigned q = low_quantile(sorted, n, &hazard);
+        unsigned q = low_quantile(sorted, n, p->spread, &hazard);
 
         for (unsigned i = 0; i < n; i++) {
                 all += sorted[i].censored ? 0 : sorted[i].w;

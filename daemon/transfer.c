@@ -12,7 +12,7 @@
 #define EVERY         8
 #define ROUNDS        30   /* of the reweighted least squares */
 #define VARIATION     0.1  /* of sizes, relative to their mean: with less a rate and a constant cannot be told apart */
-#define LEAST_SHARE   0.05 /* of the typical transfer that is at least its bytes' */
+#define LEAST_SHARE   0.2  /* of the typical transfer that is at least its bytes' */
 #define EXCESS_MAX    100.0
 
 #define FASTER       0.75
