@@ -10,36 +10,35 @@
 #include "common/clock.h"
 #include "daemon/gather.h"
 
-/* A frame as floats: as it is where it can be read so, else a copy that the caller frees. */
-static float *open_part(const hedged_event_t *e, zmq_msg_t *frame, size_t elements)
+/* Frames as received may begin at any byte: floats that are not aligned as floats are copied. */
+static int open_part(hedged_event_t *e, hedge_wire_part_t *ret)
 {
-        float *copy;
+        void *data = zmq_msg_data(&e->frame);
 
-        if (e->wire == HEDGE_PRECISION_F32 && (uintptr_t)zmq_msg_data(frame) % sizeof(float) == 0)
-                return zmq_msg_data(frame);
-        copy = malloc(elements * sizeof(*copy));
-        if (copy && e->wire == HEDGE_PRECISION_Q16)
-                hedge_q16_decode(zmq_msg_data(frame), 0, elements, copy);
-        else if (copy)
-                memcpy(copy, zmq_msg_data(frame), elements * sizeof(*copy));
-        return copy;
+        *ret = (hedge_wire_part_t){ data, e->wire };
+        if (e->wire == HEDGE_PRECISION_Q16 || (uintptr_t)data % sizeof(float) == 0)
+                return 0;
+        ret->data = malloc(zmq_msg_size(&e->frame));
+        if (!ret->data)
+                return -ENOMEM;
+        memcpy((void *)(uintptr_t)ret->data, data, zmq_msg_size(&e->frame));
+        return 0;
 }
 
 static int decode(hedged_gather_t *g, const hedge_node_t *node, const hedged_layer_t *layer, float *output)
 {
-        const size_t elements = hedge_partition_part_elements(&g->variant->partition);
-        float **parts = calloc(g->n_taken, sizeof(*parts));
+        hedge_wire_part_t *parts = calloc(g->n_taken, sizeof(*parts));
+        unsigned n = 0;
         int r = parts ? 0 : -ENOMEM;
 
-        for (unsigned i = 0; r == 0 && i < g->n_taken; i++)
-                if (!(parts[i] = open_part(g->taken[i], &g->taken[i]->frame, elements)))
-                        r = -ENOMEM;
+        for (; r == 0 && n < g->n_taken; n += r == 0)
+                r = open_part(g->taken[n], &parts[n]);
         if (r == 0)
-                hedge_decoder_apply(g->decoder, &g->variant->partition, (const float *const *)parts, layer->bias,
-                                    &node->op.activation, output, g->settings->threads);
-        for (unsigned i = 0; parts && i < g->n_taken; i++)
-                if (parts[i] && (void *)parts[i] != zmq_msg_data(&g->taken[i]->frame))
-                        free(parts[i]);
+                hedge_decoder_apply_wire(g->decoder, &g->variant->partition, parts, layer->bias, &node->op.activation,
+                                         output, g->settings->threads);
+        while (n-- > 0)
+                if (parts[n].data != zmq_msg_data(&g->taken[n]->frame))
+                        free((void *)(uintptr_t)parts[n].data);
         free(parts);
         return r;
 }

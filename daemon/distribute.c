@@ -2,7 +2,6 @@
 #include "daemon/distribute.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,9 +82,9 @@ static void refresh(const hedged_board_t *board, hedged_variant_t *v)
  * mean that they are few. */
 static bool is_wanted(const hedged_distributor_t *d, const hedged_layer_t *layer, unsigned variant, unsigned usable)
 {
-        unsigned enough = variant == 0 ? UINT_MAX : layer->variants[variant - 1].cut.delta;
+        const unsigned enough = layer->variants[variant].cut.enough;
 
-        return variant == 0 || (usable <= enough && (d->most_usable > enough || hedge_now_ms() >= d->patient_until_ms));
+        return enough == 0 || (usable <= enough && (d->most_usable > enough || hedge_now_ms() >= d->patient_until_ms));
 }
 
 static void count_sending(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v,

@@ -8,8 +8,8 @@
 
 /** Getting the shares to the boards, once, and knowing who holds which. The loop's.
  *
- * Every board gets the shares of every layer's first variant; those of a further variant only while so few boards are left
- * that the one before it has no board to spare. A board gets a few at a time, the next when it has confirmed one. */
+ * Every board gets the shares of the variants that are always wanted; those that are for few boards (cut.enough) only while no more
+ * than so many are left. A board gets a few at a time, the next when it has confirmed one. */
 typedef struct hedged_distributor hedged_distributor_t;
 
 /** All arguments are borrowed. @param boards  The ROUTER socket. @return 0, -ENOMEM. */

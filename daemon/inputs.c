@@ -10,20 +10,20 @@
 /* The different coded inputs of all tasks. */
 typedef struct batch {
         unsigned count;
-        const double **a; /* their coefficients */
-        float **floats;
+        const double **a;  /* their coefficients */
+        void **bytes;      /* what they are, until a frame has it */
         zmq_msg_t *frames; /* the first n_frames are made */
         unsigned n_frames;
 } batch_t;
 
 static void batch_release(batch_t *batch)
 {
-        for (unsigned i = 0; batch->floats && i < batch->count; i++)
-                free(batch->floats[i]);
+        for (unsigned i = 0; batch->bytes && i < batch->count; i++)
+                free(batch->bytes[i]);
         for (unsigned i = 0; i < batch->n_frames; i++)
                 zmq_msg_close(&batch->frames[i]);
         free(batch->a);
-        free(batch->floats);
+        free(batch->bytes);
         free(batch->frames);
 }
 
@@ -46,25 +46,21 @@ static unsigned count_inputs(unsigned n_tasks, const hedged_task_t *const *tasks
         return n;
 }
 
-static int batch_init(batch_t *batch, const hedged_variant_t *variant, unsigned n_tasks,
-                      const hedged_task_t *const *tasks, unsigned *which)
+/* @param which  For every input of every task, one after the other: its number in the batch. */
+static int batch_init(batch_t *batch, const hedge_code_t *code, unsigned n_tasks, const hedged_task_t *const *tasks,
+                      unsigned *which)
 {
         const unsigned most = count_inputs(n_tasks, tasks);
 
         batch->a = calloc(most, sizeof(*batch->a));
-        batch->floats = calloc(most, sizeof(*batch->floats));
+        batch->bytes = calloc(most, sizeof(*batch->bytes));
         batch->frames = calloc(most, sizeof(*batch->frames));
-        if (!batch->a || !batch->floats || !batch->frames)
+        if (!batch->a || !batch->bytes || !batch->frames)
                 return -ENOMEM;
         for (unsigned t = 0; t < n_tasks; t++)
                 for (unsigned i = 0; i < tasks[t]->n_inputs; i++)
-                        *which++ = find(batch, hedge_code_a(variant->code, tasks[t]->board, tasks[t]->inputs[i]),
-                                        hedge_code_k_a(variant->code));
-        for (unsigned i = 0; i < batch->count; i++) {
-                batch->floats[i] = hedge_floats_new(hedge_partition_input_elements(&variant->partition));
-                if (!batch->floats[i])
-                        return -ENOMEM;
-        }
+                        *which++ = find(batch, hedge_code_a(code, tasks[t]->board, tasks[t]->inputs[i]),
+                                        hedge_code_k_a(code));
         return 0;
 }
 
@@ -74,47 +70,39 @@ static void free_bytes(void *data, void *hint)
         free(data);
 }
 
-/* @return 0, -EINVAL (not for q16), -ENOMEM. */
-static int make_q16(const float *floats, size_t elements, zmq_msg_t *frame)
-{
-        const size_t size = hedge_q16_bytes(elements);
-        void *bytes = malloc(size);
-        int r = bytes ? hedge_q16_encode(floats, elements, bytes) : -ENOMEM;
-
-        if (r == 0)
-                r = hedge_frame_borrow(frame, bytes, size, free_bytes, NULL);
-        if (r < 0)
-                free(bytes);
-        return r;
-}
-
-static int make_frames(batch_t *batch, size_t elements, hedge_precision_t wire)
+static int make_frames(batch_t *batch, size_t size)
 {
         int r = 0;
 
         for (unsigned i = 0; r == 0 && i < batch->count; i++) {
-                if (wire == HEDGE_PRECISION_Q16)
-                        r = make_q16(batch->floats[i], elements, &batch->frames[i]);
-                else
-                        r = hedge_frame_floats(&batch->frames[i], batch->floats[i], elements);
-                if (r == 0 && wire == HEDGE_PRECISION_F32)
-                        batch->floats[i] = NULL; /* the frame's */
-                batch->n_frames += r == 0;
+                r = hedge_frame_borrow(&batch->frames[i], batch->bytes[i], size, free_bytes, NULL);
+                if (r == 0) {
+                        batch->bytes[i] = NULL; /* the frame's */
+                        batch->n_frames++;
+                }
         }
         return r;
 }
 
-/* q16 where that is asked for and can be. */
-static int make_wire(batch_t *batch, size_t elements, hedge_precision_t *wire)
+/* @return 0, -EINVAL (the input is not for q16), -ENOMEM. */
+static int encode(batch_t *batch, const hedge_partition_t *partition, const float *input, hedge_precision_t wire,
+                  unsigned threads)
 {
-        int r = make_frames(batch, elements, *wire);
+        const size_t elements = hedge_partition_input_elements(partition);
+        int r = 0;
 
-        if (r != -EINVAL)
-                return r;
-        while (batch->n_frames > 0)
-                zmq_msg_close(&batch->frames[--batch->n_frames]);
-        *wire = HEDGE_PRECISION_F32;
-        return make_frames(batch, elements, *wire);
+        for (unsigned i = 0; i < batch->count; i++) {
+                free(batch->bytes[i]);
+                batch->bytes[i] = wire == HEDGE_PRECISION_Q16 ? malloc(hedge_q16_bytes(elements))
+                                                              : (void *)hedge_floats_new(elements);
+                if (!batch->bytes[i])
+                        return -ENOMEM;
+        }
+        if (wire == HEDGE_PRECISION_Q16)
+                r = hedge_encode_inputs_q16(partition, batch->count, batch->a, input, batch->bytes, threads);
+        else
+                hedge_encode_inputs(partition, batch->count, batch->a, input, (float *const *)batch->bytes, threads);
+        return r < 0 ? r : make_frames(batch, hedge_precision_bytes(wire, elements));
 }
 
 int hedged_inputs_encode(const hedged_variant_t *variant, const float *input, unsigned n_tasks,
@@ -123,11 +111,13 @@ int hedged_inputs_encode(const hedged_variant_t *variant, const float *input, un
 {
         batch_t batch = { 0 };
         unsigned *which = calloc(count_inputs(n_tasks, tasks), sizeof(*which)), *at = which;
-        int r = which ? batch_init(&batch, variant, n_tasks, tasks, which) : -ENOMEM;
+        int r = which ? batch_init(&batch, variant->code, n_tasks, tasks, which) : -ENOMEM;
 
-        if (r == 0) {
-                hedge_encode_inputs(&variant->partition, batch.count, batch.a, input, batch.floats, threads);
-                r = make_wire(&batch, hedge_partition_input_elements(&variant->partition), wire);
+        if (r == 0)
+                r = encode(&batch, &variant->partition, input, *wire, threads);
+        if (r == -EINVAL) {
+                *wire = HEDGE_PRECISION_F32;
+                r = encode(&batch, &variant->partition, input, *wire, threads);
         }
         for (unsigned t = 0; r == 0 && t < n_tasks; t++)
                 for (unsigned i = 0; i < tasks[t]->n_inputs; i++) {
