@@ -39,9 +39,14 @@ static void count(const hedged_duties_t *d, gathered_t *g, const hedged_duty_par
                 g->strip_rank[p->strip]++, g->ranked++;
 }
 
+static bool is_accurate(const hedged_tolerance_t *t, double condition, double gain)
+{
+        return condition * t->conv_error + gain * t->wire_error <= t->accuracy;
+}
+
 /* Give the decoder parts until it is content. @return 0, HEDGE_EUNDECODABLE, ... */
-static int gather(const hedged_duties_t *d, hedge_decoder_t *decoder, const double *slow, double limit, gathered_t *g,
-                  double *ret_condition)
+static int gather(const hedged_duties_t *d, hedge_decoder_t *decoder, const double *slow,
+                  const hedged_tolerance_t *tolerance, gathered_t *g, double *ret_condition)
 {
         unsigned tries = 0;
 
@@ -62,13 +67,14 @@ static int gather(const hedged_duties_t *d, hedge_decoder_t *decoder, const doub
                 r = hedge_decoder_solve(decoder, ret_condition);
                 if (r < 0 && r != HEDGE_EUNDECODABLE)
                         return r;
-                if (r == 0 && (*ret_condition <= limit || tries++ >= MORE_PARTS))
+                if (r == 0 &&
+                    (is_accurate(tolerance, *ret_condition, hedge_decoder_gain(decoder)) || tries++ >= MORE_PARTS))
                         return 0;
         }
 }
 
 int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, const hedged_luck_t *luck,
-                     double condition, hedged_quality_t *ret)
+                     const hedged_tolerance_t *tolerance, hedged_quality_t *ret)
 {
         double need = 0, log_condition = 0, log_gain = 0;
         const unsigned trials = luck->trials < HEDGED_CALIBRATE_TRIALS ? luck->trials : HEDGED_CALIBRATE_TRIALS;
@@ -81,7 +87,7 @@ int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, co
 
                 memset(&g, 0, sizeof(g));
                 if (r == 0)
-                        r = gather(duties, decoder, luck->slow + (size_t)i * luck->boards, condition, &g, &reached);
+                        r = gather(duties, decoder, luck->slow + (size_t)i * luck->boards, tolerance, &g, &reached);
                 if (r == 0) {
                         need += duties->done == HEDGED_DONE_RANK ? g.ranked : g.count;
                         log_condition += log(fmax(reached, 1));

@@ -11,12 +11,16 @@ typedef struct hedged_quality {
         double condition, gain; /**< geometric means over the trials */
 } hedged_quality_t;
 
+typedef struct hedged_tolerance {
+        double conv_error, wire_error, accuracy;
+} hedged_tolerance_t;
+
 #define HEDGED_CALIBRATE_TRIALS 4
 
-/** Boards of speeds 1 / (1 + e), e ~ Exp(1) from `luck`, give their parts in order until what came decodes with a condition
- * of at most `condition`.
+/** Boards of speeds 1 / (1 + e), e ~ Exp(1) from `luck`, give their parts in order until what came decodes with
+ * condition x conv_error + gain x wire_error <= accuracy, as the coordinator does it.
  * @return 0, HEDGE_EUNDECODABLE (in some trial all parts together do not), HEDGE_EKERNEL, -ENOMEM. */
 int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, const hedged_luck_t *luck,
-                     double condition, hedged_quality_t *ret);
+                     const hedged_tolerance_t *tolerance, hedged_quality_t *ret);
 
 #endif

@@ -8,16 +8,29 @@
 
 #include "daemon/candidates.h"
 
-#define WORTH 0.95 /* of the coordinator's own time: what a cut must be below */
-#define CLOSE 1.05 /* of it: what a cut that is chosen for its cost must be below */
+#define WORTH   0.95 /* of the coordinator's own time: what a cut must be below */
+#define AS_GOOD 1.01 /* of the best: no difference worth memory */
+#define CLOSE   1.05 /* of it: what a cut that is chosen for its cost must be below */
 
 enum { NOW, CALM, STORMY, WEATHERS };
+
+/* What was found for a layer: networks repeat theirs. */
+typedef struct memory {
+        struct memory *next;
+        hedge_conv_t conv;
+        hedged_wish_t wish;
+        uint64_t share_bytes;
+        bool local;
+        int n;
+        hedged_cut_t cuts[HEDGED_MAX_VARIANTS];
+} memory_t;
 
 struct hedged_planner {
         const hedged_config_t *config;
         unsigned objective;
         hedged_speeds_t speeds[WEATHERS];
         hedged_search_t *search;
+        memory_t *found;
 };
 
 void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_speeds_t *ret)
@@ -90,6 +103,12 @@ void hedged_planner_destroy(hedged_planner_t **planner)
 {
         if (!*planner)
                 return;
+        while ((*planner)->found) {
+                memory_t *m = (*planner)->found;
+
+                (*planner)->found = m->next;
+                free(m);
+        }
         hedged_search_destroy(&(*planner)->search);
         free(*planner);
         *planner = NULL;
@@ -155,16 +174,26 @@ static bool is_worth(const hedged_planner_t *p, const hedged_candidate_t *local,
         }
 }
 
+static bool may_take(const hedged_planner_t *p, const hedged_query_t *q, const hedged_choice_t *choice, unsigned i)
+{
+        const hedged_candidate_t *c = &choice->candidates[i];
+
+        return c->eligible && (q->given || is_worth(p, &choice->candidates[0], c));
+}
+
+/* The best; of those that are as good as that, the one that takes least memory. */
 static void take_best(const hedged_planner_t *p, const hedged_query_t *q, hedged_choice_t *choice)
 {
-        for (unsigned i = 1; i < choice->n; i++) {
-                const hedged_candidate_t *c = &choice->candidates[i], *now = &choice->candidates[choice->chosen];
+        const hedged_candidate_t *all = choice->candidates;
+        double best = INFINITY;
 
-                if (!c->eligible || (!q->given && !is_worth(p, &choice->candidates[0], c)))
-                        continue;
-                if (now->local || hedged_search_score(p->search, c) < hedged_search_score(p->search, now))
+        for (unsigned i = 1; i < choice->n; i++)
+                if (may_take(p, q, choice, i))
+                        best = fmin(best, hedged_search_score(p->search, &all[i]));
+        for (unsigned i = 1; i < choice->n; i++)
+                if (may_take(p, q, choice, i) && hedged_search_score(p->search, &all[i]) <= AS_GOOD * best &&
+                    (choice->chosen == 0 || all[i].share_bytes < all[choice->chosen].share_bytes))
                         choice->chosen = i;
-        }
 }
 
 /* The best of every scheme that the wish allows; with `all` of the others too, not to be chosen. */
@@ -185,9 +214,15 @@ static int compare(const hedged_planner_t *p, const hedged_query_t *q, bool all,
                         asked.given = false;
                 }
                 r = hedged_search_best(&asked, forms[i].scheme, forms[i].systematic, &ret->candidates[ret->n]);
+                if (r == -ENOENT && all && !asked.given) { /* to be shown, though too many boards are needed for it */
+                        asked.given = true;
+                        r = hedged_search_best(&asked, forms[i].scheme, forms[i].systematic, &ret->candidates[ret->n]);
+                        ret->candidates[ret->n].eligible = false;
+                } else {
+                        ret->candidates[ret->n].eligible = allowed;
+                }
                 if (r < 0 && r != -ENOENT)
                         return r;
-                ret->candidates[ret->n].eligible = allowed;
                 ret->n += r == 0;
         }
         take_best(p, q, ret);
@@ -340,27 +375,79 @@ static int add_cuts(hedged_planner_t *p, const hedged_wish_t *wish, const hedge_
         return n;
 }
 
+static bool is_same_wish(const hedged_wish_t *a, const hedged_wish_t *b)
+{
+        return a->scheme == b->scheme && a->k_a == b->k_a && a->k_b == b->k_b && a->ell_a == b->ell_a &&
+               a->ell_b == b->ell_b && a->systematic == b->systematic && a->wire == b->wire && a->ruled == b->ruled;
+}
+
+static const memory_t *remember(const hedged_planner_t *p, const hedged_wish_t *wish, const hedge_conv_t *conv,
+                                uint64_t share_bytes)
+{
+        const memory_t *m = p->found;
+
+        while (m && (m->share_bytes != share_bytes || memcmp(&m->conv, conv, sizeof(*conv)) != 0 ||
+                     !is_same_wish(&m->wish, wish)))
+                m = m->next;
+        return m;
+}
+
+/* Plan a layer of a kind that has not been there yet. @return as hedged_planner_cuts, without a sentence. */
+static int plan(hedged_planner_t *p, const hedged_wish_t *wish, const hedge_conv_t *conv, uint64_t share_bytes,
+                memory_t *m)
+{
+        const hedged_candidate_t *best;
+        hedged_choice_t choice;
+        int r = hedged_planner_choose(p, wish, conv, share_bytes, false, &choice);
+
+        if (r < 0)
+                return r;
+        best = &choice.candidates[choice.chosen];
+        if (best->local && wish->ruled && wish->k_a && wish->k_b)
+                return HEDGE_ECONFIG;
+        r = add_cuts(p, wish, conv, share_bytes, best, m->cuts);
+        if (r < 0)
+                return r;
+        m->next = p->found;
+        m->conv = *conv;
+        m->wish = *wish;
+        m->share_bytes = share_bytes;
+        m->local = best->local;
+        m->n = r;
+        return 0;
+}
+
+static int explain(int r, const char *model, const char *layer, const hedged_wish_t *wish, unsigned n, hedge_why_t *why)
+{
+        if (r == HEDGE_ECONFIG)
+                return hedge_why(
+                        why, r,
+                        "plan: layer '%s' of model '%s' cannot be cut as its rule asks (k_a %u, k_b %u, %u boards)",
+                        layer, model, wish->k_a, wish->k_b, n);
+        return hedge_why(why, r, "plan: layer '%s' of model '%s': %s", layer, model, hedge_strerror(r));
+}
+
 int hedged_planner_cuts(hedged_planner_t *p, const char *model, const char *layer, const hedge_conv_t *conv,
                         uint64_t share_bytes, hedged_cut_t cuts[HEDGED_MAX_VARIANTS], bool *ret_local, hedge_why_t *why)
 {
         const hedged_wish_t wish = hedged_plan_wish(p->config, model, layer, conv);
-        const hedged_candidate_t *best;
-        hedged_choice_t choice;
+        const memory_t *known = remember(p, &wish, conv, share_bytes);
+        memory_t *fresh;
         int r;
 
         *ret_local = true;
         if (wish.scheme == HEDGED_PLAN_LOCAL)
                 return 0;
-        r = hedged_planner_choose(p, &wish, conv, share_bytes, false, &choice);
-        if (r < 0)
-                return hedge_why(why, r, "plan: layer '%s' of model '%s': %s", layer, model, hedge_strerror(r));
-        best = &choice.candidates[choice.chosen];
-        if (best->local && wish.ruled && wish.k_a && wish.k_b)
-                return hedge_why(
-                        why, HEDGE_ECONFIG,
-                        "plan: layer '%s' of model '%s' cannot be cut as its rule asks (k_a %u, k_b %u, %u boards)",
-                        layer, model, wish.k_a, wish.k_b, p->speeds[NOW].boards);
-        *ret_local = best->local;
-        r = add_cuts(p, &wish, conv, share_bytes, best, cuts);
-        return r < 0 ? hedge_why(why, r, "plan: layer '%s' of model '%s': %s", layer, model, hedge_strerror(r)) : r;
+        if (!known) {
+                fresh = calloc(1, sizeof(*fresh));
+                r = fresh ? plan(p, &wish, conv, share_bytes, fresh) : -ENOMEM;
+                if (r < 0) {
+                        free(fresh);
+                        return explain(r, model, layer, &wish, p->speeds[NOW].boards, why);
+                }
+                known = p->found = fresh;
+        }
+        *ret_local = known->local;
+        memcpy(cuts, known->cuts, sizeof(known->cuts));
+        return known->n;
 }

@@ -22,9 +22,11 @@ typedef struct known {
         hedge_code_params_t params;
         hedge_code_t *code; /* NULL: there is no such code */
         hedged_duties_t *duties;
-        bool calibrated;
-        int result; /* of calibrating */
-        hedged_quality_t quality;
+        struct {
+                bool tried;
+                int result;
+                hedged_quality_t quality;
+        } wire[HEDGE_PRECISIONS]; /* what calibrating found */
 } known_t;
 
 #define BUCKETS 1024
@@ -160,21 +162,26 @@ static int look_up(hedged_search_t *p, const hedge_code_params_t *asked, known_t
         return 0;
 }
 
-/* The first few times that a code gets into the last round. @return as hedged_calibrate. */
-static int calibrate(hedged_search_t *p, known_t *k)
+static double wire_error(hedge_precision_t wire)
 {
-        if (k->calibrated)
-                return k->result;
-        k->calibrated = true;
-        if (k->duties->done == HEDGED_DONE_PLAIN) {
-                k->quality = (hedged_quality_t){ .need = k->duties->need, .condition = 1, .gain = 1 };
-                return k->result = 0;
-        }
-        k->result =
-                hedged_calibrate(k->code, k->duties, p->fine, p->config->plan.accuracy / p->conv_error, &k->quality);
-        if (k->result == 0)
-                k->duties->need = k->quality.need;
-        return k->result;
+        return wire == HEDGE_PRECISION_Q16 ? WIRE_ERROR : 0;
+}
+
+/* What the decoder makes of a code, looked at when it gets into the last round for the first time.
+ * @return as hedged_calibrate. */
+static int calibrate(hedged_search_t *p, known_t *k, hedge_precision_t wire)
+{
+        const hedged_tolerance_t tolerance = { p->conv_error, wire_error(wire), p->config->plan.accuracy };
+        hedged_quality_t *q = &k->wire[wire].quality;
+
+        if (k->wire[wire].tried)
+                return k->wire[wire].result;
+        k->wire[wire].tried = true;
+        if (k->duties->done == HEDGED_DONE_PLAIN)
+                *q = (hedged_quality_t){ .need = k->duties->need, .condition = 1, .gain = 1 };
+        else
+                k->wire[wire].result = hedged_calibrate(k->code, k->duties, p->fine, &tolerance, q);
+        return k->wire[wire].result;
 }
 
 /* ---- one candidate ---- */
@@ -299,43 +306,54 @@ static bool held_to_spare(hedge_scheme_t scheme)
         return scheme == HEDGE_SCHEME_NSCTC || scheme == HEDGE_SCHEME_MDS || scheme == HEDGE_SCHEME_KRP;
 }
 
-/* Simulate with many trials in every precision that is accurate enough; the better one to `ret`.
- * @return 0, -ENOENT (none is, or it needs too many boards), -ENOMEM, HEDGE_EKERNEL. */
-static int fine_round(const hedged_query_t *q, known_t *k, hedged_candidate_t *ret)
+/* Simulate with many trials in one precision. @return 0, -ENOENT (it is not accurate enough), -ENOMEM, HEDGE_EKERNEL. */
+static int fine_round(const hedged_query_t *q, known_t *k, hedge_precision_t wire, hedged_candidate_t *ret)
 {
-        const bool automatic = q->wish->scheme == HEDGED_PLAN_AUTO;
         hedged_search_t *p = q->search;
-        bool found = false;
-        unsigned delta;
-        int r = calibrate(p, k);
+        const hedged_quality_t *quality = &k->wire[wire].quality;
+        int r = calibrate(p, k, wire);
+        double error;
 
         if (r < 0)
                 return r == HEDGE_EUNDECODABLE ? -ENOENT : r;
-        delta = hedge_code_delta(k->code);
-        if (!q->given && (automatic || held_to_spare(k->params.scheme)) && delta > q->most)
+        error = quality->condition * p->conv_error + quality->gain * wire_error(wire);
+        if (error > p->config->plan.accuracy)
+                return -ENOENT;
+        k->duties->need = quality->need;
+        r = forecast(q, k, wire, p->fine, ret);
+        if (r < 0)
+                return r;
+        ret->error = error;
+        ret->cut.delta = hedge_code_delta(k->code);
+        ret->cut.need = quality->need;
+        ret->cut.predicted_ms = ret->forecast.mean_s * 1e3;
+        return isfinite(ret->forecast.mean_s) ? 0 : -ENOENT;
+}
+
+/* The better one of the precisions that the wish allows. @return as above; -ENOENT too where it needs too many boards. */
+static int fine_rounds(const hedged_query_t *q, known_t *k, hedged_candidate_t *ret)
+{
+        bool found = false;
+
+        if (!q->given && (q->wish->scheme == HEDGED_PLAN_AUTO || held_to_spare(k->params.scheme)) &&
+            hedge_code_delta(k->code) > q->most)
                 return -ENOENT;
         for (hedge_precision_t wire = HEDGE_PRECISION_F32; wire < HEDGE_PRECISIONS; wire++) {
-                const double error = k->quality.condition * p->conv_error +
-                                     (wire == HEDGE_PRECISION_Q16 ? k->quality.gain * WIRE_ERROR : 0);
                 hedged_candidate_t c;
+                int r;
 
                 if ((q->wish->wire == HEDGED_WIRE_F32 && wire == HEDGE_PRECISION_Q16) ||
-                    (q->wish->wire == HEDGED_WIRE_Q16 && wire == HEDGE_PRECISION_F32) ||
-                    error > p->config->plan.accuracy)
+                    (q->wish->wire == HEDGED_WIRE_Q16 && wire == HEDGE_PRECISION_F32))
                         continue;
-                r = forecast(q, k, wire, p->fine, &c);
-                if (r < 0)
+                r = fine_round(q, k, wire, &c);
+                if (r < 0 && r != -ENOENT)
                         return r;
-                c.error = error;
-                c.cut.delta = delta;
-                c.cut.need = k->duties->need;
-                c.cut.predicted_ms = c.forecast.mean_s * 1e3;
-                if (found && ret->forecast.mean_s <= c.forecast.mean_s)
+                if (r < 0 || (found && ret->forecast.mean_s <= c.forecast.mean_s))
                         continue;
                 *ret = c;
                 found = true;
         }
-        return found && isfinite(ret->forecast.mean_s) ? 0 : -ENOENT;
+        return found ? 0 : -ENOENT;
 }
 
 int hedged_search_best(const hedged_query_t *q, hedge_scheme_t scheme, bool systematic, hedged_candidate_t *ret)
@@ -346,7 +364,7 @@ int hedged_search_best(const hedged_query_t *q, hedge_scheme_t scheme, bool syst
 
         for (int i = 0; i < n; i++) {
                 hedged_candidate_t c;
-                int r = fine_round(q, best[i].known, &c);
+                int r = fine_rounds(q, best[i].known, &c);
 
                 if (r < 0 && r != -ENOENT)
                         return r;
@@ -365,5 +383,5 @@ int hedged_search_one(const hedged_query_t *q, const hedge_code_params_t *params
 
         if (r == 0 && !k->code)
                 r = -ENOENT;
-        return r == 0 ? fine_round(q, k, ret) : r;
+        return r == 0 ? fine_rounds(q, k, ret) : r;
 }

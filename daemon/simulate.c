@@ -252,8 +252,8 @@ static double run(trial_t *t, const hedged_luck_t *luck, unsigned trial)
                         go_on(t, next, t->runners[next].arrival_s);
                         continue;
                 }
-                t->hub_s = greater(t->runners[next].arrival_s,
-                                   t->hub_s + t->part_bytes / t->speeds->here.down_bytes_per_s);
+                t->hub_s = HEDGED_PART_S + greater(t->runners[next].arrival_s,
+                                                   t->hub_s + t->part_bytes / t->speeds->here.down_bytes_per_s);
                 take(t, next);
                 if (is_done(t))
                         return t->hub_s + decode_s(t) + HEDGED_LAYER_S;

@@ -15,7 +15,7 @@
  *  - The task arrives after a delay, exponential of half the mean delay_s; the parts are computed one after the other, each
  *    in macs / macs_per_s * (1 + spread * e) with one e ~ Exp(1) for the board; each is sent when it is finished, behind
  *    those before it on the board's link, and arrives after the other half of the delay, the same for all of them.
- *  - All parts go through the coordinator's link, one after the other.
+ *  - All parts go through the coordinator's link, one after the other, and each costs it PART_S of work.
  *  - A board that has delivered all it was asked for gets more: with krp, its next coded input; with steal, the last part of
  *    the board that owes most, which it then does as well.
  *  - When what came decodes, the coordinator decodes; all else is cancelled.
@@ -25,6 +25,7 @@
 
 #define HEDGED_CODING_MACS_PER_S 8e9
 #define HEDGED_SOLVE_S           3e-9
+#define HEDGED_PART_S            3e-5
 #define HEDGED_LAYER_S           3e-4 /**< for what is the same for every layer: messages, threads that wake up */
 
 /** Random numbers, drawn once: every cut that is compared gets the same. For each board they are stratified over the
