@@ -4,7 +4,8 @@
 
 #include "common/code/code.h"
 
-/** Inside of common/code: the rank of a growing set of columns, by Gram-Schmidt orthogonalisation done twice. */
+/** Inside of common/code: the rank of a growing set of columns, by Gram-Schmidt orthogonalisation, done twice
+ * where most of a vector goes. */
 
 /** A vector counts as new where more than this much of its length is left beside the others. A set that is only just
  * independent would multiply the kernels' errors by the inverse of it, so it is none that could be used. */
