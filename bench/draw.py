@@ -295,7 +295,7 @@ def gantt(answer, title, boards=None):
         return LEFT + (picture.width - LEFT - RIGHT) * ms / total
 
     picture.text(16, 28, title, 16, bold=True)
-    picture.text(16, 48, f"one request of {total / unit:.3g} {unit_name}", 12, FAINT)
+    picture.text(16, 48, f"one request of {total / unit:.4g} {unit_name}", 12, FAINT)
     for mark in marks:
         picture.line(x(mark * unit), top, x(mark * unit), bottom, GRID)
         picture.text(x(mark * unit), bottom + 18, f"{mark:g}", 11, FAINT, "middle")

@@ -29,6 +29,10 @@ class Conv:
     def macs(self):
         return self.out_height * self.out_width * self.filters * self.channels * self.kernel**2
 
+    def part_macs(self, k_a, k_b):
+        """Of one part: strips and filter blocks are made equal by padding."""
+        return -(-self.out_height // k_a) * self.out_width * -(-self.filters // k_b) * self.channels * self.kernel**2
+
     @property
     def entries(self):
         """Of input and output together."""

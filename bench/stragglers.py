@@ -70,7 +70,7 @@ def calibrate(bed):
     bed.trouble(0)
     answers = [bed.request("uncoded", i) for i in range(CALIBRATION)]
     times = [layer["end_ms"] - layer["start_ms"] for r in answers[1:] for layer in r.get("layers", ())]
-    alone = bed.request(ALONE, 0)
+    alone = [bed.request(ALONE, i) for i in range(CALIBRATION)][-1]  # the first one finds its weights cold
     expected = bed.network_model.alone_ms(bed.here_macs_per_s)
     return statistics.mean(times) if times else expected / len(bed.network_model.convs), alone.get("latency_ms", expected)
 
@@ -126,12 +126,17 @@ def describe_layers(requests):
     return rows
 
 
+def by_number(bed):
+    """The boards' names, by their numbers in the codes, which are not those of their names."""
+    return [board["name"] for board in sorted(bed.status()["boards"], key=lambda b: b["index"])]
+
+
 class Yardsticks:
     """The limit, from the rates at which the boards really computed uncoded's parts: those nobody chose among."""
 
     def __init__(self, bed, a):
         self.net, self.n = bed.network_model, len(bed.names)
-        self.nominal = [bed.gflops[name] * 1e9 / 2 for name in bed.names]
+        self.nominal = [bed.gflops[name] * 1e9 / 2 for name in by_number(bed)]
         self.links = [mbit * 1e6 / 8 for _, mbit in bed.kinds]
         self.here = bed.here_macs_per_s
         self.fails = a.scenario == "2"
@@ -144,7 +149,7 @@ class Yardsticks:
             for part in layer.get("parts") or ():
                 asked.add(part["board"])
                 if part["received_ms"] is not None and part["compute_ms"] > 0:
-                    macs[part["board"]] += conv.macs / (layer["k_a"] * layer["k_b"])
+                    macs[part["board"]] += conv.part_macs(layer["k_a"], layer["k_b"])
                     seconds[part["board"]] += part["compute_ms"] / 1e3
         failed = {b for b in asked if self.fails and not seconds[b]}
         return [0 if b in failed else m / s if s else self.nominal[b] for b, (m, s) in enumerate(zip(macs, seconds))]
@@ -164,9 +169,9 @@ def run_level(bed, a, number, level, layer_ms, progress):
     for i in range(-a.warmup, a.runs):
         if i == 0:
             ticks = processor_ticks()
-        bed.trouble((number + 1) * LEVEL_ROUNDS + a.warmup + i, *lines)
         for j in range(len(a.schemes)):
             scheme = a.schemes[(i + j) % len(a.schemes)]
+            bed.trouble((number + 1) * LEVEL_ROUNDS + a.warmup + i, *lines)
             progress.step(f"level {level:g}, {scheme}")
             answer = bed.request(scheme, i)
             if i >= 0:

@@ -181,7 +181,7 @@ class Bed:
             "models.repository": f"{self.dir}/models",
             "cluster.slots": len(self.names),
         } | ({"test.allow_emulation": True} if self.coordinator_gflops else {}) | self.settings,
-            {"HEDGE_EMULATE": f"{self.dir}/emulate/coordinator"} if self.coordinator_gflops else {})
+            {"HEDGE_EMULATE_MACS_PER_S": repr(self.coordinator_gflops * 1e9 / 2)} if self.coordinator_gflops else {})
         wait_for("hedged's socket", lambda: self.lives("hedged") and (self.dir / "run/hedged.sock").exists())
 
     def start_board(self, name):
@@ -198,8 +198,7 @@ class Bed:
             "keys.coordinator": f"{keys}/coordinator.pub",
             "compute.threads": 1,
             "test.allow_emulation": True,
-        } | self.board_settings, {"HEDGE_EMULATE": f"{self.dir}/emulate/{name}",
-                                  "HEDGE_EMULATE_MACS_PER_S": repr(self.gflops[name] * 1e9 / 2)})
+        } | self.board_settings, {"HEDGE_EMULATE": f"{self.dir}/emulate/{name}"})
 
     # --- emulation: files that the programs read again when they change ---
 
@@ -208,8 +207,6 @@ class Bed:
         self.troubles = lines
         for name in self.names:
             self.write_emulation(name)
-        if self.coordinator_gflops:
-            self.write_lines("coordinator", f"macs_per_s {self.coordinator_gflops * 1e9 / 2!r}")
 
     def slow(self, name, factor):
         """Slower than its profile says, from its next task on."""
@@ -217,13 +214,10 @@ class Bed:
         self.write_emulation(name)
 
     def write_emulation(self, name):
-        self.write_lines(name, f"macs_per_s {self.gflops[name] * 1e9 / 2 / self.slower.get(name, 1)!r}",
-                         f"boards {len(self.names)}", f"board {self.names.index(name)}", *self.troubles)
-
-    def write_lines(self, name, *lines):
         """At once, so that nobody reads half of it."""
         fresh = self.dir / f"emulate/{name}.new"
-        fresh.write_text("\n".join(lines) + "\n")
+        fresh.write_text("\n".join((f"macs_per_s {self.gflops[name] * 1e9 / 2 / self.slower.get(name, 1)!r}",
+                                    f"boards {len(self.names)}", f"board {self.names.index(name)}", *self.troubles, "")))
         fresh.rename(self.dir / f"emulate/{name}")
 
     # --- how they fare ---
