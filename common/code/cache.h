@@ -10,7 +10,7 @@
 #define HEDGE_CACHE_ENTRIES 64u
 #define HEDGE_CACHE_BYTES   (8u << 20) /**< of all entries together */
 
-/** How one block of the output is made: a copy of one part, or a dense row of the matrix. */
+/** How one block of the output is made: a copy of one (plain) part, or a dense row of the matrix. */
 typedef struct hedge_solution_row {
         int32_t part;   /**< the part to copy, or -1: a dense row */
         uint32_t dense; /**< dense rows before this one, and so its own number if it is one */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <float.h>
 #include <lapacke.h>
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -124,52 +125,64 @@ out:
         return ret;
 }
 
-/* Where every part is a plain block, the first copy of each is the answer, and the singular values are the roots of the
- * numbers of copies. @return whether that was so. */
-static int solve_plain(const double *g, unsigned rank, unsigned count, hedge_solution_t *s)
+/* Which block a column is, as it is. @return rank where it is more than that. */
+static unsigned plain_block(const double *column, unsigned rank)
 {
-        unsigned copies[HEDGE_CODE_MAX_PARTS] = { 0 }, most = 0, fewest = count;
+        unsigned found = rank;
 
-        for (unsigned p = count; p-- > 0;) {
-                unsigned found = 0, block = 0;
-
-                for (unsigned k = 0; k < rank; k++)
-                        if (g[(size_t)p * rank + k] != 0) {
-                                found++;
-                                block = k;
-                        }
-                if (found != 1 || g[(size_t)p * rank + block] != 1)
-                        return 0;
-                copies[block]++;
-                s->rows[block] = (hedge_solution_row_t){ .part = (int32_t)p };
+        for (unsigned k = 0; k < rank; k++) {
+                if (column[k] == 0)
+                        continue;
+                if (column[k] != 1 || found < rank)
+                        return rank;
+                found = k;
         }
+        return found;
+}
+
+/* Blocks that came as they are: rows[k].part is the first copy of block k, or -1. @return how many parts are such. */
+static unsigned find_plain(const double *g, hedge_solution_t *s, unsigned *copies)
+{
+        unsigned n = 0;
+
+        for (unsigned k = 0; k < s->rank; k++)
+                s->rows[k].part = -1;
+        for (unsigned p = s->count; p-- > 0;) {
+                const unsigned block = plain_block(g + (size_t)p * s->rank, s->rank);
+
+                if (block == s->rank)
+                        continue;
+                copies[block]++;
+                n++;
+                s->rows[block].part = (int32_t)p;
+        }
+        return n;
+}
+
+/* Where every part is a plain block the singular values are the roots of the numbers of copies. */
+static double condition_of_copies(const unsigned *copies, unsigned rank)
+{
+        unsigned most = 0, fewest = UINT_MAX;
+
         for (unsigned k = 0; k < rank; k++) {
                 most = copies[k] > most ? copies[k] : most;
                 fewest = copies[k] < fewest ? copies[k] : fewest;
         }
-        s->condition = fewest ? sqrt((double)most / fewest) : INFINITY;
-        return 1;
+        return fewest ? sqrt((double)most / fewest) : INFINITY;
 }
 
-/* Keep the rows of `d` that are more than a copy, in place, and note the others. */
+/* Keep the rows of `d` of blocks that did not come as they are, in place. */
 static void sort_rows(hedge_solution_t *s)
 {
         for (unsigned k = 0; k < s->rank; k++) {
                 double *from = s->f64 + (size_t)k * s->count, *to = s->f64 + (size_t)s->dense * s->count;
-                unsigned found = 0, only = 0;
 
-                for (unsigned p = 0; p < s->count; p++) {
+                s->rows[k].dense = s->dense;
+                if (s->rows[k].part >= 0)
+                        continue;
+                for (unsigned p = 0; p < s->count; p++)
                         to[p] = fabs(from[p]) <= NEAR ? 0 : from[p];
-                        if (to[p] != 0) {
-                                found++;
-                                only = p;
-                        }
-                }
-                s->rows[k] = (hedge_solution_row_t){ -1, s->dense };
-                if (found == 1 && fabs(to[only] - 1) <= NEAR)
-                        s->rows[k].part = (int32_t)only;
-                else
-                        s->dense++;
+                s->dense++;
         }
         s->rows[s->rank] = (hedge_solution_row_t){ -1, s->dense };
         for (size_t i = 0; i < (size_t)s->dense * s->count; i++)
@@ -178,10 +191,13 @@ static void sort_rows(hedge_solution_t *s)
 
 static int solve_into(const double *g, hedge_solution_t *s)
 {
+        unsigned copies[HEDGE_CODE_MAX_PARTS] = { 0 };
         int r;
 
-        if (solve_plain(g, s->rank, s->count, s))
+        if (find_plain(g, s, copies) == s->count) {
+                s->condition = condition_of_copies(copies, s->rank);
                 return isinf(s->condition) ? HEDGE_EUNDECODABLE : 0;
+        }
         r = condition_of(g, s->rank, s->count, &s->condition);
         if (r < 0)
                 return r;

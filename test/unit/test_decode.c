@@ -429,6 +429,67 @@ static void test_gain(void **state)
         }
 }
 
+/* Blocks that came as they are come through bit for bit, whatever the coded parts say of them; the others are solved for. */
+static void check_plain_among_coded(layer_random_t *r, const hedge_code_t *code, const hedge_partition_t *p)
+{
+        const hedge_activation_t none = { HEDGE_ACT_NONE, 0, 0 };
+        const unsigned n = hedge_code_rank(code), k_b = hedge_code_k_b(code);
+        float blocks[16][2], data[64][2], output[32];
+        bool came[16] = { false };
+        const float *parts[64];
+        hedge_decoder_t *decoder;
+        double column[16], condition;
+        unsigned count = 0;
+
+        for (unsigned k = 0; k < n; k++)
+                blocks[k][0] = blocks[k][1] = layer_value(r);
+        assert_int_equal(hedge_decoder_new(code, &decoder), 0);
+        while (!hedge_decoder_ready(decoder) || count < n + 3) {
+                const unsigned board = layer_between(r, 0, 7);
+                const unsigned part = layer_between(r, 0, hedge_code_parts(code, board) - 1);
+                double sum = 0;
+
+                if (hedge_decoder_add(decoder, board, part) < 0)
+                        continue;
+                hedge_code_column(code, board, part, column);
+                for (unsigned k = 0; k < n; k++) {
+                        sum += column[k] * (double)blocks[k][0];
+                        came[k] |= column[k] == 1;
+                }
+                data[count][0] = (float)sum;
+                data[count][1] = hedge_code_is_plain(code, board, part) ? (float)sum : INFINITY;
+                parts[count] = data[count];
+                count++;
+        }
+        assert_int_equal(hedge_decoder_solve(decoder, &condition), 0);
+        hedge_decoder_apply(decoder, p, parts, NULL, &none, output, 1);
+        for (unsigned k = 0; k < n; k++) {
+                const float *pixels = output + k / k_b * 8 + k % k_b;
+
+                assert_true(fabsf(pixels[0] - blocks[k][0]) <= (came[k] ? 0 : 1e-5 * condition));
+                if (came[k])
+                        assert_true(pixels[4] == blocks[k][1]);
+        }
+        hedge_decoder_destroy(&decoder);
+}
+
+static void test_plain_among_coded(void **state)
+{
+        const hedge_conv_t layer = { 8, 1, 1, 4, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        const hedge_code_params_t params = {
+                .scheme = HEDGE_SCHEME_KRP, .k_a = 4, .k_b = 4, .n = 8, .systematic = true
+        };
+        layer_random_t r = { 10 };
+        hedge_partition_t p;
+        hedge_code_t *code;
+
+        assert_int_equal(hedge_partition_init(&p, &layer, 4, 4), 0);
+        assert_int_equal(hedge_code_new_with(&params, &code, NULL), 0);
+        for (unsigned t = 0; t < 200; t++)
+                check_plain_among_coded(&r, code, &p);
+        hedge_code_destroy(&code);
+}
+
 /* Of replicated parts, one copy or two: the singular values are 1 and the root of 2. */
 static void test_condition_of_copies(void **state)
 {
@@ -642,6 +703,7 @@ int main(void)
                 cmocka_unit_test(test_dependent_parts_are_refused),
                 cmocka_unit_test(test_possible),
                 cmocka_unit_test(test_plain_parts_are_copied),
+                cmocka_unit_test(test_plain_among_coded),
                 cmocka_unit_test(test_gain),
                 cmocka_unit_test(test_condition_of_copies),
                 cmocka_unit_test(test_more_parts_after_a_solve),
