@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What boards do is measured and shown by `hedge status`; a restart does not forget it, deleting the file does."""
+from cluster import Cluster, check, write_digit
+
+MEASURED = ("macs_per_s", "spread", "up_bytes_per_s", "down_bytes_per_s", "delay_ms")
+
+with Cluster(boards=4) as c:
+    digit = write_digit(c.dir / "one.png")
+    boards = c.status()["boards"]
+    check(all(b["measured_tasks"] == 0 and b["macs_per_s"] == 2.5e9 for b in boards), boards)
+    rows = c.hedge("status").stdout.splitlines()[-4:]
+    check(all(row.split().count("-") == 3 for row in rows), rows)
+
+    c.load_digits()
+    c.infer("digits", *[digit] * 20)
+    before = {b["name"]: b for b in c.status()["boards"]}
+    check(all(b["measured_tasks"] > 0 and b["up_bytes_per_s"] != 1.25e7 for b in before.values()), before)
+    text = c.hedge("status", "--verbose").stdout
+    check("GMAC/S" in text and "DELAY MS" in text and all(len(line) <= 80 for line in text.splitlines()), text)
+    check(not [row for row in text.splitlines() if " - " in row], text)
+
+    c.hedge("down")
+    check(all(f'"{name}"' in (c.dir / "boards.yaml").read_text() for name in before), "the file")
+    c.up()
+    after = {b["name"]: b for b in c.status()["boards"]}
+    for name in before:
+        check(after[name]["measured_tasks"] >= before[name]["measured_tasks"], name, before[name], after[name])
+        check(all(after[name][key] > 0 for key in MEASURED if key != "spread"), after[name])
+
+    c.hedge("down")
+    (c.dir / "boards.yaml").write_text("what\n")
+    c.up()
+    check(all(b["measured_tasks"] == 0 for b in c.status()["boards"]), "a damaged file was believed")
+    check("boards.yaml" in (c.dir / "log/hedged.log").read_text(), "and nobody said so")
