@@ -92,6 +92,14 @@ static void fill_rows(rows_t *rows, unsigned count)
         }
 }
 
+/* Would one more unit suit i better than j? Where it is all the same, the one that has fewer. */
+static bool suits(const double *weights, const unsigned *counts, unsigned i, unsigned j)
+{
+        const double x = (counts[i] + 1) / weights[i], y = (counts[j] + 1) / weights[j];
+
+        return x < y || (x <= y && counts[i] < counts[j]);
+}
+
 /* Give `total` units out so that the largest count / weight is as small as can be. */
 static void apportion(unsigned total, const double *weights, unsigned n, unsigned *counts)
 {
@@ -100,8 +108,7 @@ static void apportion(unsigned total, const double *weights, unsigned n, unsigne
                 unsigned best = n;
 
                 for (unsigned i = 0; i < n; i++)
-                        if (weights[i] > 0 &&
-                            (best == n || (counts[i] + 1) / weights[i] < (counts[best] + 1) / weights[best]))
+                        if (weights[i] > 0 && (best == n || suits(weights, counts, i, best)))
                                 best = i;
                 counts[best]++;
         }

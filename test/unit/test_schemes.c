@@ -691,6 +691,14 @@ static void test_weights(void **state)
         assert_int_equal(parts, 125);
         assert_int_equal(hedge_code_delta(code), 6);
         hedge_code_destroy(&code);
+        p = (hedge_code_params_t){ .scheme = HEDGE_SCHEME_UNCODED, .k_a = 2, .k_b = 1, .n = 3 };
+        p.weights = (const double[]){ 1, 1, 1 };
+        code = code_with(&p);
+        for (unsigned j = 0; j < 3; j++)
+                assert_true(hedge_code_parts(code, j) <= 1);
+        hedge_code_destroy(&code);
+        p.n = 8;
+        p.weights = weights;
         p.scheme = HEDGE_SCHEME_KRP;
         p.k_a = 3;
         p.k_b = 15;
