@@ -210,9 +210,9 @@ const hedge_command_t hedge_command_status = {
         .operands = "",
         .summary = "show the coordinator and its boards",
         .details = "Show the coordinator, what it has answered, and every board: its state (alive,\n"
-                   "suspect, gone), what it holds, the parts it has computed, how fast it was found to\n"
-                   "be (its best rate, how far its tasks stray from it, its link) and when it was last\n"
-                   "heard; --verbose also shows how often it was lost and came back, and more.",
+                   "suspect, gone), what it holds, the parts it has computed, how fast it was found\n"
+                   "to be (its best rate, how far its tasks stray from it, its link) and when it was\n"
+                   "last heard. With --verbose also how often it was lost and came back, and more.",
         .example = "hedge status --dir /tmp/hedge",
         .options = options,
         .values_size = sizeof(status_values_t),
