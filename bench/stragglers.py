@@ -134,30 +134,38 @@ def by_number(bed):
 class Yardsticks:
     """The limit, from the rates at which the boards really computed uncoded's parts: those nobody chose among."""
 
-    def __init__(self, bed, a):
+    def __init__(self, bed, a, level):
         self.net, self.n = bed.network_model, len(bed.names)
         self.nominal = [bed.gflops[name] * 1e9 / 2 for name in by_number(bed)]
         self.links = [mbit * 1e6 / 8 for _, mbit in bed.kinds]
         self.here = bed.here_macs_per_s
-        self.fails = a.scenario == "2"
+        self.failing = int(level) if a.scenario == "2" else 0
 
-    def measured(self, request):
-        """Multiply-accumulates per second of each board in one request; those it asked nothing as the profile says."""
-        macs, seconds, asked = [0.0] * self.n, [0.0] * self.n, set()
+    def failed(self, requests):
+        """Boards that failed in a run: they answered none of its requests. Where all schemes gave up at once more are
+        silent than failed."""
+        parts = [p for r in requests for layer in r.get("layers", ()) for p in layer.get("parts") or ()]
+        silent = {p["board"] for p in parts} - {p["board"] for p in parts if p["received_ms"] is not None}
+        return sorted(silent)[:self.failing]
+
+    def measured(self, request, failed):
+        """Multiply-accumulates per second of each board in one request; those that it had nothing from as the profile
+        says."""
+        macs, seconds = [0.0] * self.n, [0.0] * self.n
         for layer in request.get("layers", ()):
             conv = self.net.by_name[layer["name"]]
             for part in layer.get("parts") or ():
-                asked.add(part["board"])
                 if part["received_ms"] is not None and part["compute_ms"] > 0:
                     macs[part["board"]] += conv.part_macs(layer["k_a"], layer["k_b"])
                     seconds[part["board"]] += part["compute_ms"] / 1e3
-        failed = {b for b in asked if self.fails and not seconds[b]}
         return [0 if b in failed else m / s if s else self.nominal[b] for b, (m, s) in enumerate(zip(macs, seconds))]
 
-    def limit_ms(self, uncoded, everything):
-        """The mean over the rounds. Numbers are q16 on the wire where any scheme had them so."""
-        q16 = any(layer["wire"] == "q16" for r in everything for layer in r.get("layers", ()))
-        rates = [self.measured(r) for r in uncoded] or [self.nominal]
+    def limit_ms(self, requests):
+        """The mean over the runs. Numbers are q16 on the wire where any scheme had them so.
+        @param requests  {scheme: a request per run}."""
+        runs = list(zip(*requests.values()))
+        q16 = any(layer["wire"] == "q16" for run in runs for r in run for layer in r.get("layers", ()))
+        rates = [self.measured(r, self.failed(run)) for r, run in zip(requests.get("uncoded", [{}] * len(runs)), runs)]
         return statistics.mean(self.net.limit_ms(r, self.links, COORDINATOR_MBIT * 1e6 / 8, self.here,
                                                  Q16_BYTES if q16 else 4) for r in rates)
 
@@ -176,11 +184,10 @@ def run_level(bed, a, number, level, layer_ms, progress):
             answer = bed.request(scheme, i)
             if i >= 0:
                 requests[scheme].append(answer)
-    yardsticks = Yardsticks(bed, a)
     everything = [r for rs in requests.values() for r in rs]
     return requests, {
         "level": level, "emulation": lines, "machine_busy": busy_since(ticks),
-        "limit_ms": round(yardsticks.limit_ms(requests.get("uncoded", []), everything), 3),
+        "limit_ms": round(Yardsticks(bed, a, level).limit_ms(requests), 3),
         "results": [summarise(scheme, rs) for scheme, rs in requests.items()],
         "layers": {scheme: describe_layers(rs) for scheme, rs in requests.items()},
         "lost": sorted({r["lost"] for r in everything if "lost" in r})}
