@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "test/unit/executor_bed.h"
@@ -25,13 +27,22 @@ static int remove_dir(void **state)
         return rmdir(dir);
 }
 
-static void write_file(const char *text)
+/* Written at this second, as far as anybody can see. */
+static void write_at(const char *where, const char *text, time_t second)
 {
-        FILE *file = fopen(fresh_path, "w");
+        const struct timespec times[] = { { second, 0 }, { second, 0 } };
+        FILE *file = fopen(where, "w");
 
         assert_non_null(file);
         assert_true(fputs(text, file) >= 0);
         assert_int_equal(fclose(file), 0);
+        assert_int_equal(utimensat(AT_FDCWD, where, times, 0), 0);
+}
+
+/* Replace the file by another of the same time. */
+static void write_file(const char *text)
+{
+        write_at(fresh_path, text, 1000);
         assert_int_equal(rename(fresh_path, path), 0);
 }
 
@@ -52,7 +63,11 @@ static void the_file_is_read_when_it_changes(void **state)
         assert_true(next_fate(e, 1).macs_per_s == 5e6);
         write_file("macs_per_s 7e6\n");
         assert_true(next_fate(e, 1).macs_per_s == 7e6);
-        write_file("macs_per_s 8e6\n"); /* the same size, and perhaps the same time */
+        write_file("macs_per_s 8e6\n"); /* of the same size and time */
+        assert_true(next_fate(e, 1).macs_per_s == 8e6);
+        write_at(path, "macs_per_s 6e6\n", 1001); /* the same file */
+        assert_true(next_fate(e, 1).macs_per_s == 6e6);
+        write_at(path, "macs_per_s 8e6 # again\n", 1001);
         assert_true(next_fate(e, 1).macs_per_s == 8e6);
         write_file("macs_per_s 9e6\nspeed 3\n"); /* wrong: the old values stay */
         assert_true(next_fate(e, 1).macs_per_s == 8e6);
@@ -229,13 +244,14 @@ static void a_task_arrives_when_its_time_has_come(void **state)
 
 static void answers_that_are_held_back_keep_nothing_waiting(void **state)
 {
-        uint32_t order[] = { 0, 1 };
+        uint32_t order[] = { 0, 1, 2, 3 };
         hedge_executor_status_t status = { 0 };
         const int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
         fixture_t f;
 
         write_file("boards 1\nfixed 1 3600000\n");
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, path, 0);
+        /* room for four parts: two are held back, two may be ready beside them */
+        start_emulated(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 4 * OUT * sizeof(float) }, path, 0);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 2, 1), 0);
         write_file("round 1\n");
@@ -250,11 +266,12 @@ static void answers_that_are_held_back_keep_nothing_waiting(void **state)
         assert_null(hedge_executor_report(f.executor));
         assert_int_equal(hedge_executor_cancel(f.executor, 1), 0);
         expect_end(&f, 1, 0, true);
-        /* and one that is held back when everything ends */
+        /* and one that takes all the room, and is held back when everything ends */
         write_file("boards 1\nfixed 1 3600000\n");
-        assert_int_equal(give_task(&f, 3, order, 2, 1), 0);
-        while (status.parts_done < 6 && hedge_now_ms() < end_ms)
+        assert_int_equal(give_task(&f, 3, order, 4, 2), 0);
+        while (status.parts_done < 8 && hedge_now_ms() < end_ms)
                 hedge_executor_status(f.executor, &status);
+        assert_int_equal(status.parts_done, 8);
         assert_null(hedge_executor_report(f.executor));
         finish(&f);
 }
