@@ -181,6 +181,8 @@ static int start_coordinator(up_t *up, hedge_why_t *why)
                 hedge_setting_text("cluster.measurements", hedge_site_path(site, measurements, "boards.yaml")),
                 /* a cluster to try things on: small networks are to be coded as well */
                 hedge_setting_uint("plan.min_macs", 100000),
+                /* and whatever is measured: boards of one machine are no faster than the machine */
+                hedge_setting_text("plan.cut", "simple"),
         };
 
         hedge_site_path(site, conf, "conf/hedged.yaml");

@@ -231,6 +231,9 @@ static void handle(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
         case HEDGE_MSG_UNLOAD:
                 hedged_models_unload(c, socket, e);
                 break;
+        case HEDGE_MSG_PLAN:
+                hedged_planning_ask(c, socket, e);
+                break;
         case HEDGE_MSG_BYE:
         case HEDGE_MSG_ERROR:
                 break;

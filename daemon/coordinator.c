@@ -168,6 +168,7 @@ static int open_threads(hedged_coordinator_t *c, hedge_why_t *why)
         unsigned threads = c->config->compute.threads ? (unsigned)c->config->compute.threads
                            : cores > 0                ? (unsigned)cores
                                                       : 1;
+        const hedged_preparer_kinds_t kinds = { HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED, HEDGED_MAIL_PLANNED };
         hedged_runner_settings_t settings = {
                 .coded.loop = c->mail,
                 .coded.accuracy = c->config->plan.accuracy,
@@ -189,7 +190,7 @@ static int open_threads(hedged_coordinator_t *c, hedge_why_t *why)
                 return r;
         settings.measure = c->measure;
         settings.coded.conv_error = hedge_kernels_conv_error(c->kernels);
-        r = hedged_preparer_new(c->config, c->kernels, c->mail, HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED, &c->preparer);
+        r = hedged_preparer_new(c->config, c->kernels, c->mail, &kinds, &c->preparer);
         if (r == 0)
                 r = hedged_runners_new(&settings, &c->runners);
         return r < 0 ? hedge_why(why, r, "cannot start the threads: %s", hedge_strerror(r)) : 0;
@@ -214,10 +215,13 @@ static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
 static void load_stored(void *arg, const char *name)
 {
         hedged_coordinator_t *c = arg;
+        hedged_speeds_t speeds;
         hedged_model_t *model;
         hedge_why_t why;
-        int r = hedged_prepare_stored(c->config, c->kernels, name, &model, &why);
+        int r;
 
+        hedged_measure_snapshot(c->measure, c->cluster, &speeds);
+        r = hedged_prepare_stored(c->config, c->kernels, &speeds, name, &model, &why);
         if (r < 0) {
                 log_warning("model=%s: not loaded: %s, ignoring it", name, why.text);
                 return;
@@ -294,6 +298,9 @@ static void read_mail(hedged_coordinator_t *c)
                 case HEDGED_MAIL_LOADED:
                         hedged_models_loaded(c, (hedged_load_t *)mail);
                         break;
+                case HEDGED_MAIL_PLANNED:
+                        hedged_planning_answer(c, (hedged_ask_t *)mail);
+                        break;
                 case HEDGED_MAIL_ENCODED:
                         hedged_distribute_encoded(c->distributor, (hedged_encode_t *)mail);
                         break;
@@ -319,6 +326,7 @@ static void tick(hedged_coordinator_t *c)
         if (hedge_now_ms() < c->next_tick_ms)
                 return;
         hedged_boards_tick(c);
+        hedged_planning_tick(c);
         save_measurements(c, false);
         c->next_tick_ms = hedge_now_ms() + (int64_t)c->config->cluster.heartbeat_ms;
 }
@@ -368,7 +376,8 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
 
 static bool is_done(const hedged_coordinator_t *c)
 {
-        return c->stopping && ((c->in_flight == 0 && c->preparing == 0) || hedge_now_ms() >= c->stop_by_ms);
+        return c->stopping &&
+               ((c->in_flight == 0 && c->preparing == 0 && c->n_asks == 0) || hedge_now_ms() >= c->stop_by_ms);
 }
 
 int hedged_coordinator_run(hedged_coordinator_t *c)
@@ -388,6 +397,7 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
         }
         hedged_clients_abandon(c);
         hedged_models_abandon(c);
+        hedged_planning_abandon(c);
         hedged_boards_bye(c);
         save_measurements(c, true);
         return r;
@@ -416,11 +426,14 @@ static void drop_mail(hedged_coordinator_t *c)
         while (c->mail && (mail = hedge_mailbox_take(c->mail))) {
                 hedged_load_t *load = (hedged_load_t *)mail;
                 hedged_encode_t *encode = (hedged_encode_t *)mail;
+                hedged_ask_t *ask = (hedged_ask_t *)mail;
 
                 if (mail->kind == HEDGED_MAIL_LOADED)
                         hedged_load_destroy(&load);
                 else if (mail->kind == HEDGED_MAIL_ENCODED)
                         hedged_encode_destroy(&encode);
+                else if (mail->kind == HEDGED_MAIL_PLANNED)
+                        hedged_ask_destroy(&ask);
         }
 }
 
@@ -432,8 +445,9 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         if (!c)
                 return 0;
         close_network(c);
-        if (c->in_flight > 0 || c->preparing > 0) {
-                log_warning("%u requests and %u loads did not stop in time, leaving them", c->in_flight, c->preparing);
+        if (c->in_flight > 0 || c->preparing > 0 || c->n_asks > 0) {
+                log_warning("%u requests, %u loads and %u plans did not stop in time, leaving them", c->in_flight,
+                            c->preparing, c->n_asks);
                 return 1; /* their threads still use all this */
         }
         hedged_runners_destroy(&c->runners);

@@ -7,7 +7,7 @@
 #include "common/engine/engine.h"
 #include "common/manifest/manifest.h"
 #include "common/wire/message.h"
-#include "daemon/plan.h"
+#include "daemon/planner.h"
 
 /** A model as it is served: its graph, its engine, and for every coded layer the codes and who holds which share. */
 
@@ -35,7 +35,16 @@ typedef struct hedged_layer {
         const float *filter, *bias; /**< the graph's; bias may be NULL */
         unsigned n_variants;
         hedged_variant_t variants[HEDGED_MAX_VARIANTS];
+        atomic_int preferred; /**< the variant that is best now, by prediction; or one of the two below */
 } hedged_layer_t;
+
+enum { HEDGED_PREFER_NONE = -1, HEDGED_PREFER_LOCAL = -2 };
+
+/** A code and a cut that it is for. */
+typedef struct hedged_model_code {
+        hedged_cut_t cut;
+        hedge_code_t *code;
+} hedged_model_code_t;
 
 typedef struct hedged_model {
         atomic_uint references;
@@ -45,7 +54,9 @@ typedef struct hedged_model {
         hedge_manifest_t manifest;
         uint64_t macs, parameters;
         unsigned slots;
-        hedge_code_t **codes;
+        const hedged_config_t *config;
+        double weights[HEDGE_CODE_MAX_BOARDS]; /**< of the codes of weighted cuts */
+        hedged_model_code_t *codes;
         unsigned n_codes;
         hedged_layer_t *layers; /**< coded ones, in the order they run */
         unsigned n_layers;
@@ -54,12 +65,29 @@ typedef struct hedged_model {
 
 /** Make a model of a graph: plan it, make its codes and digests, prepare its engine.
  *
+ * With plan.cut measured every layer gets the cuts of hedged_planner_cuts. plan.share_bytes is divided among the layers in
+ * proportion to their filters; what one leaves goes to those after it.
+ * @param config    Borrowed for the model's life.
+ * @param speeds    What to plan for; not used with plan.cut simple.
  * @param graph     Taken over, on failure too.
  * @param manifest  Taken over, on failure too.
  * @param kernels   Borrowed for the model's life.
- * @return 0 and a model with one reference, HEDGE_ECONFIG, HEDGE_ELIMIT, -ENOMEM. */
-int hedged_model_new(const hedged_config_t *config, const char *name, hedge_graph_t *graph, hedge_manifest_t *manifest,
-                     hedge_kernels_t *kernels, hedged_model_t **ret, hedge_why_t *why);
+ * @return 0 and a model with one reference, HEDGE_ECONFIG, HEDGE_ELIMIT, HEDGE_EKERNEL, -ENOMEM. */
+int hedged_model_new(const hedged_config_t *config, const hedged_speeds_t *speeds, const char *name,
+                     hedge_graph_t *graph, hedge_manifest_t *manifest, hedge_kernels_t *kernels, hedged_model_t **ret,
+                     hedge_why_t *why);
+
+/** plan.share_bytes for the layers of a graph. */
+hedged_budget_t hedged_model_budget(const hedged_config_t *config, const hedge_graph_t *graph);
+
+/** A convolution that may be coded (codes work on one image at a time), or NULL. */
+const hedge_conv_t *hedged_model_conv(const hedge_graph_t *graph, uint32_t node);
+
+/** Look again which variant of each layer, or the coordinator, is best for these speeds and usable boards, and prefer that
+ * one from now on. Nothing is encoded or sent. With plan.cut simple it does nothing. To change it takes a gain of 5 %.
+ * Any thread, one at a time for a model; some 10 ms.
+ * @return 0, -ENOMEM (some layers keep what they had). */
+int hedged_model_replan(hedged_model_t *model, const hedged_speeds_t *speeds);
 
 hedged_model_t *hedged_model_ref(hedged_model_t *model);
 
@@ -70,8 +98,12 @@ void hedged_model_unref(hedged_model_t **model);
 bool hedged_variant_holds(const hedged_variant_t *variant, unsigned board);
 unsigned hedged_variant_holders(const hedged_variant_t *variant);
 
-/** The variant that a layer runs with now: the first that enough boards hold, or NULL. Any thread. */
+/** The variant that a layer runs with now: the preferred one, or the first that enough boards hold; NULL: the coordinator
+ * computes it. Any thread. */
 hedged_variant_t *hedged_layer_variant(hedged_layer_t *layer);
+
+/** Does the layer run as it should: with a variant, or on the coordinator because that is best? Any thread. */
+bool hedged_layer_ready(hedged_layer_t *layer);
 
 /** Bytes of a board's share of a variant: ell_b filter blocks. */
 size_t hedged_variant_share_bytes(const hedged_variant_t *variant, unsigned board);

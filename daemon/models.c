@@ -39,11 +39,11 @@ static unsigned boards_with_all(const hedged_model_t *m)
         return n;
 }
 
-/* Ready: every coded layer could be decoded now. */
+/* Ready: every coded layer could be decoded now, or is better not. */
 static const char *model_state(const hedged_model_t *m)
 {
         for (unsigned l = 0; l < m->n_layers; l++)
-                if (!hedged_layer_variant(&m->layers[l]))
+                if (!hedged_layer_ready(&m->layers[l]))
                         return "waiting";
         return "ready";
 }
@@ -182,6 +182,7 @@ void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t 
                 zmq_msg_init(&l->frames[l->n_frames]);
                 zmq_msg_move(&l->frames[l->n_frames], &e->frames[l->n_frames]);
         }
+        hedged_measure_snapshot(c->measure, c->cluster, &l->speeds);
         c->prepared[c->preparing++] = l;
         hedged_preparer_load(c->preparer, l);
 }
@@ -194,6 +195,7 @@ int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
         if (r < 0)
                 return r;
         log_notice("model=%s: loaded, %u of %u nodes are coded", model->name, model->n_layers, model->graph->n_nodes);
+        c->planned.boards = 0; /* look at it with the boards that are here */
         if (c->distributor) {
                 hedged_distribute_loaded(c->distributor, model, replaced);
                 if (replaced)

@@ -33,40 +33,6 @@ struct hedged_planner {
         memory_t *found;
 };
 
-void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_speeds_t *ret)
-{
-        const double link = config->prior.link_mbit * 1e6 / 8, here = config->prior.here_link_mbit * 1e6 / 8;
-        const double rate = (double)config->prior.board_macs_per_s;
-
-        *ret = (hedged_speeds_t){ .boards = boards };
-        ret->here =
-                (hedged_speed_t){ .macs_per_s =
-                                          config->prior.here_macs_per_s ? (double)config->prior.here_macs_per_s : rate,
-                                  .up_bytes_per_s = here,
-                                  .down_bytes_per_s = here };
-        for (unsigned b = 0; b < boards; b++) {
-                ret->board[b] = (hedged_speed_t){ .macs_per_s = rate,
-                                                  .spread = config->prior.spread,
-                                                  .up_bytes_per_s = link,
-                                                  .down_bytes_per_s = link };
-                ret->usable[b] = true;
-        }
-}
-
-int hedged_cut_code(const hedged_cut_t *cut, unsigned n, const double *weights, hedge_code_t **ret, hedge_why_t *why)
-{
-        const hedge_code_params_t params = { .scheme = cut->scheme,
-                                             .k_a = cut->k_a,
-                                             .k_b = cut->k_b,
-                                             .n = n,
-                                             .ell_a = cut->ell_a,
-                                             .ell_b = cut->ell_b,
-                                             .systematic = cut->systematic,
-                                             .weights = cut->weighted ? weights : NULL };
-
-        return hedge_code_new_with(&params, ret, why);
-}
-
 static void make_weather(hedged_planner_t *p)
 {
         p->speeds[CALM] = p->speeds[STORMY] = p->speeds[NOW];
@@ -275,12 +241,6 @@ int hedged_planner_choose(hedged_planner_t *p, const hedged_wish_t *wish, const 
 
 /* ---- the cuts of a layer ---- */
 
-static bool is_same_cut(const hedged_cut_t *a, const hedged_cut_t *b)
-{
-        return a->scheme == b->scheme && a->k_a == b->k_a && a->k_b == b->k_b && a->ell_a == b->ell_a &&
-               a->ell_b == b->ell_b && a->systematic == b->systematic && a->wire == b->wire;
-}
-
 /* What a cut that is there would take in other weather. @return its score; infinite where it cannot be said. */
 static double score_in(const hedged_query_t *q, const hedged_cut_t *cut, unsigned n)
 {
@@ -312,7 +272,7 @@ static int add_for_weather(hedged_planner_t *p, unsigned weather, const hedged_w
         if (best->local)
                 return n;
         for (int i = 0; i < n; i++)
-                if (is_same_cut(&cuts[i], &best->cut) ||
+                if ((hedged_cut_is_same_code(&cuts[i], &best->cut) && cuts[i].wire == best->cut.wire) ||
                     hedged_search_score(p->search, best) > WORTH * score_in(&q, &cuts[i], p->speeds[NOW].boards))
                         return n;
         cuts[n] = best->cut;

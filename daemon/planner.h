@@ -2,6 +2,7 @@
 #ifndef HEDGED_PLANNER_H
 #define HEDGED_PLANNER_H
 
+#include "daemon/cut.h"
 #include "daemon/search.h"
 
 /** Choose how layers run, for the boards and links as they are measured (plan.cut measured).
@@ -23,9 +24,6 @@ typedef struct hedged_choice {
         unsigned n, chosen;
         hedged_candidate_t candidates[HEDGED_MAX_CANDIDATES];
 } hedged_choice_t;
-
-/** Speeds that are known before anything is measured: the configuration's prior.*, for so many boards, all usable. */
-void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_speeds_t *ret);
 
 /** @param config      Borrowed.
  * @param speeds       Copied; all boards are planned with, usable now or not.
@@ -60,8 +58,5 @@ int hedged_planner_choose(hedged_planner_t *planner, const hedged_wish_t *wish, 
 int hedged_planner_cuts(hedged_planner_t *planner, const char *model, const char *layer, const hedge_conv_t *conv,
                         uint64_t share_bytes, hedged_cut_t cuts[HEDGED_MAX_VARIANTS], bool *ret_local,
                         hedge_why_t *why);
-
-/** The code of a cut, for n boards. @param weights  n, used where the cut is weighted. @return as hedge_code_new_with. */
-int hedged_cut_code(const hedged_cut_t *cut, unsigned n, const double *weights, hedge_code_t **ret, hedge_why_t *why);
 
 #endif

@@ -8,13 +8,20 @@
 
 #include "daemon/repository.h"
 
-enum { LOAD, ENCODE, STOP };
+enum { LOAD, ENCODE, REPLAN, ASK, STOP };
+
+/* The variants of a model to be looked at again. */
+typedef struct replan {
+        hedge_mail_t mail;
+        hedged_model_t *model; /* a reference */
+        hedged_speeds_t speeds;
+} replan_t;
 
 struct hedged_preparer {
         const hedged_config_t *config;
         hedge_kernels_t *kernels;
         hedge_mailbox_t *queue, *loop;
-        int loaded_kind, encoded_kind;
+        hedged_preparer_kinds_t kinds;
         atomic_bool stopping;
         hedge_mail_t stop;
         pthread_t thread;
@@ -49,8 +56,8 @@ static hedge_onnx_limits_t limits_of(const hedged_config_t *config)
         return limits;
 }
 
-int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernels, const char *name,
-                          hedged_model_t **ret, hedge_why_t *why)
+int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
+                          const char *name, hedged_model_t **ret, hedge_why_t *why)
 {
         const hedge_onnx_limits_t limits = limits_of(config);
         hedge_graph_t *graph = NULL;
@@ -62,7 +69,7 @@ int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernel
         r = hedged_repository_read(config->models.repository, name, &limits, &graph, &manifest, why);
         if (r < 0)
                 return r;
-        return hedged_model_new(config, name, graph, &manifest, kernels, ret, why);
+        return hedged_model_new(config, speeds, name, graph, &manifest, kernels, ret, why);
 }
 
 /* A model that came by LOAD: nothing is stored before all of it has been understood. */
@@ -84,7 +91,7 @@ static int prepare_sent(hedged_preparer_t *p, hedged_load_t *l)
                 hedge_manifest_release(&manifest);
                 return r;
         }
-        r = hedged_model_new(p->config, l->name, graph, &manifest, p->kernels, &l->model, &l->why);
+        r = hedged_model_new(p->config, &l->speeds, l->name, graph, &manifest, p->kernels, &l->model, &l->why);
         if (r < 0)
                 return r;
         return hedged_repository_store(p->config->models.repository, l->name, onnx, onnx_bytes, text, text_bytes,
@@ -97,7 +104,7 @@ static void do_load(hedged_preparer_t *p, hedged_load_t *l)
         if (l->n_frames > 0) {
                 l->result = prepare_sent(p, l);
         } else {
-                l->result = hedged_prepare_stored(p->config, p->kernels, l->name, &l->model, &l->why);
+                l->result = hedged_prepare_stored(p->config, p->kernels, &l->speeds, l->name, &l->model, &l->why);
                 if (l->result == 0)
                         hedged_repository_set_loaded(p->config->models.repository, l->name, true);
         }
@@ -105,7 +112,7 @@ static void do_load(hedged_preparer_t *p, hedged_load_t *l)
                 hedge_why(&l->why, l->result, "model '%s': %s", l->name, hedge_strerror(l->result));
         if (l->result < 0)
                 hedged_model_unref(&l->model);
-        l->mail.kind = p->loaded_kind;
+        l->mail.kind = p->kinds.loaded;
         hedge_mailbox_put(p->loop, &l->mail);
 }
 
@@ -120,20 +127,66 @@ static void do_encode(hedged_preparer_t *p, hedged_encode_t *e)
         for (unsigned lb = 0; e->filters && lb < ell_b; lb++)
                 hedge_encode_filter(&v->partition, hedge_code_b(v->code, e->board, lb), layer->filter,
                                     e->filters + lb * block);
-        e->mail.kind = p->encoded_kind;
+        e->mail.kind = p->kinds.encoded;
         hedge_mailbox_put(p->loop, &e->mail);
+}
+
+static void replan_destroy(replan_t **replan)
+{
+        hedged_model_unref(&(*replan)->model);
+        free(*replan);
+        *replan = NULL;
+}
+
+static void do_replan(replan_t *replan)
+{
+        hedged_model_replan(replan->model, &replan->speeds); /* without memory a layer keeps what it had */
+        replan_destroy(&replan);
+}
+
+static void do_ask(hedged_preparer_t *p, hedged_ask_t *ask)
+{
+        ask->result = hedged_explain(p->config, ask, hedge_kernels_conv_error(p->kernels), &ask->why);
+        ask->mail.kind = p->kinds.planned;
+        hedge_mailbox_put(p->loop, &ask->mail);
 }
 
 static void drop(hedge_mail_t *mail)
 {
-        if (mail->kind == LOAD) {
-                hedged_load_t *l = (hedged_load_t *)mail;
+        hedged_load_t *load = (hedged_load_t *)mail;
+        hedged_encode_t *encode = (hedged_encode_t *)mail;
+        hedged_ask_t *ask = (hedged_ask_t *)mail;
+        replan_t *replan = (replan_t *)mail;
 
-                hedged_load_destroy(&l);
-        } else if (mail->kind == ENCODE) {
-                hedged_encode_t *e = (hedged_encode_t *)mail;
+        switch (mail->kind) {
+        case LOAD:
+                hedged_load_destroy(&load);
+                break;
+        case ENCODE:
+                hedged_encode_destroy(&encode);
+                break;
+        case REPLAN:
+                replan_destroy(&replan);
+                break;
+        case ASK:
+                hedged_ask_destroy(&ask);
+        }
+}
 
-                hedged_encode_destroy(&e);
+static void work(hedged_preparer_t *p, hedge_mail_t *mail)
+{
+        switch (mail->kind) {
+        case LOAD:
+                do_load(p, (hedged_load_t *)mail);
+                break;
+        case ENCODE:
+                do_encode(p, (hedged_encode_t *)mail);
+                break;
+        case REPLAN:
+                do_replan((replan_t *)mail);
+                break;
+        case ASK:
+                do_ask(p, (hedged_ask_t *)mail);
         }
 }
 
@@ -148,15 +201,13 @@ static void *preparer_main(void *arg)
                         return NULL;
                 if (atomic_load(&p->stopping))
                         drop(mail);
-                else if (mail->kind == LOAD)
-                        do_load(p, (hedged_load_t *)mail);
                 else
-                        do_encode(p, (hedged_encode_t *)mail);
+                        work(p, mail);
         }
 }
 
-int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels, hedge_mailbox_t *loop, int loaded_kind,
-                        int encoded_kind, hedged_preparer_t **ret)
+int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels, hedge_mailbox_t *loop,
+                        const hedged_preparer_kinds_t *kinds, hedged_preparer_t **ret)
 {
         hedged_preparer_t *p = calloc(1, sizeof(*p));
         sigset_t all, old;
@@ -167,8 +218,7 @@ int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels,
         p->config = config;
         p->kernels = kernels;
         p->loop = loop;
-        p->loaded_kind = loaded_kind;
-        p->encoded_kind = encoded_kind;
+        p->kinds = *kinds;
         r = hedge_mailbox_new(&p->queue);
         if (r < 0)
                 goto fail;
@@ -196,6 +246,24 @@ void hedged_preparer_encode(hedged_preparer_t *p, hedged_encode_t *encode)
 {
         encode->mail.kind = ENCODE;
         hedge_mailbox_put(p->queue, &encode->mail);
+}
+
+void hedged_preparer_replan(hedged_preparer_t *p, hedged_model_t *model, const hedged_speeds_t *speeds)
+{
+        replan_t *replan = calloc(1, sizeof(*replan));
+
+        if (!replan)
+                return;
+        replan->mail.kind = REPLAN;
+        replan->model = hedged_model_ref(model);
+        replan->speeds = *speeds;
+        hedge_mailbox_put(p->queue, &replan->mail);
+}
+
+void hedged_preparer_ask(hedged_preparer_t *p, hedged_ask_t *ask)
+{
+        ask->mail.kind = ASK;
+        hedge_mailbox_put(p->queue, &ask->mail);
 }
 
 void hedged_preparer_destroy(hedged_preparer_t **preparer)

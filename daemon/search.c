@@ -312,6 +312,7 @@ static int fine_round(const hedged_query_t *q, known_t *k, hedge_precision_t wir
         hedged_search_t *p = q->search;
         const hedged_quality_t *quality = &k->wire[wire].quality;
         int r = calibrate(p, k, wire);
+        unsigned usual;
         double error;
 
         if (r < 0)
@@ -319,8 +320,10 @@ static int fine_round(const hedged_query_t *q, known_t *k, hedge_precision_t wir
         error = quality->condition * p->conv_error + quality->gain * wire_error(wire);
         if (error > p->config->plan.accuracy)
                 return -ENOENT;
+        usual = k->duties->need;
         k->duties->need = quality->need;
         r = forecast(q, k, wire, p->fine, ret);
+        k->duties->need = usual; /* the first round must not depend on what was looked at before */
         if (r < 0)
                 return r;
         ret->error = error;

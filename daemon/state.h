@@ -16,7 +16,7 @@
  * (what clients ask) and reply.c; nobody else includes this. */
 
 /** Mail to the loop beside jobs' own. */
-enum { HEDGED_MAIL_ANSWER = HEDGED_MAIL_OTHERS, HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED };
+enum { HEDGED_MAIL_ANSWER = HEDGED_MAIL_OTHERS, HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED, HEDGED_MAIL_PLANNED };
 
 #define HEDGED_MAX_PENDING_LOADS 16
 
@@ -45,6 +45,9 @@ struct hedged_coordinator {
         unsigned n_loads;                                  /* of those */
         hedged_load_t *prepared[HEDGED_MAX_PENDING_LOADS]; /* at the preparer: only who asked may be looked at */
         unsigned preparing;                                /* of those */
+        hedged_ask_t *asks[HEDGED_MAX_PENDING_LOADS];      /* PLANs at the preparer: only who asked may be looked at */
+        unsigned n_asks;                                   /* of those */
+        hedged_speeds_t planned;                           /* what layers were planned with last */
         hedged_request_t *out;                             /* requests at the runners */
         unsigned in_flight;                                /* so many */
         uint64_t requests, requests_failed, malformed, late_parts;
@@ -88,6 +91,17 @@ void hedged_models_settle(hedged_coordinator_t *c);
 void hedged_models_abandon(hedged_coordinator_t *c);
 /** Put a model into service: registry and distribution. Takes the reference over. @return 0, HEDGE_ELIMIT, -ENOMEM. */
 int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model);
+
+/* planning.c */
+
+/** If boards have come, gone or changed their speed, have it looked at again how layers run. */
+void hedged_planning_tick(hedged_coordinator_t *c);
+/** PLAN. */
+void hedged_planning_ask(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+/** A plan has come back from the preparer. Takes it over. */
+void hedged_planning_answer(hedged_coordinator_t *c, hedged_ask_t *ask);
+/** Tell the clients of all plans that are pending that there will be none. */
+void hedged_planning_abandon(hedged_coordinator_t *c);
 
 /* reply.c */
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/cut.h"
+
+void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_speeds_t *ret)
+{
+        const double link = config->prior.link_mbit * 1e6 / 8, here = config->prior.here_link_mbit * 1e6 / 8;
+        const double rate = (double)config->prior.board_macs_per_s;
+
+        *ret = (hedged_speeds_t){ .boards = boards };
+        ret->here =
+                (hedged_speed_t){ .macs_per_s =
+                                          config->prior.here_macs_per_s ? (double)config->prior.here_macs_per_s : rate,
+                                  .up_bytes_per_s = here,
+                                  .down_bytes_per_s = here };
+        for (unsigned b = 0; b < boards; b++) {
+                ret->board[b] = (hedged_speed_t){ .macs_per_s = rate,
+                                                  .spread = config->prior.spread,
+                                                  .up_bytes_per_s = link,
+                                                  .down_bytes_per_s = link };
+                ret->usable[b] = true;
+        }
+}
+
+int hedged_cut_code(const hedged_cut_t *cut, unsigned n, const double *weights, hedge_code_t **ret, hedge_why_t *why)
+{
+        const hedge_code_params_t params = { .scheme = cut->scheme,
+                                             .k_a = cut->k_a,
+                                             .k_b = cut->k_b,
+                                             .n = n,
+                                             .ell_a = cut->ell_a,
+                                             .ell_b = cut->ell_b,
+                                             .systematic = cut->systematic,
+                                             .weights = cut->weighted ? weights : NULL };
+
+        return hedge_code_new_with(&params, ret, why);
+}
+
+bool hedged_cut_is_same_code(const hedged_cut_t *a, const hedged_cut_t *b)
+{
+        return a->scheme == b->scheme && a->k_a == b->k_a && a->k_b == b->k_b && a->ell_a == b->ell_a &&
+               a->ell_b == b->ell_b && a->systematic == b->systematic && a->weighted == b->weighted;
+}
+
+uint64_t hedged_budget_part(const hedged_budget_t *budget, const hedge_conv_t *conv)
+{
+        if (budget->bytes == UINT64_MAX || budget->filters == 0)
+                return budget->bytes;
+        return (uint64_t)((double)budget->bytes * (double)hedge_conv_filter_elements(conv) / (double)budget->filters);
+}
+
+void hedged_budget_spend(hedged_budget_t *budget, const hedge_conv_t *conv, uint64_t bytes)
+{
+        if (budget->bytes != UINT64_MAX)
+                budget->bytes -= bytes < budget->bytes ? bytes : budget->bytes;
+        budget->filters -= hedge_conv_filter_elements(conv);
+}
