@@ -11,7 +11,7 @@
 #define HORIZON       400.0 /* samples */
 #define PRIOR_HORIZON 50.0
 #define FEW           32   /* while there are so few samples every one of them is fitted */
-#define EVERY         8    /* later, every eighth */
+#define EVERY         16   /* later, every sixteenth */
 #define EXCESS_MAX    30.0 /* times the best: one freeze is not to count for hundreds of tasks */
 #define X_MIN         1e-14
 #define X_MAX         1e-2

@@ -9,10 +9,10 @@
 #define HORIZON       200.0
 #define PRIOR_HORIZON 50.0
 #define FEW           16
-#define EVERY         8
-#define ROUNDS        30   /* of the reweighted least squares */
-#define VARIATION     0.1  /* of sizes, relative to their mean: with less a rate and a constant cannot be told apart */
-#define LEAST_SHARE   0.2  /* of the typical transfer that is at least its bytes' */
+#define EVERY         16
+#define ROUNDS        12  /* of the reweighted least squares */
+#define VARIATION     0.1 /* of sizes, relative to their mean: with less a rate and a constant cannot be told apart */
+#define LEAST_SHARE   0.2 /* of the typical transfer that is at least its bytes' */
 #define EXCESS_MAX    100.0
 
 #define FASTER       0.75
