@@ -13,14 +13,13 @@ sys.dont_write_bytecode = True
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "test/bed"))
 
 from answers import Reference, ask  # noqa: E402
-from bed import PROFILES, Bed, Failure, board_kinds, hedge, write_npy  # noqa: E402
+from bed import COORDINATOR_MBIT, PROFILES, Bed, Failure, board_kinds, hedge, write_npy  # noqa: E402
 from network import Unavailable  # noqa: E402
 from networks import NETWORKS, Network  # noqa: E402
 
 # A scheme's name here, and its rule in plan.rules.
 SCHEMES = {name: {"scheme": name} for name in
            ("uncoded", "replication", "mds", "lt", "nsctc", "steal", "krp", "auto")}
-STRIPS_ALONE = ("mds", "lt")
 ALONE = "local"    # the same network by the coordinator alone
 ACCURACY = 1e-3    # of a decoded layer: hedged's default
 ERRORS_ADD_UP = 5  # the final output may be off by so many times that: every layer's error goes through all after it
@@ -62,19 +61,17 @@ class Cluster(Bed):
     def __init__(self, a, settings=None):
         self.a, self.network_model = a, Network(a.model)
         self.tolerance = ACCURACY * ERRORS_ADD_UP
+        gflops, mbit = board_kinds(a.profile, 1)[0]
         super().__init__(a.boards, a.profile, {
-            "plan.rules": self.rules(),
+            "plan.rules": [{"model": ALONE, "scheme": "local"},
+                           *({"model": name, **rule} for name, rule in SCHEMES.items())],
             "plan.accuracy": ACCURACY,
-            "plan.min_macs": 0,
-        } | (settings or {}) | a.set, coordinator_gflops=board_kinds(a.profile, 1)[0][0])
-
-    def rules(self):
-        """A rule that cannot be followed is an error: schemes that cut strips alone leave a single row to the coordinator."""
-        rules = [{"model": ALONE, "scheme": "local"}]
-        for conv in self.network_model.convs:
-            if conv.out_height < 2:
-                rules += [{"model": name, "layer": conv.name, "scheme": "local"} for name in STRIPS_ALONE]
-        return rules + [{"model": name, **rule} for name, rule in SCHEMES.items()]
+            # What an operator would say of such boards; the rest is learnt.
+            "prior.board_macs_per_s": int(gflops * 1e9 / 2),
+            "prior.here_macs_per_s": int(gflops * 1e9 / 2),
+            "prior.link_mbit": mbit,
+            "prior.here_link_mbit": COORDINATOR_MBIT,
+        } | (settings or {}) | a.set, coordinator_gflops=gflops)
 
     @property
     def here_macs_per_s(self):
@@ -91,10 +88,13 @@ class Cluster(Bed):
         self.reference = Reference(self.file, self.inputs, self.dir)
 
     def load_as(self, name):
-        """The repository gets a link in place of a copy."""
+        """The repository gets a link in place of a copy. Again: it is planned anew."""
         folder = self.dir / "models" / name
-        folder.mkdir()
-        os.link(self.file, folder / "model.onnx")
+        if folder.exists():
+            self.hedge("unload", name)
+        else:
+            folder.mkdir()
+            os.link(self.file, folder / "model.onnx")
         self.hedge("load", name, "--timeout", LOAD_S, timeout=LOAD_S + 10)
 
     def trouble(self, round_number, *lines):

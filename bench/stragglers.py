@@ -27,6 +27,7 @@ HELD_BACK = 3                                           # scenario 0: how long, 
 STRAGGLES = 0.8                                         # scenario 3: probability
 UNITS = {"none": "", "0": "boards held back", "1": "mean extra delay of every transmission, ms",
          "2": "boards that fail per request", "3": "times slower, one board"}
+SPARE = 2                                               # scenario 0: n - delta, as plan.spare has it
 CALIBRATION = 2  # requests
 LEVEL_ROUNDS = 100000  # rounds of one level
 
@@ -39,6 +40,8 @@ def parse(words=None):
     p.add_argument("--level", metavar="X,...", help="how bad; several in turn, the harshest last")
     p.add_argument("--slowdown", type=float, default=0, metavar="TAU", help="every task takes 1 + Exp(TAU) as long (0)")
     p.add_argument("--silent", action="store_true", help="scenario 2: who fails says nothing")
+    p.add_argument("--learn", type=int, default=4, metavar="N", help="uncoded requests at the harshest level before the "
+                   "schemes are loaded and planned (4)")
     p.add_argument("--svg", type=Path, metavar="FILE", help="draw latency against level")
     p.add_argument("--gantt", type=Path, metavar="FILE", help="draw one request: who computed what when")
     p.add_argument("--gantt-scheme", metavar="NAME", help="whose (the last of --schemes)")
@@ -51,8 +54,8 @@ def parse(words=None):
     a.gantt_scheme = a.gantt_scheme or a.schemes[-1]
     if a.gantt_scheme not in a.schemes:
         p.error(f"--gantt-scheme {a.gantt_scheme}: not one of --schemes")
-    if a.slowdown < 0 or any(x < 0 for x in a.level or ()):
-        p.error("out of range: --slowdown or --level")
+    if a.slowdown < 0 or not 0 <= a.learn <= 1000 or any(x < 0 for x in a.level or ()):
+        p.error("out of range: --slowdown, --learn or --level")
     return a
 
 
@@ -68,6 +71,8 @@ def lines_for(a, level, layer_ms):
 def calibrate(bed):
     """Without any trouble. @return mean time of a coded layer (uncoded), that of one board alone."""
     bed.trouble(0)
+    for name in (ALONE, "uncoded"):
+        bed.load_as(name)
     answers = [bed.request("uncoded", i) for i in range(CALIBRATION)]
     times = [layer["end_ms"] - layer["start_ms"] for r in answers[1:] for layer in r.get("layers", ())]
     alone = [bed.request(ALONE, i) for i in range(CALIBRATION)][-1]  # the first one finds its weights cold
@@ -75,19 +80,26 @@ def calibrate(bed):
     return statistics.mean(times) if times else expected / len(bed.network_model.convs), alone.get("latency_ms", expected)
 
 
-def spare_boards(bed, schemes):
-    """n - delta, by what a request of nsctc says; 2 where there is none."""
-    if "nsctc" not in schemes:
-        return 2
-    coded = [layer["delta"] for layer in bed.request("nsctc", 0).get("layers", ()) if layer["scheme"] == "nsctc"]
-    return max(0, len(bed.names) - max(coded)) if coded else 2
+def load_all(bed, a, lines):
+    """Each scheme is planned when it is loaded, for boards as they have been measured by then."""
+    names = list(dict.fromkeys(("uncoded", *a.schemes)))
+    progress = Progress(a.learn + len(names))
+    for i in range(a.learn):
+        bed.trouble(1 + i, *lines)
+        progress.step("learning")
+        bed.request("uncoded", i)
+    bed.trouble(0)
+    for name in names:
+        progress.step(f"loading {a.model} as {name}")
+        bed.load_as(name)
+    progress.clear()
 
 
-def choose_levels(bed, a, layer_ms):
+def choose_levels(a, layer_ms):
     if a.level:
         return a.level
     if a.scenario == "0":
-        return list(range(spare_boards(bed, a.schemes) + 1))
+        return list(range(SPARE + 1))
     if a.scenario == "1":
         return [round(d * layer_ms, 1) for d in DELAYS]
     return LEVELS[a.scenario]
@@ -205,14 +217,9 @@ def measure(a):
     report = {"model": a.model, "scenario": a.scenario, "profile": a.profile, "boards": a.boards}
     with Cluster(a) as bed:
         bed.prepare()
-        names = dict.fromkeys((ALONE, "uncoded", *a.schemes))
-        progress = Progress(len(names))
-        for name in names:
-            progress.step(f"loading {a.model} as {name}")
-            bed.load_as(name)
-        progress.clear()
         layer_ms, alone_ms = calibrate(bed)
-        levels = choose_levels(bed, a, layer_ms)
+        levels = choose_levels(a, layer_ms)
+        load_all(bed, a, lines_for(a, levels[-1], layer_ms))
         progress = Progress(len(levels) * len(a.schemes) * (a.runs + a.warmup))
         report |= {"single_ms": round(alone_ms, 3), "single_expected_ms":
                    round(bed.network_model.alone_ms(bed.here_macs_per_s), 3), "limit_ms": None, "results": None,

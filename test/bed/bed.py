@@ -180,6 +180,7 @@ class Bed:
             "keys.clients": f"{keys}/clients",
             "models.repository": f"{self.dir}/models",
             "cluster.slots": len(self.names),
+            "cluster.measurements": f"{self.dir}/run/boards.yaml",
         } | ({"test.allow_emulation": True} if self.coordinator_gflops else {}) | self.settings,
             {"HEDGE_EMULATE_MACS_PER_S": repr(self.coordinator_gflops * 1e9 / 2)} if self.coordinator_gflops else {})
         wait_for("hedged's socket", lambda: self.lives("hedged") and (self.dir / "run/hedged.sock").exists())
