@@ -255,6 +255,8 @@ uint64_t hedge_answer_id(const hedge_message_t *message)
         case HEDGE_MSG_LOAD_OK:
         case HEDGE_MSG_UNLOAD_OK:
                 return message->done.id;
+        case HEDGE_MSG_PLAN_OK:
+                return message->plan_ok.id;
         case HEDGE_MSG_ERROR:
                 return message->error.job;
         default:

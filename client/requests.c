@@ -7,6 +7,8 @@
 
 #include "client/say.h"
 
+#define PLAN_WAIT_MS 120000 /* a coordinator on a small board takes its time */
+
 int hedge_request_status(hedge_connection_t *connection, hedge_envelope_t *ret, hedge_why_t *why)
 {
         hedge_message_t message = { .type = HEDGE_MSG_STATUS };
@@ -51,6 +53,21 @@ int hedge_request_model(hedge_connection_t *connection, const char *name, hedge_
         if (r < 0)
                 hedge_envelope_release(ret);
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
+}
+
+int hedge_request_plan(hedge_connection_t *connection, const hedge_plan_question_t *question, hedge_envelope_t *ret,
+                       hedge_why_t *why)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_PLAN };
+        hedge_msg_plan_t *plan = &message.plan;
+        int r = hedge_set_name(plan->model, sizeof(plan->model), question->model, why);
+
+        plan->id = hedge_connection_id(connection);
+        plan->boards = question->boards;
+        if (!r && question->objective)
+                r = hedge_set_name(plan->objective, sizeof(plan->objective), question->objective, why);
+        return r ? r
+                 : hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_PLAN_OK, PLAN_WAIT_MS, ret, why);
 }
 
 unsigned hedge_status_count(const hedge_msg_status_ok_t *status, const char *state)

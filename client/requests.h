@@ -16,6 +16,16 @@ int hedge_request_models(hedge_connection_t *connection, const char *name, hedge
 int hedge_request_model(hedge_connection_t *connection, const char *name, hedge_envelope_t *ret,
                         hedge_labels_t *ret_labels, hedge_why_t *why);
 
+/** What is asked of PLAN. */
+typedef struct hedge_plan_question {
+        const char *model;
+        uint32_t boards;       /**< 0: as many as the codes are made for */
+        const char *objective; /**< NULL: the configured one */
+} hedge_plan_question_t;
+
+int hedge_request_plan(hedge_connection_t *connection, const hedge_plan_question_t *question, hedge_envelope_t *ret,
+                       hedge_why_t *why);
+
 /** Boards in a state ("alive") of an answer to STATUS. */
 unsigned hedge_status_count(const hedge_msg_status_ok_t *status, const char *state);
 
