@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_PRODUCT_H
+#define HEDGE_PRODUCT_H
+
+#include "common/train/layer.h"
+
+/** The layers that are matrix products, by OpenBLAS: y = x W^T + b.
+ *
+ * A convolution goes in groups of images whose columns (see columns.h) fit a second-level cache; a window of one pixel
+ * needs no columns. */
+extern const hedge_layer_type_t hedge_layer_dense, hedge_layer_conv;
+
+/** Let OpenBLAS compute in the thread that calls it, from now on and in the whole process: results then depend on
+ * nothing but the numbers, and a board's compute thread stays one thread. */
+void hedge_product_one_thread(void);
+
+#endif

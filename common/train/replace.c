@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/train/replace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int say(hedge_why_t *why, const char *path, int error)
+{
+        return hedge_why(why, -error, "%s: %s", path, hedge_strerror(-error));
+}
+
+static void forget(hedge_replace_t *r)
+{
+        free(r->path);
+        free(r->beside);
+        *r = (hedge_replace_t){ NULL, NULL, NULL };
+}
+
+int hedge_replace_begin(const char *path, hedge_replace_t *ret, hedge_why_t *why)
+{
+        hedge_replace_t r = { NULL, strdup(path), NULL };
+        int fd = -1, error = ENOMEM;
+
+        if (!r.path || asprintf(&r.beside, "%s.XXXXXX", path) < 0) {
+                r.beside = NULL;
+                goto fail;
+        }
+        fd = mkostemp(r.beside, O_CLOEXEC);
+        error = errno;
+        if (fd < 0)
+                goto fail;
+        if (fchmod(fd, 0644) == 0)
+                r.file = fdopen(fd, "wb");
+        if (r.file) {
+                *ret = r;
+                return 0;
+        }
+        error = errno;
+        close(fd);
+        unlink(r.beside);
+fail:
+        forget(&r);
+        return say(why, path, error);
+}
+
+/* A rename is on the disk when its folder is. */
+static int sync_folder(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+        int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+        if (fd >= 0)
+                close(fd);
+        free(folder);
+        return r;
+}
+
+int hedge_replace_end(hedge_replace_t *replace, int result, hedge_why_t *why)
+{
+        int r = result;
+
+        if (r == 0 && (fflush(replace->file) != 0 || ferror(replace->file) || fsync(fileno(replace->file)) < 0))
+                r = say(why, replace->path, errno ? errno : EIO);
+        if (fclose(replace->file) != 0 && r == 0)
+                r = say(why, replace->path, errno);
+        if (r == 0 && rename(replace->beside, replace->path) < 0)
+                r = say(why, replace->path, errno);
+        if (r < 0) {
+                unlink(replace->beside);
+        } else {
+                r = sync_folder(replace->path);
+                if (r < 0)
+                        say(why, replace->path, -r);
+        }
+        forget(replace);
+        return r;
+}
