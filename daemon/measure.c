@@ -22,6 +22,7 @@
 #define LEAST_US        50   /* shorter work says more about the clock and the calls than about the machine */
 #define MOST_US         1e12 /* and what is longer nobody has measured */
 #define BITS            8
+#define LEAST_OF_WAY    0.1 /* whatever the coordinator\'s link is taken to have taken of it */
 #define DRIFT           1.25
 #define DRIFT_DELAY_S   0.002
 #define DRIFT_TASKS_MIN 3
@@ -109,13 +110,24 @@ static void share_blame(double e, double fast, double slow, double *ret_fast, do
         *ret_fast = fmax(of_fast / likely - fast, 0);
 }
 
+/* How long the task took at least to leave, for the others' bytes that shared the coordinator's link; 0: it had it alone.
+ * Connections share it evenly, so boards on slower links do not wait for each other. */
+static double leaving_s(const hedged_measure_t *m, const hedged_task_sample_t *s)
+{
+        double bytes = (double)s->ahead_bytes + (double)s->up_bytes;
+
+        if (s->ahead_bytes == 0)
+                return 0;
+        return fmax(bytes / m->here_prior.up_bytes_per_s - (double)s->ahead_us / 1e6, 0);
+}
+
 /* Cancelled before a part came: its computing, its way or both took longer than they had. */
-static void take_censored(entry_t *e, const hedged_task_sample_t *s, double ahead_s)
+static void take_censored(entry_t *e, const hedged_task_sample_t *s, double here_s)
 {
         double part_macs = (double)s->macs_asked / s->parts_asked;
         double bytes = (double)s->up_bytes + (double)s->part_bytes;
         double compute_s = e->pace.best * part_macs, way_s = bytes / e->transfer.rate;
-        double late_s = (double)s->elapsed_us / 1e6 - compute_s - way_s - ahead_s;
+        double late_s = (double)s->elapsed_us / 1e6 - compute_s - fmax(way_s, here_s);
         double pace_s = fmax(e->pace.spread * compute_s, 1e-6), delay_s = fmax(e->transfer.delay, 1e-6);
         double pace_bound, delay_bound;
 
@@ -131,24 +143,24 @@ static void take_censored(entry_t *e, const hedged_task_sample_t *s, double ahea
         hedged_transfer_add(&e->transfer, bytes, way_s + delay_bound, true);
 }
 
-/* A first part came: without the others' bytes it would have come sooner, but not sooner than through the coordinator's own
- * link. */
-static void take_way(entry_t *e, const hedged_task_sample_t *s, double ahead_s, double here_rate)
+/* The way of a first part: what the coordinator's own link took longer than the board's should have is not the board's. From
+ * one transfer alone the two cannot be told apart, but the part's way back is the board's: over some it comes out. */
+static void take_way(entry_t *e, const hedged_task_sample_t *s, double here_s)
 {
         double way_s = ((double)s->first_us - (double)s->first_compute_us) / 1e6;
+        double waited_s = fmax(here_s - (double)s->up_bytes / e->transfer.rate, 0);
         double bytes = (double)s->up_bytes + (double)s->part_bytes;
 
         if (way_s > 0)
-                hedged_transfer_add(&e->transfer, bytes, fmin(way_s, fmax(way_s - ahead_s, bytes / here_rate)), false);
+                hedged_transfer_add(&e->transfer, bytes, fmax(way_s - waited_s, LEAST_OF_WAY * way_s), false);
 }
 
-static void take_parts(entry_t *e, const hedged_task_sample_t *s, double ahead_s, double here_rate)
+static void take_parts(entry_t *e, const hedged_task_sample_t *s, double here_s)
 {
-
         if (s->compute_us >= LEAST_US)
                 hedged_pace_add(&e->pace, (double)s->compute_us / 1e6 / (double)s->macs_done, false);
         if (!s->queued)
-                take_way(e, s, ahead_s, here_rate);
+                take_way(e, s, here_s);
 }
 
 static bool makes_sense(const hedged_task_sample_t *s)
@@ -162,8 +174,7 @@ static bool makes_sense(const hedged_task_sample_t *s)
 
 void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_task_sample_t *s)
 {
-        double here_rate = m->here_prior.up_bytes_per_s;
-        double ahead_s = fmax((double)s->ahead_bytes / here_rate - (double)s->ahead_us / 1e6, 0);
+        double here_s = leaving_s(m, s);
         entry_t *e;
 
         if (!makes_sense(s))
@@ -174,9 +185,9 @@ void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_ta
                 begin(e, board, &m->prior, PRIOR_TASKS);
         if (e) {
                 if (s->parts_done > 0)
-                        take_parts(e, s, ahead_s, here_rate);
+                        take_parts(e, s, here_s);
                 else
-                        take_censored(e, s, ahead_s);
+                        take_censored(e, s, here_s);
                 e->tasks++;
                 e->seen_s = time(NULL);
                 m->learnt = true;

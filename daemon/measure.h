@@ -26,11 +26,10 @@ typedef struct hedged_task_sample {
         uint64_t first_us;   /**< from sending the first task to the first part */
         uint64_t first_compute_us; /**< of that part */
         uint64_t up_bytes;         /**< of the first task's frames */
-        uint64_t
-                ahead_bytes; /**< of other boards' tasks of the job that were sent just before it: it may have waited for
-                                   them in the coordinator's own link */
-        uint64_t ahead_us;   /**< since the first of those was sent: that much of the waiting was over */
-        uint64_t part_bytes; /**< of one part's frame */
+        uint64_t ahead_bytes;      /**< of other boards' tasks of the job that were sent before it: they share the
+                                   coordinator's link */
+        uint64_t ahead_us;         /**< since the first of those was sent: so much of their time was over */
+        uint64_t part_bytes;       /**< of one part's frame */
         bool cancelled;
         bool queued; /**< the board had another job's task to do first: its waiting says nothing, only its computing does */
 } hedged_task_sample_t;
