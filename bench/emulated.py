@@ -25,6 +25,7 @@ ACCURACY = 1e-3    # of a decoded layer: hedged's default
 ERRORS_ADD_UP = 5  # the final output may be off by so many times that: every layer's error goes through all after it
 INPUTS = 3         # requests take them in turn
 LOAD_S = 900
+SHARES = "8G"      # what a board may keep: the shares of all schemes at once, where a real one would have those of one
 
 
 def add_options(parser):
@@ -71,7 +72,7 @@ class Cluster(Bed):
             "prior.here_macs_per_s": int(gflops * 1e9 / 2),
             "prior.link_mbit": mbit,
             "prior.here_link_mbit": COORDINATOR_MBIT,
-        } | (settings or {}) | a.set, coordinator_gflops=gflops)
+        } | (settings or {}) | a.set, {"memory.shares_bytes": SHARES}, coordinator_gflops=gflops)
 
     @property
     def here_macs_per_s(self):

@@ -243,10 +243,14 @@ def measure(a):
     return 1 if any(r["wrong"] or r["lost"] for row in report["levels"] for r in row["results"]) else 0
 
 
+def short(ms):
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.3g}"
+
+
 def say(report, row):
     print(f"\n{report['model']}, {report['boards']} boards {report['profile']}, scenario {report['scenario']}"
           + (f", level {row['level']:g} ({report['level_unit']})" if report["level_unit"] else ""))
-    print(f"one board alone {report['single_ms']:.4g} ms, limit {row['limit_ms']:.4g} ms; this machine was busy "
+    print(f"one board alone {short(report['single_ms'])} ms, limit {short(row['limit_ms'])} ms; this machine was busy "
           f"{100 * row['machine_busy']:.0f} % of the time")
     print(f"{'SCHEME':12}{'MEAN MS':>9}{'MEDIAN':>9}{'P99':>9}{'x LIMIT':>9}{'CODING':>8}{'WRONG':>7}{'LOST':>6}"
           f"{'ERROR':>10}")
