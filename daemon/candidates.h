@@ -32,7 +32,8 @@ unsigned hedged_cocoi_k(const hedged_speeds_t *speeds, const hedge_conv_t *conv,
  *
  *   k_a* = sqrt(4 delta price_comm C W stride out_h / (price_store N (C / groups) kernel_h kernel_w))
  *
- * and the pair of even sides next to that, by ratio, that the layer has room for.
+ * and the pair of even sides next to that, by ratio, that the layer has room for. (A side that is 1 is not coded and needs
+ * other boards: k_a = 1 with the same k_b is a little cheaper than k_a = 2, as it sends no halo. The planner sees that.)
  * @return 0, -ENOENT (no such pair). */
 int hedged_fcdcc_sides(const hedged_config_t *config, const hedge_conv_t *conv, unsigned delta, unsigned *ret_k_a,
                        unsigned *ret_k_b);

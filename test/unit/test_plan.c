@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "daemon/plan.h"
+#include "test/unit/square.h"
 
 static hedged_config_t config;
 
@@ -17,25 +18,6 @@ static void configure(const char *yaml)
         hedged_config_release(&config);
         if (hedge_conf_parse(hedged_conf_rows, "test.yaml", yaml, strlen(yaml), &config, &why) < 0)
                 fail_msg("%s", why.text);
-}
-
-static hedge_conv_t square(unsigned size, unsigned in_c, unsigned out_c, unsigned kernel)
-{
-        return (hedge_conv_t){ .in_h = size,
-                               .in_w = size,
-                               .in_c = in_c,
-                               .out_c = out_c,
-                               .kernel_h = kernel,
-                               .kernel_w = kernel,
-                               .stride_h = 1,
-                               .stride_w = 1,
-                               .dilation_h = 1,
-                               .dilation_w = 1,
-                               .pad_top = kernel / 2,
-                               .pad_left = kernel / 2,
-                               .pad_bottom = kernel / 2,
-                               .pad_right = kernel / 2,
-                               .groups = 1 };
 }
 
 static int plan(const hedge_conv_t *conv, const char *layer, hedged_cut_t *cuts)
