@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "test/bed"))
 
 from answers import Reference, ask  # noqa: E402
-from bed import COORDINATOR_MBIT, PROFILES, Bed, Failure, board_kinds, hedge, write_npy  # noqa: E402
+from bed import COORDINATOR_MBIT, PROFILES, Bed, Failure, board_kinds, check, hedge, write_npy  # noqa: E402
 from network import Unavailable  # noqa: E402
 from networks import NETWORKS, Network  # noqa: E402
 
@@ -97,6 +97,9 @@ class Cluster(Bed):
             folder.mkdir()
             os.link(self.file, folder / "model.onnx")
         self.hedge("load", name, "--timeout", LOAD_S, timeout=LOAD_S + 10)
+        macs = next(m["macs"] for m in map(json.loads, self.hedge("models", "--json").stdout.splitlines())
+                    if m["name"] == name)
+        check(macs == self.network_model.macs, "networks.py is wrong about", self.a.model, ":", macs, "MACs")
 
     def trouble(self, round_number, *lines):
         """What happens to the boards in the requests that follow: the same in all of one round."""
