@@ -231,7 +231,8 @@ def draw_board(picture, x, y, parts, layer):
     for begin, end, part in bars:
         picture.rectangle(x(begin), y, x(end) - x(begin), BAR, USED if part["used"] else WASTED,
                           f"{layer['name']} part {part['part']}: {part['compute_ms']:.1f} ms, came at "
-                          f"{part['received_ms']:.1f} ms, {'used' if part['used'] else 'not used'}", "#ffffff")
+                          f"{part['received_ms']:.1f} ms, {'used' if part['used'] else 'not used'}",
+                          "#ffffff" if x(end) - x(begin) > 3 else None)
     for sent in {p["sent_ms"] for p in parts}:
         picture.line(x(sent), y - 3, x(sent), y + BAR + 3, INK, 1)
 
