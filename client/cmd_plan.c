@@ -103,17 +103,24 @@ static void add_way(hedge_table_t *table, const hedge_plan_candidate_t *c)
                 hedge_table_cell(table, "-");
                 return;
         }
-        hedge_table_cell(table, "%u x %u", c->k_a, c->k_b);
+        hedge_table_cell(table, "%ux%u", c->k_a, c->k_b);
         hedge_table_cell(table, "%s", c->wire);
 }
 
 static int print_layers(const hedge_msg_plan_ok_t *plan)
 {
         static const hedge_column_t columns[] = {
-                { "LAYER", HEDGE_TAIL, 8 },  { "SCHEME", HEDGE_LEFT, 0 }, { "CUT", HEDGE_LEFT, 0 },
-                { "WIRE", HEDGE_LEFT, 0 },   { "MS", HEDGE_RIGHT, 0 },    { "ALONE MS", HEDGE_RIGHT, 0 },
-                { "UP", HEDGE_RIGHT, 0 },    { "DOWN", HEDGE_RIGHT, 0 },  { "SHARE", HEDGE_RIGHT, 0 },
-                { "ERROR", HEDGE_RIGHT, 0 }, { .title = NULL },
+                { "LAYER", HEDGE_TAIL, 6 },
+                { "SCHEME", HEDGE_LEFT, 6 },
+                { "CUT", HEDGE_LEFT, 0 },
+                { "WIRE", HEDGE_LEFT, 0 },
+                { "MS", HEDGE_RIGHT, 0 },
+                { "ALONE", HEDGE_RIGHT, 0 },
+                { "MB UP", HEDGE_RIGHT, 0 },
+                { "MB DOWN", HEDGE_RIGHT, 0 },
+                { "MB KEPT", HEDGE_RIGHT, 0 },
+                { "ERROR", HEDGE_RIGHT, 0 },
+                { .title = NULL },
         };
         hedge_table_t *table = hedge_table_new(columns);
         int r;
@@ -128,9 +135,9 @@ static int print_layers(const hedge_msg_plan_ok_t *plan)
                 add_way(table, c);
                 hedge_table_cell(table, "%.1f", c->mean_ms);
                 hedge_table_cell(table, "%.1f", layer->local_ms);
-                hedge_table_cell(table, "%s", hedge_text_bytes(layer->up_bytes));
-                hedge_table_cell(table, "%s", hedge_text_bytes(layer->down_bytes));
-                hedge_table_cell(table, "%s", hedge_text_bytes(layer->share_bytes));
+                hedge_table_cell(table, "%.2f", (double)layer->up_bytes / 1e6);
+                hedge_table_cell(table, "%.2f", (double)layer->down_bytes / 1e6);
+                hedge_table_cell(table, "%.2f", (double)layer->share_bytes / 1e6);
                 hedge_table_cell(table, "%.0e", c->error);
         }
         r = hedge_table_print(table, 0, stdout);
@@ -196,12 +203,12 @@ static void print_totals(const hedge_msg_plan_ok_t *plan)
         printf("\n%u convolutions, %u of them on %u boards, planned for %s\n", plan->n_layers, shared, plan->boards,
                plan->objective);
         printf("%.1f ms together, %.1f ms on the coordinator alone\n", plan->predicted_ms, plan->local_ms);
-        printf("%s to the boards, %s back; ", hedge_text_bytes(up), hedge_text_bytes(down));
+        printf("%s to the boards, %s back; error of a layer at most %.0e\n", hedge_text_bytes(up),
+               hedge_text_bytes(down), error);
         if (plan->n_board_bytes && least != most)
-                printf("%s to %s of shares per board", hedge_text_bytes(least), hedge_text_bytes(most));
+                printf("%s to %s of shares per board\n", hedge_text_bytes(least), hedge_text_bytes(most));
         else
-                printf("%s of shares per board", hedge_text_bytes(most));
-        printf("; error of a layer at most %.0e\n", error);
+                printf("%s of shares per board\n", hedge_text_bytes(most));
 }
 
 static int print_text(const hedge_msg_plan_ok_t *plan, bool verbose)

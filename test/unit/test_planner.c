@@ -366,11 +366,11 @@ static void given_sides_are_given(void **state)
 static void every_cut_can_be_built(void **state)
 {
         (void)state;
-        static const unsigned slots[] = { 1, 2, 3, 7, 20 };
+        static const unsigned slots[] = { 1, 2, 3, 7 };
         const hedge_conv_t layers[] = { square(56, 64, 64, 3), square(1, 512, 1000, 1), square(32, 3, 1, 3),
                                         square(7, 512, 512, 3) };
 
-        for (size_t s = 0; s < 5; s++)
+        for (size_t s = 0; s < 4; s++)
                 for (size_t l = 0; l < 4; l++) {
                         hedged_choice_t c;
                         char yaml[100];

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hedge plan` explains how a model is best run; a model that was planned so runs so and gives what `hedge local` gives."""
+import json
+
+from cluster import Cluster, check, check_close, hedge, read_floats, wait_for, write_digit
+
+# Machines so slow, and links so fast, that sharing the digits' small layers out pays.
+OPTIONS = ["--set", "plan.cut=measured", "--set", "plan.min_macs=0", "--set", "cluster.heartbeat_ms=100",
+           "--set", "prior.here_macs_per_s=300000", "--set", "prior.board_macs_per_s=300000",
+           "--set", "prior.link_mbit=1000"]
+
+
+def refused(c, words, sentence, status=1):
+    error = c.hedge("plan", *words, status=status).stderr
+    check(sentence in error, words, error)
+
+
+with Cluster(boards=6, options=OPTIONS) as c:
+    c.load_digits()
+    text = c.hedge("plan", "digits").stdout
+    check(all(len(line) <= 80 for line in text.splitlines()), text)
+    check("SCHEME" in text and "ms together" in text and "on 6 boards, planned for latency" in text, text)
+    more = c.hedge("plan", "digits", "--verbose", "--objective", "cost").stdout
+    check(all(len(line) <= 80 for line in more.splitlines()), more)
+    check("planned for cost" in more and "replication" in more and "COST" in more, more)
+
+    plan = json.loads(c.hedge("plan", "digits", "--json").stdout)
+    check(plan["model"] == "digits" and plan["boards"] == 6 and plan["objective"] == "latency", plan)
+    check(len(plan["board_bytes"]) == 6 and len(plan["layers"]) > 0, plan)
+    check(plan["predicted_ms"] < plan["local_ms"], plan)
+    shared = {}
+    for layer in plan["layers"]:
+        best = layer["candidates"][layer["chosen"]]
+        check(layer["candidates"][0]["scheme"] == "local", layer)
+        check(abs(layer["candidates"][0]["mean_ms"] - layer["local_ms"]) < 1e-3 * layer["local_ms"], layer)
+        check(0 < best["error"] <= 1e-3, layer)
+        if best["scheme"] != "local":
+            check(best["mean_ms"] <= 0.95 * layer["local_ms"], layer)
+            check(layer["up_bytes"] > 0 and layer["down_bytes"] > 0 and layer["share_bytes"] > 0, layer)
+            shared[layer["name"]] = best
+    check(shared, plan)
+    few = json.loads(c.hedge("plan", "digits", "--boards", 2, "--json").stdout)
+    check(few["boards"] == 2 and few["predicted_ms"] > plan["predicted_ms"], few)
+
+    refused(c, ["nothing"], "no model 'nothing' is loaded")
+    refused(c, ["digits", "--boards", 7], "made for 6 boards (cluster.slots), not for 7")
+    refused(c, ["digits", "--boards", 0], "--boards", 2)
+    refused(c, ["digits", "--objective", "luck"], "--objective", 2)
+
+    # It runs as planned, and as well when a board has gone.
+    digit = write_digit(c.dir / "one.png")
+    hedge("local", "digits", digit, "--raw", c.dir / "local.f32", "--dir", c.dir)
+    for left in (6, 5):
+        answer = c.infer("digits", digit, "--raw", c.dir / "coded.f32")[0]
+        check_close(read_floats(c.dir / "coded.f32"), read_floats(c.dir / "local.f32"), f"{left} boards", 5e-3)
+        coded = [layer for layer in answer["layers"] if layer["scheme"] != "local"]
+        check(left < 6 or coded, answer["layers"])
+        for layer in coded:
+            check(layer["name"] in shared and layer["predicted_ms"] > 0, layer)
+        if left == 6:
+            c.kill("board-2")
+            wait_for("board-2 to be missed", lambda: c.board("board-2")["state"] != "alive")
