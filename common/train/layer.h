@@ -79,6 +79,7 @@ typedef struct hedge_layer_pass {
         float *y;            /**< output; RELU may be given x itself */
         void *saved;         /**< what forward keeps for backward */
         float *scratch;
+        struct hedge_conv_onednn *onednn; /**< CONV: what computes it where it can (see conv_onednn.h), or NULL */
 
         const float *dy;   /**< backward: the loss by the output */
         float *dx;         /**< by the input, overwritten; NULL where nobody asks. RELU may be given dy itself */

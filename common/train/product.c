@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/train/columns.h"
+#include "common/train/conv_onednn.h"
 
 #define GROUP_FLOATS (96u * 1024) /* of the columns of one group of images */
 #define MAX_KERNEL   255u
@@ -153,6 +154,8 @@ static void conv_forward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
         const size_t in = hedge_extent_elements(&l->x), out = hedge_extent_elements(&l->y), pixels = out / l->y.c;
         const uint32_t group = group_of(l, p->batch);
 
+        if (p->onednn && hedge_conv_onednn_forward(p->onednn, p) == 0)
+                return;
         for (uint32_t i = 0; i < p->batch; i += group) {
                 const uint32_t n = p->batch - i < group ? p->batch - i : group;
 
@@ -181,6 +184,8 @@ static void conv_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
         const size_t in = hedge_extent_elements(&l->x), out = hedge_extent_elements(&l->y), pixels = out / l->y.c;
         const uint32_t group = group_of(l, p->batch);
 
+        if (p->onednn && hedge_conv_onednn_backward(p->onednn, p) == 0)
+                return;
         if (l->n_bias)
                 sum_rows(p->dy, p->batch * pixels, l->y.c, p->gradient + l->bias);
         for (uint32_t i = 0; i < p->batch; i += group) {

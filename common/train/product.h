@@ -6,7 +6,7 @@
 
 /** The layers that are matrix products, by OpenBLAS: y = x W^T + b.
  *
- * A convolution goes in groups of images whose columns (see columns.h) fit a second-level cache; a window of one pixel
+ * A convolution goes to oneDNN where there is one for it, else in groups of images whose columns (see columns.h) fit a second-level cache; a window of one pixel
  * needs no columns. */
 extern const hedge_layer_type_t hedge_layer_dense, hedge_layer_conv;
 

@@ -48,7 +48,7 @@ static int allocate(hedge_trainer_t *t, hedge_why_t *why)
         if (!t->at.params || !t->at.momentum || !t->at.state || !t->gradient || !t->statistics || !t->images ||
             !t->labels)
                 return hedge_why(why, -ENOMEM, "out of memory");
-        return hedge_workspace_new(net, t->room, &t->workspace, why);
+        return hedge_workspace_new(net, NULL, t->room, &t->workspace, why);
 }
 
 int hedge_trainer_new(const hedge_net_t *net, const hedge_sgd_t *sgd, hedge_batches_t *batches, uint64_t seed,

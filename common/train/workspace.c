@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/tensor.h"
+#include "common/train/conv_onednn.h"
 #include "common/train/loss.h"
 #include "common/train/product.h"
 
@@ -24,9 +25,10 @@ typedef struct place {
 struct hedge_workspace {
         const hedge_net_t *net;
         uint32_t max_batch;
-        place_t *places; /* one per value */
-        size_t *saved;   /* of every layer, in memory */
-        size_t *slots;   /* in memory; gradients take turns in them */
+        place_t *places;              /* one per value */
+        size_t *saved;                /* of every layer, in memory */
+        hedge_conv_onednn_t **onednn; /* of every layer, or NULL */
+        size_t *slots;                /* in memory; gradients take turns in them */
         size_t *slot_floats;
         uint32_t n_slots;
         size_t scratch, extra, statistics;
@@ -157,9 +159,10 @@ static int prepare(hedge_workspace_t *ws, hedge_why_t *why)
 
         ws->places = calloc(n + 1, sizeof(*ws->places));
         ws->saved = calloc(n, sizeof(*ws->saved));
+        ws->onednn = calloc(n, sizeof(*ws->onednn));
         ws->slots = calloc(n + 1, sizeof(*ws->slots));
         ws->slot_floats = calloc(n + 1, sizeof(*ws->slot_floats));
-        if (!busy || !ws->places || !ws->saved || !ws->slots || !ws->slot_floats) {
+        if (!busy || !ws->places || !ws->saved || !ws->onednn || !ws->slots || !ws->slot_floats) {
                 free(busy);
                 return hedge_why(why, -ENOMEM, "out of memory");
         }
@@ -175,11 +178,38 @@ static int prepare(hedge_workspace_t *ws, hedge_why_t *why)
         return ws->memory ? 0 : hedge_why(why, -ENOMEM, "no memory for batches of %u images", ws->max_batch);
 }
 
-int hedge_workspace_new(const hedge_net_t *net, uint32_t max_batch, hedge_workspace_t **ret, hedge_why_t *why)
+static int open_onednn(hedge_workspace_t *ws, hedge_why_t *why)
+{
+        int r = 0;
+
+        for (uint32_t i = 0; r == 0 && i < ws->net->n_layers; i++)
+                if (ws->net->layers[i].kind == HEDGE_LAYER_CONV)
+                        r = hedge_conv_onednn_new(&ws->net->layers[i], &ws->onednn[i]);
+        return r < 0 ? hedge_why(why, r, "oneDNN: %s", hedge_strerror(r)) : 0;
+}
+
+/* Is it a word for it, and does it mean oneDNN? */
+static int choose(const char *products, bool *ret_onednn, hedge_why_t *why)
+{
+        const bool built = hedge_conv_onednn_built(), onednn = products && strcmp(products, "onednn") == 0;
+
+        if (products && !onednn && strcmp(products, "blas") != 0)
+                return hedge_why(why, -EINVAL, "products by '%s': onednn or blas", products);
+        if (onednn && !built)
+                return hedge_why(why, HEDGE_EUNSUPPORTED, "oneDNN is not in this build");
+        *ret_onednn = onednn || (!products && built);
+        return 0;
+}
+
+int hedge_workspace_new(const hedge_net_t *net, const char *products, uint32_t max_batch, hedge_workspace_t **ret,
+                        hedge_why_t *why)
 {
         hedge_workspace_t *ws;
-        int r;
+        bool onednn = false;
+        int r = choose(products, &onednn, why);
 
+        if (r < 0)
+                return r;
         if (max_batch < 1 || max_batch > HEDGE_MAX_BATCH)
                 return hedge_why(why, -EINVAL, "a batch of %u images: 1 to %u", max_batch, HEDGE_MAX_BATCH);
         ws = calloc(1, sizeof(*ws));
@@ -189,6 +219,8 @@ int hedge_workspace_new(const hedge_net_t *net, uint32_t max_batch, hedge_worksp
         ws->net = net;
         ws->max_batch = max_batch;
         r = prepare(ws, why);
+        if (r == 0 && onednn)
+                r = open_onednn(ws, why);
         if (r < 0)
                 hedge_workspace_destroy(&ws);
         else
@@ -202,6 +234,9 @@ void hedge_workspace_destroy(hedge_workspace_t **workspace)
 
         if (!ws)
                 return;
+        for (uint32_t i = 0; ws->onednn && i < ws->net->n_layers; i++)
+                hedge_conv_onednn_destroy(&ws->onednn[i]);
+        free(ws->onednn);
         free(ws->places);
         free(ws->saved);
         free(ws->slots);
@@ -255,6 +290,7 @@ static const hedge_layer_pass_t *pass_of(run_t *run, uint32_t i)
         run->pass.y = value_at(run, i + 1);
         run->pass.saved = run->ws->memory + run->ws->saved[i];
         run->pass.scratch = run->ws->memory + run->ws->scratch;
+        run->pass.onednn = run->ws->onednn[i];
         return &run->pass;
 }
 

@@ -15,9 +15,13 @@ typedef struct hedge_workspace hedge_workspace_t;
 #define HEDGE_MAX_BATCH           65536u
 
 /** @param net  Borrowed; must outlive the workspace.
+ * @param products  What convolutions are computed with: "onednn" (one thread of it), "blas", or NULL for the best of the
+ *                  build. Results differ between the two by rounding.
  * @param max_batch  Images of one mini-batch, 1 .. HEDGE_MAX_BATCH.
- * @return 0, HEDGE_ELIMIT (it would take more than HEDGE_WORKSPACE_MAX_BYTES), -EINVAL, -ENOMEM. */
-int hedge_workspace_new(const hedge_net_t *net, uint32_t max_batch, hedge_workspace_t **ret, hedge_why_t *why);
+ * @return 0, HEDGE_ELIMIT (it would take more than HEDGE_WORKSPACE_MAX_BYTES), -EINVAL,
+ *         HEDGE_EUNSUPPORTED (products: not in this build), HEDGE_EKERNEL, -ENOMEM. */
+int hedge_workspace_new(const hedge_net_t *net, const char *products, uint32_t max_batch, hedge_workspace_t **ret,
+                        hedge_why_t *why);
 
 /** NULL-safe; nullifies. */
 void hedge_workspace_destroy(hedge_workspace_t **workspace);

@@ -471,7 +471,7 @@ static void round_trip(const hedge_net_t *net, const char *name, bool check)
                 for (size_t k = 0; k < l->n_statistics; k++)
                         state[l->variances + k] = 0.5f + fabsf(state[l->variances + k]);
         }
-        assert_int_equal(hedge_workspace_new(net, 1, &workspace, NULL), 0);
+        assert_int_equal(hedge_workspace_new(net, NULL, 1, &workspace, NULL), 0);
         assert_int_equal(hedge_net_forward(workspace, params, state, image, 1, ours), 0);
         if (hedge_net_write_onnx(net, params, state, path_of("model.onnx"), &why) < 0)
                 fail_msg("%s: %s", name, why.text);

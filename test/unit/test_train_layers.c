@@ -13,11 +13,15 @@
 #include <cmocka.h>
 
 #include "common/code/random.h"
+#include "common/train/conv_onednn.h"
 #include "common/train/preset.h"
 #include "common/train/workspace.h"
 #include "test/unit/train_cases.h"
 
 #define PROBES 40 /* entries of a segment that are looked at, at most */
+
+/* All of it is done with each. */
+static const char *products = "blas";
 
 /* A network with a batch of random images. */
 typedef struct fixture {
@@ -56,7 +60,7 @@ static void open_case(const net_case_t *c, fixture_t *f)
 
         if (hedge_net_new(&c->image, c->specs, n, &f->net, &why) < 0)
                 fail_msg("%s: %s", c->name, why.text);
-        assert_int_equal(hedge_workspace_new(f->net, c->batch, &f->workspace, &why), 0);
+        assert_int_equal(hedge_workspace_new(f->net, products, c->batch, &f->workspace, &why), 0);
         f->batch = c->batch;
         f->params = floats(f->net->n_params);
         f->state = floats(f->net->n_state);
@@ -165,7 +169,7 @@ static void batches_do_not_touch_each_other(void **state)
                 fixture_t f;
 
                 open_case(&cases[k], &f);
-                assert_int_equal(hedge_workspace_new(f.net, 2, &small, NULL), 0);
+                assert_int_equal(hedge_workspace_new(f.net, products, 2, &small, NULL), 0);
                 assert_int_equal(hedge_net_gradient(f.workspace, f.params, f.images, f.labels, f.batch, f.gradient,
                                                     f.statistics, &score),
                                  0);
@@ -191,7 +195,7 @@ static void halves_average_to_the_whole(void **state)
 
         open_case(&cases[2], &f);
         hedge_workspace_destroy(&f.workspace);
-        assert_int_equal(hedge_workspace_new(f.net, 4, &f.workspace, NULL), 0);
+        assert_int_equal(hedge_workspace_new(f.net, products, 4, &f.workspace, NULL), 0);
         free(f.images);
         f.images = floats(4 * hedge_extent_elements(&f.net->image));
         f.batch = 4;
@@ -223,7 +227,7 @@ static void batch_statistics_are_told(void **state)
         assert_int_equal(hedge_net_new(&image, specs, 3, &net, NULL), 0);
         assert_int_equal(net->n_params, 14);
         assert_int_equal(net->n_state, 4);
-        assert_int_equal(hedge_workspace_new(net, 2, &workspace, NULL), 0);
+        assert_int_equal(hedge_workspace_new(net, products, 2, &workspace, NULL), 0);
         hedge_net_initialise(net, 1, params, running);
         assert_int_equal(hedge_net_gradient(workspace, params, images, labels, 2, gradient, statistics, &score), 0);
         assert_true(fabsf(statistics[0] - 3) < 1e-5f && fabsf(statistics[1] - 25) < 1e-4f);
@@ -258,7 +262,7 @@ static void evaluation_goes_in_pieces(void **state)
         fixture_t f;
 
         open_case(&cases[14], &f);
-        assert_int_equal(hedge_workspace_new(f.net, 3, &small, NULL), 0);
+        assert_int_equal(hedge_workspace_new(f.net, products, 3, &small, NULL), 0);
         assert_int_equal(hedge_net_evaluate(f.workspace, f.params, f.state, f.images, f.labels, f.batch, &whole), 0);
         assert_int_equal(hedge_net_evaluate(small, f.params, f.state, f.images, f.labels, f.batch, &pieces), 0);
         assert_true(fabs(whole.loss - pieces.loss) < 1e-6);
@@ -371,9 +375,9 @@ static void too_large_batches_are_refused(void **state)
         hedge_net_t *net = NULL;
 
         assert_int_equal(hedge_preset_new("resnet8", &image, 10, &net, NULL), 0);
-        assert_int_equal(hedge_workspace_new(net, 4096, &workspace, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedge_workspace_new(net, products, 4096, &workspace, &why), HEDGE_ELIMIT);
         assert_non_null(strstr(why.text, "batches of 4096 images take "));
-        assert_int_equal(hedge_workspace_new(net, 0, &workspace, &why), -EINVAL);
+        assert_int_equal(hedge_workspace_new(net, products, 0, &workspace, &why), -EINVAL);
         assert_null(workspace);
         hedge_net_destroy(&net);
 }
@@ -425,5 +429,12 @@ int main(void)
                 cmocka_unit_test(presets_are_what_they_are_called),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+        if (!hedge_conv_onednn_built()) {
+                print_message("oneDNN is not in this build\n");
+                return failed;
+        }
+        products = "onednn";
+        return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
