@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "daemon/planned.h"
 #include "daemon/repository.h"
 
 enum { LOAD, ENCODE, REPLAN, ASK, STOP };
@@ -56,8 +57,8 @@ static hedge_onnx_limits_t limits_of(const hedged_config_t *config)
         return limits;
 }
 
-int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
-                          const char *name, hedged_model_t **ret, hedge_why_t *why)
+static int prepare_read(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
+                        const char *name, hedged_model_t **ret, hedge_why_t *why)
 {
         const hedge_onnx_limits_t limits = limits_of(config);
         hedge_graph_t *graph = NULL;
@@ -70,6 +71,27 @@ int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernel
         if (r < 0)
                 return r;
         return hedged_model_new(config, speeds, name, graph, &manifest, kernels, ret, why);
+}
+
+/* Note what a model was planned for. Where that cannot be written, the next start plans anew. */
+static void note_speeds(const hedged_config_t *config, const char *name, const hedged_speeds_t *speeds)
+{
+        if (config->plan.cut == HEDGED_CUT_MEASURED)
+                hedged_planned_save(config->models.repository, name, speeds);
+}
+
+int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
+                          const char *name, hedged_model_t **ret, hedge_why_t *why)
+{
+        hedged_speeds_t then;
+        int r;
+
+        if (hedged_planned_load(config->models.repository, name, (unsigned)config->cluster.slots, &then) == 0)
+                return prepare_read(config, kernels, &then, name, ret, why);
+        r = prepare_read(config, kernels, speeds, name, ret, why);
+        if (r == 0)
+                note_speeds(config, name, speeds);
+        return r;
 }
 
 /* A model that came by LOAD: nothing is stored before all of it has been understood. */
@@ -104,10 +126,12 @@ static void do_load(hedged_preparer_t *p, hedged_load_t *l)
         if (l->n_frames > 0) {
                 l->result = prepare_sent(p, l);
         } else {
-                l->result = hedged_prepare_stored(p->config, p->kernels, &l->speeds, l->name, &l->model, &l->why);
+                l->result = prepare_read(p->config, p->kernels, &l->speeds, l->name, &l->model, &l->why);
                 if (l->result == 0)
                         hedged_repository_set_loaded(p->config->models.repository, l->name, true);
         }
+        if (l->result == 0)
+                note_speeds(p->config, l->name, &l->speeds);
         if (l->result < 0 && !l->why.text[0])
                 hedge_why(&l->why, l->result, "model '%s': %s", l->name, hedge_strerror(l->result));
         if (l->result < 0)

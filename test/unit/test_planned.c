@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/planned.h"
+
+static char folder[] = "/tmp/hedge-planned-XXXXXX";
+
+static hedged_speeds_t some_speeds(unsigned n)
+{
+        hedged_speeds_t s = { .boards = n, .here = { 1.0 / 3 * 1e9, 0, 125e6, 124e6, 0, 0 } };
+
+        for (unsigned b = 0; b < n; b++) {
+                s.board[b] = (hedged_speed_t){ 7e8 / (b + 1), b / 7.0, 12.5e6, 11e6, 1e-3 / (b + 3), 0 };
+                s.usable[b] = true;
+        }
+        return s;
+}
+
+static void write_text(const char *text)
+{
+        char path[100];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "%s/net/planned", folder);
+        f = fopen(path, "w");
+        assert_non_null(f);
+        fputs(text, f);
+        fclose(f);
+}
+
+static void what_was_saved_comes_back_to_the_bit(void **state)
+{
+        (void)state;
+        const hedged_speeds_t saved = some_speeds(5);
+        hedged_speeds_t read;
+
+        assert_int_equal(hedged_planned_load(folder, "net", 5, &read), -ENOENT);
+        assert_int_equal(hedged_planned_save(folder, "net", &saved), 0);
+        assert_int_equal(hedged_planned_load(folder, "net", 5, &read), 0);
+        assert_int_equal(read.boards, 5);
+        assert_true(read.here.macs_per_s == saved.here.macs_per_s);
+        for (unsigned b = 0; b < 5; b++) {
+                assert_true(read.board[b].macs_per_s == saved.board[b].macs_per_s &&
+                            read.board[b].spread == saved.board[b].spread &&
+                            read.board[b].delay_s == saved.board[b].delay_s && read.usable[b]);
+        }
+        assert_int_equal(hedged_planned_load(folder, "net", 6, &read), -EINVAL);
+        assert_int_equal(hedged_planned_save(folder, "nothing", &saved), -ENOENT);
+}
+
+static void damaged_files_are_refused(void **state)
+{
+        (void)state;
+        static const char *const texts[] = {
+                "",
+                "hedge-planned 2\n1\n1 0 1 1 0\n1 0 1 1 0\n",
+                "hedge-planned 1\n1\n1 0 1 1 0\n",
+                "hedge-planned 1\n1\n1 0 1 1 0\n1 0 1 1\n",
+                "hedge-planned 1\n1\n1 0 1 1 0\nnan 0 1 1 0\n",
+                "hedge-planned 1\n1\n1 0 1 1 0\n1 -1 1 1 0\n",
+                "hedge-planned 1\n1\n1 0 1 1 0\n1 0 inf 1 0\n",
+                "hedge-planned 1\n1\n0 0 1 1 0\n1 0 1 1 0\n",
+                "hedge-planned 1\n-1\n1 0 1 1 0\n1 0 1 1 0\n",
+                "hedge-planned 1\n999999999\n1 0 1 1 0\n1 0 1 1 0\n",
+        };
+        hedged_speeds_t read;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+                write_text(texts[i]);
+                assert_int_equal(hedged_planned_load(folder, "net", 1, &read), -EINVAL);
+        }
+        write_text("hedge-planned 1\n1\n1 0 1 1 0\n1 0 1 1 0\n");
+        assert_int_equal(hedged_planned_load(folder, "net", 1, &read), 0);
+}
+
+static int make_folder(void **state)
+{
+        char path[100];
+
+        (void)state;
+        if (!mkdtemp(folder))
+                return -1;
+        snprintf(path, sizeof(path), "%s/net", folder);
+        return mkdir(path, 0700);
+}
+
+static int remove_folder(void **state)
+{
+        char path[100];
+
+        (void)state;
+        snprintf(path, sizeof(path), "%s/net/planned", folder);
+        unlink(path);
+        snprintf(path, sizeof(path), "%s/net", folder);
+        rmdir(path);
+        return rmdir(folder);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_was_saved_comes_back_to_the_bit),
+                cmocka_unit_test(damaged_files_are_refused),
+        };
+
+        return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
