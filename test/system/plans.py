@@ -47,6 +47,10 @@ with Cluster(boards=6, options=OPTIONS) as c:
     refused(c, ["digits", "--boards", 0], "--boards", 2)
     refused(c, ["digits", "--objective", "luck"], "--objective", 2)
 
+    # What it was planned for is kept, for the next start.
+    noted = (c.dir / "models/digits/planned").read_text().splitlines()
+    check(noted[:2] == ["hedge-planned 1", "6"] and len(noted) == 9, noted)
+
     # It runs as planned, and as well when a board has gone.
     digit = write_digit(c.dir / "one.png")
     hedge("local", "digits", digit, "--raw", c.dir / "local.f32", "--dir", c.dir)
