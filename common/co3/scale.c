@@ -4,11 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+#define FEW      512u   /* entries that are tried as they are */
 #define SAMPLE   65536u /* entries that are counted of a long segment */
 #define LINE     16u    /* entries of a cache line */
 #define BIN_BITS 19u    /* of a float's bits lie within a bin */
 #define STEPS    16     /* scales per octave */
 #define COARSE   4      /* steps at first */
+#define CUT      192    /* steps below a scale that cuts nothing off: the most that may pay */
 #define CODES    128    /* magnitudes of the largest format here */
 #define SMALLEST 0x1p-85f
 
@@ -31,27 +33,42 @@ static void count(hedge_bins_t *bins, const float *gradient, const float *error,
         }
 }
 
-void hedge_bins_fill(hedge_bins_t *bins, const float *gradient, const float *error, size_t n, float gamma,
-                     uint32_t peak)
+static void use(hedge_bins_t *bins, float centre, float weight)
+{
+        bins->centre[bins->used] = centre;
+        bins->weight[bins->used] = weight;
+        bins->error[bins->used++] = 0;
+        bins->total += (double)weight;
+}
+
+static void fill_bins(hedge_bins_t *bins, const float *gradient, const float *error, size_t n, float gamma,
+                      uint32_t peak)
 {
         const size_t stride = n <= SAMPLE ? LINE : n / SAMPLE * LINE;
 
         memset(bins->count, 0, sizeof(bins->count));
         for (size_t i = 0; i < n; i += stride)
                 count(bins, gradient + i, error ? error + i : NULL, n - i < LINE ? n - i : LINE, gamma);
-        if (stride > LINE)
-                bins->count[peak >> BIN_BITS]++;
+        /* The largest entry may be most of the error, so it stands for itself. */
+        use(bins, float_of(peak), 1);
+        if (bins->count[peak >> BIN_BITS] > 0)
+                bins->count[peak >> BIN_BITS]--;
+        for (uint32_t i = 0; i < HEDGE_CO3_BINS; i++)
+                if (bins->count[i] > 0) /* the first bin holds zeros */
+                        use(bins, i ? float_of((i << BIN_BITS) + (1u << (BIN_BITS - 1))) : 0, (float)bins->count[i]);
+}
+
+void hedge_bins_fill(hedge_bins_t *bins, const float *gradient, const float *error, size_t n, float gamma,
+                     uint32_t peak)
+{
         bins->used = 0;
         bins->total = 0;
-        for (uint32_t i = 0; i < HEDGE_CO3_BINS; i++) {
-                if (bins->count[i] == 0)
-                        continue;
-                /* The first bin holds zeros. */
-                bins->centre[bins->used] = i ? float_of((i << BIN_BITS) + (1u << (BIN_BITS - 1))) : 0;
-                bins->weight[bins->used] = (float)bins->count[i];
-                bins->error[bins->used++] = 0;
-                bins->total += bins->count[i];
+        if (n > FEW) {
+                fill_bins(bins, gradient, error, n, gamma, peak);
+                return;
         }
+        for (size_t i = 0; i < n; i++)
+                use(bins, fabsf(error ? gradient[i] + gamma * error[i] : gradient[i]), 1);
 }
 
 static double entropy_of(const double *counts, double total)
@@ -132,15 +149,18 @@ static int step_within(hedge_bins_t *bins, const hedge_minifloat_t *format, int 
 float hedge_scale_find(hedge_bins_t *bins, const hedge_minifloat_t *format, uint32_t peak, double max_entropy)
 {
         const double largest = (double)float_of(peak);
-        /* How far below the peak it may pay to cut: hardly at all where the range is wide. */
-        const int cut = (format->exponent_bits < 4 ? 12 : 1) * STEPS;
+        const int narrow = format->exponent_bits < 4;
         int whole, best;
 
         if (largest < (double)SMALLEST)
                 return 1;
         whole = step_from(largest / (double)format->top);
-        best = best_of(bins, format, whole - cut, whole + STEPS, COARSE);
-        best = best_of(bins, format, best - COARSE + 1, best + COARSE - 1, 1);
+        if (narrow) {
+                best = best_of(bins, format, whole - CUT, whole + STEPS, COARSE);
+                best = best_of(bins, format, best - COARSE + 1, best + COARSE - 1, 1);
+        } else { /* no error is made smaller by cutting, and that of one octave is that of the next */
+                best = best_of(bins, format, whole - COARSE, whole + STEPS, 1);
+        }
         if (max_entropy > 0)
                 best = step_within(bins, format, best, step_from(largest * 4), max_entropy);
         return scale_at(best);

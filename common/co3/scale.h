@@ -7,11 +7,14 @@
 /** Inside of common/co3: the scale of a segment.
  *
  * Entries' magnitudes are counted in bins of a sixteenth of an octave: all of up to 65,536 entries, of more a sample of
- * every s-th cache line, so that about so many are counted, and the largest of all. Converting the bins' centres says
- * what a scale's squared error and entropy are, within a few per cent, in microseconds. Scales are a power of two times
- * 16/16 .. 31/16. Tried are every fourth of them, from one that cuts nothing off down to one that cuts off much, then
- * those around the best. fp8 hardly cares: its range is 2^33, so any scale is as good as its double, and costs 5.5 bits
- * for normally distributed entries. Fewer bits mean a larger scale: more small entries become subnormal, then zero. */
+ * every s-th cache line, so that about so many are counted; the largest of all stands for itself, as all do where they
+ * are 512 or fewer. Converting the bins' centres says what a scale's squared error and entropy are, within a few per
+ * cent, in microseconds. Scales are a power of two times 16/16 .. 31/16.
+ *
+ * fp4: every fourth of them is tried, from twice one that cuts nothing off down to 2^-12 of it, then those around the
+ * best. fp8: all of the octave above one that cuts nothing off; it hardly cares, because its range is 2^33, so that any
+ * scale is as good as its double, and costs 5.5 bits for normally distributed entries. Fewer bits mean a larger scale:
+ * more small entries become subnormal, then zero. */
 
 #define HEDGE_CO3_BINS 4096 /**< by the upper 12 bits of a magnitude: exponent, four bits of mantissa */
 
@@ -19,7 +22,7 @@
 #define HEDGE_CO3_MIN_SCALE 0x1p-126f
 #define HEDGE_CO3_MAX_SCALE 0x1p86f
 
-/** The magnitudes of a segment's entries, and room to try a scale. */
+/** The magnitudes of a segment's entries, bins or single ones, and room to try a scale. */
 typedef struct hedge_bins {
         uint32_t count[HEDGE_CO3_BINS];
         unsigned used;
