@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/train/elementwise.h"
 
+#include <string.h>
+
 static int same_shape(hedge_layer_t *l, const hedge_layer_spec_t *spec, hedge_why_t *why)
 {
         l->y = l->x;
@@ -18,16 +20,21 @@ static void relu_forward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
                 y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
+static void keep_where_positive(size_t n, const float *restrict y, float *restrict d)
+{
+        for (size_t i = 0; i < n; i++)
+                d[i] = y[i] > 0.0f ? d[i] : 0.0f;
+}
+
 static void relu_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
 {
         const size_t n = p->batch * hedge_extent_elements(&l->x);
-        const float *y = p->y, *dy = p->dy;
-        float *dx = p->dx;
 
-        if (!dx)
+        if (!p->dx)
                 return;
-        for (size_t i = 0; i < n; i++)
-                dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+        if (p->dx != p->dy)
+                memcpy(p->dx, p->dy, n * sizeof(*p->dx));
+        keep_where_positive(n, p->y, p->dx);
 }
 
 const hedge_layer_type_t hedge_layer_relu = {

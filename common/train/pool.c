@@ -71,8 +71,10 @@ static void take_greatest(const hedge_layer_t *l, const window_t *w, const float
                 for (uint32_t ix = w->left; ix < w->right; ix++, k++) {
                         const float *restrict x = image + ((size_t)iy * l->x.w + ix) * c;
 
-                        for (uint32_t j = 0; j < c; j++) {
-                                at[j] = x[j] > y[j] ? k : at[j];
+                        for (uint32_t j = 0; j < c; j++) { /* no branches: nobody can predict which pixel wins */
+                                const uint8_t wins = (uint8_t) - (x[j] > y[j]);
+
+                                at[j] = (uint8_t)((k & wins) | (at[j] & ~wins));
                                 y[j] = x[j] > y[j] ? x[j] : y[j];
                         }
                 }
