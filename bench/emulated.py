@@ -20,6 +20,7 @@ from networks import NETWORKS, Network  # noqa: E402
 # A scheme's name here, and its rule in plan.rules.
 SCHEMES = {name: {"scheme": name} for name in
            ("uncoded", "replication", "mds", "lt", "nsctc", "steal", "krp", "auto")}
+SCHEMES["nsctc-whole"] = {"scheme": "nsctc", "whole_boards": True}  # as its paper has it
 ALONE = "local"    # the same network by the coordinator alone
 ACCURACY = 1e-3    # of a decoded layer: hedged's default
 ERRORS_ADD_UP = 5  # the final output may be off by so many times that: every layer's error goes through all after it

@@ -39,6 +39,7 @@ struct hedged_job {
         unsigned char *parts;    /* per board and part: none counts twice, nor before it was asked for */
         unsigned most_parts;     /* of a board */
         uint64_t sent_bytes;     /* of all tasks */
+        int64_t began_us;        /* the first of them */
 };
 
 typedef struct task_mail {
@@ -270,8 +271,9 @@ static void note_task(const hedged_dispatch_t *d, hedged_job_t *j, const task_ma
                 bytes += zmq_msg_size((zmq_msg_t *)(uintptr_t)&m->frames[i]);
         if (!h->asked) {
                 h->sent_us = hedge_now_us();
-                h->sample.ahead_bytes = j->sent_bytes;
                 h->sample.up_bytes = bytes;
+                j->began_us = j->began_us ? j->began_us : h->sent_us;
+                h->sample.ahead_us = (uint64_t)(h->sent_us - j->began_us);
                 h->sample.queued = is_busy(d, j, m->task.board);
         }
         j->sent_bytes += bytes;
@@ -387,6 +389,7 @@ static void note_part(hedged_job_t *j, const hedged_event_t *e)
         sample->elapsed_us = (uint64_t)(e->received_us - h->sent_us);
         if (sample->parts_done++ == 0) {
                 sample->first_us = sample->elapsed_us;
+                sample->ahead_bytes = j->sent_bytes - sample->up_bytes; /* they shared the coordinator's link */
                 sample->first_compute_us = e->compute_us;
         }
         sample->compute_us += e->compute_us;
