@@ -63,12 +63,15 @@ static unsigned threshold(const hedge_code_params_t *params)
 /* What the busiest board spends on a cut, in multiply-accumulates; infinite where there is no such cut. */
 static double cost(const hedged_config_t *config, const hedge_conv_t *conv, const hedge_code_params_t *params)
 {
+        hedge_code_params_t asked = *params;
         hedge_partition_t p;
         hedge_code_t *code = NULL;
         double worst = 0;
 
+        if (asked.scheme == HEDGE_SCHEME_STEAL) /* what a board could do for others is not what it does */
+                asked.scheme = HEDGE_SCHEME_UNCODED;
         if (hedge_partition_init(&p, conv, params->k_a, params->k_b) < 0 ||
-            hedge_code_new_with(params, &code, NULL) < 0)
+            hedge_code_new_with(&asked, &code, NULL) < 0)
                 return INFINITY;
         for (unsigned board = 0; board < hedge_code_boards(code); board++) {
                 double parts = hedge_code_parts(code, board);

@@ -1,10 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever the scheme, coded layers give what `hedge local` gives, also after a board has died."""
+"""Whatever the scheme and its form, coded layers give what `hedge local` gives, also after a board has died."""
 from cluster import Cluster, check, check_close, hedge, read_floats, write_digit
 
-for scheme, sides in (("krp", 2), ("mds", 1), ("lt", 1)):
-    # Everything that can be coded is, so that this small net shows it.
-    options = ["--set", f"plan.scheme={scheme}", "--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0",
+# name: (the scheme, what else its rule says, tolerance of the outputs)
+WAYS = {
+    "krp": ("krp", "systematic: no", 1e-5),
+    "krp, systematic": ("krp", "systematic: yes", 1e-5),
+    "krp, q16": ("krp", "systematic: no, wire: q16", 5e-3),
+    "steal": ("steal", "wire: f32", 1e-5),
+    "mds": ("mds", "", 1e-5),
+    "lt": ("lt", "", 1e-5),
+    "nsctc, whole boards": ("nsctc", "whole_boards: true", 1e-5),
+}
+
+for way, (scheme, more, tolerance) in WAYS.items():
+    # Everything that can be coded is, whatever it gains, so that this small net shows it.
+    rule = f"[{{scheme: {scheme}{', ' if more else ''}{more}}}]"
+    options = ["--set", f"plan.rules={rule}", "--set", "plan.cut=simple", "--set", "plan.macs_per_entry=0",
                "--set", "cluster.heartbeat_ms=100"]
     with Cluster(boards=6, options=options) as c:
         c.load_digits()
@@ -12,12 +24,14 @@ for scheme, sides in (("krp", 2), ("mds", 1), ("lt", 1)):
         hedge("local", "digits", digit, "--raw", c.dir / "local.f32", "--dir", c.dir)
         for boards in (6, 5):
             answer = c.infer("digits", digit, "--raw", c.dir / "coded.f32")[0]
-            check_close(read_floats(c.dir / "coded.f32"), read_floats(c.dir / "local.f32"), f"{scheme}, {boards} boards")
+            check_close(read_floats(c.dir / "coded.f32"), read_floats(c.dir / "local.f32"), f"{way}, {boards} boards",
+                        tolerance)
             check(answer["top"][0]["label"] == "1", answer)
             coded = [layer for layer in answer["layers"] if layer["scheme"] == scheme]
-            check(len(coded) > 0, "nothing was coded", answer["layers"])
+            check(len(coded) > 0, way, "nothing was coded", answer["layers"])
             for layer in coded:
                 check(layer["parts_used"] >= layer["parts_needed"] == layer["k_a"] * layer["k_b"] > 1, layer)
-                check(sides == 2 or layer["k_b"] == 1, layer)
+                check(scheme not in ("mds", "lt") or layer["k_b"] == 1, layer)
+                check(layer["wire"] == ("q16" if "q16" in more else "f32"), layer)
             if boards == 6:
                 c.kill("board-2")
