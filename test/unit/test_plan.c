@@ -61,12 +61,12 @@ static void every_plan_can_be_built(void **state)
 {
         (void)state;
         static const unsigned slots[] = { 1, 2, 3, 5, 8, 20, 40 };
-        static const char *const schemes[] = { "nsctc", "replication", "uncoded", "mds", "lt", "krp" };
+        static const char *const schemes[] = { "nsctc", "replication", "uncoded", "mds", "lt", "krp", "steal" };
         const hedge_conv_t layers[] = { square(56, 64, 64, 3), square(1, 512, 1000, 1), square(32, 3, 1, 3),
                                         square(7, 512, 512, 3), square(2, 8, 3, 1) };
 
         for (size_t s = 0; s < 7; s++)
-                for (size_t c = 0; c < 6; c++)
+                for (size_t c = 0; c < 7; c++)
                         for (size_t l = 0; l < 5; l++) {
                                 char yaml[200];
                                 hedged_cut_t cuts[HEDGED_MAX_VARIANTS];
