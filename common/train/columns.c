@@ -29,9 +29,9 @@ static size_t line_at(const hedge_layer_t *l, uint32_t oy, uint32_t ky)
         return y < 0 || y >= l->x.h ? SIZE_MAX : (size_t)y * l->x.w * l->x.c;
 }
 
-size_t hedge_columns_count(const hedge_layer_t *l)
+uint64_t hedge_columns_count(const hedge_layer_t *l)
 {
-        return (size_t)l->kernel * l->kernel * l->x.c;
+        return (uint64_t)l->kernel * l->kernel * l->x.c;
 }
 
 /* memcpy costs a call, which is much for the five numbers of a grey picture's window. */

@@ -7,7 +7,7 @@
 /** Convolutions as matrix products: one row of kernel x kernel x c numbers per output pixel ("im2col").
  *
  * `layer` is a checked CONV; image h x w x c, columns (out_h * out_w) x (kernel * kernel * c). */
-size_t hedge_columns_count(const hedge_layer_t *layer);
+uint64_t hedge_columns_count(const hedge_layer_t *layer);
 
 /** The columns of one image; padding is 0. */
 void hedge_columns(const hedge_layer_t *layer, const float *image, float *columns);

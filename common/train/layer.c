@@ -39,9 +39,9 @@ int hedge_layer_kind(const char *name, hedge_layer_kind_t *ret)
         return -EINVAL;
 }
 
-size_t hedge_extent_elements(const hedge_extent_t *extent)
+uint64_t hedge_extent_elements(const hedge_extent_t *extent)
 {
-        return (size_t)extent->h * extent->w * extent->c;
+        return (uint64_t)extent->h * extent->w * extent->c;
 }
 
 bool hedge_extent_equal(const hedge_extent_t *a, const hedge_extent_t *b)

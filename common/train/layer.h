@@ -49,7 +49,7 @@ typedef struct hedge_extent {
         bool flat; /**< one row of c numbers; h = w = 1 */
 } hedge_extent_t;
 
-size_t hedge_extent_elements(const hedge_extent_t *extent);
+uint64_t hedge_extent_elements(const hedge_extent_t *extent);
 
 bool hedge_extent_equal(const hedge_extent_t *a, const hedge_extent_t *b);
 
@@ -63,10 +63,10 @@ typedef struct hedge_layer {
         uint32_t in, with;            /**< values that it reads; `with` only for ADD */
         hedge_extent_t x, y;          /**< shapes of input and output */
         uint32_t kernel, stride, pad; /**< all 0 but for CONV and pools */
-        size_t weights, n_weights;    /**< in the parameters: DENSE units x c, CONV units x kernel x kernel x c,
+        uint64_t weights, n_weights;  /**< in the parameters: DENSE units x c, CONV units x kernel x kernel x c,
                                                     BATCH_NORM c scales */
-        size_t bias, n_bias;          /**< in the parameters: one per output channel, or none; BATCH_NORM's shifts */
-        size_t means, variances, n_statistics; /**< in the state: BATCH_NORM's running statistics, c each */
+        uint64_t bias, n_bias;        /**< in the parameters: one per output channel, or none; BATCH_NORM's shifts */
+        uint64_t means, variances, n_statistics; /**< in the state: BATCH_NORM's running statistics, c each */
 } hedge_layer_t;
 
 /** One layer's part of a pass. Borrowed memory; what a layer does not use is NULL. */
@@ -93,8 +93,8 @@ typedef struct hedge_layer_type {
         bool parameters;  /**< has some */
         /** Check the numbers in `spec` against layer->x and fill in y, the window and the counts of parameters. */
         int (*shape)(hedge_layer_t *layer, const hedge_layer_spec_t *spec, hedge_why_t *why);
-        size_t (*saved_bytes)(const hedge_layer_t *layer, uint32_t batch);           /**< NULL: none */
-        size_t (*scratch_floats)(const hedge_layer_t *layer, uint32_t batch);        /**< NULL: none */
+        uint64_t (*saved_bytes)(const hedge_layer_t *layer, uint32_t batch);         /**< NULL: none */
+        uint64_t (*scratch_floats)(const hedge_layer_t *layer, uint32_t batch);      /**< NULL: none */
         void (*forward)(const hedge_layer_t *layer, const hedge_layer_pass_t *pass); /**< NULL: y is x as it lies */
         void (*backward)(const hedge_layer_t *layer,
                          const hedge_layer_pass_t *pass); /**< NULL: dx is dy, for all inputs */

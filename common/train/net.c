@@ -99,11 +99,11 @@ static int place(hedge_net_t *net, hedge_layer_t *l, hedge_why_t *why)
         l->bias = l->weights + l->n_weights;
         l->means = net->n_state;
         l->variances = l->means + l->n_statistics;
-        net->n_params = l->bias + l->n_bias;
-        net->n_state = l->variances + l->n_statistics;
-        if (net->n_params > HEDGE_NET_MAX_PARAMS || net->n_state > HEDGE_NET_MAX_PARAMS)
+        if (l->bias + l->n_bias > HEDGE_NET_MAX_PARAMS || l->variances + l->n_statistics > HEDGE_NET_MAX_PARAMS)
                 return hedge_why(why, HEDGE_ELIMIT, "%s: the network has more than %llu parameters", l->name,
                                  (unsigned long long)HEDGE_NET_MAX_PARAMS);
+        net->n_params = (size_t)(l->bias + l->n_bias);
+        net->n_state = (size_t)(l->variances + l->n_statistics);
         return 0;
 }
 

@@ -23,15 +23,15 @@ static int norm_shape(hedge_layer_t *l, const hedge_layer_spec_t *spec, hedge_wh
         return 0;
 }
 
-static size_t norm_saved(const hedge_layer_t *l, uint32_t batch)
+static uint64_t norm_saved(const hedge_layer_t *l, uint32_t batch)
 {
         return 2 * l->x.c * sizeof(float);
 }
 
 /* Two rows of doubles and three of floats. */
-static size_t norm_scratch(const hedge_layer_t *l, uint32_t batch)
+static uint64_t norm_scratch(const hedge_layer_t *l, uint32_t batch)
 {
-        return (size_t)l->x.c * 7;
+        return (uint64_t)l->x.c * 7;
 }
 
 static size_t rows_of(const hedge_layer_t *l, const hedge_layer_pass_t *p)

@@ -53,7 +53,7 @@ static int pool_shape(hedge_layer_t *l, const hedge_layer_spec_t *spec, hedge_wh
 }
 
 /* For every output, which pixel of its window won. */
-static size_t max_saved(const hedge_layer_t *l, uint32_t batch)
+static uint64_t max_saved(const hedge_layer_t *l, uint32_t batch)
 {
         return batch * hedge_extent_elements(&l->y);
 }

@@ -59,7 +59,7 @@ static int dense_shape(hedge_layer_t *l, const hedge_layer_spec_t *spec, hedge_w
         if (spec->units < 1)
                 return hedge_why(why, -EINVAL, "a dense layer needs units, at least 1");
         l->y = (hedge_extent_t){ 1, 1, spec->units, true };
-        l->n_weights = (size_t)spec->units * l->x.c;
+        l->n_weights = (uint64_t)spec->units * l->x.c;
         l->n_bias = spec->no_bias ? 0 : spec->units;
         return 0;
 }
@@ -119,9 +119,9 @@ static bool is_plain(const hedge_layer_t *l)
         return l->kernel == 1 && l->stride == 1;
 }
 
-static size_t column_floats(const hedge_layer_t *l)
+static uint64_t column_floats(const hedge_layer_t *l)
 {
-        return (size_t)l->y.h * l->y.w * hedge_columns_count(l);
+        return (uint64_t)l->y.h * l->y.w * hedge_columns_count(l);
 }
 
 /* Images whose columns are taken at once. */
@@ -132,7 +132,7 @@ static uint32_t group_of(const hedge_layer_t *l, uint32_t batch)
         return n < 1 ? 1 : n > batch ? batch : (uint32_t)n;
 }
 
-static size_t conv_scratch(const hedge_layer_t *l, uint32_t batch)
+static uint64_t conv_scratch(const hedge_layer_t *l, uint32_t batch)
 {
         return is_plain(l) ? 0 : group_of(l, batch) * column_floats(l);
 }

@@ -8,31 +8,14 @@
 #include "common/tensor.h"
 #include "common/train/conv_onednn.h"
 #include "common/train/loss.h"
+#include "common/train/placement.h"
 #include "common/train/product.h"
-
-#define NOWHERE UINT32_MAX
-#define ALIGNED (HEDGE_ALIGNMENT / sizeof(float))
-
-/* A value of the net: where it lies and where its gradient does. */
-typedef struct place {
-        uint32_t home; /* the value whose memory it shares; itself if it has its own */
-        bool wanted;   /* its gradient is asked for: there are parameters before it */
-        bool given;    /* during backward: some reader has put its gradient there */
-        uint32_t slot; /* of its gradient, for a home */
-        size_t at;     /* of a home, in memory */
-} place_t;
 
 struct hedge_workspace {
         const hedge_net_t *net;
         uint32_t max_batch;
-        place_t *places;              /* one per value */
-        size_t *saved;                /* of every layer, in memory */
+        hedge_placement_t plan;
         hedge_conv_onednn_t **onednn; /* of every layer, or NULL */
-        size_t *slots;                /* in memory; gradients take turns in them */
-        size_t *slot_floats;
-        uint32_t n_slots;
-        size_t scratch, extra, statistics;
-        size_t floats;
         float *memory;
 };
 
@@ -41,140 +24,19 @@ static const hedge_layer_type_t *type_of(const hedge_layer_t *l)
         return hedge_layer_type(l->kind);
 }
 
-/* Does it put its output where its input lies? Only where nobody else reads that input. */
-static bool in_place(const hedge_net_t *net, const place_t *places, const hedge_layer_t *l)
-{
-        if (hedge_net_readers(net, l->in) > 1)
-                return false;
-        if (l->kind == HEDGE_LAYER_FLATTEN)
-                return true;
-        return l->kind == HEDGE_LAYER_RELU && places[l->in].home != 0;
-}
-
-static void settle(hedge_workspace_t *ws)
-{
-        const hedge_net_t *net = ws->net;
-
-        ws->places[0].home = 0;
-        for (uint32_t i = 0; i < net->n_layers; i++) {
-                const hedge_layer_t *l = &net->layers[i];
-                place_t *p = &ws->places[i + 1];
-
-                p->home = in_place(net, ws->places, l) ? ws->places[l->in].home : i + 1;
-                p->wanted = type_of(l)->parameters || ws->places[l->in].wanted || ws->places[l->with].wanted;
-        }
-}
-
-/* Room for n floats; where it begins. */
-static size_t take(hedge_workspace_t *ws, size_t n)
-{
-        const size_t at = ws->floats;
-
-        ws->floats += (n + ALIGNED - 1) / ALIGNED * ALIGNED;
-        return at;
-}
-
-static size_t value_floats(const hedge_workspace_t *ws, uint32_t value)
-{
-        return ws->max_batch * hedge_extent_elements(hedge_net_value(ws->net, value));
-}
-
-/* A free slot for a value's gradient, made large enough. `busy` says which are taken. */
-static void acquire(hedge_workspace_t *ws, bool *busy, uint32_t value)
-{
-        place_t *p = &ws->places[ws->places[value].home];
-        const size_t n = value_floats(ws, value);
-        uint32_t s = 0;
-
-        if (p->slot != NOWHERE)
-                return;
-        while (s < ws->n_slots && busy[s])
-                s++;
-        if (s == ws->n_slots)
-                ws->n_slots++;
-        if (ws->slot_floats[s] < n)
-                ws->slot_floats[s] = n;
-        busy[s] = true;
-        p->slot = s;
-}
-
-/* Go through the backward pass: a gradient is there from the last reader of its value to the value's maker. */
-static void share_slots(hedge_workspace_t *ws, bool *busy)
-{
-        const hedge_net_t *net = ws->net;
-
-        for (uint32_t v = 0; v <= net->n_layers; v++)
-                ws->places[v].slot = NOWHERE;
-        acquire(ws, busy, net->n_layers);
-        for (uint32_t i = net->n_layers; i-- > 0;) {
-                const hedge_layer_t *l = &net->layers[i];
-                const uint32_t home = ws->places[i + 1].home;
-
-                if (ws->places[l->in].wanted)
-                        acquire(ws, busy, l->in);
-                if (ws->places[l->with].wanted)
-                        acquire(ws, busy, l->with);
-                if (home == i + 1 && ws->places[home].slot != NOWHERE)
-                        busy[ws->places[home].slot] = false;
-        }
-}
-
-/* Room for a second gradient of a value with several readers, on its way to be added. */
-static size_t extra_floats(const hedge_workspace_t *ws)
-{
-        size_t most = 0;
-
-        for (uint32_t v = 1; v <= ws->net->n_layers; v++)
-                if (hedge_net_readers(ws->net, v) > 1 && value_floats(ws, v) > most)
-                        most = value_floats(ws, v);
-        return most;
-}
-
-static void lay_out(hedge_workspace_t *ws)
-{
-        const hedge_net_t *net = ws->net;
-        size_t scratch = 0;
-
-        for (uint32_t i = 0; i < net->n_layers; i++) {
-                const hedge_layer_t *l = &net->layers[i];
-                const hedge_layer_type_t *type = type_of(l);
-                const size_t needs = type->scratch_floats ? type->scratch_floats(l, ws->max_batch) : 0;
-                const size_t bytes = type->saved_bytes ? type->saved_bytes(l, ws->max_batch) : 0;
-
-                scratch = needs > scratch ? needs : scratch;
-                ws->saved[i] = take(ws, (bytes + sizeof(float) - 1) / sizeof(float));
-                if (ws->places[i + 1].home == i + 1)
-                        ws->places[i + 1].at = take(ws, value_floats(ws, i + 1));
-        }
-        for (uint32_t s = 0; s < ws->n_slots; s++)
-                ws->slots[s] = take(ws, ws->slot_floats[s]);
-        ws->scratch = take(ws, scratch);
-        ws->extra = take(ws, extra_floats(ws));
-}
-
 static int prepare(hedge_workspace_t *ws, hedge_why_t *why)
 {
-        const size_t n = ws->net->n_layers;
-        bool *busy = calloc(n + 1, sizeof(*busy));
+        const uint64_t most = HEDGE_WORKSPACE_MAX_BYTES < SIZE_MAX / 2 ? HEDGE_WORKSPACE_MAX_BYTES : SIZE_MAX / 2;
+        int r = hedge_placement_make(ws->net, ws->max_batch, &ws->plan);
 
-        ws->places = calloc(n + 1, sizeof(*ws->places));
-        ws->saved = calloc(n, sizeof(*ws->saved));
-        ws->onednn = calloc(n, sizeof(*ws->onednn));
-        ws->slots = calloc(n + 1, sizeof(*ws->slots));
-        ws->slot_floats = calloc(n + 1, sizeof(*ws->slot_floats));
-        if (!busy || !ws->places || !ws->saved || !ws->onednn || !ws->slots || !ws->slot_floats) {
-                free(busy);
+        ws->onednn = calloc(ws->net->n_layers, sizeof(hedge_conv_onednn_t *));
+        if (r < 0 || !ws->onednn)
                 return hedge_why(why, -ENOMEM, "out of memory");
-        }
-        settle(ws);
-        share_slots(ws, busy);
-        free(busy);
-        lay_out(ws);
-        if (hedge_workspace_bytes(ws) > HEDGE_WORKSPACE_MAX_BYTES)
+        if (hedge_workspace_bytes(ws) > most)
                 return hedge_why(why, HEDGE_ELIMIT, "batches of %u images take %llu MiB of memory, above %llu MiB",
                                  ws->max_batch, (unsigned long long)hedge_workspace_bytes(ws) >> 20,
-                                 (unsigned long long)HEDGE_WORKSPACE_MAX_BYTES >> 20);
-        ws->memory = hedge_floats_new(ws->floats);
+                                 (unsigned long long)most >> 20);
+        ws->memory = hedge_floats_new(ws->plan.floats);
         return ws->memory ? 0 : hedge_why(why, -ENOMEM, "no memory for batches of %u images", ws->max_batch);
 }
 
@@ -237,10 +99,7 @@ void hedge_workspace_destroy(hedge_workspace_t **workspace)
         for (uint32_t i = 0; ws->onednn && i < ws->net->n_layers; i++)
                 hedge_conv_onednn_destroy(&ws->onednn[i]);
         free(ws->onednn);
-        free(ws->places);
-        free(ws->saved);
-        free(ws->slots);
-        free(ws->slot_floats);
+        hedge_placement_release(&ws->plan);
         free(ws->memory);
         free(ws);
         *workspace = NULL;
@@ -248,7 +107,7 @@ void hedge_workspace_destroy(hedge_workspace_t **workspace)
 
 uint64_t hedge_workspace_bytes(const hedge_workspace_t *ws)
 {
-        return (uint64_t)ws->floats * sizeof(float);
+        return (uint64_t)ws->plan.floats * sizeof(float);
 }
 
 /* One pass over one mini-batch. */
@@ -261,9 +120,9 @@ typedef struct run {
 /* Where a value lies; the image itself is never written. */
 static float *value_at(const run_t *run, uint32_t value)
 {
-        const uint32_t home = run->ws->places[value].home;
+        const uint32_t home = run->ws->plan.places[value].home;
 
-        return home ? run->ws->memory + run->ws->places[home].at : (float *)(uintptr_t)run->images;
+        return home ? run->ws->memory + run->ws->plan.places[home].at : (float *)(uintptr_t)run->images;
 }
 
 /* Where a value's gradient lies, or NULL if nobody asks for it. */
@@ -271,9 +130,9 @@ static float *gradient_at(const run_t *run, uint32_t value)
 {
         const hedge_workspace_t *ws = run->ws;
 
-        if (!ws->places[value].wanted)
+        if (!ws->plan.places[value].wanted)
                 return NULL;
-        return ws->memory + ws->slots[ws->places[ws->places[value].home].slot];
+        return ws->memory + ws->plan.slots[ws->plan.places[ws->plan.places[value].home].slot];
 }
 
 static size_t batch_floats(const run_t *run, uint32_t value)
@@ -288,8 +147,8 @@ static const hedge_layer_pass_t *pass_of(run_t *run, uint32_t i)
         run->pass.x = value_at(run, l->in);
         run->pass.x2 = value_at(run, l->with);
         run->pass.y = value_at(run, i + 1);
-        run->pass.saved = run->ws->memory + run->ws->saved[i];
-        run->pass.scratch = run->ws->memory + run->ws->scratch;
+        run->pass.saved = run->ws->memory + run->ws->plan.saved[i];
+        run->pass.scratch = run->ws->memory + run->ws->plan.scratch;
         run->pass.onednn = run->ws->onednn[i];
         return &run->pass;
 }
@@ -312,7 +171,7 @@ static void forward(run_t *run)
 /* A reader's gradient for a value: the first is copied, the others are added. */
 static void give(run_t *run, uint32_t value, const float *from)
 {
-        place_t *home = &run->ws->places[run->ws->places[value].home];
+        hedge_place_t *home = &run->ws->plan.places[run->ws->plan.places[value].home];
         float *to = gradient_at(run, value);
         const size_t n = batch_floats(run, value);
 
@@ -329,9 +188,9 @@ static void give(run_t *run, uint32_t value, const float *from)
 static void step_back(run_t *run, uint32_t i)
 {
         const hedge_layer_t *l = &run->ws->net->layers[i];
-        place_t *home = &run->ws->places[run->ws->places[l->in].home];
-        const bool shared = run->ws->places[i + 1].home == run->ws->places[l->in].home;
-        float *dx = gradient_at(run, l->in), *extra = run->ws->memory + run->ws->extra;
+        hedge_place_t *home = &run->ws->plan.places[run->ws->plan.places[l->in].home];
+        const bool shared = run->ws->plan.places[i + 1].home == run->ws->plan.places[l->in].home;
+        float *dx = gradient_at(run, l->in), *extra = run->ws->memory + run->ws->plan.extra;
 
         pass_of(run, i);
         run->pass.dy = gradient_at(run, i + 1);
@@ -354,9 +213,9 @@ static void backward(run_t *run)
         const hedge_net_t *net = run->ws->net;
 
         for (uint32_t v = 0; v <= net->n_layers; v++)
-                run->ws->places[v].given = false;
+                run->ws->plan.places[v].given = false;
         for (uint32_t i = net->n_layers; i-- > 0;)
-                if (run->ws->places[i + 1].wanted)
+                if (run->ws->plan.places[i + 1].wanted)
                         step_back(run, i);
 }
 
