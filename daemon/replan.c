@@ -18,6 +18,7 @@ static int forecast(const hedged_variant_t *v, const hedged_speeds_t *speeds, co
 
         if (r < 0)
                 return r;
+        duties->whole = v->cut.whole_boards;
         duties->need = v->cut.need ? v->cut.need : duties->need;
         r = hedged_simulate(speeds, &v->partition, duties, v->cut.wire, luck, &f);
         hedged_duties_destroy(&duties);

@@ -252,9 +252,11 @@ static int forecast(const hedged_query_t *q, known_t *k, hedge_precision_t wire,
                                               .ell_b = k->params.ell_b,
                                               .systematic = k->params.systematic,
                                               .weighted = k->params.weights != NULL,
+                                              .whole_boards = q->wish->whole_boards,
                                               .wire = wire },
                                      .cost = cost_of(q->search->config, k->duties, &p),
                                      .share_bytes = share_bytes_of(k->duties, &p) };
+        k->duties->whole = q->wish->whole_boards;
         return hedged_simulate(q->speeds, &p, k->duties, wire, luck, &ret->forecast);
 }
 

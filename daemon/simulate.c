@@ -29,7 +29,7 @@ typedef struct trial {
         uint8_t *have;        /* K: the plain part is in */
         uint8_t *given;       /* K: steal: to so many boards beside its owner */
         uint16_t *strip_rank; /* k_a */
-        unsigned count, plain, rank, global, boards_whole;
+        unsigned count, plain, rank, global, boards_whole, parts_whole;
         double hub_s; /* when the coordinator's link is free */
         double up_bytes, down_bytes;
 } trial_t;
@@ -94,7 +94,7 @@ static void begin(trial_t *t, const hedged_luck_t *luck, unsigned trial)
                 else if (t->duties->steals)
                         r->arrival_s = 0; /* has nothing of its own: redoes from the start */
         }
-        t->count = t->plain = t->rank = t->global = t->boards_whole = 0;
+        t->count = t->plain = t->rank = t->global = t->boards_whole = t->parts_whole = 0;
         t->hub_s = 0;
         memset(t->have, 0, (size_t)t->duties->k_a * t->duties->k_b);
         memset(t->given, 0, (size_t)t->duties->k_a * t->duties->k_b);
@@ -199,18 +199,22 @@ static void take(trial_t *t, unsigned b)
         if (p->strip >= 0 && p->block >= 0)
                 take_plain(t, (unsigned)p->strip * t->duties->k_b + (unsigned)p->block);
         take_rank(t, p);
-        t->boards_whole += r->at == d->n_parts;
+        if (r->at == d->n_parts) {
+                t->boards_whole++;
+                t->parts_whole += d->n_parts;
+        }
 }
 
 static bool is_done(const trial_t *t)
 {
         const unsigned rank = t->duties->k_a * t->duties->k_b;
+        const unsigned count = t->duties->whole ? t->parts_whole : t->count;
 
         switch (t->duties->done) {
         case HEDGED_DONE_COUNT:
-                return t->count >= t->duties->need;
+                return count >= t->duties->need;
         case HEDGED_DONE_BOARDS:
-                return t->count >= t->duties->need || t->boards_whole >= t->duties->delta;
+                return count >= t->duties->need || t->boards_whole >= t->duties->delta;
         case HEDGED_DONE_RANK:
                 return t->rank == rank || t->rank + t->global >= t->duties->need;
         default:

@@ -242,6 +242,28 @@ static void the_lowest_cost_is_fcdccs_optimum(void **state)
         }
 }
 
+/* nsctc as published, counting whole boards, is slower than the same code taking every part. */
+static void whole_boards_are_waited_for(void **state)
+{
+        (void)state;
+        const hedge_conv_t conv = square(56, 256, 256, 3);
+        double every, whole;
+        hedged_choice_t c;
+
+        configure("cluster: {slots: 10}\nplan: {rules: [{scheme: nsctc}]}\n");
+        boards(10, SLOW_100M, 1);
+        plan();
+        c = choose(&conv, UINT64_MAX, false);
+        assert_false(c.candidates[c.chosen].cut.whole_boards);
+        every = c.candidates[c.chosen].forecast.mean_s;
+        configure("cluster: {slots: 10}\nplan: {rules: [{scheme: nsctc, whole_boards: true}]}\n");
+        plan();
+        c = choose(&conv, UINT64_MAX, false);
+        assert_true(c.candidates[c.chosen].cut.whole_boards);
+        whole = c.candidates[c.chosen].forecast.mean_s;
+        assert_true(whole > 1.1 * every);
+}
+
 /* CoCoI's k falls when boards get less even, and is near the best k of the simulation. */
 static void cocois_k_follows_the_spread(void **state)
 {
@@ -429,6 +451,7 @@ int main(void)
                 cmocka_unit_test(memory_is_kept_to),
                 cmocka_unit_test(the_wire_is_as_wished),
                 cmocka_unit_test(the_lowest_cost_is_fcdccs_optimum),
+                cmocka_unit_test(whole_boards_are_waited_for),
                 cmocka_unit_test(cocois_k_follows_the_spread),
                 cmocka_unit_test(weights_follow_the_speeds),
                 cmocka_unit_test(a_layer_gets_cuts_for_other_weather_and_fewer_boards),
