@@ -212,6 +212,34 @@ static void halves_average_to_the_whole(void **state)
         close_case(&f);
 }
 
+static void kinds_have_names(void **state)
+{
+        hedge_layer_kind_t kind;
+
+        for (unsigned i = 0; i < HEDGE_LAYER_KINDS; i++) {
+                assert_int_equal(hedge_layer_kind(hedge_layer_type((hedge_layer_kind_t)i)->name, &kind), 0);
+                assert_int_equal(kind, i);
+        }
+        assert_int_equal(hedge_layer_kind("global_average_pool", &kind), 0);
+        assert_int_equal(kind, HEDGE_LAYER_GLOBAL_AVERAGE_POOL);
+        assert_int_equal(hedge_layer_kind("lstm", &kind), -EINVAL);
+}
+
+static void products_are_refused_by_name(void **state)
+{
+        hedge_workspace_t *workspace = NULL;
+        hedge_why_t why;
+        fixture_t f;
+
+        open_case(&cases[0], &f);
+        assert_int_equal(hedge_workspace_new(f.net, "abacus", 1, &workspace, &why), -EINVAL);
+        assert_string_equal(why.text, "products by 'abacus': onednn or blas");
+        if (!hedge_conv_onednn_built())
+                assert_int_equal(hedge_workspace_new(f.net, "onednn", 1, &workspace, &why), HEDGE_EUNSUPPORTED);
+        assert_null(workspace);
+        close_case(&f);
+}
+
 /* Batch normalisation of the image itself: two channels whose numbers are known. */
 static void batch_statistics_are_told(void **state)
 {
@@ -420,6 +448,8 @@ int main(void)
                 cmocka_unit_test(gradients_are_finite_differences),
                 cmocka_unit_test(batches_do_not_touch_each_other),
                 cmocka_unit_test(halves_average_to_the_whole),
+                cmocka_unit_test(kinds_have_names),
+                cmocka_unit_test(products_are_refused_by_name),
                 cmocka_unit_test(batch_statistics_are_told),
                 cmocka_unit_test(evaluation_goes_in_pieces),
                 cmocka_unit_test(wrong_batches_are_refused),
