@@ -2,6 +2,7 @@
 /* Every kind of layer: its gradient against finite differences, in networks where what is before it has parameters. */
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,6 +185,55 @@ static void batches_do_not_touch_each_other(void **state)
                 hedge_workspace_destroy(&small);
                 close_case(&f);
         }
+}
+
+/* One thread's share: the same batch again and again, in a workspace of its own. */
+typedef struct share {
+        pthread_t thread;
+        const fixture_t *f;
+        float *gradient, *statistics;
+        int result;
+} share_t;
+
+static void *compute_share(void *arg)
+{
+        share_t *s = arg;
+        const fixture_t *f = s->f;
+        hedge_workspace_t *workspace = NULL;
+        hedge_score_t score;
+
+        s->result = hedge_workspace_new(f->net, products, f->batch, &workspace, NULL);
+        for (int i = 0; i < 20 && s->result == 0; i++)
+                s->result = hedge_net_gradient(workspace, f->params, f->images, f->labels, f->batch, s->gradient,
+                                               s->statistics, &score);
+        hedge_workspace_destroy(&workspace);
+        return NULL;
+}
+
+static void threads_do_not_touch_each_other(void **state)
+{
+        share_t shares[3];
+        hedge_score_t score;
+        fixture_t f;
+
+        open_case(&cases[20], &f);
+        assert_int_equal(hedge_net_gradient(f.workspace, f.params, f.images, f.labels, f.batch, f.gradient,
+                                            f.statistics, &score),
+                         0);
+        for (int i = 0; i < 3; i++) {
+                shares[i] =
+                        (share_t){ .f = &f, .gradient = floats(f.net->n_params), .statistics = floats(f.net->n_state) };
+                assert_int_equal(pthread_create(&shares[i].thread, NULL, compute_share, &shares[i]), 0);
+        }
+        for (int i = 0; i < 3; i++) {
+                pthread_join(shares[i].thread, NULL);
+                assert_int_equal(shares[i].result, 0);
+                assert_memory_equal(shares[i].gradient, f.gradient, f.net->n_params * sizeof(float));
+                assert_memory_equal(shares[i].statistics, f.statistics, f.net->n_state * sizeof(float));
+                free(shares[i].gradient);
+                free(shares[i].statistics);
+        }
+        close_case(&f);
 }
 
 /* The mean of the gradients of two halves is that of the whole, where no layer looks across the batch. */
@@ -447,6 +497,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(gradients_are_finite_differences),
                 cmocka_unit_test(batches_do_not_touch_each_other),
+                cmocka_unit_test(threads_do_not_touch_each_other),
                 cmocka_unit_test(halves_average_to_the_whole),
                 cmocka_unit_test(kinds_have_names),
                 cmocka_unit_test(products_are_refused_by_name),
