@@ -104,8 +104,8 @@ typedef struct hedge_co3_stats {
 /** Write a gradient as a message and what the message lacks as the error memory.
  *
  * @param gradient  hedge_co3_entries floats. Borrowed.
- * @param error     As many finite floats, in and out; zeros at the start. Written also with gamma = 0, but not read. NULL: there is
- *                  no memory, and gamma must be 0. Untouched where the answer is negative.
+ * @param error     As many finite floats, in and out; zeros at the start. Also written with gamma = 0. NULL: there is no
+ *                  memory, and gamma must be 0. Untouched where the answer is negative.
  * @param out       hedge_co3_bound bytes.
  * @param stats     May be NULL, which saves the time for the entropy.
  * @param why       May be NULL.

@@ -8,10 +8,11 @@
 #define SAMPLE   65536u /* entries that are counted of a long segment */
 #define LINE     16u    /* entries of a cache line */
 #define BIN_BITS 19u    /* of a float's bits lie within a bin */
-#define STEPS    16     /* scales per octave */
-#define COARSE   4      /* steps at first */
-#define CUT      192    /* steps below a scale that cuts nothing off: the most that may pay */
-#define CODES    128    /* magnitudes of the largest format here */
+#define LANES    8
+#define STEPS    16  /* scales per octave */
+#define COARSE   4   /* steps at first */
+#define CUT      192 /* steps below a scale that cuts nothing off: the most that may pay */
+#define CODES    128 /* magnitudes of the largest format here */
 #define SMALLEST 0x1p-85f
 
 static float float_of(uint32_t bits)
@@ -81,19 +82,38 @@ static double entropy_of(const double *counts, double total)
         return bits + (1 - counts[0] / total); /* the sign of what is not zero */
 }
 
-hedge_scale_cost_t hedge_scale_cost(hedge_bins_t *bins, const hedge_minifloat_t *format, float scale)
+/* In lanes, because the compiler may not reorder a sum. */
+double hedge_scale_error(hedge_bins_t *bins, const hedge_minifloat_t *format, float scale)
+{
+        double lanes[LANES] = { 0 }, sum = 0;
+        unsigned i = 0;
+
+        format->convert(bins->centre, bins->error, bins->used, 0, scale, bins->codes);
+        for (; i + LANES <= bins->used; i += LANES)
+                for (unsigned k = 0; k < LANES; k++) {
+                        const double error = (double)bins->error[i + k];
+
+                        lanes[k] += (double)bins->weight[i + k] * error * error;
+                }
+        for (; i < bins->used; i++)
+                sum += (double)bins->weight[i] * (double)bins->error[i] * (double)bins->error[i];
+        for (unsigned k = 0; k < LANES; k++)
+                sum += lanes[k];
+        return sum;
+}
+
+double hedge_scale_entropy(hedge_bins_t *bins, const hedge_minifloat_t *format, float scale)
 {
         const unsigned bits = format->exponent_bits + format->mantissa_bits + 1;
-        double error = 0, counts[CODES] = { 0 };
+        double counts[CODES] = { 0 };
 
         format->convert(bins->centre, bins->error, bins->used, 0, scale, bins->codes);
         for (unsigned i = 0; i < bins->used; i++) {
                 const uint8_t byte = bins->codes[i * bits / 8];
 
-                error += (double)bins->weight[i] * (double)bins->error[i] * (double)bins->error[i];
                 counts[bits == 8 ? byte % CODES : byte >> (i % 2 * bits) & 7] += (double)bins->weight[i];
         }
-        return (hedge_scale_cost_t){ error / bins->total, entropy_of(counts, bins->total) };
+        return entropy_of(counts, bins->total);
 }
 
 /* Scales in their order: 16 per octave, exact. */
@@ -120,7 +140,7 @@ static int best_of(hedge_bins_t *bins, const hedge_minifloat_t *format, int firs
         int best = first;
 
         for (int step = first; step <= last; step += stride) {
-                const double error = hedge_scale_cost(bins, format, scale_at(step)).error;
+                const double error = hedge_scale_error(bins, format, scale_at(step));
 
                 if (error < least) {
                         least = error;
@@ -133,12 +153,12 @@ static int best_of(hedge_bins_t *bins, const hedge_minifloat_t *format, int firs
 /* The first scale above that keeps to the limit; at `all_zero` nothing is left. */
 static int step_within(hedge_bins_t *bins, const hedge_minifloat_t *format, int best, int all_zero, double max_entropy)
 {
-        if (hedge_scale_cost(bins, format, scale_at(best)).entropy <= max_entropy)
+        if (hedge_scale_entropy(bins, format, scale_at(best)) <= max_entropy)
                 return best;
         while (all_zero - best > 1) {
                 const int middle = best + (all_zero - best) / 2;
 
-                if (hedge_scale_cost(bins, format, scale_at(middle)).entropy <= max_entropy)
+                if (hedge_scale_entropy(bins, format, scale_at(middle)) <= max_entropy)
                         all_zero = middle;
                 else
                         best = middle;

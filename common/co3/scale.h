@@ -35,12 +35,9 @@ typedef struct hedge_bins {
 void hedge_bins_fill(hedge_bins_t *bins, const float *gradient, const float *error, size_t n, float gamma,
                      uint32_t peak);
 
-/** What a scale costs by the counts: mean squared error and bits per entry. */
-typedef struct hedge_scale_cost {
-        double error, entropy;
-} hedge_scale_cost_t;
-
-hedge_scale_cost_t hedge_scale_cost(hedge_bins_t *bins, const hedge_minifloat_t *format, float scale);
+/** What a scale costs by the counts: the squared error, and bits per entry. */
+double hedge_scale_error(hedge_bins_t *bins, const hedge_minifloat_t *format, float scale);
+double hedge_scale_entropy(hedge_bins_t *bins, const hedge_minifloat_t *format, float scale);
 
 /** The scale for what the bins hold.
  *

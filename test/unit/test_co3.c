@@ -12,10 +12,12 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <zstd.h>
 
 #include "common/co3/co3.h"
 #include "common/co3/co3_isa.h"
 #include "common/co3/scale.h"
+#include "common/co3/stream.h"
 #include "common/co3/topk.h"
 #include "test/unit/layer.h"
 
@@ -465,6 +467,27 @@ static void test_memory_loses_nothing(void **state)
                 }
 }
 
+/* An exact message after coarse ones brings all that they left out. */
+static void test_exact_message_empties_memory(void **state)
+{
+        static const hedge_co3_format_t coarse[] = { HEDGE_CO3_FP4, HEDGE_CO3_TOPK };
+
+        for (unsigned c = 0; c < 2; c++) {
+                const hedge_co3_options_t first = options_for(coarse[c], 1, 1),
+                                          last = options_for(HEDGE_CO3_FP32, 1, 1);
+                rig_t rig = set_up(layers, LAYERS);
+
+                draw(&rig, normal);
+                send(&rig, &first, NULL);
+                send(&rig, &last, NULL);
+                for (size_t i = 0; i < rig.n; i++) {
+                        assert_true(rig.error[i] == 0);
+                        assert_true(fabs((double)rig.sum[i] - 2 * (double)rig.gradient[i]) < 1e-9);
+                }
+                tear_down(&rig);
+        }
+}
+
 /* The memory decays by gamma; without correction it is only said what the last message lacks; without a memory the
  * message is the same. */
 static void test_gamma(void **state)
@@ -568,6 +591,17 @@ static void test_bits(void **state)
                 assert_true(stats.entropy <= bits && stats.entropy > 0.97 * bits);
                 tear_down(&rig);
         }
+}
+
+static void test_entropy(void **state)
+{
+        const uint8_t bytes[] = { 0, 1, 2, 3, 0, 0, 0, 0 }, halves[] = { 0x21, 0x43, 0x05 };
+
+        assert_true(fabs(hedge_entropy_bytes(bytes, 4) - 8) < 1e-9);
+        assert_true(fabs(hedge_entropy_bytes(bytes, 8) - (3 * 3 + 5 * log2(8 / 5.0))) < 1e-9);
+        assert_true(fabs(hedge_entropy_halves(halves, 5) - 5 * log2(5)) < 1e-9);
+        assert_true(fabs(hedge_entropy_halves(halves, 6) - 6 * log2(6)) < 1e-9);
+        assert_true(hedge_entropy_bytes(bytes, 0) == 0 && hedge_entropy_halves(bytes, 1) == 0);
 }
 
 /* Top-k keeps to its bits in every segment where one entry fits them, compressed or not; all others go to the memory. */
@@ -847,6 +881,49 @@ static void test_wrong_fields(void **state)
         tear_down(&rig);
 }
 
+/* A message of one segment whose only stream has these bytes. */
+static int decode_stream(const rig_t *rig, uint32_t raw, const void *bytes, uint32_t stored, hedge_why_t *why)
+{
+        const uint32_t fields[] = { 1 | HEDGE_CO3_FP8 << 8, 1, (uint32_t)rig->n, 0x3f800000, raw, stored };
+        uint8_t message[2000];
+
+        assert_true(sizeof(fields) + stored <= sizeof(message));
+        memcpy(message, fields, sizeof(fields));
+        memcpy(message + sizeof(fields), bytes, stored);
+        return decode_exactly(rig, message, sizeof(fields) + stored, rig->sum, why);
+}
+
+/* Streams of another length, frames of another length, frames that do not say theirs, two frames, none. */
+static void test_wrong_streams(void **state)
+{
+        static const uint32_t one[] = { 1000 };
+        rig_t rig = set_up(one, 1);
+        ZSTD_CCtx *zstd = ZSTD_createCCtx();
+        uint8_t codes[1001] = { 1, 2, 3 }, frame[1000];
+        hedge_why_t why;
+        uint32_t size;
+
+        assert_int_equal(decode_stream(&rig, 1000, codes, 1000, &why), 0);
+        assert_int_equal(decode_stream(&rig, 999, codes, 999, &why), HEDGE_EMALFORMED);
+        assert_non_null(strstr(why.text, "999 bytes, where 1000 to 1000"));
+        assert_int_equal(decode_stream(&rig, 1001, codes, 1001, &why), HEDGE_EMALFORMED);
+        for (uint32_t n = 999; n <= 1001; n++) {
+                size = (uint32_t)ZSTD_compress2(zstd, frame, sizeof(frame), codes, n);
+                assert_int_equal(decode_stream(&rig, 1000, frame, size, &why), n == 1000 ? 0 : HEDGE_EMALFORMED);
+        }
+        assert_non_null(strstr(why.text, "does not say that it holds 1000"));
+        size = (uint32_t)ZSTD_compress2(zstd, frame, sizeof(frame), codes, 500);
+        memcpy(frame + size, frame, size);
+        assert_int_equal(decode_stream(&rig, 1000, frame, 2 * size, &why), HEDGE_EMALFORMED);
+        assert_non_null(strstr(why.text, "not one zstd frame"));
+        ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0);
+        size = (uint32_t)ZSTD_compress2(zstd, frame, sizeof(frame), codes, 1000);
+        assert_int_equal(decode_stream(&rig, 1000, frame, size, &why), HEDGE_EMALFORMED);
+        assert_non_null(strstr(why.text, "does not say"));
+        ZSTD_freeCCtx(zstd);
+        tear_down(&rig);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -857,7 +934,9 @@ int main(void)
                 cmocka_unit_test(test_peak),
                 cmocka_unit_test(test_scale_is_near_the_best),
                 cmocka_unit_test(test_memory_loses_nothing),
+                cmocka_unit_test(test_exact_message_empties_memory),
                 cmocka_unit_test(test_gamma),
+                cmocka_unit_test(test_entropy),
                 cmocka_unit_test(test_late_message_goes_back),
                 cmocka_unit_test(test_weight),
                 cmocka_unit_test(test_bits),
@@ -870,6 +949,7 @@ int main(void)
                 cmocka_unit_test(test_cut_messages),
                 cmocka_unit_test(test_damaged_messages),
                 cmocka_unit_test(test_wrong_fields),
+                cmocka_unit_test(test_wrong_streams),
         };
 
         return cmocka_run_group_tests_name("co3", tests, NULL, NULL);
