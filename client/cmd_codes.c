@@ -17,7 +17,7 @@ static const codes_values_t presets = { .scheme = "nsctc", .seed = 1 };
 
 static const hedge_option_t options[] = {
         HEDGE_ROW(STRING, "scheme", 's', codes_values_t, scheme, "S",
-                  "nsctc (default), krp, mds, lt, replication, uncoded, steal"),
+                  "nsctc, krp, mds, lt, steal, uncoded, replication"),
         HEDGE_ROW_UINT("ka", 0, codes_values_t, k_a, "A", "input strips", 1, HEDGE_CODE_MAX_PARTS),
         HEDGE_ROW_UINT("kb", 0, codes_values_t, k_b, "B", "filter blocks", 1, HEDGE_CODE_MAX_PARTS),
         HEDGE_ROW_UINT("n", 'n', codes_values_t, n, "N", "boards", 1, HEDGE_CODE_MAX_BOARDS),

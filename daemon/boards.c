@@ -80,7 +80,8 @@ static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
                     hedge_strerror(error->code));
         if (error->job)
                 hedged_dispatch_ended(c->dispatch, board, error->job);
-        if (memcmp(&error->digest, &none, sizeof(none)) != 0)
+        /* what goes wrong in a task says nothing about its share, unless that is what is missing */
+        if (memcmp(&error->digest, &none, sizeof(none)) != 0 && (!error->job || error->code == HEDGE_ENOSHARE))
                 hedged_distribute_refused(c->distributor, board, &error->digest, error->code);
 }
 

@@ -48,7 +48,6 @@ static int read_text(const char *path, char *text)
 static void read_again(hedge_emulate_t *e)
 {
         char *text = malloc(HEDGE_EMULATION_TEXT_MAX + 1);
-        const uint64_t round = e->now.round;
         hedge_why_t why = { .text = "" };
         int r = text ? read_text(e->path, text) : -ENOMEM;
 
@@ -56,8 +55,8 @@ static void read_again(hedge_emulate_t *e)
                 log_error("%s: %s, ignoring: what was read before stays true", e->path, hedge_strerror(r));
         else if ((r = hedge_emulation_parse(text, &e->now, &why)) < 0)
                 log_error("%s:%s, ignoring: what was read before stays true", e->path, why.text);
-        else if (e->now.round != round)
-                e->jobs = e->tasks = 0;
+        else
+                e->jobs = e->tasks = 0; /* another request, perhaps of the same round: it is to have the same luck */
         free(text);
 }
 

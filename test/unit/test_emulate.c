@@ -104,6 +104,8 @@ static void tasks_are_counted_by_job_and_round(void **state)
         assert_int_equal(next_fate(e, 21).hold_us, second);
         write_file("round 2\ndelay_ms 100\n");
         assert_int_equal(next_fate(e, 22).hold_us, of_next_round);
+        write_file("round 2\ndelay_ms 100\n"); /* the same round again: another request with the same luck */
+        assert_int_equal(next_fate(e, 32).hold_us, of_next_round);
         hedge_emulate_destroy(&e);
 }
 
