@@ -10,8 +10,9 @@
 #include "common/tensor.h"
 
 /* hedge-bench-compress: how fast one thread turns gradients of 2^20 entries into messages and back, in gigabytes of
- * float32 per second, stage by stage and beside memcpy; how many bits an entry takes and how far it is off. Every figure
- * is the median over rounds, in each of which every stage runs once, so that a slow moment of the machine meets all. */
+ * float32 per second of processor time, stage by stage and beside memcpy; how many bits an entry takes and how far it
+ * is off. Every speed is the median over rounds, in each of which every stage runs once, so that a slow moment of the
+ * machine meets all. */
 
 #define ENTRIES  (1u << 20)
 #define ROUNDS   15

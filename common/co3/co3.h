@@ -24,15 +24,15 @@
  * smallest that keeps to them (see scale.h).
  *
  * Compress: zstd, level 1 with matches of 7 bytes at least. That is Huffman coding with a table per 128 KiB, but finds
- * the zeros of dead units; it is within 0.03 bits per entry of the entropy where entries are independent. Higher levels
+ * the zeros of dead units; it is within 0.1 bits per entry of the entropy where entries are independent. Higher levels
  * (3, 13) find matches that are none, cost more bits and are 4 to 40 times slower. Bytes that do not shrink are sent as
  * they are.
  *
  * Correct: error = g' - what the receiver makes of the message. The sum of all decoded messages so is the sum of all
  * gradients less the last error (gamma = 1).
  *
- * Top-k is what to compare with: the largest entries of every segment as (gap, fp16) at a given number of bits, with the
- * same memory.
+ * Top-k is what to compare with: the largest entries of every segment as (gap, fp16), as many as a given number of bits
+ * allows, with the same memory.
  *
  * The message, little-endian:
  *
@@ -46,11 +46,11 @@
  *     fp16   the codes' high bytes, n; their low bytes, n
  *     fp8    the codes, n
  *     fp4    two codes per byte, the earlier one in the low half, ceil(n / 2)
- *     topk   of k kept entries: the fp16 codes' high bytes, k; their low bytes, k; the gaps: per kept entry how many
- *            entries are skipped before it, less than 255 a byte, 255 for 255 more and another byte, at most k + n / 255
+ *     topk   of k kept entries: the fp16 codes' high bytes, k; their low bytes, k; the gaps, k to k + n / 255: per kept
+ *            entry how many entries are skipped before it, in one byte where less than 255, else 255 and what is left
  *
- * The scale is 2^-126 .. 2^86, so that every decoded number is finite; it has five significant bits, so that scale times
- * code is exact in float32 and every machine computes the same error. */
+ * The scale is 2^-126 .. 2^86, so that every decoded number is finite; it has five significant bits, so that scale
+ * times code is exact in float32 and every machine computes the same error. */
 typedef enum hedge_co3_format {
         HEDGE_CO3_FP32,
         HEDGE_CO3_FP16,
@@ -88,10 +88,10 @@ size_t hedge_co3_bound(const hedge_co3_t *co3);
 typedef struct hedge_co3_options {
         hedge_co3_format_t format;
         float gamma;    /**< 0 .. 1, how much of the error memory is sent again; 0: correction is off */
-        float max_bits; /**< per entry, compressed. fp8, fp4: 0 is "as the error wants", else at least 0.5; the aim is an
-                             entropy 2 % below. topk: what its k is chosen for, 0.1 .. 16. Others ignore it. It is kept
-                             per segment, but for headers (of 8 bytes per stream and 8 per segment), which weigh only in
-                             segments of a few hundred entries; topk counts them, but always sends one entry. */
+        float max_bits; /**< per entry, compressed, in every segment. fp8, fp4: 0 is what the least error needs, else at
+                             least 0.5; the aim is an entropy 2 % below. Headers, of 8 bytes per stream and 8 per
+                             segment, come on top, and the tables weigh in segments of a few hundred entries. topk:
+                             0.1 .. 16; counts the headers, but always sends one entry. Other formats ignore it. */
         bool compress;  /**< with zstd */
 } hedge_co3_options_t;
 
@@ -104,8 +104,8 @@ typedef struct hedge_co3_stats {
 /** Write a gradient as a message and what the message lacks as the error memory.
  *
  * @param gradient  hedge_co3_entries floats. Borrowed.
- * @param error     As many finite floats, in and out; zeros at the start. Also written with gamma = 0. NULL: there is no
- *                  memory, and gamma must be 0. Untouched where the answer is negative.
+ * @param error     As many finite floats, in and out; zeros at the start. Also written with gamma = 0. NULL: there is
+ *                  no memory, and gamma must be 0. Untouched where the answer is negative.
  * @param out       hedge_co3_bound bytes.
  * @param stats     May be NULL, which saves the time for the entropy.
  * @param why       May be NULL.

@@ -49,7 +49,7 @@ size_t hedge_co3_raw(hedge_co3_format_t format, size_t n);
 /** Have `size` bytes in co3->codes. What was there is lost. @return 0, -ENOMEM. */
 int hedge_co3_room(hedge_co3_t *co3, size_t size);
 
-/** Write top-k of a segment: its streams and the error memory. Room: co3->floats, places, and codes for 4 longest bytes.
+/** Write top-k of a segment: its streams and the error memory. There are floats, places and 4 bytes of codes per entry.
  *
  * @param error    Or NULL.
  * @param entropy  Added to, where it is not NULL.

@@ -31,7 +31,10 @@ typedef struct hedge_bins {
         uint8_t codes[HEDGE_CO3_BINS];
 } hedge_bins_t;
 
-/** Count gradient + gamma * error. @param error  Or NULL. @param peak  The largest magnitude of all, finite, as bits. */
+/** Count gradient + gamma * error.
+ *
+ * @param error  Or NULL.
+ * @param peak   The largest magnitude of all, finite, as a float's bits. */
 void hedge_bins_fill(hedge_bins_t *bins, const float *gradient, const float *error, size_t n, float gamma,
                      uint32_t peak);
 

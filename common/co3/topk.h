@@ -11,7 +11,7 @@
  * the places' entropy, or 8 where it is not compressed. At least 1. */
 size_t hedge_topk_count(size_t n, double bits, int compressed);
 
-/** The k largest magnitudes of x, by their places, ascending; of equal ones the first. Less than k where fewer are not zero.
+/** The places of the k largest magnitudes of x, ascending; of equal ones the first; fewer where fewer are not zero.
  *
  * @param x    n finite floats.
  * @param ret  Room for k places.

@@ -74,7 +74,7 @@ static float *random_gradient(layer_random_t *r, size_t n, double (*draw)(layer_
         return x;
 }
 
-/* --- the number formats ------------------------------------------------------------------------------------------------ */
+/* --- the number formats ---------------------------------------------------------------------------------- */
 
 /* The formats as co3.h words them. */
 static double number_of(const hedge_minifloat_t *f, unsigned code)
@@ -326,7 +326,7 @@ static void test_peak(void **state)
                 }
 }
 
-/* --- scales ------------------------------------------------------------------------------------------------------------ */
+/* --- scales ---------------------------------------------------------------------------------------------- */
 
 static double squared_error(const hedge_minifloat_t *f, const float *x, size_t n, float scale, float *error,
                             uint8_t *codes)
@@ -383,7 +383,7 @@ static void test_scale_is_near_the_best(void **state)
                         }
 }
 
-/* --- whole messages ---------------------------------------------------------------------------------------------------- */
+/* --- whole messages -------------------------------------------------------------------------------------- */
 
 static const uint32_t layers[] = { 1, 150, 6, 2400, 7, 48000, 120, 333 };
 #define LAYERS (sizeof(layers) / sizeof(layers[0]))
@@ -558,7 +558,7 @@ static double relative_error(const rig_t *rig)
         return sqrt(wrong / whole);
 }
 
-/* Bits per entry after zstd, and the error they are worth: what the table in co3.h's source needs to hold. */
+/* Bits per entry after zstd and the relative error, with some room for another seed. */
 static void test_bits(void **state)
 {
         static const struct {
@@ -604,7 +604,7 @@ static void test_entropy(void **state)
         assert_true(hedge_entropy_bytes(bytes, 0) == 0 && hedge_entropy_halves(bytes, 1) == 0);
 }
 
-/* Top-k keeps to its bits in every segment where one entry fits them, compressed or not; all others go to the memory. */
+/* Top-k keeps to its bits where one entry fits them, compressed or not, and what it keeps are the largest. */
 static void test_topk_keeps_its_bits(void **state)
 {
         static const uint32_t sizes[] = { 100, 300, 5000, 60000 };
@@ -771,7 +771,7 @@ static void test_bad_options(void **state)
         tear_down(&rig);
 }
 
-/* --- damage ------------------------------------------------------------------------------------------------------------ */
+/* --- damage ---------------------------------------------------------------------------------------------- */
 
 static const uint32_t small_layers[] = { 3, 400, 90 };
 
