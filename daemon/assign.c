@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define COPIES_MAX 3u   /* boards that are asked for the same plain part */
 #define PATIENCE   1.25 /* silent for so many times of what a part takes: late */
@@ -146,6 +147,41 @@ static bool ask(hedged_assign_t *a, unsigned board, unsigned part, int64_t now_u
         if (p->plain)
                 a->copies[p->plain[part]]++;
         return true;
+}
+
+unsigned hedged_assign_pieces(const uint32_t *order, unsigned n, unsigned ell_b, uint16_t *piece)
+{
+        bool seen[HEDGE_CODE_MAX_PARTS] = { false };
+        unsigned pieces = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                const unsigned la = order[i] / ell_b;
+
+                if (i == 0 || la != order[i - 1] / ell_b) {
+                        if (seen[la]) {
+                                memset(piece, 0, n * sizeof(*piece));
+                                return 1;
+                        }
+                        seen[la] = true;
+                        pieces++;
+                }
+                piece[i] = (uint16_t)(pieces - 1);
+        }
+        return pieces;
+}
+
+void hedged_assign_piece(const hedged_task_t *task, const uint16_t *pieces, unsigned piece, unsigned ell_b,
+                         hedged_task_t *ret)
+{
+        ret->board = task->board;
+        ret->n_inputs = ret->n_order = 0;
+        for (unsigned i = 0; i < task->n_order; i++) {
+                if (pieces[i] != piece)
+                        continue;
+                if (!has_input(ret, task->order[i] / ell_b))
+                        ret->inputs[ret->n_inputs++] = task->order[i] / ell_b;
+                ret->order[ret->n_order++] = task->order[i];
+        }
 }
 
 bool hedged_assign_first(hedged_assign_t *a, unsigned board, int64_t now_us, hedged_task_t *ret)

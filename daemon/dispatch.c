@@ -38,7 +38,7 @@ struct hedged_job {
         holder_t *holders;       /* per board */
         unsigned char *parts;    /* per board and part: none counts twice, nor before it was asked for */
         unsigned most_parts;     /* of a board */
-        uint64_t sent_bytes;     /* of all tasks */
+        uint64_t first_bytes;    /* of all boards' first tasks */
         int64_t began_us;        /* the first of them */
 };
 
@@ -272,11 +272,11 @@ static void note_task(const hedged_dispatch_t *d, hedged_job_t *j, const task_ma
         if (!h->asked) {
                 h->sent_us = hedge_now_us();
                 h->sample.up_bytes = bytes;
+                j->first_bytes += bytes;
                 j->began_us = j->began_us ? j->began_us : h->sent_us;
                 h->sample.ahead_us = (uint64_t)(h->sent_us - j->began_us);
                 h->sample.queued = is_busy(d, j, m->task.board);
         }
-        j->sent_bytes += bytes;
         h->asked = true;
         h->tasks++;
         h->parts_left += m->task.n_order;
@@ -389,7 +389,7 @@ static void note_part(hedged_job_t *j, const hedged_event_t *e)
         sample->elapsed_us = (uint64_t)(e->received_us - h->sent_us);
         if (sample->parts_done++ == 0) {
                 sample->first_us = sample->elapsed_us;
-                sample->ahead_bytes = j->sent_bytes - sample->up_bytes; /* they shared the coordinator's link */
+                sample->ahead_bytes = j->first_bytes - sample->up_bytes; /* they shared the coordinator's link */
                 sample->first_compute_us = e->compute_us;
         }
         sample->compute_us += e->compute_us;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/assign.h"
+
 /* Which unit vector? @return -1 where it is none. */
 static int16_t unit_of(const double *vector, unsigned k)
 {
@@ -90,15 +92,18 @@ static void count_inputs(const hedge_code_t *code, unsigned board, const uint32_
 static void fill(const hedge_code_t *code, unsigned board, uint32_t *order, hedged_duty_t *d)
 {
         const unsigned n = hedge_code_parts(code, board), first = hedge_code_first_parts(code, board);
+        uint16_t piece[HEDGE_CODE_MAX_PARTS];
 
         d->ell_b = hedge_code_ell_b(code, board);
         if (n == 0)
                 return;
         hedge_code_order(code, board, order);
         count_inputs(code, board, order, d, first);
+        d->pieces = hedged_assign_pieces(order, first, d->ell_b, piece);
         for (unsigned i = 0; i < first; i++) {
                 add_task(code, board, order, i, i + 1, order[i] / d->ell_b, &d->parts[i]);
                 d->parts[i].last = i + 1 == first;
+                d->parts[i].piece = piece[i];
         }
         d->first_parts = d->n_parts = first;
         for (unsigned la = 0; hedge_code_scheme(code) == HEDGE_SCHEME_KRP && la < hedge_code_ell_a(code, board); la++)

@@ -11,11 +11,13 @@
 typedef struct hedged_duty_part {
         uint16_t part; /**< its number in the code */
         int16_t strip, block;
-        bool last; /**< of its task */
+        uint16_t piece; /**< of the first task: it is sent in pieces, one coded input each */
+        bool last;      /**< of its task */
 } hedged_duty_part_t;
 
 typedef struct hedged_duty {
         unsigned first_inputs; /**< inputs of the first task; each further task has one */
+        unsigned pieces;       /**< in which the first task is sent (daemon/assign.h) */
         unsigned coded_inputs; /**< of the first task's: those that are combinations */
         unsigned ell_b;
         unsigned first_parts, n_parts; /**< of the first task; of all tasks */

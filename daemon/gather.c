@@ -158,26 +158,77 @@ static int give(hedged_gather_t *g, unsigned n, const hedged_task_t *const *task
         return r;
 }
 
+/* The first tasks of all boards, in pieces: every board's first, then every board's second, ... */
+typedef struct opening {
+        hedged_task_t *tasks; /* one per board that has something */
+        uint16_t (*pieces)[HEDGE_CODE_MAX_PARTS];
+        unsigned *n_pieces;
+        hedged_task_t *parts;
+        const hedged_task_t **given;
+        unsigned n_tasks, n_given;
+} opening_t;
+
+static void opening_release(opening_t *o)
+{
+        free(o->tasks);
+        free(o->pieces);
+        free(o->n_pieces);
+        free(o->parts);
+        free(o->given);
+}
+
+static int opening_cut(const hedged_gather_t *g, opening_t *o, unsigned total)
+{
+        o->parts = calloc(total, sizeof(*o->parts));
+        o->given = calloc(total, sizeof(*o->given));
+        if (!o->parts || !o->given)
+                return -ENOMEM;
+        for (unsigned piece = 0; o->n_given < total; piece++)
+                for (unsigned t = 0; t < o->n_tasks; t++) {
+                        if (piece >= o->n_pieces[t])
+                                continue;
+                        hedged_assign_piece(&o->tasks[t], o->pieces[t], piece,
+                                            hedge_code_ell_b(g->variant->code, o->tasks[t].board),
+                                            &o->parts[o->n_given]);
+                        o->given[o->n_given] = &o->parts[o->n_given];
+                        o->n_given++;
+                }
+        return 0;
+}
+
+static int opening_init(hedged_gather_t *g, opening_t *o)
+{
+        const int64_t now_us = hedge_now_us();
+        unsigned total = 0;
+
+        o->tasks = calloc(g->boards, sizeof(*o->tasks));
+        o->pieces = calloc(g->boards, sizeof(*o->pieces));
+        o->n_pieces = calloc(g->boards, sizeof(*o->n_pieces));
+        if (!o->tasks || !o->pieces || !o->n_pieces)
+                return -ENOMEM;
+        for (unsigned b = 0; b < g->boards; b++) {
+                hedged_task_t *task = &o->tasks[o->n_tasks];
+
+                if (!hedged_variant_holds(g->variant, b) || hedge_code_parts(g->variant->code, b) == 0 ||
+                    !hedged_assign_first(g->assign, b, now_us, task))
+                        continue;
+                o->n_pieces[o->n_tasks] = hedged_assign_pieces(
+                        task->order, task->n_order, hedge_code_ell_b(g->variant->code, b), o->pieces[o->n_tasks]);
+                total += o->n_pieces[o->n_tasks++];
+        }
+        return opening_cut(g, o, total);
+}
+
 int hedged_gather_start(hedged_gather_t *g)
 {
-        hedged_task_t *tasks = calloc(g->boards, sizeof(*tasks));
-        const hedged_task_t **given = calloc(g->boards, sizeof(*given));
-        const int64_t now_us = hedge_now_us();
-        unsigned n = 0;
-        int r = tasks && given ? 0 : -ENOMEM;
+        opening_t o = { 0 };
+        int r = opening_init(g, &o);
 
-        for (unsigned b = 0; r == 0 && b < g->boards; b++)
-                if (hedged_variant_holds(g->variant, b) && hedge_code_parts(g->variant->code, b) > 0 &&
-                    hedged_assign_first(g->assign, b, now_us, &tasks[n])) {
-                        given[n] = &tasks[n];
-                        n++;
-                }
         if (r == 0 && !possible(g))
                 r = 1;
         if (r == 0)
-                r = give(g, n, given);
-        free(given);
-        free(tasks);
+                r = give(g, o.n_given, o.given);
+        opening_release(&o);
         return r;
 }
 

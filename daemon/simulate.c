@@ -10,8 +10,9 @@
 
 /* One board in one trial. */
 typedef struct runner {
-        double part_s; /* one part takes */
-        double send_s; /* one part on the board's link */
+        double part_s;            /* one part takes */
+        double send_s;            /* one part on the board's link */
+        double begin_s, upload_s; /* its first task is on its way from then on, for so long */
         double delay_in_s, delay_out_s;
         double computed_s, sent_s; /* when it has computed, and sent, its last part */
         double arrival_s;          /* of its next part; infinite where it does nothing */
@@ -56,8 +57,22 @@ static double upload_s(const trial_t *t, unsigned b)
         return greater(mine / t->speeds->board[b].up_bytes_per_s, before / t->speeds->here.up_bytes_per_s);
 }
 
-static void compute_next(runner_t *r)
+/* When the input of a board's next part is there: of the first task, each piece has come when its share of the bytes has. */
+static double ready_s(const trial_t *t, unsigned b)
 {
+        const hedged_duty_t *d = &t->duties->duty[b];
+        const runner_t *r = &t->runners[b];
+
+        if (!r->own || r->at >= d->first_parts)
+                return 0;
+        return r->begin_s + r->upload_s * (d->parts[r->at].piece + 1) / d->pieces;
+}
+
+static void compute_next(trial_t *t, unsigned b)
+{
+        runner_t *r = &t->runners[b];
+
+        r->computed_s = greater(r->computed_s, ready_s(t, b));
         r->computed_s += r->part_s;
         r->sent_s = greater(r->sent_s, r->computed_s) + r->send_s;
         r->arrival_s = r->sent_s + r->delay_out_s;
@@ -87,10 +102,11 @@ static void begin(trial_t *t, const hedged_luck_t *luck, unsigned trial)
                 r->send_s = t->part_bytes / s->down_bytes_per_s;
                 r->delay_in_s = s->delay_s / 2 * luck->in[at];
                 r->delay_out_s = s->delay_s / 2 * luck->out[at];
-                r->computed_s = encode_s + upload_s(t, b) + r->delay_in_s;
+                r->begin_s = encode_s + r->delay_in_s;
+                r->upload_s = upload_s(t, b);
                 t->up_bytes += t->duties->duty[b].first_inputs * t->input_bytes;
                 if (t->duties->duty[b].n_parts > 0)
-                        compute_next(r);
+                        compute_next(t, b);
                 else if (t->duties->steals)
                         r->arrival_s = 0; /* has nothing of its own: redoes from the start */
         }
@@ -109,7 +125,7 @@ static void send_input(trial_t *t, unsigned b, double now_s, double encode_macs)
 
         r->computed_s = now_s + encode_macs / HEDGED_CODING_MACS_PER_S + t->input_bytes / rate + r->delay_in_s;
         t->up_bytes += t->input_bytes;
-        compute_next(r);
+        compute_next(t, b);
 }
 
 /* The plain part to be redone: given to fewest so far, of the board that owes most, its last. @return K: none is left. */
@@ -156,7 +172,7 @@ static void go_on(trial_t *t, unsigned b, double now_s)
         runner_t *r = &t->runners[b];
 
         if (r->own && r->at < d->n_parts && (r->at == 0 || !d->parts[r->at - 1].last))
-                compute_next(r);
+                compute_next(t, b);
         else if (t->duties->steals)
                 steal(t, b, now_s);
         else if (r->at < d->n_parts)

@@ -12,7 +12,7 @@
  * One trial, as the dispatcher goes about it:
  *  - The coordinator encodes the inputs of the first tasks and sends them to all boards at the same time: each gets its
  *    own at its link's rate at most, and all together at the rate of the coordinator's link.
- *  - The task arrives after a delay, exponential of half the mean delay_s; the parts are computed one after the other, each
+ *  - Each piece of it (one coded input) arrives when its share of the bytes has come, and after a delay, exponential of half the mean delay_s; the parts are computed one after the other, each
  *    in macs / macs_per_s * (1 + spread * e) with one e ~ Exp(1) for the board; each is sent when it is finished, behind
  *    those before it on the board's link, and arrives after the other half of the delay, the same for all of them.
  *  - All parts go through the coordinator's link, one after the other, and each costs it PART_S of work.

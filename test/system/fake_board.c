@@ -40,7 +40,8 @@ void fake_board_join(fake_board_t *board, const char *endpoint)
 
 void fake_board_leave(fake_board_t *board)
 {
-        hedge_envelope_release(&board->task);
+        while (board->n_kept > 0)
+                hedge_envelope_release(&board->kept[--board->n_kept]);
         fake_peer_close(&board->peer);
 }
 
@@ -152,6 +153,19 @@ static void send_part(fake_board_t *board, uint64_t job, uint32_t part, zmq_msg_
         fake_peer_send(&board->peer, &message, frame, 1);
 }
 
+/* The frame of a coded input. */
+static zmq_msg_t *find_input(hedge_envelope_t *e, uint32_t la)
+{
+        const hedge_msg_task_t *task = &e->message.task;
+
+        assert_int_equal(task->n_inputs, e->n_frames);
+        for (uint32_t i = 0; i < task->n_inputs; i++)
+                if (task->inputs[i] == la)
+                        return &e->frames[i];
+        fail_msg("the task lacks coded input %u", la);
+        return NULL;
+}
+
 static void work(fake_board_t *board, hedge_envelope_t *e)
 {
         const hedge_msg_task_t *task = &e->message.task;
@@ -163,8 +177,7 @@ static void work(fake_board_t *board, hedge_envelope_t *e)
                 uint64_t job = board->mood == FAKE_UNKNOWN_JOB ? task->job + 1000 : task->job;
                 zmq_msg_t frame;
 
-                assert_true(part / s->ell_b < e->n_frames);
-                compute(s, &e->frames[part / s->ell_b], part % s->ell_b, &frame);
+                compute(s, find_input(e, part / s->ell_b), part % s->ell_b, &frame);
                 if (board->mood == FAKE_WRONG_SIZE) {
                         size_t size = zmq_msg_size(&frame) - sizeof(float);
 
@@ -179,9 +192,35 @@ static void work(fake_board_t *board, hedge_envelope_t *e)
 
 static void keep_task(fake_board_t *board, hedge_envelope_t *e)
 {
-        hedge_envelope_release(&board->task);
-        board->task = *e;
+        assert_in_range(board->n_kept, 0, FAKE_MAX_TASKS - 1);
+        board->kept[board->n_kept++] = *e;
         memset(e, 0, sizeof(*e));
+}
+
+/* Do the kept tasks, those of one job only if it is not 0. */
+static void work_kept(fake_board_t *board, uint64_t job)
+{
+        unsigned kept = 0;
+
+        for (unsigned i = 0; i < board->n_kept; i++) {
+                hedge_envelope_t e = board->kept[i];
+
+                if (job && e.message.task.job != job) {
+                        board->kept[kept++] = e;
+                        continue;
+                }
+                work(board, &e);
+                hedge_envelope_release(&e);
+        }
+        board->n_kept = kept;
+}
+
+static bool keeps(const fake_board_t *board, uint64_t job)
+{
+        for (unsigned i = 0; i < board->n_kept; i++)
+                if (board->kept[i].message.task.job == job)
+                        return true;
+        return false;
 }
 
 static void take_task(fake_board_t *board, hedge_envelope_t *e)
@@ -235,12 +274,10 @@ static void handle(fake_board_t *board, hedge_envelope_t *e)
                 break;
         case HEDGE_MSG_CANCEL:
                 board->cancels++;
-                if (board->mood == FAKE_LATE && board->task.message.task.job == m->cancel.job) {
-                        work(board, &board->task);
-                        hedge_envelope_release(&board->task);
-                } else if (board->mood != FAKE_SILENT) {
+                if (board->mood == FAKE_LATE && keeps(board, m->cancel.job))
+                        work_kept(board, m->cancel.job);
+                else if (board->mood != FAKE_SILENT)
                         say_end(board, m->cancel.job, 0, true);
-                }
                 break;
         case HEDGE_MSG_DROP:
                 drop_share(board, &m->drop.digest);
@@ -271,12 +308,8 @@ bool fake_board_step(fake_board_t *board)
 
         if (!board->peer.socket)
                 return false;
-        if (board->mood != FAKE_HELD_BACK && board->mood != FAKE_LATE && board->task.message.type == HEDGE_MSG_TASK) {
-                e = board->task;
-                memset(&board->task, 0, sizeof(board->task));
-                work(board, &e);
-                hedge_envelope_release(&e);
-        }
+        if (board->mood != FAKE_HELD_BACK && board->mood != FAKE_LATE)
+                work_kept(board, 0);
         if (!fake_peer_next(&board->peer, 0))
                 return false;
         e = board->peer.last; /* a handler may close the peer */

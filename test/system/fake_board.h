@@ -21,6 +21,7 @@ typedef enum fake_mood {
 } fake_mood_t;
 
 #define FAKE_MAX_SHARES 128
+#define FAKE_MAX_TASKS  64
 
 typedef struct fake_share {
         hedge_digest_t digest;
@@ -38,7 +39,8 @@ typedef struct fake_board {
         uint32_t index;
         fake_share_t shares[FAKE_MAX_SHARES];
         unsigned n_shares;
-        hedge_envelope_t task; /**< LATE and HELD_BACK: the one that waits */
+        hedge_envelope_t kept[FAKE_MAX_TASKS]; /**< LATE and HELD_BACK: those that wait */
+        unsigned n_kept;
         unsigned welcomes, shares_sent, tasks, cancels, drops, errors, byes;
         uint64_t first_job;
         hedge_msg_error_t error; /**< the last one */
