@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define HEAD "hedge-planned 1"
 
@@ -58,19 +60,45 @@ static bool is_mean(double x)
         return x >= 0 && x <= 1e6;
 }
 
+/* A line of so many numbers. */
+static bool read_numbers(FILE *f, double *numbers, unsigned n)
+{
+        char line[256], *at = line, *end;
+
+        if (!fgets(line, sizeof(line), f))
+                return false;
+        for (unsigned i = 0; i < n; i++, at = end) {
+                numbers[i] = strtod(at, &end);
+                if (end == at)
+                        return false;
+        }
+        return *at == '\n';
+}
+
+static bool read_head(FILE *f, unsigned boards)
+{
+        char line[sizeof(HEAD) + 1];
+        double n;
+
+        return fgets(line, sizeof(line), f) && !strcmp(line, HEAD "\n") && read_numbers(f, &n, 1) && n == boards;
+}
+
 static bool read_speed(FILE *f, hedged_speed_t *s)
 {
-        return fscanf(f, "%lf %lf %lf %lf %lf", &s->macs_per_s, &s->spread, &s->up_bytes_per_s, &s->down_bytes_per_s,
-                      &s->delay_s) == 5 &&
-               is_rate(s->macs_per_s) && is_mean(s->spread) && is_rate(s->up_bytes_per_s) &&
-               is_rate(s->down_bytes_per_s) && is_mean(s->delay_s);
+        double x[5];
+
+        if (!read_numbers(f, x, 5) || !is_rate(x[0]) || !is_mean(x[1]) || !is_rate(x[2]) || !is_rate(x[3]) ||
+            !is_mean(x[4]))
+                return false;
+        *s = (hedged_speed_t){ x[0], x[1], x[2], x[3], x[4], 0 };
+        return true;
 }
 
 int hedged_planned_load(const char *repository, const char *model, unsigned boards, hedged_speeds_t *ret)
 {
-        hedged_speeds_t read = { 0 };
+        hedged_speeds_t read = { .boards = boards };
         char path[PATH_MAX];
-        int end = 0, r = path_of(path, repository, model, "");
+        int r = path_of(path, repository, model, "");
         bool good;
         FILE *f;
 
@@ -79,8 +107,7 @@ int hedged_planned_load(const char *repository, const char *model, unsigned boar
         f = fopen(path, "re");
         if (!f)
                 return -errno;
-        good = fscanf(f, HEAD "%n%9u", &end, &read.boards) == 1 && end > 0 && read.boards == boards &&
-               boards <= HEDGE_CODE_MAX_BOARDS && read_speed(f, &read.here);
+        good = boards <= HEDGE_CODE_MAX_BOARDS && read_head(f, boards) && read_speed(f, &read.here);
         for (unsigned b = 0; good && b < boards; b++) {
                 good = read_speed(f, &read.board[b]);
                 read.usable[b] = true;

@@ -50,8 +50,8 @@ static int replan_layer(hedged_layer_t *layer, const hedged_speeds_t *speeds, co
 {
         const int now = atomic_load(&layer->preferred);
         const unsigned usable = count_usable(speeds);
-        double local_s = hedged_local_s(speeds, &layer->variants[0].partition.layer), best_s = INFINITY,
-               now_s = INFINITY;
+        const double local_s = hedged_local_s(speeds, &layer->variants[0].partition.layer);
+        double best_s = INFINITY, now_s = INFINITY;
         int best = HEDGED_PREFER_NONE;
 
         for (unsigned i = 0; i < layer->n_variants; i++) {
@@ -69,9 +69,7 @@ static int replan_layer(hedged_layer_t *layer, const hedged_speeds_t *speeds, co
                 if (now == (int)i)
                         now_s = s;
         }
-        if (now == HEDGED_PREFER_LOCAL)
-                now_s = local_s;
-        else if (best >= 0 && now_s * GAIN <= best_s)
+        if (now >= 0 && best >= 0 && now_s * GAIN <= best_s)
                 best = now;
         /* the coordinator's turn: where it is clearly better, or where it has been so and still is not clearly worse */
         if (now == HEDGED_PREFER_LOCAL ? best_s > GAIN * local_s : best_s * GAIN > local_s)

@@ -53,7 +53,7 @@ static void read_again(hedge_emulate_t *e)
 
         if (r < 0)
                 log_error("%s: %s, ignoring: what was read before stays true", e->path, hedge_strerror(r));
-        else if ((r = hedge_emulation_parse(text, &e->now, &why)) < 0)
+        else if (hedge_emulation_parse(text, &e->now, &why) < 0)
                 log_error("%s:%s, ignoring: what was read before stays true", e->path, why.text);
         else
                 e->jobs = e->tasks = 0; /* another request, perhaps of the same round: it is to have the same luck */

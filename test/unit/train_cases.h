@@ -33,7 +33,8 @@ typedef struct net_case {
                 .kind = HEDGE_LAYER_##what \
         }
 
-static const net_case_t cases[] = {
+/* Not every test that includes this looks at all of it. */
+__attribute__((unused)) static const net_case_t cases[] = {
         { "dense", { 2, 2, 3, false }, 5, { PLAIN(FLATTEN), DENSE(7), DENSE(4) } },
         { "dense without bias",
           { 2, 2, 3, false },
