@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_KNOWN        (2 * HEDGE_CODE_MAX_BOARDS)
-#define RECENT_MS        60000
-#define MAX_PROBATION_MS 60000
+#define SLOWEST_BYTES_PER_MS 1250 /* 10 Mbit/s */
+#define MAX_KNOWN            (2 * HEDGE_CODE_MAX_BOARDS)
+#define RECENT_MS            60000
+#define MAX_PROBATION_MS     60000
 
 struct hedged_cluster {
         unsigned slots, heartbeat_ms, strikes, gone_ms;
@@ -158,6 +159,7 @@ int hedged_cluster_hello(hedged_cluster_t *c, const hedge_msg_hello_t *hello, co
         memcpy(b->version, hello->version, sizeof(b->version));
         b->seen_ms = now_ms;
         b->missed = 0;
+        b->patient_until_ms = 0;
         b->ping_answered = true;
         b->promoted = false;
         if (restarted)
@@ -215,6 +217,16 @@ void hedged_cluster_pong(hedged_cluster_t *c, hedged_board_t *b, const hedge_msg
         b->round_trip_ms = (double)(now_us - b->ping_us) / 1000.0;
 }
 
+void hedged_cluster_sending(hedged_cluster_t *c, hedged_board_t *b, uint64_t bytes, int64_t now_ms)
+{
+        (void)c;
+        if (bytes == 0)
+                b->patient_until_ms = 0;
+        else
+                b->patient_until_ms = (b->patient_until_ms > now_ms ? b->patient_until_ms : now_ms) +
+                                      (int64_t)(bytes / SLOWEST_BYTES_PER_MS);
+}
+
 void hedged_cluster_lost(hedged_cluster_t *c, hedged_board_t *b)
 {
         if (b->state == HEDGED_BOARD_ALIVE)
@@ -234,9 +246,10 @@ static void tick_board(hedged_cluster_t *c, hedged_board_t *b, int64_t now_ms, i
 {
         if (b->state == HEDGED_BOARD_GONE)
                 return;
-        if (b->ping_sequence && !b->ping_answered && now_ms - b->seen_ms >= (int64_t)c->heartbeat_ms)
+        if (now_ms >= b->patient_until_ms && b->ping_sequence && !b->ping_answered &&
+            now_ms - b->seen_ms >= (int64_t)c->heartbeat_ms)
                 b->missed++;
-        if (now_ms - b->seen_ms >= (int64_t)c->gone_ms)
+        if (now_ms >= b->patient_until_ms && now_ms - b->seen_ms >= (int64_t)c->gone_ms)
                 update(c, b, HEDGED_BOARD_GONE, now_ms, false);
         else if (b->missed >= c->strikes)
                 update(c, b, HEDGED_BOARD_SUSPECT, now_ms, false);

@@ -38,11 +38,12 @@ typedef struct hedged_board {
         int64_t seen_ms; /**< when its last message came */
         int64_t probation_until_ms;
         int64_t last_back_ms;
-        uint32_t missed;        /**< heartbeats in a row */
-        uint32_t recent_backs;  /**< came back so often within the last minutes */
-        uint64_t comebacks;     /**< ever */
-        uint64_t ping_sequence; /**< of the last PING; 0: none yet */
-        int64_t ping_us;        /**< when it was sent */
+        uint32_t missed;          /**< heartbeats in a row */
+        int64_t patient_until_ms; /**< none is missed before: PINGs wait behind a share on the way to it */
+        uint32_t recent_backs;    /**< came back so often within the last minutes */
+        uint64_t comebacks;       /**< ever */
+        uint64_t ping_sequence;   /**< of the last PING; 0: none yet */
+        int64_t ping_us;          /**< when it was sent */
         bool ping_answered;
         bool promoted; /**< was a spare and has a number now: it has yet to be told so */
         double round_trip_ms;
@@ -80,6 +81,10 @@ void hedged_cluster_seen(hedged_cluster_t *cluster, hedged_board_t *board, int f
 /** Its answer to a PING came. */
 void hedged_cluster_pong(hedged_cluster_t *cluster, hedged_board_t *board, const hedge_msg_pong_t *pong,
                          int64_t now_us);
+
+/** So many bytes of shares are on their way to it: what comes behind them may take long on a slow link (10 Mbit/s is
+ * reckoned with). 0: all of them have arrived. */
+void hedged_cluster_sending(hedged_cluster_t *cluster, hedged_board_t *board, uint64_t bytes, int64_t now_ms);
 
 /** The board cannot be reached any more (a send failed), or said BYE: suspect at once. */
 void hedged_cluster_lost(hedged_cluster_t *cluster, hedged_board_t *board);

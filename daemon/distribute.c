@@ -128,6 +128,8 @@ static void feed(hedged_distributor_t *d, hedged_board_t *board)
         if (!board->usable)
                 return;
         each_variant(d, board, count_sending, &sending);
+        if (sending == 0)
+                hedged_cluster_sending(d->cluster, board, 0, hedge_now_ms());
         for (; sending < WINDOW && find_missing(d, board, &at); sending++) {
                 hedged_encode_t *e = calloc(1, sizeof(*e));
 
@@ -283,6 +285,9 @@ void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *e)
                         v->held[e->board] = HEDGED_SHARE_MISSING;
                         if (r == -EHOSTUNREACH)
                                 hedged_cluster_lost(d->cluster, board);
+                } else {
+                        hedged_cluster_sending(d->cluster, board, hedged_variant_share_bytes(v, e->board),
+                                               hedge_now_ms());
                 }
         } else if (board && !loaded && board->incarnation == e->incarnation) {
                 feed(d, board);

@@ -124,6 +124,31 @@ static void an_answer_takes_the_strikes_back(void **state)
         assert_true(a->round_trip_ms > 0.2 && a->round_trip_ms < 0.3);
 }
 
+/* 5 MB at 10 Mbit/s take 4 s: PINGs that wait behind them are not missed. */
+static void a_share_on_its_way_excuses_silence(void **state)
+{
+        (void)state;
+        hedged_board_t *a = hello("a", 1, "ra", 10);
+
+        tick();
+        hedged_cluster_sending(cluster, a, 5000000, now);
+        for (unsigned i = 0; i < 4000 / HEARTBEAT + 1; i++) {
+                assert_true(a->usable);
+                tick();
+        }
+        assert_true(a->usable);
+        tick();
+        tick();
+        assert_false(a->usable);
+        hedged_cluster_seen(cluster, a, 10, now);
+        assert_true(a->usable);
+        hedged_cluster_sending(cluster, a, 50000000, now);
+        hedged_cluster_sending(cluster, a, 0, now); /* they have arrived */
+        for (unsigned i = 0; i < 4; i++)
+                tick();
+        assert_false(a->usable);
+}
+
 static void a_suspect_comes_back_with_any_message(void **state)
 {
         (void)state;
@@ -233,6 +258,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(numbers_are_given_in_order, setup, teardown),
                 cmocka_unit_test_setup_teardown(three_strikes_make_a_suspect, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_answer_takes_the_strikes_back, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_share_on_its_way_excuses_silence, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_suspect_comes_back_with_any_message, setup, teardown),
                 cmocka_unit_test_setup_teardown(who_comes_and_goes_is_put_on_probation, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_closed_connection_counts_at_once, setup, teardown),
