@@ -10,7 +10,7 @@
 
 #include "common/code/decode.h"
 #include "common/kernel/kernel.h"
-#include "daemon/plan.h"
+#include "daemon/plan/plan.h"
 
 #define MAX_REPEATS 101
 #define HEAVY_MACS  1000000000u /* from here on a layer counts as heavy */

@@ -4,7 +4,7 @@
 
 #include "common/mailbox.h"
 #include "daemon/cluster.h"
-#include "daemon/measure.h"
+#include "daemon/measure/measure.h"
 #include "daemon/model.h"
 
 /** Jobs: one coded layer of one request, between the thread that runs the request and the loop that owns the sockets.

@@ -7,7 +7,7 @@
 #include "common/engine/engine.h"
 #include "common/manifest/manifest.h"
 #include "common/wire/message.h"
-#include "daemon/planner.h"
+#include "daemon/plan/planner.h"
 
 /** A model as it is served: its graph, its engine, and for every coded layer the codes and who holds which share. */
 

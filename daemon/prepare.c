@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "daemon/planned.h"
+#include "daemon/plan/planned.h"
 #include "daemon/repository.h"
 
 enum { LOAD, ENCODE, REPLAN, ASK, STOP };

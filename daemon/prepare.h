@@ -4,8 +4,8 @@
 
 #include "common/mailbox.h"
 #include "common/wire/link.h"
-#include "daemon/explain.h"
 #include "daemon/model.h"
+#include "daemon/plan/explain.h"
 
 /** The thread for what would hold up the loop: importing models, planning, encoding filter shares. */
 
@@ -62,7 +62,7 @@ void hedged_preparer_ask(hedged_preparer_t *preparer, hedged_ask_t *ask);
 void hedged_preparer_destroy(hedged_preparer_t **preparer);
 
 /** Import and plan a model of the repository at the start-up, for the speeds that it was planned for when it was loaded, so that
- * the boards' shares fit; where none are noted (daemon/planned.h), for those given. */
+ * the boards' shares fit; where none are noted (daemon/plan/planned.h), for those given. */
 int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
                           const char *name, hedged_model_t **ret, hedge_why_t *why);
 

@@ -4,7 +4,7 @@
 
 #include "common/wire/link.h"
 #include "daemon/coded.h"
-#include "daemon/measure.h"
+#include "daemon/measure/measure.h"
 #include "daemon/model.h"
 
 /** Requests and the threads that run them. */

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/measure.h"
+#include "daemon/measure/measure.h"
 #include "test/unit/layer.h"
 
 #define MBIT 125000.0 /* bytes per second */

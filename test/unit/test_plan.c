@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/plan.h"
+#include "daemon/plan/plan.h"
 #include "test/unit/square.h"
 
 static hedged_config_t config;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/planned.h"
+#include "daemon/plan/planned.h"
 
 static char folder[] = "/tmp/hedge-planned-XXXXXX";
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/candidates.h"
 #include "daemon/model.h"
+#include "daemon/plan/candidates.h"
 #include "test/unit/square.h"
 
 #define CONV_ERROR 2e-6

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/calibrate.h"
+#include "daemon/plan/calibrate.h"
 #include "test/unit/square.h"
 
 static hedged_speeds_t speeds;

@@ -3,7 +3,7 @@
 #define HEDGED_CALIBRATE_H
 
 #include "common/code/decode.h"
-#include "daemon/simulate.h"
+#include "daemon/plan/simulate.h"
 
 /** What a code does with parts as they come: by the real decoder, in some trials. */
 typedef struct hedged_quality {

@@ -11,7 +11,7 @@
  * about equally long a rate and a constant cannot be told apart, and all of it counts as the bytes' time. The delay is the
  * mean of what is left, whatever of it is constant included.
  *
- * A task that was cancelled while its first part was out is a censored sample, as in daemon/pace.h; so are changes for good
+ * A task that was cancelled while its first part was out is a censored sample, as in daemon/measure/pace.h; so are changes for good
  * and the prior. Pure; no errors. */
 
 #define HEDGED_TRANSFER_SAMPLES 256

@@ -7,7 +7,7 @@
 #include "daemon/config.h"
 
 /** Which layers are coded, and how they are cut: what the configuration asks for, and the simple rule (plan.cut simple).
- * Pure: a function of the configuration and the layer's geometry. daemon/planner.h has the other rule.
+ * Pure: a function of the configuration and the layer's geometry. daemon/plan/planner.h has the other rule.
  *
  * The simple rule: convolutions of at least plan.min_macs are coded with plan.scheme, others stay local; plan.rules
  * override. Of the cuts whose recovery threshold is at most slots - spare, the one with the lowest cost per board is taken,

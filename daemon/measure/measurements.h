@@ -3,7 +3,7 @@
 #define HEDGED_MEASUREMENTS_H
 
 #include "common/wire/message.h"
-#include "daemon/speed.h"
+#include "daemon/measure/speed.h"
 
 /** The file that keeps what was measured: YAML, one board per line, read with the same strictness as a configuration. */
 

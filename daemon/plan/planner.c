@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/planner.h"
+#include "daemon/plan/planner.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/candidates.h"
+#include "daemon/plan/candidates.h"
 
 #define WORTH   0.95 /* of the coordinator's own time: what a cut must be below */
 #define AS_GOOD 1.01 /* of the best: no difference worth memory */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/candidates.h"
+#include "daemon/plan/candidates.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/plan.h"
+#include "daemon/plan/plan.h"
 
 #include <errno.h>
 #include <fnmatch.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/explain.h"
+#include "daemon/plan/explain.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/planned.h"
+#include "daemon/plan/planned.h"
 
 #include <errno.h>
 #include <limits.h>

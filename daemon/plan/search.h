@@ -2,8 +2,8 @@
 #ifndef HEDGED_SEARCH_H
 #define HEDGED_SEARCH_H
 
-#include "daemon/plan.h"
-#include "daemon/simulate.h"
+#include "daemon/plan/plan.h"
+#include "daemon/plan/simulate.h"
 
 /** The planner's inside: find the best cut of one scheme for one layer, remembering the codes that it made. */
 typedef struct hedged_search hedged_search_t;

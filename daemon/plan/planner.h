@@ -2,12 +2,12 @@
 #ifndef HEDGED_PLANNER_H
 #define HEDGED_PLANNER_H
 
-#include "daemon/cut.h"
-#include "daemon/search.h"
+#include "daemon/plan/cut.h"
+#include "daemon/plan/search.h"
 
 /** Choose how layers run, for the boards and links as they are measured (plan.cut measured).
  *
- * For every scheme all sensible cuts (daemon/candidates.h) are simulated with a few trials, the best few again with more
+ * For every scheme all sensible cuts (daemon/plan/candidates.h) are simulated with a few trials, the best few again with more
  * and with what the real decoder makes of them, in both wire precisions. Left out is what
  *  - needs more boards than slots - plan.spare, where plan.scheme is auto (steal needs none; nsctc, mds and krp are always
  *    held to it, unless both sides are given),

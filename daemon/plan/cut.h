@@ -2,8 +2,8 @@
 #ifndef HEDGED_CUT_H
 #define HEDGED_CUT_H
 
-#include "daemon/plan.h"
-#include "daemon/speed.h"
+#include "daemon/measure/speed.h"
+#include "daemon/plan/plan.h"
 
 /** What planning and serving a model have in common: the code of a cut, memory for shares, speeds that are not measured. */
 

@@ -2,8 +2,8 @@
 #ifndef HEDGED_CANDIDATES_H
 #define HEDGED_CANDIDATES_H
 
-#include "daemon/plan.h"
-#include "daemon/speed.h"
+#include "daemon/measure/speed.h"
+#include "daemon/plan/plan.h"
 
 /** Which cuts of a layer are worth simulating, and those that the papers' formulas name. Pure. */
 

@@ -4,8 +4,8 @@
 
 #include "common/code/partition.h"
 #include "common/code/precision.h"
-#include "daemon/duties.h"
-#include "daemon/speed.h"
+#include "daemon/measure/speed.h"
+#include "daemon/plan/duties.h"
 
 /** How long would a layer take, cut like this, on boards like these? By simulation (Monte Carlo); pure.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/calibrate.h"
+#include "daemon/plan/calibrate.h"
 
 #include <errno.h>
 #include <math.h>

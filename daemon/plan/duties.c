@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/duties.h"
+#include "daemon/plan/duties.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/cut.h"
+#include "daemon/plan/cut.h"
 
 void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_speeds_t *ret)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/measurements.h"
+#include "daemon/measure/measurements.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/transfer.h"
+#include "daemon/measure/transfer.h"
 
 #include <math.h>
 #include <stdlib.h>

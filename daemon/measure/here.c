@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/here.h"
+#include "daemon/measure/here.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/simulate.h"
+#include "daemon/plan/simulate.h"
 
 #include <errno.h>
 #include <math.h>

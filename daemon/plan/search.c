@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/search.h"
+#include "daemon/plan/search.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/calibrate.h"
-#include "daemon/candidates.h"
+#include "daemon/plan/calibrate.h"
+#include "daemon/plan/candidates.h"
 
 #define COARSE_TRIALS 10u
 #define FINE_TRIALS   64u

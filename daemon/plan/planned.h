@@ -2,7 +2,7 @@
 #ifndef HEDGED_PLANNED_H
 #define HEDGED_PLANNED_H
 
-#include "daemon/speed.h"
+#include "daemon/measure/speed.h"
 
 /** What a model was planned for, kept beside it: NAME/planned in the repository. Planning is a function of the configuration,
  * the model and these speeds, so that after a restart, when no board has come yet, the same plan is made again and the

@@ -5,12 +5,12 @@
 #include "common/kernel/kernel.h"
 #include "daemon/cluster.h"
 #include "daemon/config.h"
-#include "daemon/speed.h"
+#include "daemon/measure/speed.h"
 
 /** How fast every board, its link and the coordinator are, learnt from the tasks they do and kept over restarts.
  *
  * Boards are known by name, up to HEDGED_MEASURE_MAX; the one that was not heard of for longest makes room. What is not
- * measured yet is the configuration's prior.*. The estimators are daemon/pace.h and daemon/transfer.h.
+ * measured yet is the configuration's prior.*. The estimators are daemon/measure/pace.h and daemon/measure/transfer.h.
  * Every function takes the lock inside and may be called from any thread; what takes a cluster as well belongs to the loop. */
 
 #define HEDGED_MEASURE_MAX 1024

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/pace.h"
+#include "daemon/measure/pace.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/measure.h"
+#include "daemon/measure/measure.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,10 +9,10 @@
 #include <time.h>
 
 #include "common/clock.h"
-#include "daemon/here.h"
-#include "daemon/measurements.h"
-#include "daemon/pace.h"
-#include "daemon/transfer.h"
+#include "daemon/measure/here.h"
+#include "daemon/measure/measurements.h"
+#include "daemon/measure/pace.h"
+#include "daemon/measure/transfer.h"
 
 #define PRIOR_TASKS     5
 #define PRIOR_DELAY_S   0.001
