@@ -4,7 +4,6 @@ all schemes can be interleaved and meet the same luck."""
 import json
 import os
 import random
-import signal
 import sys
 import time
 from pathlib import Path
@@ -13,8 +12,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "test/bed"))
 
 from answers import Reference, ask  # noqa: E402
-from bed import COORDINATOR_MBIT, PROFILES, Bed, Failure, board_kinds, check, hedge, write_npy  # noqa: E402
-from network import Unavailable  # noqa: E402
+from bed import COORDINATOR_MBIT, PROFILES, Bed, board_kinds, check, hedge, write_npy  # noqa: E402
 from networks import NETWORKS, Network  # noqa: E402
 
 # A scheme's name here, and its rule in plan.rules.
@@ -139,20 +137,3 @@ def write_json(path, value):
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(json.dumps(value, indent=1) + "\n")
     fresh.rename(path)
-
-
-def run(name, measure, *arguments):
-    """Call measure(), and say in one line why it could not be. @return the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT unless told otherwise
-        signal.signal(number, signal.default_int_handler)
-    try:
-        return measure(*arguments)
-    except Unavailable as e:
-        print("skipped:", e, file=sys.stderr)
-        return 77
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except (Failure, OSError) as e:
-        print(f"{name}: {e}", file=sys.stderr)
-        return 1

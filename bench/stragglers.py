@@ -15,9 +15,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import draw  # noqa: E402
-from emulated import ALONE, Cluster, Progress, add_options, check_options, run, write_json  # noqa: E402
+from emulated import ALONE, Cluster, Progress, add_options, check_options, write_json  # noqa: E402
 from answers import busy_since, percentile, processor_ticks  # noqa: E402
-from bed import COORDINATOR_MBIT  # noqa: E402
+from bed import COORDINATOR_MBIT, run  # noqa: E402
 from networks import Q16_BYTES  # noqa: E402
 
 SCENARIOS = ("none", "0", "1", "2", "3")

@@ -27,7 +27,7 @@ sys.path.insert(0, str(SOURCE / "test/system"))
 
 from cluster import HEDGE, Failure, check, hedge, read_floats, wait_for, write_npy  # noqa: E402
 from events import Player  # noqa: E402
-from network import Network, is_orphan  # noqa: E402
+from network import Network, Unavailable, is_orphan  # noqa: E402
 
 COORDINATOR_MBIT = 1000
 KINDS = {"pi4-1g": (15, 1000), "pi3-100m": (5, 100), "slow-100m": (1.5, 100)}  # GFLOP/s, Mbit/s
@@ -293,3 +293,20 @@ class Bed:
     def dropped(self):
         """Packets that the links dropped."""
         return sum(n for host in range(1 + len(self.names)) for _, n in self.network.counters(host).values())
+
+
+def run(name, measure, *arguments):
+    """Call measure(), and say in one line why it could not be. @return the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT unless told otherwise
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return measure(*arguments)
+    except Unavailable as e:
+        print("skipped:", e, file=sys.stderr)
+        return 77
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (Failure, OSError) as e:
+        print(f"{name}: {e}", file=sys.stderr)
+        return 1

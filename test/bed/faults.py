@@ -10,7 +10,6 @@ import argparse
 import collections
 import json
 import random
-import signal
 import sys
 import threading
 import time
@@ -20,8 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 from answers import Reference, ask, percentile  # noqa: E402
-from bed import PROFILES, Bed, Failure, check, hedge, write_npy  # noqa: E402
-from network import Unavailable  # noqa: E402
+from bed import PROFILES, Bed, check, hedge, run, write_npy  # noqa: E402
 
 MODELS = {"lenet5": (1, 1, 28, 28), "resnet18": (1, 3, 224, 224), "alexnet": (1, 3, 224, 224)}
 INPUTS = 4
@@ -168,26 +166,17 @@ def say(r):
     print(f"{r['requests']} requests, {r['wrong']} wrong, {r['lost']} lost")
 
 
-def main():
-    a = parse()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        report = measure(a)
-    except Unavailable as e:
-        print("skipped:", e, file=sys.stderr)
-        return 77
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except Failure as e:
-        print("faults.py:", e, file=sys.stderr)
-        return 1
+def report_on(a):
+    report = measure(a)
     if a.json:
         print(json.dumps(report))
     else:
         say(report)
     return 1 if report["wrong"] or report["lost"] or report["requests"] < a.requests else 0
+
+
+def main():
+    return run("faults.py", report_on, parse())
 
 
 if __name__ == "__main__":

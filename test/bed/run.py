@@ -7,7 +7,6 @@
 """
 import argparse
 import json
-import signal
 import statistics
 import sys
 import time
@@ -17,9 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 from answers import Reference, ask, busy_since, percentile, processor_ticks  # noqa: E402
-from bed import PROFILES, Bed, Failure  # noqa: E402
+from bed import PROFILES, Bed, run  # noqa: E402
 from events import BadScript, read_script  # noqa: E402
-from network import Unavailable  # noqa: E402
 
 MODEL = "model"  # its name on the cluster
 SPENT = ("encode_ms", "wait_ms", "decode_ms")
@@ -154,26 +152,17 @@ def say(report):
     print(f"{s['requests']} requests, {s['wrong']} wrong, {s['lost']} lost")
 
 
-def main():
-    a = parse()
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT unless told otherwise
-        signal.signal(number, signal.default_int_handler)
-    try:
-        report = measure(a)
-    except Unavailable as e:
-        print("skipped:", e, file=sys.stderr)
-        return 77
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except Failure as e:
-        print("run.py:", e, file=sys.stderr)
-        return 1
+def report_on(a):
+    report = measure(a)
     if a.json:
         print(json.dumps(report))
     else:
         say(report)
     return 1 if report["summary"]["wrong"] or report["summary"]["lost"] else 0
+
+
+def main():
+    return run("run.py", report_on, parse())
 
 
 if __name__ == "__main__":
