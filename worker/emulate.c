@@ -17,7 +17,7 @@ struct hedge_emulate {
         struct stat seen; /* of the file when it was read, well or not */
         bool missed;      /* the log was told that it is not there */
         hedge_emulation_t now;
-        uint64_t job, jobs, tasks; /* the last job; of this round; of that job */
+        uint64_t job, jobs; /* the last job; of this round */
 };
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -56,7 +56,7 @@ static void read_again(hedge_emulate_t *e)
         else if (hedge_emulation_parse(text, &e->now, &why) < 0)
                 log_error("%s:%s, ignoring: what was read before stays true", e->path, why.text);
         else
-                e->jobs = e->tasks = 0; /* another request, perhaps of the same round: it is to have the same luck */
+                e->jobs = 0; /* another request, perhaps of the same round: it is to have the same luck */
         free(text);
 }
 
@@ -107,12 +107,8 @@ void hedge_emulate_destroy(hedge_emulate_t **emulate)
 
 static void count(hedge_emulate_t *e, uint64_t job)
 {
-        if (e->jobs && e->job == job) {
-                e->tasks++;
-        } else {
+        if (e->jobs == 0 || e->job != job)
                 e->jobs++;
-                e->tasks = 1;
-        }
         e->job = job;
 }
 
@@ -124,7 +120,7 @@ void hedge_emulate_task(hedge_emulate_t *e, uint64_t job, hedge_fate_t *ret)
 
         look(e);
         count(e, job);
-        hedge_emulation_draw(&e->now, e->jobs - 1, e->tasks - 1, &draws);
+        hedge_emulation_draw(&e->now, e->jobs - 1, &draws);
         kind = hedge_emulation_kind(&e->now);
         in_us = (int64_t)(draws.in_ms * 1000);
         ret->macs_per_s = (e->now.macs_per_s > 0 ? e->now.macs_per_s : e->macs_per_s) / draws.slower;

@@ -30,8 +30,7 @@ int hedge_emulate_new(const char *path, double macs_per_s, hedge_emulate_t **ret
 /** NULL-safe; nullifies. */
 void hedge_emulate_destroy(hedge_emulate_t **emulate);
 
-/** Draw the fate of a task that comes now. Tasks are counted anew in every round: by jobs, and within a job, so that an
- * additional task of a job changes nothing for the jobs after it. */
+/** Draw the fate of a task that comes now: that of its job. Jobs are counted anew whenever the file is written. */
 void hedge_emulate_task(hedge_emulate_t *emulate, uint64_t job, hedge_fate_t *ret);
 
 #endif

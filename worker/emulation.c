@@ -163,9 +163,9 @@ int hedge_emulation_parse(const char *text, hedge_emulation_t *ret, hedge_why_t 
 }
 
 /* The first of the random numbers that are for this purpose. */
-static uint64_t row_of(const hedge_emulation_t *e, uint64_t board, uint64_t purpose, uint64_t job, uint64_t task)
+static uint64_t row_of(const hedge_emulation_t *e, uint64_t board, uint64_t purpose, uint64_t job)
 {
-        const uint64_t numbers[] = { e->round, board, purpose, job, task };
+        const uint64_t numbers[] = { e->round, board, purpose, job };
         uint64_t row = e->seed;
 
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -173,9 +173,9 @@ static uint64_t row_of(const hedge_emulation_t *e, uint64_t board, uint64_t purp
         return row;
 }
 
-static double exponential(const hedge_emulation_t *e, uint64_t purpose, uint64_t job, uint64_t task)
+static double exponential(const hedge_emulation_t *e, uint64_t purpose, uint64_t job)
 {
-        uint64_t row = row_of(e, e->board, purpose, job, task);
+        uint64_t row = row_of(e, e->board, purpose, job);
 
         return hedge_random_exponential(&row);
 }
@@ -184,7 +184,7 @@ static double exponential(const hedge_emulation_t *e, uint64_t purpose, uint64_t
 static uint64_t place(const hedge_emulation_t *e)
 {
         uint16_t order[HEDGE_EMULATION_BOARDS_MAX];
-        uint64_t row = row_of(e, 0, FOR_ORDER, 0, 0);
+        uint64_t row = row_of(e, 0, FOR_ORDER, 0);
         uint64_t i;
 
         for (i = 0; i < e->boards; i++)
@@ -217,22 +217,22 @@ hedge_emulation_kind_t hedge_emulation_kind(const hedge_emulation_t *e)
 
 static double straggling(const hedge_emulation_t *e)
 {
-        uint64_t row = row_of(e, e->board, FOR_STRAGGLER, 0, 0);
+        uint64_t row = row_of(e, e->board, FOR_STRAGGLER, 0);
 
         if (!e->straggler_probability || e->board != e->straggler)
                 return 1;
         return hedge_random_uniform(&row) < e->straggler_probability ? e->straggler_factor : 1;
 }
 
-void hedge_emulation_draw(const hedge_emulation_t *e, uint64_t job, uint64_t task, hedge_emulation_draws_t *ret)
+void hedge_emulation_draw(const hedge_emulation_t *e, uint64_t job, hedge_emulation_draws_t *ret)
 {
         ret->slower = straggling(e);
         if (e->slowdown > 0)
-                ret->slower *= 1 + e->slowdown * exponential(e, FOR_ROUND, 0, 0);
+                ret->slower *= 1 + e->slowdown * exponential(e, FOR_ROUND, 0);
         if (e->task_slowdown > 0)
-                ret->slower *= 1 + e->task_slowdown * exponential(e, FOR_JOB, job, 0);
-        ret->in_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_IN, job, task) : 0;
-        ret->out_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_OUT, job, task) : 0;
+                ret->slower *= 1 + e->task_slowdown * exponential(e, FOR_JOB, job);
+        ret->in_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_IN, job) : 0;
+        ret->out_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_OUT, job) : 0;
         if (hedge_emulation_kind(e) == HEDGE_EMULATION_FIXED)
                 ret->out_ms += e->fixed_ms;
 }

@@ -16,7 +16,8 @@
  *     macs_per_s R             multiply-accumulates per second; without it as the program was told at its start
  *     slowdown TAU             in every round this board is 1 + Exp(TAU) times slower (Exp: exponential with that mean)
  *     task_slowdown TAU        the same again for every job
- *     delay_ms MEAN            every task comes later by Exp(MEAN), and its answers leave later by another Exp(MEAN)
+ *     delay_ms MEAN            the tasks of a job come later by Exp(MEAN), its answers leave later by another Exp(MEAN): the
+ *                              same for all of them, as what goes by one connection does not overtake
  *     fixed COUNT MS           in every round COUNT of the boards hold their answers back by MS
  *     failing COUNT            in every round COUNT of the boards answer tasks with an error
  *     silent COUNT             in every round COUNT of the boards never answer them
@@ -49,14 +50,13 @@ typedef enum hedge_emulation_kind {
 
 hedge_emulation_kind_t hedge_emulation_kind(const hedge_emulation_t *emulation);
 
-/** What is drawn for a task: the same in every process, in any order, for the same settings and numbers.
- * @param job   Which job of this board in this round, task: which task of that job; both from 0. */
+/** What is drawn for a job: the same in every process, in any order, for the same settings and numbers.
+ * @param job  Which job of this board in this round, from 0. */
 typedef struct hedge_emulation_draws {
         double slower; /**< this many times */
         double in_ms, out_ms;
 } hedge_emulation_draws_t;
 
-void hedge_emulation_draw(const hedge_emulation_t *emulation, uint64_t job, uint64_t task,
-                          hedge_emulation_draws_t *ret);
+void hedge_emulation_draw(const hedge_emulation_t *emulation, uint64_t job, hedge_emulation_draws_t *ret);
 
 #endif
