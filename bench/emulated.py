@@ -18,6 +18,8 @@ from networks import NETWORKS, Network  # noqa: E402
 # A scheme's name here, and its rule in plan.rules.
 SCHEMES = {name: {"scheme": name} for name in
            ("uncoded", "replication", "mds", "lt", "nsctc", "steal", "krp", "auto")}
+for even in ("uncoded", "lt", "steal"):  # others are so by themselves; to give fast boards more is the planner's doing
+    SCHEMES[even]["even"] = True
 SCHEMES["nsctc-whole"] = {"scheme": "nsctc", "whole_boards": True}  # as its paper has it
 ALONE = "local"    # the same network by the coordinator alone
 ACCURACY = 1e-3    # of a decoded layer: hedged's default

@@ -40,6 +40,8 @@ static const hedge_conf_row_t rule_rows[] = {
           "krp: plain parts first, coded ones after them.", forms, NULL, 0 },
         { "wire", HEDGE_CONF_CHOICE, RULE(wire), 0, 0, "auto", NULL, "Numbers on the wire; auto: as plan.wire says.",
           wires, NULL, 0 },
+        { "even", HEDGE_CONF_BOOL, RULE(even), 0, 0, "false", NULL,
+          "Every board gets as many parts, whatever its speed, as in the papers; to compare with.", NULL, NULL, 0 },
         { "whole_boards", HEDGE_CONF_BOOL, RULE(whole_boards), 0, 0, "false", NULL,
           "Parts count only when their board has sent all of its, as in the papers; to compare with.", NULL, NULL, 0 },
         { 0 },

@@ -25,7 +25,7 @@ typedef struct hedged_plan_rule {
         unsigned scheme; /**< HEDGED_PLAN_LOCAL .. HEDGED_PLAN_AUTO */
         uint64_t k_a, k_b, ell_a, ell_b;
         unsigned systematic, wire;
-        bool whole_boards;
+        bool even, whole_boards;
 } hedged_plan_rule_t;
 
 typedef struct hedged_config {

@@ -27,6 +27,7 @@ hedged_wish_t hedged_plan_wish(const hedged_config_t *config, const char *model,
                                                 .ell_a = (unsigned)r->ell_a,
                                                 .ell_b = (unsigned)r->ell_b,
                                                 .systematic = r->systematic,
+                                                .even = r->even,
                                                 .whole_boards = r->whole_boards,
                                                 .wire = r->wire ? r->wire : config->plan.wire,
                                                 .ruled = true };

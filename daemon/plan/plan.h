@@ -34,6 +34,7 @@ typedef struct hedged_wish {
         unsigned scheme;                 /**< HEDGED_PLAN_LOCAL .. HEDGED_PLAN_AUTO */
         unsigned k_a, k_b, ell_a, ell_b; /**< 0: free */
         unsigned systematic, wire;       /**< HEDGED_SYSTEMATIC_*, HEDGED_WIRE_* */
+        bool even;                       /**< the boards' speeds do not count for their numbers of parts */
         bool whole_boards;               /**< as hedged_cut_t's */
         bool ruled;                      /**< by a rule */
 } hedged_wish_t;

@@ -286,6 +286,7 @@ static int add_for_fewer(hedged_planner_t *p, const hedged_wish_t *wish, const h
         const hedged_wish_t free_wish = { .scheme = wish->scheme,
                                           .systematic = wish->systematic,
                                           .wire = wish->wire,
+                                          .even = wish->even,
                                           .whole_boards = wish->whole_boards };
         unsigned delta = cuts[0].delta;
 
@@ -342,7 +343,7 @@ static bool is_same_wish(const hedged_wish_t *a, const hedged_wish_t *b)
 {
         return a->scheme == b->scheme && a->k_a == b->k_a && a->k_b == b->k_b && a->ell_a == b->ell_a &&
                a->ell_b == b->ell_b && a->systematic == b->systematic && a->wire == b->wire && a->ruled == b->ruled &&
-               a->whole_boards == b->whole_boards;
+               a->even == b->even && a->whole_boards == b->whole_boards;
 }
 
 static const memory_t *remember(const hedged_planner_t *p, const hedged_wish_t *wish, const hedge_conv_t *conv,

@@ -20,6 +20,7 @@
 typedef struct known {
         struct known *next;
         hedge_code_params_t params;
+        bool even;          /* whatever the boards' speeds */
         hedge_code_t *code; /* NULL: there is no such code */
         hedged_duties_t *duties;
         struct {
@@ -126,7 +127,7 @@ static bool is_same(const hedge_code_params_t *a, const hedge_code_params_t *b)
 }
 
 /* A code and what its boards do; made once. @return 0 (code may be NULL: there is none), -ENOMEM. */
-static int look_up(hedged_search_t *p, const hedge_code_params_t *asked, known_t **ret)
+static int look_up(hedged_search_t *p, const hedge_code_params_t *asked, bool even, known_t **ret)
 {
         hedge_code_params_t params = *asked;
         const unsigned hash =
@@ -138,15 +139,16 @@ static int look_up(hedged_search_t *p, const hedge_code_params_t *asked, known_t
         int r;
 
         for (k = *bucket; k; k = k->next)
-                if (is_same(&k->params, &params)) {
+                if (k->even == even && is_same(&k->params, &params)) {
                         *ret = k;
                         return 0;
                 }
         k = calloc(1, sizeof(*k));
         if (!k)
                 return -ENOMEM;
-        params.weights = p->weighted && knows_weights(params.scheme) ? p->weights : NULL;
+        params.weights = p->weighted && !even && knows_weights(params.scheme) ? p->weights : NULL;
         k->params = params;
+        k->even = even;
         r = hedge_code_new_with(&params, &k->code, NULL);
         if (r == 0)
                 r = hedged_duties_new(k->code, params.systematic,
@@ -291,7 +293,7 @@ static int coarse_round(const hedged_query_t *q, hedge_scheme_t scheme, bool sys
         for (unsigned i = 0; i < count; i++) {
                 hedged_candidate_t c;
                 known_t *k;
-                int r = look_up(q->search, &params[i], &k);
+                int r = look_up(q->search, &params[i], q->wish->even, &k);
 
                 if (r == 0)
                         r = forecast(q, k, wire, q->search->coarse, &c);
@@ -384,7 +386,7 @@ int hedged_search_best(const hedged_query_t *q, hedge_scheme_t scheme, bool syst
 int hedged_search_one(const hedged_query_t *q, const hedge_code_params_t *params, hedged_candidate_t *ret)
 {
         known_t *k;
-        int r = look_up(q->search, params, &k);
+        int r = look_up(q->search, params, q->wish->even, &k);
 
         if (r == 0 && !k->code)
                 r = -ENOENT;
