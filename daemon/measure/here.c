@@ -2,6 +2,7 @@
 #include "daemon/measure/here.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -46,7 +47,7 @@ static int time_runs(hedge_kernel_t *kernel, const float *in, float *out, int64_
         return 0;
 }
 
-int hedged_here_time(hedge_kernels_t *kernels, double *ret_macs_per_s)
+static int time_conv(hedge_kernels_t *kernels, double *ret_macs_per_s)
 {
         const size_t n_in = hedge_conv_in_elements(&conv);
         const size_t n_filter = hedge_conv_filter_elements(&conv);
@@ -73,5 +74,18 @@ int hedged_here_time(hedge_kernels_t *kernels, double *ret_macs_per_s)
         free(in);
         free(out);
         free(filter);
+        return r;
+}
+
+/* The back end starts threads of its own now, which are not to take the program's signals. */
+int hedged_here_time(hedge_kernels_t *kernels, double *ret_macs_per_s)
+{
+        sigset_t all, before;
+        int r;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = time_conv(kernels, ret_macs_per_s);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         return r;
 }
