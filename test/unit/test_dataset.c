@@ -108,7 +108,7 @@ static void refuse_idx(const uint8_t *images, size_t images_size, const uint8_t 
 static void wrong_idx_files_are_refused(void **state)
 {
         const size_t ni = sizeof(idx_images), nl = sizeof(idx_labels);
-        uint8_t images[sizeof(idx_images) + 1], labels[sizeof(idx_labels)];
+        uint8_t images[sizeof(idx_images) + 1] = { 0 }, labels[sizeof(idx_labels)];
 
         memcpy(images, idx_images, ni);
         memcpy(labels, idx_labels, nl);
