@@ -30,23 +30,14 @@ struct hedged_assign {
         unsigned *copies; /* steal: per plain part, boards that work on it and are not lost */
 };
 
-static unsigned index_of_one(const double *vector, unsigned k)
-{
-        unsigned i = 0;
-
-        while (i + 1 < k && vector[i] == 0)
-                i++;
-        return i;
-}
-
 /* Which plain part is which, on a board that could do them all. */
 static void number_plain(const hedge_code_t *code, unsigned board, place_t *p)
 {
         const unsigned k_b = hedge_code_k_b(code), ell_b = hedge_code_ell_b(code, board);
 
         for (unsigned part = 0; part < hedge_code_parts(code, board); part++) {
-                unsigned i = index_of_one(hedge_code_a(code, board, part / ell_b), hedge_code_k_a(code));
-                unsigned b = index_of_one(hedge_code_b(code, board, part % ell_b), k_b);
+                unsigned i = hedge_code_strip(code, board, part / ell_b);
+                unsigned b = hedge_code_block(code, board, part % ell_b);
 
                 p->plain[part] = i * k_b + b;
                 p->part_of[i * k_b + b] = part;

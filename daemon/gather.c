@@ -8,9 +8,6 @@
 #include "common/clock.h"
 #include "daemon/inputs.h"
 
-/* Rounding to q16 on the way out and again on the way back, relative to the root mean square of what is sent, twice. */
-#define Q16_ERROR 4e-5
-
 int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settings, const hedged_variant_t *variant,
                        const float *input)
 {
@@ -49,12 +46,9 @@ void hedged_gather_release(hedged_gather_t *g)
         free(g->received);
 }
 
-/* Solve as soon as the rank is full, and again with every further part while the answer would not be accurate enough.
- * The condition bounds what the kernels' rounding can become; rounding on the wire is as random as can be, and grows by the
- * gain. */
+/* Solve as soon as the rank is full, and again with every further part while the answer would not be accurate enough. */
 static int try_solve(hedged_gather_t *g)
 {
-        const double wire_error = g->variant->cut.wire == HEDGE_PRECISION_Q16 ? Q16_ERROR : 0;
         int r;
 
         if (!hedge_decoder_ready(g->decoder))
@@ -65,7 +59,8 @@ static int try_solve(hedged_gather_t *g)
         if (r < 0)
                 return r;
         g->gain = hedge_decoder_gain(g->decoder);
-        g->solved = g->condition * g->settings->conv_error + g->gain * wire_error <= g->settings->accuracy;
+        g->solved = hedge_decode_error(g->condition, g->gain, g->settings->conv_error, g->variant->cut.wire) <=
+                    g->settings->accuracy;
         return 0;
 }
 

@@ -147,8 +147,6 @@ static int plan_layer(hedged_model_t *m, uint32_t node, hedged_planner_t *planne
                                         why);
         else
                 n = hedged_plan_layer(m->config, m->name, name, conv, cuts, why);
-        for (int i = 0; i < n; i++)
-                cuts[i].whole_boards = hedged_plan_wish(m->config, m->name, name, conv).whole_boards;
         if (n > 0) {
                 r = add_layer(m, node, cuts, n, why);
                 if (r < 0)

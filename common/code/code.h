@@ -141,6 +141,11 @@ unsigned hedge_code_parts(const hedge_code_t *code, unsigned board);
 const double *hedge_code_a(const hedge_code_t *code, unsigned board, unsigned la);
 const double *hedge_code_b(const hedge_code_t *code, unsigned board, unsigned lb);
 
+/** Which strip a coded input is, where it is one strip as it is, and which block a coded filter block; k_a and k_b where they
+ * are combinations. */
+unsigned hedge_code_strip(const hedge_code_t *code, unsigned board, unsigned la);
+unsigned hedge_code_block(const hedge_code_t *code, unsigned board, unsigned lb);
+
 /** Is the part a plain one: one strip with one block, each as it is? */
 bool hedge_code_is_plain(const hedge_code_t *code, unsigned board, unsigned part);
 

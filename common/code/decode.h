@@ -53,6 +53,14 @@ int hedge_decoder_solve(hedge_decoder_t *decoder, double *ret_condition);
  * the worst error could become; this is what it does become. After hedge_decoder_solve. */
 double hedge_decoder_gain(const hedge_decoder_t *decoder);
 
+/** The error to be reckoned with in an answer: the condition bounds what the kernels' rounding can become; rounding on the wire
+ * is as random as can be, and grows by the gain.
+ * @param conv_error  The kernels', relative to the output's peak. @param wire  hedge_precision_error is its own. */
+static inline double hedge_decode_error(double condition, double gain, double conv_error, hedge_precision_t wire)
+{
+        return condition * conv_error + gain * hedge_precision_error(wire);
+}
+
 /** Put the layer's output together: decode, crop, bias, activation in one float pass. After hedge_decoder_solve.
  *
  * @param parts   count pointers, each to strip_h x out_w x part.out_c floats, in the order taken. At least 4-byte aligned.

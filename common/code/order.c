@@ -18,14 +18,24 @@ static unsigned unit_of(const double *vector, unsigned k)
         return found;
 }
 
+unsigned hedge_code_strip(const hedge_code_t *code, unsigned board, unsigned la)
+{
+        return unit_of(hedge_code_a(code, board, la), code->k_a);
+}
+
+unsigned hedge_code_block(const hedge_code_t *code, unsigned board, unsigned lb)
+{
+        return unit_of(hedge_code_b(code, board, lb), code->k_b);
+}
+
 static bool is_plain_a(const hedge_code_t *code, unsigned board, unsigned la)
 {
-        return unit_of(hedge_code_a(code, board, la), code->k_a) < code->k_a;
+        return hedge_code_strip(code, board, la) < code->k_a;
 }
 
 static bool is_plain_b(const hedge_code_t *code, unsigned board, unsigned lb)
 {
-        return unit_of(hedge_code_b(code, board, lb), code->k_b) < code->k_b;
+        return hedge_code_block(code, board, lb) < code->k_b;
 }
 
 bool hedge_code_is_plain(const hedge_code_t *code, unsigned board, unsigned part)

@@ -41,7 +41,7 @@ static void count(const hedged_duties_t *d, gathered_t *g, const hedged_duty_par
 
 static bool is_accurate(const hedged_tolerance_t *t, double condition, double gain)
 {
-        return condition * t->conv_error + gain * t->wire_error <= t->accuracy;
+        return hedge_decode_error(condition, gain, t->conv_error, t->wire) <= t->accuracy;
 }
 
 /* Give the decoder parts until it is content. @return 0, HEDGE_EUNDECODABLE, ... */

@@ -12,7 +12,8 @@ typedef struct hedged_quality {
 } hedged_quality_t;
 
 typedef struct hedged_tolerance {
-        double conv_error, wire_error, accuracy;
+        double conv_error, accuracy;
+        hedge_precision_t wire;
 } hedged_tolerance_t;
 
 #define HEDGED_CALIBRATE_TRIALS 4

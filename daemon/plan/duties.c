@@ -6,19 +6,10 @@
 
 #include "daemon/assign.h"
 
-/* Which unit vector? @return -1 where it is none. */
-static int16_t unit_of(const double *vector, unsigned k)
+/* A strip or block as the simulation numbers it: -1 where it is a combination of several. */
+static int16_t plain_or_none(unsigned index, unsigned k)
 {
-        int16_t found = -1;
-
-        for (unsigned i = 0; i < k; i++) {
-                if (vector[i] == 0)
-                        continue;
-                if (vector[i] != 1 || found >= 0)
-                        return -1;
-                found = (int16_t)i;
-        }
-        return found;
+        return index < k ? (int16_t)index : -1;
 }
 
 unsigned hedged_duties_usual_need(hedge_scheme_t scheme, unsigned rank)
@@ -62,8 +53,8 @@ static unsigned add_task(const hedge_code_t *code, unsigned board, const uint32_
                         continue;
                 out[added++] = (hedged_duty_part_t){
                         .part = (uint16_t)order[i],
-                        .strip = unit_of(hedge_code_a(code, board, la), hedge_code_k_a(code)),
-                        .block = unit_of(hedge_code_b(code, board, order[i] % ell_b), hedge_code_k_b(code)),
+                        .strip = plain_or_none(hedge_code_strip(code, board, la), hedge_code_k_a(code)),
+                        .block = plain_or_none(hedge_code_block(code, board, order[i] % ell_b), hedge_code_k_b(code)),
                 };
         }
         if (added > 0)
@@ -83,7 +74,7 @@ static void count_inputs(const hedge_code_t *code, unsigned board, const uint32_
                         continue;
                 used[la] = true;
                 d->first_inputs++;
-                d->coded_inputs += unit_of(hedge_code_a(code, board, la), hedge_code_k_a(code)) < 0;
+                d->coded_inputs += hedge_code_strip(code, board, la) == hedge_code_k_a(code);
         }
 }
 

@@ -141,7 +141,8 @@ static int cheapest(const hedged_config_t *config, const hedge_conv_t *conv, con
                                                        .k_b = k_b,
                                                        .ell_a = params.ell_a,
                                                        .ell_b = params.ell_b,
-                                                       .systematic = params.systematic };
+                                                       .systematic = params.systematic,
+                                                       .whole_boards = wish->whole_boards };
                         }
                 }
         if (!isfinite(best))

@@ -13,7 +13,6 @@
 #define FINE_TRIALS   64u
 #define FINALISTS     4u
 #define SEED          UINT64_C(0x706c616e)
-#define WIRE_ERROR    4e-5 /* q16, of inputs and parts together, relative to the peak */
 #define UNEVEN        1.25 /* the fastest board against the slowest: from here on shares follow the speeds */
 
 /* A code that was looked at, kept for the layers to come. */
@@ -164,16 +163,11 @@ static int look_up(hedged_search_t *p, const hedge_code_params_t *asked, bool ev
         return 0;
 }
 
-static double wire_error(hedge_precision_t wire)
-{
-        return wire == HEDGE_PRECISION_Q16 ? WIRE_ERROR : 0;
-}
-
 /* What the decoder makes of a code, looked at when it gets into the last round for the first time.
  * @return as hedged_calibrate. */
 static int calibrate(hedged_search_t *p, known_t *k, hedge_precision_t wire)
 {
-        const hedged_tolerance_t tolerance = { p->conv_error, wire_error(wire), p->config->plan.accuracy };
+        const hedged_tolerance_t tolerance = { p->conv_error, p->config->plan.accuracy, wire };
         hedged_quality_t *q = &k->wire[wire].quality;
 
         if (k->wire[wire].tried)
@@ -321,7 +315,7 @@ static int fine_round(const hedged_query_t *q, known_t *k, hedge_precision_t wir
 
         if (r < 0)
                 return r == HEDGE_EUNDECODABLE ? -ENOENT : r;
-        error = quality->condition * p->conv_error + quality->gain * wire_error(wire);
+        error = hedge_decode_error(quality->condition, quality->gain, p->conv_error, wire);
         if (error > p->config->plan.accuracy)
                 return -ENOENT;
         usual = k->duties->need;

@@ -240,7 +240,7 @@ static void calibrating_counts_parts_until_it_is_accurate(void **state)
 {
         (void)state;
         const hedge_code_params_t params = { .scheme = HEDGE_SCHEME_KRP, .k_a = 6, .k_b = 6, .n = 10, .ell_b = 6 };
-        const hedged_tolerance_t loose = { 1e-6, 0, 1 }, tight = { 1e-6, 4e-5, 4e-4 };
+        const hedged_tolerance_t loose = { 1e-6, 1, HEDGE_PRECISION_F32 }, tight = { 1e-6, 4e-4, HEDGE_PRECISION_Q16 };
         hedged_quality_t few, many;
         hedged_duties_t *d = NULL;
         hedged_luck_t *luck = NULL;
@@ -254,7 +254,7 @@ static void calibrating_counts_parts_until_it_is_accurate(void **state)
         assert_int_equal(few.need, 36);
         assert_in_range(many.need, 37, 48);
         assert_true(many.gain < few.gain && many.condition < few.condition);
-        assert_true(many.condition * tight.conv_error + many.gain * tight.wire_error <= tight.accuracy);
+        assert_true(many.condition * tight.conv_error + many.gain * 4e-5 <= tight.accuracy);
         hedged_luck_destroy(&luck);
         hedged_duties_destroy(&d);
         hedge_code_destroy(&code);
