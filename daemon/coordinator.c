@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/emulated.h"
 #include "common/log.h"
 #include "common/wire/keys.h"
 #include "daemon/repository.h"
@@ -132,16 +133,11 @@ static int bind_sockets(hedged_coordinator_t *c, hedge_why_t *why)
 /* The test bed's brake; hidden, and without effect unless the configuration allows it. */
 static int read_emulation(const hedged_config_t *config, double *ret_macs_per_s, hedge_why_t *why)
 {
-        const char *text = getenv("HEDGE_EMULATE_MACS_PER_S");
-        char *end;
+        int r = config->test.allow_emulation ? hedge_emulated_rate(ret_macs_per_s, why) : 0;
 
-        if (!text || !config->test.allow_emulation)
-                return 0;
-        *ret_macs_per_s = strtod(text, &end);
-        if (end == text || *end || !(*ret_macs_per_s >= 1 && *ret_macs_per_s < 1e18))
-                return hedge_why(why, HEDGE_ECONFIG, "HEDGE_EMULATE_MACS_PER_S: '%s' is no rate", text);
-        log_warning("emulating a coordinator of %.3g multiply-accumulates a second", *ret_macs_per_s);
-        return 0;
+        if (r == 0 && *ret_macs_per_s > 0)
+                log_warning("emulating a coordinator of %.3g multiply-accumulates a second", *ret_macs_per_s);
+        return r;
 }
 
 static int open_measure(hedged_coordinator_t *c, hedge_why_t *why)

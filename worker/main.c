@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "common/emulated.h"
 #include "common/log.h"
 #include "worker/config.h"
 #include "worker/loop.h"
@@ -108,18 +109,15 @@ static int read_options(int argc, char **argv, options_t *options)
 /* The test bed's brake; hidden, and without effect unless the configuration allows it. */
 static int read_emulation(worker_t *worker, hedge_why_t *why)
 {
-        const char *text = getenv("HEDGE_EMULATE_MACS_PER_S"), *path = getenv("HEDGE_EMULATE");
+        const char *path = getenv("HEDGE_EMULATE");
         double macs_per_s = 0;
-        char *end;
         int r;
 
-        if ((!text && !path) || !worker->config.test.allow_emulation)
+        if (!worker->config.test.allow_emulation)
                 return 0;
-        if (text) {
-                macs_per_s = strtod(text, &end);
-                if (end == text || *end || !(macs_per_s >= 1 && macs_per_s < 1e18))
-                        return hedge_why(why, HEDGE_ECONFIG, "HEDGE_EMULATE_MACS_PER_S: '%s' is no rate", text);
-        }
+        r = hedge_emulated_rate(&macs_per_s, why);
+        if (r < 0 || (macs_per_s <= 0 && !path))
+                return r;
         r = hedge_emulate_new(path, macs_per_s, &worker->emulate);
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
 }
