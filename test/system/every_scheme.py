@@ -2,18 +2,22 @@
 """Whatever the scheme and its form, coded layers give what `hedge local` gives, also after a board has died."""
 from cluster import Cluster, check, check_close, hedge, read_floats, write_digit
 
-# name: (the scheme, what else its rule says, tolerance of the outputs)
+# Which parts come back first differs from run to run, and with them the condition of what is solved: so much error per
+# unit of it (float32 has 6e-8), that of local layers, and that of 16 bits on the wire.
+PER_CONDITION, PLAIN, Q16 = 3e-7, 1e-5, 5e-3
+
+# name: (the scheme, what else its rule says)
 WAYS = {
-    "krp": ("krp", "systematic: no", 1e-5),
-    "krp, systematic": ("krp", "systematic: yes", 1e-5),
-    "krp, q16": ("krp", "systematic: no, wire: q16", 5e-3),
-    "steal": ("steal", "wire: f32", 1e-5),
-    "mds": ("mds", "", 1e-5),
-    "lt": ("lt", "", 1e-5),
-    "nsctc, whole boards": ("nsctc", "whole_boards: true", 1e-5),
+    "krp": ("krp", "systematic: no"),
+    "krp, systematic": ("krp", "systematic: yes"),
+    "krp, q16": ("krp", "systematic: no, wire: q16"),
+    "steal": ("steal", "wire: f32"),
+    "mds": ("mds", ""),
+    "lt": ("lt", ""),
+    "nsctc, whole boards": ("nsctc", "whole_boards: true"),
 }
 
-for way, (scheme, more, tolerance) in WAYS.items():
+for way, (scheme, more) in WAYS.items():
     # Everything that can be coded is, whatever it gains, so that this small net shows it.
     rule = f"[{{scheme: {scheme}{', ' if more else ''}{more}}}]"
     options = ["--set", f"plan.rules={rule}", "--set", "plan.cut=simple", "--set", "plan.macs_per_entry=0",
@@ -24,10 +28,11 @@ for way, (scheme, more, tolerance) in WAYS.items():
         hedge("local", "digits", digit, "--raw", c.dir / "local.f32", "--dir", c.dir)
         for boards in (6, 5):
             answer = c.infer("digits", digit, "--raw", c.dir / "coded.f32")[0]
+            coded = [layer for layer in answer["layers"] if layer["scheme"] == scheme]
+            tolerance = Q16 if "q16" in more else PLAIN + PER_CONDITION * sum(layer["condition"] for layer in coded)
             check_close(read_floats(c.dir / "coded.f32"), read_floats(c.dir / "local.f32"), f"{way}, {boards} boards",
                         tolerance)
             check(answer["top"][0]["label"] == "1", answer)
-            coded = [layer for layer in answer["layers"] if layer["scheme"] == scheme]
             check(len(coded) > 0, way, "nothing was coded", answer["layers"])
             for layer in coded:
                 check(layer["parts_used"] >= layer["parts_needed"] == layer["k_a"] * layer["k_b"] > 1, layer)
