@@ -24,6 +24,10 @@
 #define HEDGE_MODEL_NAME_MAX 64
 #define HEDGE_TEXT_MAX       512
 #define HEDGE_LAYER_NAME_MAX 256
+#define HEDGE_TRAIN_NAME_MAX 32  /**< HEDGE_LAYER_NAME */
+#define HEDGE_JOB_FILES      32  /**< data files of a job at most */
+#define HEDGE_JOB_LIST       256 /**< epochs, and events, of a job in one answer at most */
+#define HEDGE_STEP_UPDATES   16  /**< frames of a STEP at most */
 
 typedef enum hedge_message_type {
         /* coordinator and board */
@@ -40,6 +44,14 @@ typedef enum hedge_message_type {
         HEDGE_MSG_PONG,      /**< board */
         HEDGE_MSG_ERROR,     /**< anyone: a code and a sentence */
         HEDGE_MSG_BYE,       /**< anyone: I am leaving */
+        /* coordinator and board: training */
+        HEDGE_MSG_JOIN,     /**< coordinator: take part in this training */
+        HEDGE_MSG_JOINED,   /**< board: ready; what I hold of it */
+        HEDGE_MSG_SHARD,    /**< coordinator: keep this part of the data; 2 frames: pixels, labels */
+        HEDGE_MSG_SHARD_OK, /**< board: kept */
+        HEDGE_MSG_STEP,     /**< coordinator: apply these updates, then compute a gradient; 0 .. 16 frames */
+        HEDGE_MSG_GRADIENT, /**< board: compressed gradient, batch statistics; 1 .. 2 frames */
+        HEDGE_MSG_LEAVE,    /**< coordinator: forget this training */
         /* client and coordinator */
         HEDGE_MSG_INFER,  /**< client: 1 frame per model input */
         HEDGE_MSG_RESULT, /**< coordinator: 1 frame per model output */
@@ -53,6 +65,14 @@ typedef enum hedge_message_type {
         HEDGE_MSG_UNLOAD_OK,
         HEDGE_MSG_PLAN, /**< client: how would this model run? */
         HEDGE_MSG_PLAN_OK,
+        HEDGE_MSG_TRAIN, /**< client: run this job; frame 1 the job's YAML, then its data files in the job's order */
+        HEDGE_MSG_TRAIN_OK,
+        HEDGE_MSG_JOBS, /**< client: how are they? */
+        HEDGE_MSG_JOBS_OK,
+        HEDGE_MSG_JOB_STOP, /**< client */
+        HEDGE_MSG_JOB_STOP_OK,
+        HEDGE_MSG_JOB_MODEL,    /**< client: what did it learn? */
+        HEDGE_MSG_JOB_MODEL_OK, /**< 2 frames: ONNX model, its model.yaml */
         HEDGE_MSG_TYPES
 } hedge_message_type_t;
 
@@ -139,11 +159,72 @@ typedef struct hedge_msg_error {
         char text[HEDGE_TEXT_MAX];
         uint64_t job;          /**< or client request id; 0: none */
         hedge_digest_t digest; /**< the share it is about; zeros: none */
+        uint64_t train;        /**< the training it is about; 0: none */
 } hedge_msg_error_t;
 
 typedef struct hedge_msg_bye {
         char reason[HEDGE_TEXT_MAX];
 } hedge_msg_bye_t;
+
+/** A layer of a network to be trained: hedge_layer_spec_t (common/train/layer.h) on the wire. */
+typedef struct hedge_train_layer {
+        char kind[32]; /**< "dense", "conv", ... */
+        char name[HEDGE_TRAIN_NAME_MAX];
+        char from[HEDGE_TRAIN_NAME_MAX], with[HEDGE_TRAIN_NAME_MAX]; /**< empty: not given */
+        uint32_t units, kernel, stride, pad;
+        bool no_bias;
+} hedge_train_layer_t;
+
+typedef struct hedge_msg_join {
+        uint64_t train;          /**< number of the training; not 0 */
+        hedge_digest_t identity; /**< of job and data: the same training as before a restart, or another one */
+        uint32_t image_h, image_w, image_c, classes;
+        uint32_t n_layers;
+        hedge_train_layer_t *layers;
+        double mean[4], deviation[4]; /**< hedge_norm_t */
+        uint32_t batch;               /**< images of a board's mini-batch */
+        uint64_t seed;                /**< of the batches' order */
+        bool flip;
+        char format[16]; /**< of gradients: hedge_co3_format_name */
+        double gamma;    /**< hedge_co3_options_t */
+        double max_bits;
+        bool compress;
+} hedge_msg_join_t;
+
+typedef struct hedge_msg_joined {
+        uint64_t train;
+        uint32_t n_held;
+        hedge_digest_t *held; /**< shards that it still holds of this training */
+} hedge_msg_joined_t;
+
+typedef struct hedge_msg_shard { /**< SHARD, SHARD_OK */
+        uint64_t train;
+        hedge_digest_t digest; /**< of pixels and labels */
+        uint32_t count;        /**< images; SHARD only */
+} hedge_msg_shard_t;
+
+typedef struct hedge_msg_step {
+        uint64_t train;
+        uint64_t step;         /**< counted from 1 */
+        hedge_digest_t digest; /**< the shard to draw from */
+        uint64_t draw;         /**< which mini-batch of it, counted from 0 over all epochs */
+        bool whole;     /**< the one frame is the parameters themselves, else frames are updates to add in turn */
+        uint64_t taken; /**< the last step to which a gradient of this board counted; 0: none. One that was sent
+                                    for a later step counted to none and goes back into the error memory */
+} hedge_msg_step_t;
+
+typedef struct hedge_msg_gradient {
+        uint64_t train;
+        uint64_t step;
+        double loss;              /**< mean over the batch */
+        uint32_t correct, images; /**< images: 0: out of the error memory alone, nothing new was computed */
+        double entropy;           /**< bits per entry: hedge_co3_stats_t */
+        uint64_t compute_us, encode_us;
+} hedge_msg_gradient_t;
+
+typedef struct hedge_msg_leave {
+        uint64_t train;
+} hedge_msg_leave_t;
 
 typedef struct hedge_msg_infer {
         uint64_t id; /**< the client's, echoed in the answer */
@@ -325,6 +406,74 @@ typedef struct hedge_msg_done { /**< LOAD_OK, UNLOAD_OK */
         hedge_model_status_t model;
 } hedge_msg_done_t;
 
+typedef struct hedge_msg_train {
+        uint64_t id;
+} hedge_msg_train_t;
+
+/** One epoch of a job. */
+typedef struct hedge_epoch_report {
+        uint32_t epoch; /**< counted from 1 */
+        double loss;    /**< mean over the epoch's training images */
+        double test_loss, test_accuracy;
+        double seconds, ms_per_step;
+        double samples_per_s;
+        double bytes_up_per_step, bytes_down_per_step; /**< of all boards together, mean */
+        double bits_per_entry;                         /**< of gradients as they were sent, headers too; 0: none were */
+        double entropy;                                /**< the empirical one, beside it */
+        uint32_t late;                                 /**< gradients that came too late for their step */
+        double boards;                                 /**< gradients counted per step, mean */
+} hedge_epoch_report_t;
+
+/** Something that happened to a job: "board-3 is lost", for people. */
+typedef struct hedge_job_event {
+        uint64_t step;
+        double at_s; /**< since the job was taken in */
+        char text[160];
+} hedge_job_event_t;
+
+typedef struct hedge_job_status {
+        uint64_t job;
+        char name[HEDGE_MODEL_NAME_MAX];
+        char method[16];
+        char state[16];            /**< "queued", "running", "waiting" (for boards), "done", "failed", "stopped" */
+        char text[HEDGE_TEXT_MAX]; /**< why it failed */
+        uint32_t epoch, epochs;    /**< done, in all */
+        uint64_t step, steps;
+        uint64_t parameters;
+        double loss;          /**< lately */
+        double test_accuracy; /**< of the last epoch; negative: not known yet */
+        double samples_per_s, bytes_up_per_step;
+        uint32_t boards;                                            /**< that take part now */
+        double left_s;                                              /**< estimate; negative: not known yet */
+        double age_s;                                               /**< since it was taken in */
+        uint32_t first_epoch, n_epochs_done, first_event, n_events; /**< what the two lists begin with, from 0 */
+        hedge_epoch_report_t *epochs_done;
+        hedge_job_event_t *events;
+} hedge_job_status_t;
+
+typedef struct hedge_msg_jobs {
+        uint64_t id;
+        uint64_t job;                    /**< 0: all, without their lists */
+        uint32_t from_epoch, from_event; /**< lists begin here: what the client has not seen yet */
+} hedge_msg_jobs_t;
+
+typedef struct hedge_msg_jobs_ok { /**< TRAIN_OK, JOBS_OK, JOB_STOP_OK */
+        uint64_t id;
+        uint32_t n_jobs;
+        hedge_job_status_t *jobs;
+} hedge_msg_jobs_ok_t;
+
+typedef struct hedge_msg_job_ask { /**< JOB_STOP, JOB_MODEL */
+        uint64_t id;
+        uint64_t job;
+} hedge_msg_job_ask_t;
+
+typedef struct hedge_msg_job_model_ok {
+        uint64_t id;
+        uint64_t job;
+        char name[HEDGE_MODEL_NAME_MAX];
+} hedge_msg_job_model_ok_t;
+
 typedef struct hedge_message {
         hedge_message_type_t type;
         union {
@@ -352,6 +501,17 @@ typedef struct hedge_message {
                 hedge_msg_done_t done;
                 hedge_msg_plan_t plan;
                 hedge_msg_plan_ok_t plan_ok;
+                hedge_msg_join_t join;
+                hedge_msg_joined_t joined;
+                hedge_msg_shard_t shard;
+                hedge_msg_step_t step;
+                hedge_msg_gradient_t gradient;
+                hedge_msg_leave_t leave;
+                hedge_msg_train_t train;
+                hedge_msg_jobs_t jobs;
+                hedge_msg_jobs_ok_t jobs_ok;
+                hedge_msg_job_ask_t job_ask;
+                hedge_msg_job_model_ok_t job_model_ok;
         };
         void *storage; /**< what the arrays of a decoded message live in; hedge_message_release frees it */
 } hedge_message_t;

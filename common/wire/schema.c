@@ -12,6 +12,11 @@
 #define MAX_KNOWN      1024 /* boards, also those that are gone */
 #define MAX_MS         3600000
 #define MAX_CANDIDATES 64
+#define MAX_TRAIN      1024 /* layers of a network to be trained */
+#define MAX_SHARDS     1024
+#define MAX_IMAGES     1000000000
+#define MAX_JOBS       1024
+#define MAX_EPOCHS     1000000
 #define ANY32          UINT32_MAX
 #define ANY64          UINT64_MAX
 #define FOREVER        1e15
@@ -119,10 +124,79 @@ static const hedge_field_t error[] = {
         { TEXT(hedge_msg_error_t, text) },
         { U64(hedge_msg_error_t, job) },
         { DIGEST(hedge_msg_error_t, digest) },
+        { U64(hedge_msg_error_t, train) },
 };
 
 static const hedge_field_t bye[] = {
         { TEXT(hedge_msg_bye_t, reason) },
+};
+
+static const hedge_field_t train_layer_fields[] = {
+        { TEXT(hedge_train_layer_t, kind), REQUIRED },
+        { TEXT(hedge_train_layer_t, name) },
+        { TEXT(hedge_train_layer_t, from) },
+        { TEXT(hedge_train_layer_t, with) },
+        { U32(hedge_train_layer_t, units, 0, ANY32) },
+        { U32(hedge_train_layer_t, kernel, 0, 65536) },
+        { U32(hedge_train_layer_t, stride, 0, 65536) },
+        { U32(hedge_train_layer_t, pad, 0, 65536) },
+        { BOOL(hedge_train_layer_t, no_bias) },
+};
+static const hedge_record_t train_layer = RECORD_OF("train_layer", train_layer_fields);
+
+static const hedge_field_t join[] = {
+        { U64(hedge_msg_join_t, train), REQUIRED },
+        { DIGEST(hedge_msg_join_t, identity), REQUIRED },
+        { U32(hedge_msg_join_t, image_h, 1, 65536), REQUIRED },
+        { U32(hedge_msg_join_t, image_w, 1, 65536), REQUIRED },
+        { U32(hedge_msg_join_t, image_c, 1, 4), REQUIRED },
+        { U32(hedge_msg_join_t, classes, 1, 256), REQUIRED },
+        { LIST(hedge_msg_join_t, layers, n_layers, 1, MAX_TRAIN), RECORD(train_layer), REQUIRED },
+        { FIXED(hedge_msg_join_t, mean, 4), .kind = HEDGE_FIELD_F64, .low = -1e6, .high = 1e6 },
+        { FIXED(hedge_msg_join_t, deviation, 4), .kind = HEDGE_FIELD_F64, .low = 0, .high = 1e6 },
+        { U32(hedge_msg_join_t, batch, 1, 65536), REQUIRED },
+        { U64(hedge_msg_join_t, seed) },
+        { BOOL(hedge_msg_join_t, flip) },
+        { TEXT(hedge_msg_join_t, format), REQUIRED },
+        { F64(hedge_msg_join_t, gamma, 0, 1) },
+        { F64(hedge_msg_join_t, max_bits, 0, 32) },
+        { BOOL(hedge_msg_join_t, compress) },
+};
+
+static const hedge_field_t joined[] = {
+        { U64(hedge_msg_joined_t, train), REQUIRED },
+        { LIST(hedge_msg_joined_t, held, n_held, 0, MAX_SHARDS), .kind = HEDGE_FIELD_DIGEST },
+};
+
+static const hedge_field_t shard[] = {
+        { U64(hedge_msg_shard_t, train), REQUIRED },
+        { DIGEST(hedge_msg_shard_t, digest), REQUIRED },
+        { U32(hedge_msg_shard_t, count, 1, MAX_IMAGES), REQUIRED },
+};
+
+static const hedge_field_t shard_ok[] = {
+        { U64(hedge_msg_shard_t, train), REQUIRED },
+        { DIGEST(hedge_msg_shard_t, digest), REQUIRED },
+};
+
+static const hedge_field_t step[] = {
+        { U64(hedge_msg_step_t, train), REQUIRED },
+        { U64(hedge_msg_step_t, step), REQUIRED },
+        { DIGEST(hedge_msg_step_t, digest), REQUIRED },
+        { U64(hedge_msg_step_t, draw) },
+        { BOOL(hedge_msg_step_t, whole) },
+        { U64(hedge_msg_step_t, taken) },
+};
+
+static const hedge_field_t gradient[] = {
+        { U64(hedge_msg_gradient_t, train), REQUIRED },   { U64(hedge_msg_gradient_t, step), REQUIRED },
+        { F64(hedge_msg_gradient_t, loss, 0, INFINITY) }, { U32(hedge_msg_gradient_t, correct, 0, 65536) },
+        { U32(hedge_msg_gradient_t, images, 0, 65536) },  { F64(hedge_msg_gradient_t, entropy, 0, 64) },
+        { U64(hedge_msg_gradient_t, compute_us) },        { U64(hedge_msg_gradient_t, encode_us) },
+};
+
+static const hedge_field_t leave[] = {
+        { U64(hedge_msg_leave_t, train), REQUIRED },
 };
 
 static const hedge_field_t infer[] = {
@@ -323,6 +397,82 @@ static const hedge_field_t plan_ok[] = {
         { LIST(hedge_msg_plan_ok_t, layers, n_layers, 0, MAX_LAYERS), RECORD(plan_layer) },
 };
 
+static const hedge_field_t train[] = {
+        { U64(hedge_msg_train_t, id), REQUIRED },
+};
+
+static const hedge_field_t epoch_fields[] = {
+        { U32(hedge_epoch_report_t, epoch, 1, MAX_EPOCHS), REQUIRED },
+        { F64(hedge_epoch_report_t, loss, 0, INFINITY) },
+        { F64(hedge_epoch_report_t, test_loss, 0, INFINITY) },
+        { F64(hedge_epoch_report_t, test_accuracy, 0, 1) },
+        { F64(hedge_epoch_report_t, seconds, 0, FOREVER) },
+        { F64(hedge_epoch_report_t, ms_per_step, 0, FOREVER) },
+        { F64(hedge_epoch_report_t, samples_per_s, 0, FOREVER) },
+        { F64(hedge_epoch_report_t, bytes_up_per_step, 0, FOREVER) },
+        { F64(hedge_epoch_report_t, bytes_down_per_step, 0, FOREVER) },
+        { F64(hedge_epoch_report_t, bits_per_entry, 0, FOREVER) },
+        { F64(hedge_epoch_report_t, entropy, 0, FOREVER) },
+        { U32(hedge_epoch_report_t, late, 0, ANY32) },
+        { F64(hedge_epoch_report_t, boards, 0, FOREVER) },
+};
+static const hedge_record_t epoch = RECORD_OF("epoch", epoch_fields);
+
+static const hedge_field_t event_fields[] = {
+        { U64(hedge_job_event_t, step) },
+        { F64(hedge_job_event_t, at_s, 0, FOREVER) },
+        { TEXT(hedge_job_event_t, text), REQUIRED },
+};
+static const hedge_record_t event = RECORD_OF("event", event_fields);
+
+static const hedge_field_t job_fields[] = {
+        { U64(hedge_job_status_t, job), REQUIRED },
+        { NAME(hedge_job_status_t, name, 1), REQUIRED },
+        { TEXT(hedge_job_status_t, method), REQUIRED },
+        { TEXT(hedge_job_status_t, state), REQUIRED },
+        { TEXT(hedge_job_status_t, text) },
+        { U32(hedge_job_status_t, epoch, 0, MAX_EPOCHS) },
+        { U32(hedge_job_status_t, epochs, 0, MAX_EPOCHS) },
+        { U64(hedge_job_status_t, step) },
+        { U64(hedge_job_status_t, steps) },
+        { U64(hedge_job_status_t, parameters) },
+        { F64(hedge_job_status_t, loss, 0, INFINITY) },
+        { F64(hedge_job_status_t, test_accuracy, -1, 1) },
+        { F64(hedge_job_status_t, samples_per_s, 0, FOREVER) },
+        { F64(hedge_job_status_t, bytes_up_per_step, 0, FOREVER) },
+        { U32(hedge_job_status_t, boards, 0, ANY32) },
+        { F64(hedge_job_status_t, left_s, -1, FOREVER) },
+        { F64(hedge_job_status_t, age_s, 0, FOREVER) },
+        { U32(hedge_job_status_t, first_epoch, 0, ANY32) },
+        { LIST(hedge_job_status_t, epochs_done, n_epochs_done, 0, HEDGE_JOB_LIST), RECORD(epoch) },
+        { U32(hedge_job_status_t, first_event, 0, ANY32) },
+        { LIST(hedge_job_status_t, events, n_events, 0, HEDGE_JOB_LIST), RECORD(event) },
+};
+static const hedge_record_t job = RECORD_OF("job", job_fields);
+
+static const hedge_field_t jobs[] = {
+        { U64(hedge_msg_jobs_t, id), REQUIRED },
+        { U64(hedge_msg_jobs_t, job) },
+        { U32(hedge_msg_jobs_t, from_epoch, 0, ANY32) },
+        { U32(hedge_msg_jobs_t, from_event, 0, ANY32) },
+};
+
+static const hedge_field_t jobs_ok[] = {
+        { U64(hedge_msg_jobs_ok_t, id), REQUIRED },
+        { LIST(hedge_msg_jobs_ok_t, jobs, n_jobs, 0, MAX_JOBS), RECORD(job) },
+};
+
+static const hedge_field_t job_ask[] = {
+        { U64(hedge_msg_job_ask_t, id), REQUIRED },
+        { U64(hedge_msg_job_ask_t, job), REQUIRED },
+};
+
+static const hedge_field_t job_model_ok[] = {
+        { U64(hedge_msg_job_model_ok_t, id), REQUIRED },
+        { U64(hedge_msg_job_model_ok_t, job), REQUIRED },
+        { NAME(hedge_msg_job_model_ok_t, name, 1), REQUIRED },
+};
+
 #define TYPE(type, table) [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table) }
 #define FRAMES(type, table, lo, hi) \
         [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table), .frames_min = lo, .frames_max = hi }
@@ -358,6 +508,21 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         TYPE(UNLOAD_OK, done),
         TYPE(PLAN, plan),
         TYPE(PLAN_OK, plan_ok),
+        TYPE(JOIN, join),
+        TYPE(JOINED, joined),
+        FRAMES(SHARD, shard, 2, 2),
+        TYPE(SHARD_OK, shard_ok),
+        FRAMES(STEP, step, 0, HEDGE_STEP_UPDATES),
+        FRAMES(GRADIENT, gradient, 1, 2),
+        TYPE(LEAVE, leave),
+        FRAMES(TRAIN, train, 2, 1 + HEDGE_JOB_FILES),
+        TYPE(TRAIN_OK, jobs_ok),
+        TYPE(JOBS, jobs),
+        TYPE(JOBS_OK, jobs_ok),
+        TYPE(JOB_STOP, job_ask),
+        TYPE(JOB_STOP_OK, jobs_ok),
+        TYPE(JOB_MODEL, job_ask),
+        FRAMES(JOB_MODEL_OK, job_model_ok, 2, 2),
 };
 
 const hedge_schema_t *hedge_schema(hedge_message_type_t type)
