@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_WORKER_TRAINING_H
+#define HEDGE_WORKER_TRAINING_H
+
+#include "common/mailbox.h"
+#include "common/wire/link.h"
+#include "worker/emulate.h"
+
+/** A board's part in a training: its shards of the data, its copy of the parameters, its error memory.
+ *
+ * Steps are computed on a thread of their own, which exists only while the board takes part in one; it answers STEPs in
+ * order. All functions are called on the I/O loop's thread, and none waits. One training at a time: JOIN with another
+ * identity ends the one before. Memory is counted before it is taken. */
+typedef struct hedge_training hedge_training_t;
+
+typedef struct hedge_training_settings {
+        uint64_t bytes_max;       /**< memory for shards, parameters and workspace together */
+        hedge_emulate_t *emulate; /**< NULL, or the test bed's brake; borrowed */
+} hedge_training_settings_t;
+
+/** @return 0, -ENOMEM, -errno. */
+int hedge_training_new(const hedge_training_settings_t *settings, hedge_training_t **ret);
+
+/** Ends what runs, waiting for it for at most timeout_ms.
+ * @return 0, -ETIMEDOUT: it still computes; nothing was freed. */
+int hedge_training_end(hedge_training_t *training, int timeout_ms);
+
+/** After hedge_training_end. NULL-safe; nullifies. */
+void hedge_training_destroy(hedge_training_t **training);
+
+/** A JOIN, SHARD, STEP or LEAVE; takes the frames it needs out of the envelope. What is wrong with it is answered as any
+ * report. */
+void hedge_training_message(hedge_training_t *training, hedge_envelope_t *envelope);
+
+/** The coordinator is another process, or the connection is another one: what was to be answered is not wanted any more. Shards,
+ * parameters and error memory stay for the JOIN that may come. */
+void hedge_training_forget(hedge_training_t *training);
+
+/** Something to send: JOINED, SHARD_OK, GRADIENT or ERROR. */
+typedef struct hedge_training_report {
+        hedge_mail_t mail;
+        hedge_message_t message;
+        zmq_msg_t frames[2];
+        uint32_t n_frames;
+        hedge_digest_t *held; /**< JOINED's list; owned */
+} hedge_training_report_t;
+
+/** Readable while there may be reports. */
+int hedge_training_fd(const hedge_training_t *training);
+
+/** The oldest report, or NULL. The same again until hedge_training_reported. */
+hedge_training_report_t *hedge_training_report(hedge_training_t *training);
+
+/** It was sent (its frames are gone). */
+void hedge_training_reported(hedge_training_t *training);
+
+typedef struct hedge_training_status {
+        uint64_t train;  /**< 0: none */
+        uint64_t bytes;  /**< counted */
+        uint64_t steps;  /**< answered since the JOIN */
+        int64_t busy_us; /**< how long it has been at the current step; 0: it is not */
+} hedge_training_status_t;
+
+void hedge_training_status(hedge_training_t *training, hedge_training_status_t *ret);
+
+#endif
