@@ -52,6 +52,11 @@ typedef enum hedge_message_type {
         HEDGE_MSG_STEP,     /**< coordinator: apply these updates, then compute a gradient; 0 .. 16 frames */
         HEDGE_MSG_GRADIENT, /**< board: compressed gradient, batch statistics; 1 .. 2 frames */
         HEDGE_MSG_LEAVE,    /**< coordinator: forget this training */
+        HEDGE_MSG_HOLD,     /**< coordinator: keep this coded matrix; 1 frame */
+        HEDGE_MSG_APPLY,    /**< coordinator: multiply by a matrix that you hold; 1 frame */
+        HEDGE_MSG_UPDATE,   /**< coordinator: encode these factors and take their product off a matrix; 2 frames */
+        HEDGE_MSG_MULTIPLY, /**< coordinator: multiply these two; 2 frames */
+        HEDGE_MSG_PRODUCT,  /**< board: what came out; 1 frame */
         /* client and coordinator */
         HEDGE_MSG_INFER,  /**< client: 1 frame per model input */
         HEDGE_MSG_RESULT, /**< coordinator: 1 frame per model output */
@@ -221,6 +226,54 @@ typedef struct hedge_msg_gradient {
         double entropy;           /**< bits per entry: hedge_co3_stats_t */
         uint64_t compute_us, encode_us;
 } hedge_msg_gradient_t;
+
+/* Matrices are float32, row by row. */
+
+typedef struct hedge_msg_hold {
+        uint64_t train;
+        uint32_t matrix; /**< its number in the training; one of that number is replaced */
+        uint32_t rows, cols;
+} hedge_msg_hold_t;
+
+typedef struct hedge_msg_apply { /**< X (batch x cols) times the matrix transposed: batch x rows */
+        uint64_t train;
+        uint64_t step;
+        uint32_t matrix;
+        uint32_t batch;
+} hedge_msg_apply_t;
+
+/** Block `block` of a factor's columns, `shift` to the right, times `weight`: a term of its code. */
+typedef struct hedge_code_term {
+        uint32_t block, shift;
+        double weight;
+} hedge_code_term_t;
+
+/** The matrix becomes (1 - decay) times itself, minus rate times D transposed times X. D, batch x rows of the matrix, is the
+ * sum of the terms of the first frame: batch x (blocks x block_cols) floats, its columns in blocks. */
+typedef struct hedge_msg_update {
+        uint64_t train;
+        uint64_t step;
+        uint32_t matrix;
+        uint32_t batch;
+        double rate, decay;
+        uint32_t blocks, block_cols;
+        uint32_t n_terms;
+        hedge_code_term_t *terms;
+} hedge_msg_update_t;
+
+typedef struct hedge_msg_multiply { /**< A (rows x inner) times B (inner x cols) */
+        uint64_t train;
+        uint64_t step;
+        uint32_t packet; /**< its number */
+        uint32_t rows, inner, cols;
+} hedge_msg_multiply_t;
+
+typedef struct hedge_msg_product { /**< of APPLY or MULTIPLY */
+        uint64_t train;
+        uint64_t step;
+        uint32_t packet; /**< MULTIPLY's, or APPLY's matrix */
+        uint64_t compute_us;
+} hedge_msg_product_t;
 
 typedef struct hedge_msg_leave {
         uint64_t train;
@@ -507,6 +560,11 @@ typedef struct hedge_message {
                 hedge_msg_step_t step;
                 hedge_msg_gradient_t gradient;
                 hedge_msg_leave_t leave;
+                hedge_msg_hold_t hold;
+                hedge_msg_apply_t apply;
+                hedge_msg_update_t update;
+                hedge_msg_multiply_t multiply;
+                hedge_msg_product_t product;
                 hedge_msg_train_t train;
                 hedge_msg_jobs_t jobs;
                 hedge_msg_jobs_ok_t jobs_ok;

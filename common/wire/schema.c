@@ -14,6 +14,8 @@
 #define MAX_CANDIDATES 64
 #define MAX_TRAIN      1024 /* layers of a network to be trained */
 #define MAX_SHARDS     1024
+#define MAX_MATRICES   1024
+#define MAX_EXTENT     (1u << 24) /* of a matrix */
 #define MAX_IMAGES     1000000000
 #define MAX_JOBS       1024
 #define MAX_EPOCHS     1000000
@@ -197,6 +199,55 @@ static const hedge_field_t gradient[] = {
 
 static const hedge_field_t leave[] = {
         { U64(hedge_msg_leave_t, train), REQUIRED },
+};
+
+static const hedge_field_t hold[] = {
+        { U64(hedge_msg_hold_t, train), REQUIRED },
+        { U32(hedge_msg_hold_t, matrix, 0, MAX_MATRICES - 1) },
+        { U32(hedge_msg_hold_t, rows, 1, MAX_EXTENT), REQUIRED },
+        { U32(hedge_msg_hold_t, cols, 1, MAX_EXTENT), REQUIRED },
+};
+
+static const hedge_field_t apply[] = {
+        { U64(hedge_msg_apply_t, train), REQUIRED },
+        { U64(hedge_msg_apply_t, step) },
+        { U32(hedge_msg_apply_t, matrix, 0, MAX_MATRICES - 1) },
+        { U32(hedge_msg_apply_t, batch, 1, 65536), REQUIRED },
+};
+
+static const hedge_field_t term_fields[] = {
+        { U32(hedge_code_term_t, block, 0, HEDGE_CODE_MAX_PARTS - 1) },
+        { U32(hedge_code_term_t, shift, 0, MAX_EXTENT) },
+        { F64(hedge_code_term_t, weight, -1e9, 1e9) },
+};
+static const hedge_record_t term = RECORD_OF("term", term_fields);
+
+static const hedge_field_t update[] = {
+        { U64(hedge_msg_update_t, train), REQUIRED },
+        { U64(hedge_msg_update_t, step) },
+        { U32(hedge_msg_update_t, matrix, 0, MAX_MATRICES - 1) },
+        { U32(hedge_msg_update_t, batch, 1, 65536), REQUIRED },
+        { F64(hedge_msg_update_t, rate, -1e9, 1e9) },
+        { F64(hedge_msg_update_t, decay, 0, 1) },
+        { U32(hedge_msg_update_t, blocks, 1, HEDGE_CODE_MAX_PARTS), REQUIRED },
+        { U32(hedge_msg_update_t, block_cols, 1, MAX_EXTENT), REQUIRED },
+        { LIST(hedge_msg_update_t, terms, n_terms, 1, HEDGE_CODE_MAX_PARTS), RECORD(term), REQUIRED },
+};
+
+static const hedge_field_t multiply[] = {
+        { U64(hedge_msg_multiply_t, train), REQUIRED },
+        { U64(hedge_msg_multiply_t, step) },
+        { U32(hedge_msg_multiply_t, packet, 0, ANY32) },
+        { U32(hedge_msg_multiply_t, rows, 1, MAX_EXTENT), REQUIRED },
+        { U32(hedge_msg_multiply_t, inner, 1, MAX_EXTENT), REQUIRED },
+        { U32(hedge_msg_multiply_t, cols, 1, MAX_EXTENT), REQUIRED },
+};
+
+static const hedge_field_t product[] = {
+        { U64(hedge_msg_product_t, train), REQUIRED },
+        { U64(hedge_msg_product_t, step) },
+        { U32(hedge_msg_product_t, packet, 0, ANY32) },
+        { U64(hedge_msg_product_t, compute_us) },
 };
 
 static const hedge_field_t infer[] = {
@@ -515,6 +566,11 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         FRAMES(STEP, step, 0, HEDGE_STEP_UPDATES),
         FRAMES(GRADIENT, gradient, 1, 2),
         TYPE(LEAVE, leave),
+        FRAMES(HOLD, hold, 1, 1),
+        FRAMES(APPLY, apply, 1, 1),
+        FRAMES(UPDATE, update, 2, 2),
+        FRAMES(MULTIPLY, multiply, 2, 2),
+        FRAMES(PRODUCT, product, 1, 1),
         FRAMES(TRAIN, train, 2, 1 + HEDGE_JOB_FILES),
         TYPE(TRAIN_OK, jobs_ok),
         TYPE(JOBS, jobs),
