@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/train/product.h"
 
-#include <cblas.h>
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
+#include "common/train/blas.h"
 #include "common/train/columns.h"
 #include "common/train/conv_onednn.h"
 
 #define GROUP_FLOATS (96u * 1024) /* of the columns of one group of images */
 #define MAX_KERNEL   255u
-
-/* c (m x n) = op(a) op(b) + beta * c, all dense and row-major; k is the inner extent. */
-static void multiply(bool trans_a, bool trans_b, size_t m, size_t n, size_t k, const float *a, const float *b,
-                     float beta, float *c)
-{
-        cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, (blasint)m,
-                    (blasint)n, (blasint)k, 1.0f, a, (blasint)(trans_a ? m : k), b, (blasint)(trans_b ? k : n), beta, c,
-                    (blasint)n);
-}
 
 /* y = x W^T + b for `rows` rows of `k` numbers. */
 static void apply(const hedge_layer_t *l, const float *params, const float *x, size_t rows, size_t k, float *y)
@@ -29,7 +19,7 @@ static void apply(const hedge_layer_t *l, const float *params, const float *x, s
         if (l->n_bias)
                 for (size_t i = 0; i < rows; i++)
                         memcpy(y + i * l->y.c, bias, l->y.c * sizeof(*y));
-        multiply(false, true, rows, l->y.c, k, x, params + l->weights, l->n_bias ? 1.0f : 0.0f, y);
+        hedge_blas_multiply(false, true, rows, l->y.c, k, x, params + l->weights, l->n_bias ? 1.0f : 0.0f, y);
 }
 
 static void sum_rows(const float *dy, size_t rows, size_t n, float *restrict sum)
@@ -44,7 +34,7 @@ static void sum_rows(const float *dy, size_t rows, size_t n, float *restrict sum
 static void weigh(const hedge_layer_t *l, const float *dy, const float *x, size_t rows, size_t k, bool add,
                   float *gradient)
 {
-        multiply(true, false, l->y.c, k, rows, dy, x, add ? 1.0f : 0.0f, gradient + l->weights);
+        hedge_blas_multiply(true, false, l->y.c, k, rows, dy, x, add ? 1.0f : 0.0f, gradient + l->weights);
 }
 
 static int dense_shape(hedge_layer_t *l, const hedge_layer_spec_t *spec, hedge_why_t *why)
@@ -75,7 +65,7 @@ static void dense_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
         if (l->n_bias)
                 sum_rows(p->dy, p->batch, l->y.c, p->gradient + l->bias);
         if (p->dx)
-                multiply(false, false, p->batch, l->x.c, l->y.c, p->dy, p->params + l->weights, 0.0f, p->dx);
+                hedge_blas_multiply(false, false, p->batch, l->x.c, l->y.c, p->dy, p->params + l->weights, 0.0f, p->dx);
 }
 
 const hedge_layer_type_t hedge_layer_dense = {
@@ -171,7 +161,8 @@ static void conv_unapply(const hedge_layer_t *l, const float *weights, const flo
         const size_t in = hedge_extent_elements(&l->x), columns = column_floats(l);
         float *to = is_plain(l) ? dx : scratch;
 
-        multiply(false, false, (size_t)n * l->y.h * l->y.w, hedge_columns_count(l), l->y.c, dy, weights, 0.0f, to);
+        hedge_blas_multiply(false, false, (size_t)n * l->y.h * l->y.w, hedge_columns_count(l), l->y.c, dy, weights,
+                            0.0f, to);
         if (is_plain(l))
                 return;
         memset(dx, 0, n * in * sizeof(*dx));
@@ -207,15 +198,3 @@ const hedge_layer_type_t hedge_layer_conv = {
         .forward = conv_forward,
         .backward = conv_backward,
 };
-
-static void one_thread(void)
-{
-        openblas_set_num_threads(1);
-}
-
-void hedge_product_one_thread(void)
-{
-        static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-        pthread_once(&once, one_thread);
-}

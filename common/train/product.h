@@ -4,14 +4,10 @@
 
 #include "common/train/layer.h"
 
-/** The layers that are matrix products, by OpenBLAS: y = x W^T + b.
+/** The layers that are matrix products, by OpenBLAS (see blas.h): y = x W^T + b.
  *
  * A convolution goes to oneDNN where there is one for it, else in groups of images whose columns (see columns.h) fit a second-level cache; a window of one pixel
  * needs no columns. */
 extern const hedge_layer_type_t hedge_layer_dense, hedge_layer_conv;
-
-/** Let OpenBLAS compute in the thread that calls it, from now on and in the whole process: results then depend on
- * nothing but the numbers, and a board's compute thread stays one thread. */
-void hedge_product_one_thread(void);
 
 #endif

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "common/tensor.h"
+#include "common/train/blas.h"
 #include "common/train/conv_onednn.h"
 #include "common/train/loss.h"
 #include "common/train/placement.h"
-#include "common/train/product.h"
 
 struct hedge_workspace {
         const hedge_net_t *net;
@@ -77,10 +77,11 @@ int hedge_workspace_new(const hedge_net_t *net, const char *products, uint32_t m
         ws = calloc(1, sizeof(*ws));
         if (!ws)
                 return hedge_why(why, -ENOMEM, "out of memory");
-        hedge_product_one_thread();
         ws->net = net;
         ws->max_batch = max_batch;
-        r = prepare(ws, why);
+        r = hedge_blas_open(why);
+        if (r == 0)
+                r = prepare(ws, why);
         if (r == 0 && onednn)
                 r = open_onednn(ws, why);
         if (r < 0)
@@ -108,6 +109,21 @@ void hedge_workspace_destroy(hedge_workspace_t **workspace)
 uint64_t hedge_workspace_bytes(const hedge_workspace_t *ws)
 {
         return (uint64_t)ws->plan.floats * sizeof(float);
+}
+
+int hedge_workspace_size(const hedge_net_t *net, uint32_t max_batch, uint64_t *ret)
+{
+        hedge_placement_t plan;
+        int r;
+
+        if (max_batch < 1 || max_batch > HEDGE_MAX_BATCH)
+                return -EINVAL;
+        r = hedge_placement_make(net, max_batch, &plan);
+        if (r < 0)
+                return r;
+        *ret = plan.floats * sizeof(float);
+        hedge_placement_release(&plan);
+        return 0;
 }
 
 /* One pass over one mini-batch. */

@@ -19,7 +19,7 @@ typedef struct hedge_workspace hedge_workspace_t;
  *                  build. Results differ between the two by rounding.
  * @param max_batch  Images of one mini-batch, 1 .. HEDGE_MAX_BATCH.
  * @return 0, HEDGE_ELIMIT (it would take more than HEDGE_WORKSPACE_MAX_BYTES), -EINVAL,
- *         HEDGE_EUNSUPPORTED (products: not in this build), HEDGE_EKERNEL, -ENOMEM. */
+ *         HEDGE_EUNSUPPORTED (products: not in this build; OpenBLAS is not installed), HEDGE_EKERNEL, -ENOMEM. */
 int hedge_workspace_new(const hedge_net_t *net, const char *products, uint32_t max_batch, hedge_workspace_t **ret,
                         hedge_why_t *why);
 
@@ -28,6 +28,9 @@ void hedge_workspace_destroy(hedge_workspace_t **workspace);
 
 /** What it takes. */
 uint64_t hedge_workspace_bytes(const hedge_workspace_t *workspace);
+
+/** What one would take, before it is made. @return 0, -EINVAL (max_batch), -ENOMEM. */
+int hedge_workspace_size(const hedge_net_t *net, uint32_t max_batch, uint64_t *ret);
 
 /** How well images are told apart. */
 typedef struct hedge_score {
