@@ -38,7 +38,8 @@ typedef enum hedge_job_method {
 
 extern const char *const hedge_job_methods[]; /**< NULL at the end */
 
-#define HEDGE_JOB_MAX_BYTES (1u << 20) /**< of the YAML text */
+#define HEDGE_JOB_MAX_BYTES  (1u << 20) /**< of the YAML text */
+#define HEDGE_JOB_MAX_SHARDS 1024       /**< a board holds all of them at most (JOINED) */
 
 /** One row of `layers`; strings empty where left out. */
 typedef struct hedge_job_layer {
@@ -91,7 +92,7 @@ void hedge_job_release(hedge_job_t *job);
 /** The data files, train's first, as the job names them. @return how many, at most HEDGE_JOB_FILES (message.h). */
 unsigned hedge_job_files(const hedge_job_t *job, const char *files[]);
 
-/** Read the data.
+/** Read the data. Sentences name files as the job does.
  * @param paths  One per hedge_job_files, where each really lies.
  * @return 0, or what hedge_dataset_read_* say, HEDGE_ESHAPE (test images of another shape), -EINVAL (hold_out leaves nothing). */
 int hedge_job_data(const hedge_job_t *job, const char *const paths[], hedge_dataset_t **ret_train,
@@ -103,6 +104,13 @@ int hedge_job_net(const hedge_job_t *job, const hedge_dataset_t *train, hedge_ne
 /** The layers as specs, whichever way the job says them; at most HEDGE_MAX_LAYERS. Strings are borrowed from the job.
  * @param ret  Allocated; free() it. @return how many, -ENOMEM, -EINVAL. */
 int hedge_job_layers(const hedge_job_t *job, uint32_t classes, hedge_layer_spec_t **ret, hedge_why_t *why);
+
+/** How an epoch is cut into steps: a board takes `batch` images of its shard, ceil(job's batch / shards), but no more than
+ * the smallest shard has; an epoch has floor(images / (shards * batch)) steps, at least 1.
+ * @param images  To learn from. @param shards  1 for method local.
+ * @return 0, -EINVAL (more shards, or a batch of more, than there are images). */
+int hedge_job_steps(const hedge_job_t *job, uint64_t images, uint64_t shards, uint32_t *ret_batch, uint64_t *ret_steps,
+                    hedge_why_t *why);
 
 /** How it steps. @param steps  Of an epoch. @return 0, -EINVAL with a sentence. */
 int hedge_job_sgd(const hedge_job_t *job, uint64_t steps, hedge_sgd_t *ret, hedge_why_t *why);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/job/job.h"
+#include "common/train/workspace.h"
+#include "common/wire/message.h"
+
+static const char *const formats[] = { "idx", "cifar10", NULL };
+static const char *const schedules[] = { "constant", "step", "cosine", NULL };
+static const char *const gradients[] = { "fp32", "fp16", "fp8", "fp4", "topk", NULL };
+static const char *const updates[] = { "fp32", "fp16", "fp8", NULL };
+
+const char *const hedge_job_methods[] = { "local", "co3", NULL };
+
+/* What a choice is stored as is its place in its list. */
+_Static_assert(HEDGE_SCHEDULE_CONSTANT == 0 && HEDGE_SCHEDULE_STEP == 1 && HEDGE_SCHEDULE_COSINE == 2, "schedules");
+_Static_assert(HEDGE_CO3_FP32 == 0 && HEDGE_CO3_FP16 == 1 && HEDGE_CO3_FP8 == 2 && HEDGE_CO3_FP4 == 3 &&
+                       HEDGE_CO3_TOPK == 4,
+               "gradients, updates");
+_Static_assert(HEDGE_JOB_LOCAL == 0 && HEDGE_JOB_CO3 == 1 && HEDGE_JOB_METHODS == 2, "methods");
+
+#define AT(field)    offsetof(hedge_job_t, field)
+#define LAYER(field) offsetof(hedge_job_layer_t, field)
+
+static const hedge_conf_row_t layer_rows[] = {
+        { "type", HEDGE_CONF_STRING, LAYER(type), 1, 31, NULL, NULL,
+          "dense, conv, max_pool, average_pool, global_average_pool, relu, batch_norm, flatten or add.", NULL, NULL,
+          0 },
+        { "name", HEDGE_CONF_STRING, LAYER(name), 0, HEDGE_LAYER_NAME - 1, "\"\"", NULL,
+          "The layer's own name; empty: its type and a number, for example conv2.", NULL, NULL, 0 },
+        { "from", HEDGE_CONF_STRING, LAYER(from), 0, HEDGE_LAYER_NAME - 1, "\"\"", NULL,
+          "Name of the layer that it reads, or image; empty: the one before.", NULL, NULL, 0 },
+        { "with", HEDGE_CONF_STRING, LAYER(with), 0, HEDGE_LAYER_NAME - 1, "\"\"", NULL,
+          "add: name of the other layer that it reads.", NULL, NULL, 0 },
+        { "units", HEDGE_CONF_UINT, LAYER(units), 0, 1 << 20, "0", NULL,
+          "dense: numbers that it gives. conv: its filters. The last layer gives one number per class.", NULL, NULL,
+          0 },
+        { "kernel", HEDGE_CONF_UINT, LAYER(kernel), 0, 255, "0", "pixels", "conv and pools: side of the window.", NULL,
+          NULL, 0 },
+        { "stride", HEDGE_CONF_UINT, LAYER(stride), 0, 65535, "0", "pixels",
+          "conv and pools: how far the window moves; 0: by 1 in a conv, by its own side in a pool.", NULL, NULL, 0 },
+        { "pad", HEDGE_CONF_UINT, LAYER(pad), 0, 255, "0", "pixels",
+          "conv and pools: border on all four sides; less than the window's side.", NULL, NULL, 0 },
+        { "bias", HEDGE_CONF_BOOL, LAYER(bias), 0, 0, "true", NULL, "dense, conv: with a bias.", NULL, NULL, 0 },
+        { 0 },
+};
+
+const hedge_conf_row_t hedge_job_rows[] = {
+        { "name", HEDGE_CONF_STRING, AT(name), 1, HEDGE_MODEL_NAME_MAX - 1, NULL, NULL,
+          "Name of the model that comes out of it: letters, digits, '.', '_' and '-', the first a letter or digit.",
+          NULL, NULL, 0 },
+        { "model", HEDGE_CONF_STRING, AT(model), 0, 31, "\"\"", NULL,
+          "Network to train: mlp, lenet5 or resnet8; empty: the one that layers describes.", NULL, NULL, 0 },
+        { "layers", HEDGE_CONF_LIST, AT(layers), 0, HEDGE_MAX_LAYERS, "[]", NULL,
+          "The network's layers, in order; in place of model.", NULL, layer_rows, sizeof(hedge_job_layer_t) },
+        { "data.format", HEDGE_CONF_CHOICE, AT(data.format), 0, 0, "idx", NULL,
+          "How the data files are written. idx: as MNIST's. cifar10: as CIFAR-10's binary version. Both may be "
+          "gzipped.",
+          formats, NULL, 0 },
+        { "data.train", HEDGE_CONF_STRINGS, AT(data.train), 1, HEDGE_JOB_FILES, NULL, NULL,
+          "Files to learn from, relative to the job's file. idx: the images and their labels. cifar10: one or more.",
+          NULL, NULL, 0 },
+        { "data.test", HEDGE_CONF_STRINGS, AT(data.test), 0, HEDGE_JOB_FILES, "[]", NULL,
+          "Files to test on after every epoch, likewise.", NULL, NULL, 0 },
+        { "data.classes", HEDGE_CONF_UINT, AT(data.classes), 2, HEDGE_NET_MAX_CLASSES, "10", NULL,
+          "Classes that labels tell apart, counted from 0.", NULL, NULL, 0 },
+        { "data.hold_out", HEDGE_CONF_UINT, AT(data.hold_out), 0, 1e9, "0", "images",
+          "Without data.test: so many of the last images are tested on instead of learnt from.", NULL, NULL, 0 },
+        { "data.flip", HEDGE_CONF_BOOL, AT(data.flip), 0, 0, "false", NULL,
+          "Swap left and right of about every other image while learning.", NULL, NULL, 0 },
+        { "data.labels", HEDGE_CONF_STRINGS, AT(data.labels), 0, HEDGE_NET_MAX_CLASSES, "[]", NULL,
+          "Names of the classes, all of them; empty: they are numbers.", NULL, NULL, 0 },
+        { "method", HEDGE_CONF_CHOICE, AT(method), 0, 0, "co3", NULL,
+          "Who computes. co3: the boards, each on its share of the data; what they send is compressed. local: the "
+          "coordinator alone.",
+          hedge_job_methods, NULL, 0 },
+        { "epochs", HEDGE_CONF_UINT, AT(epochs), 1, 1e6, "10", NULL, "Passes over the images to learn from.", NULL,
+          NULL, 0 },
+        { "batch", HEDGE_CONF_UINT, AT(batch), 1, HEDGE_MAX_BATCH, "64", "images",
+          "Images of a step, on all boards together.", NULL, NULL, 0 },
+        { "seed", HEDGE_CONF_UINT, AT(seed), 0, 0, "1", NULL,
+          "What is random follows from it: first weights, order of the images, who learns from which.", NULL, NULL, 0 },
+        { "checkpoint_s", HEDGE_CONF_UINT, AT(checkpoint_s), 1, 86400, "60", "s",
+          "At most so much is lost when the coordinator ends suddenly; an epoch's end is always kept.", NULL, NULL, 0 },
+        { "sgd.rate", HEDGE_CONF_FLOAT, AT(sgd.rate), 1e-9, 1000, "0.03", NULL, "The greatest learning rate.", NULL,
+          NULL, 0 },
+        { "sgd.momentum", HEDGE_CONF_FLOAT, AT(sgd.momentum), 0, 0.9999, "0.9", NULL,
+          "How much of the last step's direction the next one keeps.", NULL, NULL, 0 },
+        { "sgd.decay", HEDGE_CONF_FLOAT, AT(sgd.decay), 0, 1, "0.0005", NULL,
+          "Weight decay; neither for biases nor for batch normalisation.", NULL, NULL, 0 },
+        { "sgd.schedule", HEDGE_CONF_CHOICE, AT(sgd.schedule), 0, 0, "cosine", NULL,
+          "What becomes of the rate. step: times sgd.drop every sgd.every epochs. cosine: down to 0 at the end.",
+          schedules, NULL, 0 },
+        { "sgd.drop", HEDGE_CONF_FLOAT, AT(sgd.drop), 0, 1, "0.1", NULL, "Schedule step: factor of the rate.", NULL,
+          NULL, 0 },
+        { "sgd.every", HEDGE_CONF_UINT, AT(sgd.every), 1, 1e6, "10", "epochs", "Schedule step: how often.", NULL, NULL,
+          0 },
+        { "sgd.warm_up", HEDGE_CONF_UINT, AT(sgd.warm_up), 0, 1e9, "0", "steps",
+          "The rate climbs to its greatest over so many steps.", NULL, NULL, 0 },
+        { "co3.format", HEDGE_CONF_CHOICE, AT(co3.format), 0, 0, "fp8", NULL,
+          "Numbers in which boards send gradients; topk: the largest entries only, to compare with.", gradients, NULL,
+          0 },
+        { "co3.gamma", HEDGE_CONF_FLOAT, AT(co3.gamma), 0, 1, "1", NULL,
+          "How much of what a message left out is sent with the next one; 0: nothing, to compare with.", NULL, NULL,
+          0 },
+        { "co3.max_bits", HEDGE_CONF_FLOAT, AT(co3.max_bits), 0, 16, "0", NULL,
+          "Bits per entry of a gradient, compressed, at most. fp8, fp4: from 0.5, or 0: as many as the least error "
+          "needs. topk: from 0.1, required.",
+          NULL, NULL, 0 },
+        { "co3.compress", HEDGE_CONF_BOOL, AT(co3.compress), 0, 0, "true", NULL,
+          "Compress messages without loss; false to compare with.", NULL, NULL, 0 },
+        { "co3.downlink", HEDGE_CONF_CHOICE, AT(co3.downlink), 0, 0, "fp8", NULL,
+          "Numbers in which boards are sent the changes of the parameters.", updates, NULL, 0 },
+        { "co3.quorum", HEDGE_CONF_UINT, AT(co3.quorum), 0, HEDGE_JOB_MAX_SHARDS, "0", "boards",
+          "A step waits for so many gradients; later ones go into the next steps. 0: for all.", NULL, NULL, 0 },
+        { "co3.shards", HEDGE_CONF_UINT, AT(co3.shards), 0, HEDGE_JOB_MAX_SHARDS, "0", NULL,
+          "Parts that the images to learn from are cut into; 0: as many as there are boards at the start.", NULL, NULL,
+          0 },
+        { 0 },
+};
