@@ -4,6 +4,7 @@
 
     bench/draw.py latency REPORT.json OUT.svg     what `dev bench stragglers --json` wrote
     bench/draw.py gantt ANSWER.json OUT.svg       what `hedge infer --json --trace` printed for one input
+    bench/draw.py training REPORT.json OUT.svg    what `dev bench training --json` wrote
 """
 import json
 import math
@@ -317,13 +318,141 @@ def gantt(answer, title, boards=None):
     return picture.write()
 
 
+# --- trainings ---
+
+TRAINING_COLOURS = {"local": "#888888", "fp32": "#000000", "fp16": "#7a52a3", "fp8": "#0072b2", "fp4": "#d55e00",
+                    "topk": "#009e73"}
+TRAINING_DASHES = {"plain": "2 3", "uncorrected": "7 4", "2.2": "7 4"}  # by what stands after the -
+RIGHT_PERCENT = (20, 40, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)
+
+
+class ErrorAxis:
+    """How many percent are right, drawn by the logarithm of those that are wrong: 98 and 99 lie as far apart as 80 and 90."""
+
+    def __init__(self, top, bottom, percents):
+        self.top, self.bottom = top, bottom
+        wrong = [max(100 - p, 0.01) for p in percents] or [1, 100]
+        self.least, self.most = math.log(min(wrong) * 0.9), math.log(min(max(wrong), 99) * 1.1)
+
+    def y(self, percent):
+        at = (math.log(max(100 - percent, 0.01)) - self.least) / (self.most - self.least)
+        return self.top + (self.bottom - self.top) * min(max(at, 0), 1)
+
+    def draw(self, picture, left, right):
+        for percent in RIGHT_PERCENT:
+            if self.least <= math.log(100 - percent) <= self.most:
+                picture.line(left, self.y(percent), right, self.y(percent), GRID)
+                picture.text(left - 8, self.y(percent) + 4, f"{percent:g}", anchor="end", colour=FAINT)
+        picture.line(left, self.top, left, self.bottom, FAINT)
+        picture.line(left, self.bottom, right, self.bottom, FAINT)
+
+
+def training_curves(report):
+    """@return {variant: [(epoch, megabytes of all boards so far, percent right)]}, means over the seeds."""
+    curves = {}
+    for name in dict.fromkeys(r["variant"] for r in report["results"]):
+        runs = [r for r in report["results"] if r["variant"] == name and r["epochs"]]
+        points, sent = [], 0.0
+        for i in range(min((len(r["epochs"]) for r in runs), default=0)):
+            lines = [(r["epochs"][i], r["steps_per_epoch"]) for r in runs]
+            sent += sum((e["bytes_up_per_step"] + e["bytes_down_per_step"]) * steps for e, steps in lines) / len(lines) / 1e6
+            points.append((i + 1, sent, 100 * sum(e["test_accuracy"] for e, _ in lines) / len(lines)))
+        if points:
+            curves[name] = points
+    return curves
+
+
+def training_style(name):
+    kind, _, how = name.partition("-")
+    return TRAINING_COLOURS.get(kind, OTHER), TRAINING_DASHES.get(how)
+
+
+def draw_curve(picture, name, points):
+    colour, dash = training_style(name)
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    picture.add(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"' +
+                (f' stroke-dasharray="{dash}"' if dash else "") + "/>")
+    for x, y in points if len(points) <= 12 else points[-1:]:
+        picture.add(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{colour}"/>')
+
+
+def decades(low, high):
+    """1, 2, 5, 10, 20, ... from below low to above high."""
+    values = [m * 10.0**e for e in range(-3, 8) for m in (1, 2, 5)]
+    first = max(i for i, v in enumerate(values) if v <= low or i == 0)
+    last = min(i for i, v in enumerate(values) if v >= high or i == len(values) - 1)
+    return values[first:last + 1]
+
+
+def training(report):
+    """Accuracy against epochs and against bytes. @param report  What bench/training.py writes."""
+    picture, curves = Picture(1240, 560), training_curves(report)
+    top, bottom, panels = 92, 482, ((70, 500), (580, 1010))
+    axis = ErrorAxis(top, bottom, [p for points in curves.values() for _, _, p in points])
+    seeds = ", ".join(map(str, report["seeds"]))
+    picture.text(20, 28, f"{report['model']} on {report['boards']} boards: ways of sending gradients", 16, bold=True)
+    picture.text(20, 48, f"{report['images']} images, batches of {report['batch']}; mean of {len(report['seeds'])} "
+                 f"training{'s' if len(report['seeds']) > 1 else ''} each (seed {seeds})", 12, FAINT)
+    picture.text(20, 76, "test images right, % (by the logarithm of those wrong)", 12)
+    for left, right in panels:
+        axis.draw(picture, left, right)
+    draw_by_epoch(picture, axis, curves, *panels[0])
+    labels = draw_by_bytes(picture, axis, curves, *panels[1])
+    right = panels[1][1]
+    for (name, (x, y), sent), at in zip(labels, spread_out([l[1][1] for l in labels], 16, top, bottom)):
+        colour, dash = training_style(name)
+        picture.line(x + 5, y, right + 20, at, colour, 0.6, "1 2")
+        picture.line(right + 24, at, right + 48, at, colour, 1.8, dash)
+        picture.text(right + 54, at + 4, f"{name}  {curves[name][-1][2]:.2f} %", 12, colour)
+    return picture.write()
+
+
+def draw_by_epoch(picture, axis, curves, left, right):
+    last = max((points[-1][0] for points in curves.values()), default=1)
+
+    def x(epoch):
+        return left + (right - left) * epoch / last
+
+    for mark in ticks(last):
+        if mark == int(mark) and mark <= last:
+            picture.line(x(mark), axis.bottom, x(mark), axis.bottom + 5, FAINT)
+            picture.text(x(mark), axis.bottom + 20, f"{mark:g}", anchor="middle", colour=FAINT)
+    picture.text((left + right) / 2, axis.bottom + 44, "epochs", anchor="middle")
+    for name, points in curves.items():
+        draw_curve(picture, name, [(x(e), axis.y(p)) for e, _, p in points])
+
+
+def draw_by_bytes(picture, axis, curves, left, right):
+    """What is trained by the coordinator alone sends nothing and has only its name here.
+    @return [(name, where its line ends, megabytes)]."""
+    sent = [mb for points in curves.values() for _, mb, _ in points if mb > 0] or [1, 10]
+    marks = decades(min(sent), max(sent))
+    low, high = math.log(marks[0]), math.log(marks[-1])
+
+    def x(mb):
+        return left + (right - left) * (math.log(mb) - low) / max(high - low, 1e-9)
+
+    for mark in marks:
+        picture.line(x(mark), axis.top, x(mark), axis.bottom, GRID)
+        picture.text(x(mark), axis.bottom + 20, f"{mark:g}", 11, FAINT, "middle")
+    picture.text((left + right) / 2, axis.bottom + 44, "megabytes sent by and to all boards (logarithmic)", anchor="middle")
+    labels = []
+    for name, points in curves.items():
+        ends = [(x(mb), axis.y(p)) for _, mb, p in points if mb > 0]
+        if ends:
+            draw_curve(picture, name, ends)
+        labels.append((name, ends[-1] if ends else (right, axis.y(points[-1][2])), points[-1][1]))
+    return labels
+
+
 def main(words):
-    if len(words) != 3 or words[0] not in ("latency", "gantt"):
+    pictures = {"latency": latency, "training": training,
+                "gantt": lambda answer: gantt(answer, f"{answer['model']}: {answer['input']}")}
+    if len(words) != 3 or words[0] not in pictures:
         print(__doc__.strip(), file=sys.stderr)
         return 2
     what, source, target = words
-    data = json.loads(Path(source).read_text())
-    Path(target).write_text(latency(data) if what == "latency" else gantt(data, f"{data['model']}: {data['input']}"))
+    Path(target).write_text(pictures[what](json.loads(Path(source).read_text())))
     return 0
 
 

@@ -30,7 +30,8 @@ from events import Player  # noqa: E402
 from network import Network, Unavailable, is_orphan  # noqa: E402
 
 COORDINATOR_MBIT = 1000
-KINDS = {"pi4-1g": (15, 1000), "pi3-100m": (5, 100), "slow-100m": (1.5, 100)}  # GFLOP/s, Mbit/s
+KINDS = {"pi4-1g": (15, 1000), "pi3-100m": (5, 100), "slow-100m": (1.5, 100),
+         "slow-20m": (1.5, 20)}  # GFLOP/s, Mbit/s
 PROFILES = {name: [name] for name in KINDS} | {"mixed": ["pi4-1g", "pi3-100m", "pi3-100m", "slow-100m"]}  # in turn
 STOP_S = 5
 
