@@ -160,6 +160,8 @@ int hedged_cluster_hello(hedged_cluster_t *c, const hedge_msg_hello_t *hello, co
         b->seen_ms = now_ms;
         b->missed = 0;
         b->patient_until_ms = 0;
+        b->excused_bytes = 0;
+        b->hellos++;
         b->ping_answered = true;
         b->promoted = false;
         if (restarted)
@@ -227,6 +229,12 @@ void hedged_cluster_sending(hedged_cluster_t *c, hedged_board_t *b, uint64_t byt
                                       (int64_t)(bytes / SLOWEST_BYTES_PER_MS);
 }
 
+void hedged_cluster_excuse(hedged_cluster_t *c, hedged_board_t *b, uint64_t bytes)
+{
+        (void)c;
+        b->excused_bytes = bytes;
+}
+
 void hedged_cluster_lost(hedged_cluster_t *c, hedged_board_t *b)
 {
         if (b->state == HEDGED_BOARD_ALIVE)
@@ -244,12 +252,14 @@ void hedged_cluster_disconnected(hedged_cluster_t *c, int fd)
 
 static void tick_board(hedged_cluster_t *c, hedged_board_t *b, int64_t now_ms, int64_t now_us)
 {
+        const int64_t silent_ms = now_ms - b->seen_ms - (int64_t)(b->excused_bytes / SLOWEST_BYTES_PER_MS);
+
         if (b->state == HEDGED_BOARD_GONE)
                 return;
         if (now_ms >= b->patient_until_ms && b->ping_sequence && !b->ping_answered &&
-            now_ms - b->seen_ms >= (int64_t)c->heartbeat_ms)
+            silent_ms >= (int64_t)c->heartbeat_ms)
                 b->missed++;
-        if (now_ms >= b->patient_until_ms && now_ms - b->seen_ms >= (int64_t)c->gone_ms)
+        if (now_ms >= b->patient_until_ms && silent_ms >= (int64_t)c->gone_ms)
                 update(c, b, HEDGED_BOARD_GONE, now_ms, false);
         else if (b->missed >= c->strikes)
                 update(c, b, HEDGED_BOARD_SUSPECT, now_ms, false);

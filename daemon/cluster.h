@@ -40,6 +40,8 @@ typedef struct hedged_board {
         int64_t last_back_ms;
         uint32_t missed;          /**< heartbeats in a row */
         int64_t patient_until_ms; /**< none is missed before: PINGs wait behind a share on the way to it */
+        uint64_t excused_bytes;   /**< silence that they take is none: hedged_cluster_excuse */
+        uint64_t hellos;          /**< said so far: another one, another connection */
         uint32_t recent_backs;    /**< came back so often within the last minutes */
         uint64_t comebacks;       /**< ever */
         uint64_t ping_sequence;   /**< of the last PING; 0: none yet */
@@ -85,6 +87,10 @@ void hedged_cluster_pong(hedged_cluster_t *cluster, hedged_board_t *board, const
 /** So many bytes of shares are on their way to it: what comes behind them may take long on a slow link (10 Mbit/s is
  * reckoned with). 0: all of them have arrived. */
 void hedged_cluster_sending(hedged_cluster_t *cluster, hedged_board_t *board, uint64_t bytes, int64_t now_ms);
+
+/** Beside shares so many bytes of questions and answers are under way to and from it, which may take as long on a slow
+ * link: so much longer may it be silent before a heartbeat counts as missed. 0: none. */
+void hedged_cluster_excuse(hedged_cluster_t *cluster, hedged_board_t *board, uint64_t bytes);
 
 /** The board cannot be reached any more (a send failed), or said BYE: suspect at once. */
 void hedged_cluster_lost(hedged_cluster_t *cluster, hedged_board_t *board);

@@ -13,9 +13,10 @@ typedef struct hedged_line hedged_line_t;
 
 typedef enum hedged_word_kind {
         HEDGED_WORD_MESSAGE, /**< a board said something: JOINED, SHARD_OK, GRADIENT, or an ERROR about a training */
-        HEDGED_WORD_HERE, /**< a board may be given work; again whenever it is another process or connection than before */
-        HEDGED_WORD_LOST, /**< it may not any more: nothing that it was asked for will come */
-        HEDGED_WORD_STOP, /**< look at hedged_line_stopping() */
+        HEDGED_WORD_HERE,    /**< a board may be given work; again, without a LOST, whenever it is another process or
+                               connection than before: nothing that it was asked for until then will come */
+        HEDGED_WORD_LOST,    /**< it may not any more: nothing that it was asked for will come */
+        HEDGED_WORD_STOP,    /**< look at hedged_line_stopping() */
 } hedged_word_kind_t;
 
 /** What the loop tells the thread. */
@@ -25,13 +26,15 @@ typedef struct hedged_word {
         char name[HEDGE_BOARD_NAME_MAX]; /**< HERE, LOST: for messages to people */
         hedge_envelope_t envelope;       /**< MESSAGE; owned */
         int64_t received_us;
+        uint64_t session; /**< the line's own */
 } hedged_word_t;
 
 enum hedged_stop { HEDGED_STOP_NO, HEDGED_STOP_USER, HEDGED_STOP_SHUTDOWN };
 
 /* ---- the training's thread ---- */
 
-/** Say something to a board. A board that cannot be reached is LOST some time after.
+/** Say something to a board. A board that cannot be reached is LOST some time after. What is said belongs to the last HERE
+ * that the thread has read: where the board was lost since, it is not sent, also if it is back already.
  * @param message  Its lists are borrowed until hedged_line_close (JOIN's layers are the only ones).
  * @param frames   n_frames frames; gone after the call. To send the same bytes to several boards use zmq_msg_copy, which shares.
  * @return 0, -ENOMEM. */
@@ -63,17 +66,19 @@ void hedged_line_close(hedged_line_t *line, bool keep);
 /** Mail of the line's kind. Takes it over. */
 void hedged_line_mail(hedged_line_t *line, hedge_mail_t *mail);
 
-/** A board's message about a training. Takes message and frames out of the envelope if it is about the open one.
- * @return 0, -ENOENT: about none that is open (the board is told to LEAVE). */
-int hedged_line_heard(hedged_line_t *line, const hedged_board_t *board, hedge_envelope_t *envelope);
+/** A board's message about a training: JOINED, SHARD_OK, GRADIENT, or an ERROR with `train`. Takes message and frames out of
+ * the envelope if the thread is to have it; not if it is from before the board was lost.
+ * @return 0, -ENOENT: about none that is open (the board is told to LEAVE), HEDGE_EMALFORMED: nobody asked for it. */
+int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope_t *envelope);
 
-/** As hedged_board_changed_t. */
-void hedged_line_changed(hedged_line_t *line, const hedged_board_t *board, bool restarted);
+/** A board's state changed (hedged_board_changed_t), or it said HELLO (again): its connection is another one, what was on
+ * its way to it or from it may be lost. */
+void hedged_line_changed(hedged_line_t *line, const hedged_board_t *board);
 
-/** A board said HELLO (again): its connection is another one, what was on its way to it or from it may be lost. */
-void hedged_line_hello(hedged_line_t *line, const hedged_board_t *board);
+/** A heartbeat interval is over: boards that something could not be sent to are tried again. */
+void hedged_line_tick(hedged_line_t *line);
 
-/** Have the thread stop. */
+/** Have the thread stop; the first reason that is given holds. */
 void hedged_line_stop(hedged_line_t *line, enum hedged_stop why);
 
 #endif

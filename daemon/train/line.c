@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/train/line.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#define BOARDS      HEDGE_CODE_MAX_BOARDS
+#define PAUSE_MS    1000 /* before a board that something could not be sent to is tried again; doubled every time */
+#define PAUSE_TIMES 6
+
+/* A board's place, as the loop sees it. */
+typedef struct seat {
+        uint64_t session;     /* that the thread was told of; 0: the board is not here */
+        uint64_t hellos;      /* of the board when it was */
+        hedged_word_t *lost;  /* to say so, when it is: that must not fail */
+        unsigned asked;       /* answers that are still to come */
+        bool joined;          /* JOINED came: what comes now was asked for in this session */
+        uint64_t shard_bytes; /* of what is under way */
+        uint64_t step_bytes;  /* likewise, with the gradient that is to come */
+        uint64_t owes;        /* the training that it may hold data of; 0: none */
+        unsigned failures;    /* in a row, to send something */
+        int64_t not_before_ms;
+} seat_t;
+
+struct hedged_line {
+        void *boards;
+        hedged_cluster_t *cluster;
+        hedge_mailbox_t *loop, *words;
+        int kind;
+        uint64_t train; /* 0: not open */
+        uint64_t sessions;
+        uint64_t gradient_bytes; /* what one may take */
+        bool gradient_came;
+        seat_t seats[BOARDS];
+        atomic_int stopping;
+        hedged_word_t stop;
+        uint64_t heard[BOARDS]; /* the thread's: the session of the last HERE that it has read; 0: LOST came after */
+};
+
+/* What the thread says, on its way to the loop. */
+typedef struct saying {
+        hedge_mail_t mail;
+        unsigned board;
+        uint64_t session;
+        hedge_message_t message;
+        uint32_t n_frames;
+        zmq_msg_t frames[];
+} saying_t;
+
+static void close_frames(zmq_msg_t *frames, uint32_t n_frames)
+{
+        for (uint32_t i = 0; i < n_frames; i++)
+                zmq_msg_close(&frames[i]);
+}
+
+/* ---- the training's thread ---- */
+
+int hedged_line_say(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames)
+{
+        saying_t *s;
+
+        assert(board < BOARDS);
+        if (line->heard[board] == 0) { /* lost: nothing that it is asked for will come */
+                close_frames(frames, n_frames);
+                return 0;
+        }
+        s = malloc(sizeof(*s) + n_frames * sizeof(*frames));
+        if (!s) {
+                close_frames(frames, n_frames);
+                return -ENOMEM;
+        }
+        s->mail.kind = line->kind;
+        s->board = board;
+        s->session = line->heard[board];
+        s->message = *message;
+        s->n_frames = n_frames;
+        for (uint32_t i = 0; i < n_frames; i++) {
+                zmq_msg_init(&s->frames[i]);
+                zmq_msg_move(&s->frames[i], &frames[i]);
+                zmq_msg_close(&frames[i]);
+        }
+        hedge_mailbox_put(line->loop, &s->mail);
+        return 0;
+}
+
+hedged_word_t *hedged_line_next(hedged_line_t *line, int timeout_ms)
+{
+        hedged_word_t *word = (hedged_word_t *)hedge_mailbox_wait(line->words, timeout_ms);
+
+        if (word && word->mail.kind == HEDGED_WORD_HERE)
+                line->heard[word->board] = word->session;
+        else if (word && word->mail.kind == HEDGED_WORD_LOST)
+                line->heard[word->board] = 0;
+        return word;
+}
+
+void hedged_word_release(hedged_word_t **word)
+{
+        if (!*word)
+                return;
+        hedge_envelope_release(&(*word)->envelope);
+        if ((*word)->mail.kind != HEDGED_WORD_STOP) /* that one is the line's own */
+                free(*word);
+        *word = NULL;
+}
+
+enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
+{
+        return (enum hedged_stop)atomic_load(&line->stopping);
+}
+
+/* ---- words ---- */
+
+static hedged_word_t *make_word(enum hedged_word_kind kind, const hedged_board_t *board, uint64_t session)
+{
+        hedged_word_t *word = calloc(1, sizeof(*word));
+
+        if (!word)
+                return NULL;
+        word->mail.kind = (int)kind;
+        word->board = board->index;
+        word->session = session;
+        word->received_us = hedge_now_us();
+        memcpy(word->name, board->name, sizeof(word->name));
+        return word;
+}
+
+static void forget_asked(hedged_line_t *line, seat_t *seat)
+{
+        hedged_board_t *board = hedged_cluster_at(line->cluster, (unsigned)(seat - line->seats));
+
+        seat->asked = 0;
+        seat->joined = false;
+        seat->shard_bytes = seat->step_bytes = 0;
+        if (board)
+                hedged_cluster_excuse(line->cluster, board, 0);
+}
+
+static void lose(hedged_line_t *line, seat_t *seat)
+{
+        if (seat->session == 0)
+                return;
+        seat->session = 0;
+        seat->lost->received_us = hedge_now_us();
+        hedge_mailbox_put(line->words, &seat->lost->mail);
+        seat->lost = NULL;
+        forget_asked(line, seat);
+}
+
+static void send_leave(hedged_line_t *line, const hedge_route_t *route, uint64_t train)
+{
+        const hedge_message_t message = { .type = HEDGE_MSG_LEAVE, .leave = { .train = train } };
+
+        hedge_link_send(line->boards, route, &message, NULL, 0); /* lost: said again when the board says something */
+}
+
+/* The board was told to JOIN a training that ended while it was away: it would keep its data for ever. */
+static void settle(hedged_line_t *line, const hedged_board_t *board, seat_t *seat)
+{
+        if (!board->usable || seat->owes == 0 || seat->owes == line->train)
+                return;
+        send_leave(line, &board->route, seat->owes);
+        seat->owes = 0;
+}
+
+/* Without memory nothing is said: the next look does. */
+static void announce(hedged_line_t *line, const hedged_board_t *board, seat_t *seat)
+{
+        const uint64_t session = line->sessions + 1;
+        hedged_word_t *here = make_word(HEDGED_WORD_HERE, board, session);
+        hedged_word_t *lost = make_word(HEDGED_WORD_LOST, board, session);
+
+        if (!here || !lost) {
+                free(here);
+                free(lost);
+                return;
+        }
+        free(seat->lost);
+        seat->lost = lost;
+        forget_asked(line, seat);
+        line->sessions = session;
+        seat->session = session;
+        seat->hellos = board->hellos;
+        hedge_mailbox_put(line->words, &here->mail);
+}
+
+/* Tell the thread if anything is different about this board. One that has just got a number says HELLO again at once. */
+static void look(hedged_line_t *line, const hedged_board_t *board)
+{
+        seat_t *seat;
+
+        if (board->index >= BOARDS)
+                return;
+        seat = &line->seats[board->index];
+        settle(line, board, seat);
+        if (line->train == 0)
+                return;
+        if (!board->usable)
+                lose(line, seat);
+        else if (!board->promoted && hedge_now_ms() >= seat->not_before_ms &&
+                 (seat->session == 0 || seat->hellos != board->hellos))
+                announce(line, board, seat);
+}
+
+static void look_at_all(hedged_line_t *line)
+{
+        unsigned count;
+        hedged_board_t *const *boards = hedged_cluster_boards(line->cluster, &count);
+
+        for (unsigned i = 0; i < count; i++)
+                look(line, boards[i]);
+}
+
+static void drop_words(hedged_line_t *line)
+{
+        hedged_word_t *word;
+
+        while ((word = (hedged_word_t *)hedge_mailbox_take(line->words)))
+                hedged_word_release(&word);
+}
+
+/* ---- the loop ---- */
+
+int hedged_line_new(void *boards, hedged_cluster_t *cluster, hedge_mailbox_t *loop, int kind, hedged_line_t **ret)
+{
+        hedged_line_t *line = calloc(1, sizeof(*line));
+        int r;
+
+        if (!line)
+                return -ENOMEM;
+        r = hedge_mailbox_new(&line->words);
+        if (r < 0) {
+                free(line);
+                return r;
+        }
+        line->boards = boards;
+        line->cluster = cluster;
+        line->loop = loop;
+        line->kind = kind;
+        *ret = line;
+        return 0;
+}
+
+void hedged_line_destroy(hedged_line_t **line)
+{
+        if (!*line)
+                return;
+        drop_words(*line);
+        for (unsigned i = 0; i < BOARDS; i++)
+                free((*line)->seats[i].lost);
+        hedge_mailbox_destroy(&(*line)->words);
+        free(*line);
+        *line = NULL;
+}
+
+void hedged_line_open(hedged_line_t *line, uint64_t train)
+{
+        assert(line->train == 0 && train != 0);
+        drop_words(line);
+        memset(line->heard, 0, sizeof(line->heard));
+        atomic_store(&line->stopping, HEDGED_STOP_NO);
+        line->train = train;
+        line->gradient_bytes = 0;
+        line->gradient_came = false;
+        look_at_all(line);
+}
+
+void hedged_line_close(hedged_line_t *line, bool keep)
+{
+        for (unsigned i = 0; i < BOARDS; i++) {
+                seat_t *seat = &line->seats[i];
+
+                if (seat->session) {
+                        seat->session = 0;
+                        forget_asked(line, seat);
+                }
+                if (keep)
+                        seat->owes = 0;
+                seat->failures = 0;
+                seat->not_before_ms = 0;
+        }
+        line->train = 0;
+        drop_words(line);
+        look_at_all(line); /* LEAVE to those who are here */
+}
+
+static void destroy_saying(saying_t *s, bool sent)
+{
+        if (!sent)
+                close_frames(s->frames, s->n_frames);
+        free(s);
+}
+
+/* What is under way now: the frames, and the answer that will come. */
+static void count_bytes(hedged_line_t *line, seat_t *seat, const hedge_message_t *message, uint64_t bytes)
+{
+        if (message->type == HEDGE_MSG_STEP && message->step.whole && !line->gradient_came)
+                line->gradient_bytes = bytes; /* at most about as much */
+        if (message->type == HEDGE_MSG_STEP)
+                seat->step_bytes = bytes + line->gradient_bytes;
+        else
+                seat->shard_bytes += bytes;
+}
+
+static void count_asked(hedged_line_t *line, seat_t *seat, hedged_board_t *board, const hedge_message_t *message,
+                        uint64_t bytes)
+{
+        if (message->type == HEDGE_MSG_LEAVE) {
+                seat->owes = 0;
+                return;
+        }
+        if (message->type == HEDGE_MSG_JOIN)
+                seat->owes = message->join.train;
+        seat->asked++;
+        seat->failures = 0;
+        count_bytes(line, seat, message, bytes);
+        hedged_cluster_excuse(line->cluster, board, seat->shard_bytes + seat->step_bytes);
+}
+
+/* It could not be sent. Where the board itself is there, it is tried again after a while. */
+static void fail(hedged_line_t *line, seat_t *seat, hedged_board_t *board, const hedge_message_t *message, int r)
+{
+        if (r == -EHOSTUNREACH) {
+                hedged_cluster_lost(line->cluster, board);
+        } else {
+                log_warning("board=%s train=%llu: cannot pass the %s on: %s, going on without this board for a while",
+                            board->name, (unsigned long long)line->train, hedge_message_name(message->type),
+                            hedge_strerror(r));
+                seat->not_before_ms = hedge_now_ms() + ((int64_t)PAUSE_MS << seat->failures);
+                seat->failures += seat->failures < PAUSE_TIMES;
+        }
+        lose(line, seat);
+}
+
+void hedged_line_mail(hedged_line_t *line, hedge_mail_t *mail)
+{
+        saying_t *s = (saying_t *)mail;
+        seat_t *seat = &line->seats[s->board];
+        hedged_board_t *board = hedged_cluster_at(line->cluster, s->board);
+        const bool current = line->train != 0 && s->session == seat->session;
+        uint64_t bytes = 0;
+        int r;
+
+        if (!current || !board) {
+                destroy_saying(s, false);
+                return;
+        }
+        for (uint32_t i = 0; i < s->n_frames; i++)
+                bytes += zmq_msg_size(&s->frames[i]);
+        r = hedge_link_send(line->boards, &board->route, &s->message, s->frames, s->n_frames);
+        if (r < 0)
+                fail(line, seat, board, &s->message, r);
+        else
+                count_asked(line, seat, board, &s->message, bytes);
+        destroy_saying(s, true);
+}
+
+static uint64_t train_of(const hedge_message_t *message)
+{
+        switch (message->type) {
+        case HEDGE_MSG_JOINED:
+                return message->joined.train;
+        case HEDGE_MSG_SHARD_OK:
+                return message->shard.train;
+        case HEDGE_MSG_GRADIENT:
+                return message->gradient.train;
+        default:
+                return message->error.train;
+        }
+}
+
+static void note_answer(hedged_line_t *line, seat_t *seat, hedged_board_t *board, const hedge_envelope_t *e)
+{
+        uint64_t bytes = 0;
+
+        for (uint32_t i = 0; i < e->n_frames; i++)
+                bytes += zmq_msg_size(&e->frames[i]);
+        if (e->message.type == HEDGE_MSG_GRADIENT && (!line->gradient_came || bytes > line->gradient_bytes)) {
+                line->gradient_came = true;
+                line->gradient_bytes = bytes;
+        }
+        seat->joined |= e->message.type == HEDGE_MSG_JOINED;
+        if (e->message.type == HEDGE_MSG_GRADIENT)
+                seat->step_bytes = 0;
+        if (--seat->asked == 0)
+                seat->shard_bytes = seat->step_bytes = 0;
+        hedged_cluster_excuse(line->cluster, board, seat->shard_bytes + seat->step_bytes);
+}
+
+/* To the thread. A board whose word is lost for want of memory has to begin again. */
+static void pass_on(hedged_line_t *line, seat_t *seat, hedged_board_t *board, hedge_envelope_t *e)
+{
+        hedged_word_t *word = make_word(HEDGED_WORD_MESSAGE, board, seat->session);
+
+        if (!word) {
+                fail(line, seat, board, &e->message, -ENOMEM);
+                return;
+        }
+        word->envelope = *e;
+        memset(&e->message, 0, sizeof(e->message));
+        e->frames = NULL;
+        e->n_frames = 0;
+        hedge_mailbox_put(line->words, &word->mail);
+}
+
+int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope_t *e)
+{
+        const uint64_t train = train_of(&e->message);
+        seat_t *seat;
+
+        if (train != line->train || train == 0) {
+                send_leave(line, &board->route, train);
+                return -ENOENT;
+        }
+        if (board->index >= BOARDS || line->seats[board->index].session == 0)
+                return 0; /* lost: what it was asked for does not come any more */
+        seat = &line->seats[board->index];
+        if (!seat->joined && e->message.type != HEDGE_MSG_JOINED && e->message.type != HEDGE_MSG_ERROR)
+                return 0; /* of its session before */
+        if (seat->asked == 0)
+                return HEDGE_EMALFORMED;
+        note_answer(line, seat, board, e);
+        pass_on(line, seat, board, e);
+        return 0;
+}
+
+void hedged_line_changed(hedged_line_t *line, const hedged_board_t *board)
+{
+        look(line, board);
+}
+
+void hedged_line_tick(hedged_line_t *line)
+{
+        look_at_all(line);
+}
+
+void hedged_line_stop(hedged_line_t *line, enum hedged_stop why)
+{
+        int no = HEDGED_STOP_NO;
+
+        if (line->train == 0 || !atomic_compare_exchange_strong(&line->stopping, &no, (int)why))
+                return; /* the first reason holds, and there is one such word */
+        line->stop.mail.kind = HEDGED_WORD_STOP;
+        hedge_mailbox_put(line->words, &line->stop.mail);
+}
