@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/unit/uep_cases.h"
+
+/* --- classes --- */
+
+static void test_classes_of_the_paper(void **state)
+{
+        static const uint8_t of[] = { 1, 0, 2, 0, 0, 1, 2, 1, 2 };
+        const hedge_uep_classes_t c = classes_of(&pairs), d = classes_of(&sums);
+
+        (void)state;
+        assert_int_equal(c.products, 9);
+        for (unsigned l = 0; l < 3; l++) {
+                assert_int_equal(c.size[l], 3);
+                assert_int_equal(d.size[l], 3);
+        }
+        assert_memory_equal(c.of, of, sizeof(of));
+        assert_float_equal(c.share[0], 120 / 123.21, 1e-9);
+        assert_float_equal(c.share[1], 3 / 123.21, 1e-9);
+        assert_float_equal(c.share[2], 0.21 / 123.21, 1e-9);
+        assert_int_equal(d.of[6], 0);
+        assert_int_equal(d.of[0], 1);
+        assert_int_equal(d.of[3], 2);
+        assert_float_equal(d.share[0], 100 / 101.01, 1e-9);
+}
+
+/* Whatever the numbers: no class is empty, and no product of larger norms on both sides is in a lower class. */
+static void test_classes_follow_norms(void **state)
+{
+        uint64_t row = 7;
+
+        (void)state;
+        for (unsigned trial = 0; trial < 300; trial++) {
+                const unsigned na = 1 + hedge_random_below(&row, 9), nb = 1 + hedge_random_below(&row, 9);
+                const hedge_uep_shape_t shape = { .blocks_a = na, .blocks_b = nb };
+                const unsigned levels = 1 + hedge_random_below(&row, na < nb ? na : nb);
+                const unsigned most = 2 * levels - 1 < HEDGE_UEP_MAX_CLASSES ? 2 * levels - 1 : HEDGE_UEP_MAX_CLASSES;
+                const unsigned classes = 1 + hedge_random_below(&row, most);
+                double a[9], b[9], share = 0;
+                hedge_uep_classes_t c;
+                unsigned size = 0;
+
+                for (unsigned i = 0; i < 9; i++) {
+                        a[i] = hedge_random_exponential(&row);
+                        b[i] = hedge_random_exponential(&row);
+                }
+                assert_int_equal(hedge_uep_classify(&shape, a, b, levels, classes, &c, NULL), 0);
+                for (unsigned l = 0; l < classes; l++) {
+                        assert_true(c.size[l] > 0);
+                        size += c.size[l];
+                        share += c.share[l];
+                }
+                assert_int_equal(size, na * nb);
+                assert_float_equal(share, 1, 1e-9);
+                for (unsigned k = 0; k < na * nb; k++)
+                        for (unsigned o = 0; o < na * nb; o++)
+                                if (a[k / nb] >= a[o / nb] && b[k % nb] >= b[o % nb])
+                                        assert_true(c.of[k] <= c.of[o]);
+        }
+}
+
+static void refuse_classes(const hedge_uep_shape_t *shape, const double *norms, unsigned levels, unsigned classes,
+                           int code, const char *sentence)
+{
+        hedge_uep_classes_t c;
+        hedge_why_t why = { "" };
+
+        assert_int_equal(hedge_uep_classify(shape, norms, norms, levels, classes, &c, &why), code);
+        assert_non_null(strstr(why.text, sentence));
+}
+
+static void test_classes_refuse(void **state)
+{
+        static const double nan3[] = { 1, NAN, 1 }, infinite[] = { 1, 2, INFINITY }, negative[] = { -1, 2, 3 };
+        const hedge_uep_shape_t uneven = { HEDGE_UEP_COLUMN_ROW, 4, 12, 4, 3, 4 };
+        const hedge_uep_shape_t none = { HEDGE_UEP_ROW_COLUMN, 4, 12, 4, 0, 4 };
+        const hedge_uep_shape_t many = { HEDGE_UEP_ROW_COLUMN, 4, 12, 4, 1u << 31, 2 };
+
+        (void)state;
+        refuse_classes(&pairs, nan3, 3, 3, -EINVAL, "block 1 of A");
+        refuse_classes(&pairs, infinite, 3, 3, -EINVAL, "block 2 of A");
+        refuse_classes(&pairs, negative, 3, 3, -EINVAL, "block 0 of A");
+        refuse_classes(&pairs, norms3, 4, 3, -EINVAL, "do not make 4 levels");
+        refuse_classes(&pairs, norms3, 0, 3, -EINVAL, "do not make 0 levels");
+        refuse_classes(&pairs, norms3, 3, 6, -EINVAL, "1 to 5 classes, not 6");
+        refuse_classes(&pairs, norms3, 3, 0, -EINVAL, "1 to 5 classes, not 0");
+        refuse_classes(&pairs, norms3, 3, 99, HEDGE_ELIMIT, "99 classes");
+        refuse_classes(&sums, norms9, 3, 3, -EINVAL, "no levels");
+        refuse_classes(&uneven, norms9, 0, 3, -EINVAL, "as many blocks");
+        refuse_classes(&none, norms9, 3, 3, -EINVAL, "at least one block");
+        refuse_classes(&many, norms9, 3, 3, HEDGE_ELIMIT, "sub-products");
+}
+
+/* Blocks of nothing, or of numbers at the edge of what there is, are classes as well. */
+static void test_classes_at_the_edges(void **state)
+{
+        static const double zero[3] = { 0 }, huge[] = { 1e300, 1e-300, 0 };
+        hedge_uep_classes_t c;
+
+        (void)state;
+        assert_int_equal(hedge_uep_classify(&pairs, zero, zero, 3, 3, &c, NULL), 0);
+        assert_true(c.share[0] == 0 && c.share[1] == 0 && c.share[2] == 0);
+        assert_int_equal(hedge_uep_classify(&pairs, huge, huge, 3, 3, &c, NULL), 0);
+        assert_float_equal(c.share[0], 1, 1e-9);
+}
+
+static void test_norms(void **state)
+{
+        const hedge_uep_shape_t small = { HEDGE_UEP_ROW_COLUMN, 2, 2, 2, 2, 2 };
+        const hedge_uep_shape_t inner = { HEDGE_UEP_COLUMN_ROW, 2, 2, 2, 2, 2 };
+        float a[] = { 3, 4, 0, 2 }, b[] = { 1, 0, 2, 5 };
+        double na[2], nb[2];
+        hedge_why_t why = { "" };
+
+        (void)state;
+        assert_int_equal(hedge_uep_norms(&small, a, b, na, nb, NULL), 0);
+        assert_float_equal(na[0], 5, 1e-12);
+        assert_float_equal(na[1], 2, 1e-12);
+        assert_float_equal(nb[0], sqrt(5), 1e-12);
+        assert_float_equal(nb[1], 5, 1e-12);
+        assert_int_equal(hedge_uep_norms(&inner, a, b, na, nb, NULL), 0);
+        assert_float_equal(na[0], 3, 1e-12);
+        assert_float_equal(na[1], sqrt(20), 1e-12);
+        assert_float_equal(nb[0], 1, 1e-12);
+        assert_float_equal(nb[1], sqrt(29), 1e-12);
+        b[3] = NAN;
+        assert_int_equal(hedge_uep_norms(&small, a, b, na, nb, &why), -EINVAL);
+        assert_string_equal(why.text, "block 1 of B holds NaN or an infinite value");
+        a[0] = INFINITY;
+        assert_int_equal(hedge_uep_norms(&small, a, b, na, nb, &why), -EINVAL);
+        assert_string_equal(why.text, "block 0 of A holds NaN or an infinite value");
+}
+
+static void refuse_shape(hedge_uep_shape_t shape, int code, const char *sentence)
+{
+        hedge_why_t why = { "" };
+
+        assert_int_equal(hedge_uep_shape_check(&shape, &why), code);
+        assert_non_null(strstr(why.text, sentence));
+}
+
+static void test_shapes_refuse(void **state)
+{
+        (void)state;
+        assert_int_equal(hedge_uep_shape_check(&pairs, NULL), 0);
+        assert_int_equal(hedge_uep_shape_check(&sums, NULL), 0);
+        refuse_shape((hedge_uep_shape_t){ HEDGE_UEP_ROW_COLUMN, 10, 6, 9, 3, 3 }, HEDGE_ESHAPE,
+                     "rows of A: 10 do not partition into 3 blocks");
+        refuse_shape((hedge_uep_shape_t){ HEDGE_UEP_ROW_COLUMN, 9, 6, 10, 3, 3 }, HEDGE_ESHAPE, "columns of B: 10");
+        refuse_shape((hedge_uep_shape_t){ HEDGE_UEP_COLUMN_ROW, 9, 7, 9, 3, 3 }, HEDGE_ESHAPE, "rows of B: 7");
+        refuse_shape((hedge_uep_shape_t){ HEDGE_UEP_ROW_COLUMN, 9, 0, 9, 3, 3 }, -EINVAL, "0 is not within");
+        refuse_shape((hedge_uep_shape_t){ HEDGE_UEP_ROW_COLUMN, 9, 1u << 30, 9, 3, 3 }, HEDGE_ELIMIT, "not within");
+        refuse_shape((hedge_uep_shape_t){ (hedge_uep_split_t)7, 9, 9, 9, 3, 3 }, -EINVAL, "no such way");
+        assert_int_equal(hedge_uep_split_parse("column-row"), HEDGE_UEP_COLUMN_ROW);
+        assert_int_equal(hedge_uep_split_parse("diagonal"), -EINVAL);
+        assert_string_equal(hedge_uep_split_name(HEDGE_UEP_ROW_COLUMN), "row-column");
+}
+
+/* --- packets --- */
+
+/* A packet's column is what its terms make, and nothing is outside its window. */
+static void check_packet(const hedge_uep_t *code, hedge_uep_scheme_t scheme, unsigned packet)
+{
+        const hedge_uep_classes_t *c = hedge_uep_classes(code);
+        const double *column = hedge_uep_column(code, packet);
+        const unsigned window = hedge_uep_window(code, packet);
+        double made[HEDGE_UEP_MAX_PRODUCTS] = { 0 }, a[16], b[16], length = 0;
+
+        for (unsigned t = 0; t < hedge_uep_terms(code, packet); t++) {
+                hedge_uep_term(code, packet, t, a, b);
+                for (unsigned i = 0; i < c->blocks_a; i++)
+                        for (unsigned j = 0; j < c->blocks_b; j++)
+                                if (c->split == HEDGE_UEP_ROW_COLUMN)
+                                        made[i * c->blocks_b + j] += a[i] * b[j];
+                                else if (i == j)
+                                        made[i] += a[i] * b[i];
+                                else
+                                        assert_true(a[i] * b[j] == 0);
+        }
+        for (unsigned k = 0; k < c->products; k++) {
+                assert_float_equal(column[k], made[k], 1e-12);
+                length += column[k] * column[k];
+                if (scheme == HEDGE_UEP_NOW)
+                        assert_true(column[k] == 0 || c->of[k] == window);
+                if (scheme == HEDGE_UEP_EW)
+                        assert_true(column[k] == 0 || c->of[k] <= window);
+        }
+        assert_float_equal(length, 1, 1e-12);
+}
+
+static void test_packets(void **state)
+{
+        const hedge_uep_classes_t both[] = { classes_of(&pairs), classes_of(&sums) };
+
+        (void)state;
+        for (int s = 0; s < HEDGE_UEP_SCHEMES; s++)
+                for (int variant = 0; variant < 3; variant++) {
+                        const hedge_uep_params_t p =
+                                params_of((hedge_uep_scheme_t)s, &both[variant == 2], variant == 1);
+                        hedge_uep_t *code = NULL;
+
+                        assert_int_equal(hedge_uep_new(&p, &code, NULL), 0);
+                        assert_int_equal(hedge_uep_packets(code), p.packets);
+                        for (unsigned n = 0; n < p.packets; n++) {
+                                check_packet(code, p.scheme, n);
+                                if (variant == 0)
+                                        assert_int_equal(hedge_uep_terms(code, n), 1);
+                        }
+                        hedge_uep_destroy(&code);
+                        assert_null(code);
+                }
+}
+
+/* What a task costs: by the window's blocks where stacked. */
+static void test_terms(void **state)
+{
+        static const unsigned now[] = { 2, 3, 2 }, ew[] = { 2, 3, 3 };
+        const hedge_uep_classes_t c = classes_of(&pairs), d = classes_of(&sums);
+
+        (void)state;
+        for (int by_pairs = 0; by_pairs < 2; by_pairs++)
+                for (int s = HEDGE_UEP_NOW; s <= HEDGE_UEP_EW; s++) {
+                        const hedge_uep_params_t p = params_of((hedge_uep_scheme_t)s, by_pairs ? &c : &d, true);
+                        hedge_uep_t *code = NULL;
+                        unsigned seen = 0;
+
+                        assert_int_equal(hedge_uep_new(&p, &code, NULL), 0);
+                        for (unsigned n = 0; n < PACKETS; n++) {
+                                const unsigned w = hedge_uep_window(code, n),
+                                               blocks = s == HEDGE_UEP_EW ? 3 * w + 3 : 3;
+
+                                seen |= 1u << w;
+                                assert_int_equal(hedge_uep_terms(code, n), !by_pairs            ? blocks
+                                                                           : s == HEDGE_UEP_NOW ? now[w]
+                                                                                                : ew[w]);
+                        }
+                        assert_int_equal(seen, 7);
+                        hedge_uep_destroy(&code);
+                }
+}
+
+static void test_seeds(void **state)
+{
+        const hedge_uep_classes_t c = classes_of(&pairs);
+        hedge_uep_params_t p = params_of(HEDGE_UEP_EW, &c, false);
+        hedge_uep_t *one = NULL, *two = NULL, *other = NULL;
+
+        (void)state;
+        assert_int_equal(hedge_uep_new(&p, &one, NULL), 0);
+        assert_int_equal(hedge_uep_new(&p, &two, NULL), 0);
+        p.seed++;
+        assert_int_equal(hedge_uep_new(&p, &other, NULL), 0);
+        assert_memory_equal(hedge_uep_column(one, 0), hedge_uep_column(two, 0), PACKETS * 9 * sizeof(double));
+        assert_memory_not_equal(hedge_uep_column(one, 0), hedge_uep_column(other, 0), PACKETS * 9 * sizeof(double));
+        hedge_uep_destroy(&one);
+        hedge_uep_destroy(&two);
+        hedge_uep_destroy(&other);
+}
+
+static void refuse(hedge_uep_params_t p, int code, const char *sentence)
+{
+        hedge_uep_t *made = NULL;
+        hedge_why_t why = { "" };
+        double losses[1];
+
+        assert_int_equal(hedge_uep_new(&p, &made, &why), code);
+        assert_null(made);
+        assert_non_null(strstr(why.text, sentence));
+        assert_int_equal(hedge_uep_losses(&p, losses, NULL), code);
+}
+
+static void test_codes_refuse(void **state)
+{
+        const hedge_uep_classes_t c = classes_of(&pairs);
+        hedge_uep_params_t p = params_of(HEDGE_UEP_NOW, &c, false);
+
+        (void)state;
+        p.packets = 0;
+        refuse(p, -EINVAL, "at least 1 packets, not 0");
+        p.packets = UINT32_MAX;
+        refuse(p, HEDGE_ELIMIT, "more than 512");
+        p = params_of(HEDGE_UEP_NOW, &c, false);
+        p.windows[1] = NAN;
+        refuse(p, -EINVAL, "nan");
+        p.windows[1] = -0.1;
+        refuse(p, -EINVAL, "-0.1 is not within");
+        p.windows[1] = 0.5;
+        refuse(p, -EINVAL, "sum to 1.15");
+        p = params_of(HEDGE_UEP_MDS, &c, false);
+        p.packets = 8;
+        refuse(p, -EINVAL, "mds of 9 sub-products wants at least 9 packets, not 8");
+        p.scheme = HEDGE_UEP_REPLICATION;
+        refuse(p, -EINVAL, "at least 9");
+        p.packets = 19;
+        refuse(p, -EINVAL, "18 packets at most");
+        p.scheme = HEDGE_UEP_UNCODED;
+        refuse(p, -EINVAL, "uncoded has 9 packets, not 19");
+        p.scheme = HEDGE_UEP_SCHEMES;
+        refuse(p, -EINVAL, "no such scheme");
+        assert_int_equal(hedge_uep_scheme_parse("uep-ew"), HEDGE_UEP_EW);
+        assert_int_equal(hedge_uep_scheme_parse("uep"), -EINVAL);
+        assert_string_equal(hedge_uep_scheme_name(HEDGE_UEP_REPLICATION), "replication");
+}
+
+/* --- the decoder --- */
+
+/* Rank by Gaussian elimination with full pivoting, in long double. `rows` of `n`; destroyed. */
+static unsigned rank_of(long double (*rows)[9], unsigned count, unsigned n)
+{
+        unsigned rank = 0;
+
+        for (; rank < count && rank < n; rank++) {
+                unsigned row = rank, column = rank;
+
+                for (unsigned i = rank; i < count; i++)
+                        for (unsigned j = rank; j < n; j++)
+                                if (fabsl(rows[i][j]) > fabsl(rows[row][column])) {
+                                        row = i;
+                                        column = j;
+                                }
+                if (fabsl(rows[row][column]) < 1e-9L)
+                        break;
+                for (unsigned j = 0; j < n; j++) {
+                        const long double one = rows[row][j];
+
+                        rows[row][j] = rows[rank][j];
+                        rows[rank][j] = one;
+                }
+                for (unsigned i = 0; i < count; i++) {
+                        const long double one = rows[i][column];
+
+                        rows[i][column] = rows[i][rank];
+                        rows[i][rank] = one;
+                }
+                for (unsigned i = rank + 1; i < count; i++) {
+                        const long double by = rows[i][rank] / rows[rank][rank];
+
+                        for (unsigned j = rank; j < n; j++)
+                                rows[i][j] -= by * rows[rank][j];
+                }
+        }
+        return rank;
+}
+
+/* A unit vector is in the span where it adds nothing to the rank. `unit` 9: the span alone. */
+static unsigned brute_rank(const hedge_uep_t *code, const unsigned *ids, unsigned count, unsigned unit)
+{
+        long double rows[PACKETS + 1][9] = { { 0 } };
+
+        for (unsigned p = 0; p < count; p++)
+                for (unsigned k = 0; k < 9; k++)
+                        rows[p][k] = hedge_uep_column(code, ids[p])[k];
+        if (unit < 9)
+                rows[count][unit] = 1;
+        return rank_of(rows, count + (unit < 9), 9);
+}
+
+static void compare_with_brute_force(const hedge_uep_t *code, uint64_t *row)
+{
+        hedge_uep_decoder_t *d = NULL;
+        unsigned ids[PACKETS];
+
+        shuffle(ids, hedge_uep_packets(code), row);
+        assert_int_equal(hedge_uep_decoder_new(code, &d), 0);
+        for (unsigned n = 0; n < 14 && n < hedge_uep_packets(code); n++) {
+                unsigned rank = brute_rank(code, ids, n + 1, 9), determined = 0;
+
+                assert_true(hedge_uep_decoder_add(d, ids[n]) >= 0);
+                assert_int_equal(hedge_uep_decoder_rank(d), rank);
+                for (unsigned k = 0; k < 9; k++) {
+                        const bool has = brute_rank(code, ids, n + 1, k) == rank;
+
+                        assert_int_equal(hedge_uep_decoder_has(d, k), has);
+                        determined += has;
+                }
+                assert_int_equal(hedge_uep_decoder_determined(d), determined);
+        }
+        hedge_uep_decoder_destroy(&d);
+}
+
+static void test_determined_as_by_brute_force(void **state)
+{
+        const hedge_uep_classes_t both[] = { classes_of(&pairs), classes_of(&sums) };
+        uint64_t row = 11;
+
+        (void)state;
+        for (int s = 0; s < HEDGE_UEP_SCHEMES; s++)
+                for (int variant = 0; variant < 3; variant++)
+                        for (unsigned seed = 0; seed < 8; seed++) {
+                                hedge_uep_params_t p =
+                                        params_of((hedge_uep_scheme_t)s, &both[variant == 2], variant == 1);
+                                hedge_uep_t *code = NULL;
+
+                                p.seed = seed;
+                                assert_int_equal(hedge_uep_new(&p, &code, NULL), 0);
+                                compare_with_brute_force(code, &row);
+                                hedge_uep_destroy(&code);
+                        }
+}
+
+static void test_decoder_refuses(void **state)
+{
+        const hedge_uep_classes_t c = classes_of(&pairs);
+        const hedge_uep_params_t p = params_of(HEDGE_UEP_UNCODED, &c, false);
+        hedge_uep_decoder_t *d = NULL;
+        hedge_uep_t *code = NULL;
+        bool coming[9];
+
+        (void)state;
+        memset(coming, true, sizeof(coming));
+        assert_int_equal(hedge_uep_new(&p, &code, NULL), 0);
+        assert_int_equal(hedge_uep_decoder_new(code, &d), 0);
+        assert_int_equal(hedge_uep_decoder_solve(d), 0);
+        assert_int_equal(hedge_uep_decoder_add(d, 9), -EINVAL);
+        assert_int_equal(hedge_uep_decoder_add(d, UINT32_MAX), -EINVAL);
+        assert_int_equal(hedge_uep_decoder_add(d, 4), 1);
+        assert_int_equal(hedge_uep_decoder_add(d, 4), -EALREADY);
+        assert_int_equal(hedge_uep_decoder_count(d), 1);
+        assert_false(hedge_uep_decoder_has(d, 9));
+        coming[4] = false; /* it is here already */
+        assert_int_equal(hedge_uep_decoder_possible(d, coming), 1);
+        coming[5] = false;
+        assert_int_equal(hedge_uep_decoder_possible(d, coming), 0);
+        hedge_uep_decoder_destroy(&d);
+        hedge_uep_decoder_destroy(&d);
+        hedge_uep_destroy(&code);
+        hedge_uep_destroy(&code);
+}
+
+/* --- matrices --- */
+
+static void multiply(const float *a, const float *b, float *c, unsigned rows, unsigned inner, unsigned columns)
+{
+        for (unsigned i = 0; i < rows; i++)
+                for (unsigned j = 0; j < columns; j++) {
+                        double sum = 0;
+
+                        for (unsigned x = 0; x < inner; x++)
+                                sum += (double)a[i * inner + x] * b[x * columns + j];
+                        c[i * columns + j] = (float)sum;
+                }
+}
+
+/* What C is when only these sub-products are known. */
+static void known_part(const hedge_uep_shape_t *s, const hedge_uep_decoder_t *d, const float *a, const float *b,
+                       float *c)
+{
+        const unsigned width = s->inner / s->blocks_a, rows = s->rows / s->blocks_a, columns = s->columns / s->blocks_b;
+
+        for (unsigned i = 0; i < s->rows; i++)
+                for (unsigned j = 0; j < s->columns; j++) {
+                        double sum = 0;
+
+                        for (unsigned x = 0; x < s->inner; x++)
+                                if (hedge_uep_decoder_has(d, s->split == HEDGE_UEP_ROW_COLUMN
+                                                                     ? i / rows * s->blocks_b + j / columns
+                                                                     : x / width))
+                                        sum += (double)a[i * s->inner + x] * b[x * s->columns + j];
+                        c[i * s->columns + j] = (float)sum;
+                }
+}
+
+static float *task(const hedge_uep_t *code, const hedge_uep_shape_t *s, unsigned packet, const float *a, const float *b)
+{
+        const unsigned rows = hedge_uep_result_rows(s), columns = hedge_uep_result_columns(s);
+        const unsigned inner = hedge_uep_task_inner(code, s, packet);
+        float *coded_a = malloc(sizeof(float) * rows * inner), *coded_b = malloc(sizeof(float) * inner * columns);
+        float *result = malloc(sizeof(float) * rows * columns);
+
+        assert_true(coded_a && coded_b && result);
+        assert_int_equal(hedge_uep_encode_a(code, s, packet, a, coded_a), 0);
+        assert_int_equal(hedge_uep_encode_b(code, s, packet, b, coded_b), 0);
+        multiply(coded_a, coded_b, result, rows, inner, columns);
+        free(coded_a);
+        free(coded_b);
+        return result;
+}
+
+static void check_products(const hedge_uep_t *code, const hedge_uep_shape_t *s, uint64_t *row)
+{
+        float a[12 * 18], b[18 * 9], c[12 * 9], whole[12 * 9], part[12 * 9], *results[PACKETS];
+        const unsigned n = hedge_uep_packets(code);
+        hedge_uep_decoder_t *d = NULL;
+        unsigned ids[PACKETS];
+
+        for (unsigned i = 0; i < s->rows * s->inner; i++)
+                a[i] = (float)hedge_random_normal(row);
+        for (unsigned i = 0; i < s->inner * s->columns; i++)
+                b[i] = (float)hedge_random_normal(row);
+        multiply(a, b, whole, s->rows, s->inner, s->columns);
+        shuffle(ids, n, row);
+        assert_int_equal(hedge_uep_decoder_new(code, &d), 0);
+        for (unsigned p = 0; p < n; p++) {
+                results[p] = task(code, s, ids[p], a, b);
+                assert_true(hedge_uep_decoder_add(d, ids[p]) >= 0);
+                assert_int_equal(hedge_uep_decoder_solve(d), hedge_uep_decoder_determined(d));
+                hedge_uep_decoder_apply(d, s, (const float *const *)results, c);
+                known_part(s, d, a, b, part);
+                for (unsigned i = 0; i < s->rows * s->columns; i++)
+                        c[i] += whole[i] - part[i];
+                assert_true(hedge_uep_loss(c, whole, (size_t)s->rows * s->columns) < 1e-6);
+        }
+        assert_int_equal(hedge_uep_decoder_determined(d), 9);
+        hedge_uep_decoder_destroy(&d);
+        for (unsigned p = 0; p < n; p++)
+                free(results[p]);
+}
+
+/* Real matrices through encoder, board and decoder: what is determined is right, all else is zero. */
+static void test_products(void **state)
+{
+        const hedge_uep_classes_t both[] = { classes_of(&pairs), classes_of(&sums) };
+        uint64_t row = 5;
+
+        (void)state;
+        for (int s = 0; s < HEDGE_UEP_SCHEMES; s++)
+                for (int variant = 0; variant < 3; variant++) {
+                        const hedge_uep_params_t p =
+                                params_of((hedge_uep_scheme_t)s, &both[variant == 2], variant == 1);
+                        hedge_uep_t *code = NULL;
+
+                        assert_int_equal(hedge_uep_new(&p, &code, NULL), 0);
+                        check_products(code, variant == 2 ? &sums : &pairs, &row);
+                        hedge_uep_destroy(&code);
+                }
+}
+
+static void test_losses_of_answers(void **state)
+{
+        const float c[] = { 3, 4 }, half[] = { 3, 0 }, zero[] = { 0, 0 };
+
+        (void)state;
+        assert_float_equal(hedge_uep_loss(half, c, 2), 16.0 / 25, 1e-12);
+        assert_float_equal(hedge_uep_loss(zero, c, 2), 1, 1e-12);
+        assert_true(hedge_uep_loss(zero, zero, 2) == 0);
+        assert_true(isinf(hedge_uep_loss(c, zero, 2)));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_classes_of_the_paper),
+                cmocka_unit_test(test_classes_follow_norms),
+                cmocka_unit_test(test_classes_refuse),
+                cmocka_unit_test(test_classes_at_the_edges),
+                cmocka_unit_test(test_norms),
+                cmocka_unit_test(test_shapes_refuse),
+                cmocka_unit_test(test_packets),
+                cmocka_unit_test(test_terms),
+                cmocka_unit_test(test_seeds),
+                cmocka_unit_test(test_codes_refuse),
+                cmocka_unit_test(test_determined_as_by_brute_force),
+                cmocka_unit_test(test_decoder_refuses),
+                cmocka_unit_test(test_products),
+                cmocka_unit_test(test_losses_of_answers),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
