@@ -4,13 +4,14 @@
 
 #include "common/job/job.h"
 #include "common/wire/message.h"
+#include "daemon/train/job_log.h"
 
 /** Where jobs live: one folder each, so that they outlive the process.
  *
  *     JOBS/000007/job.yaml       as the client sent it
  *     JOBS/000007/data-0, ...    its data files; removed when the job has ended
- *     JOBS/000007/log            a JSON object per line: epochs, events, and how it ended
- *     JOBS/000007/checkpoint     the last one; removed when the job has ended
+ *     JOBS/000007/log            a JSON object per line: epochs, events, and how it ended (job_log.h)
+ *     JOBS/000007/checkpoint     the last one; removed when the job has ended, but kept when it has failed
  *     JOBS/000007/model.onnx, model.yaml
  *
  * A folder is written beside as ".new-..." and renamed, so that a job is there whole or not at all. */
@@ -30,24 +31,15 @@ char *hedged_folder_data(const hedged_folder_t *folder, unsigned i, char *buf, s
 #define HEDGED_FOLDER_MODEL      "model.onnx"
 #define HEDGED_FOLDER_MANIFEST   "model.yaml"
 
-/** What the log of a job says. */
-typedef struct hedged_job_log {
-        hedge_epoch_report_t *epochs;
-        hedge_job_event_t *events;
-        uint32_t n_epochs, n_events;
-        char state[16]; /**< of how it ended; empty: it has not */
-        char text[HEDGE_TEXT_MAX];
-        double created_s; /**< seconds since 1970 */
-} hedged_job_log_t;
-
 /** Take a job in: check all of it (hedge_job_prepare) and store it.
- * @param jobs    The folder of all jobs. @param job  Its number.
+ * @param jobs    The folder of all jobs, which is there. @param job  Its number.
  * @param frames  The YAML text and the data files, borrowed.
- * @return 0, HEDGE_ECONFIG, HEDGE_EMALFORMED, ... with a sentence; nothing is left behind then. */
+ * @return 0, HEDGE_ECONFIG, HEDGE_EMALFORMED, -EEXIST (there is a job of that number), ... with a sentence that names files as
+ *         the job does; nothing is left behind then. */
 int hedged_folder_create(const char *jobs, uint64_t job, zmq_msg_t *frames, uint32_t n_frames, hedged_folder_t **ret,
                          hedge_why_t *why);
 
-/** Read one that is there, with its log. @return 0, -errno, HEDGE_ECONFIG. */
+/** Read one that is there, with its log. Of one that has ended, what only a job that goes on needs is removed. @return 0, -errno, HEDGE_ECONFIG. */
 int hedged_folder_open(const char *jobs, uint64_t job, hedged_folder_t **ret, hedged_job_log_t *ret_log,
                        hedge_why_t *why);
 
@@ -67,7 +59,5 @@ int hedged_folder_end(const hedged_folder_t *folder, const char *state, const ch
 
 /** Remove it with all its files. */
 int hedged_folder_remove(const char *jobs, uint64_t job);
-
-void hedged_job_log_release(hedged_job_log_t *log);
 
 #endif
