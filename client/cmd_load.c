@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "client/command.h"
+#include "client/file_frame.h"
 #include "client/model_file.h"
 #include "client/progress.h"
 #include "client/requests.h"
@@ -38,47 +36,6 @@ typedef struct parcel {
         uint32_t n_frames;
 } parcel_t;
 
-static void unmap(void *data, void *hint)
-{
-        munmap(data, (size_t)(uintptr_t)hint);
-}
-
-static void free_text(void *data, void *hint)
-{
-        (void)hint;
-        free(data);
-}
-
-/* The file's pages are sent from where the kernel has them. */
-static int map_file(const char *path, zmq_msg_t *frame, hedge_why_t *why)
-{
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        struct stat info;
-        void *data = MAP_FAILED;
-        int r = 0;
-
-        if (fd < 0 || fstat(fd, &info) < 0)
-                r = -errno;
-        else if (!S_ISREG(info.st_mode))
-                r = S_ISDIR(info.st_mode) ? -EISDIR : -EINVAL;
-        if (!r && !info.st_size)
-                r = HEDGE_EMALFORMED;
-        if (!r) {
-                data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-                r = data == MAP_FAILED ? -errno : 0;
-        }
-        if (fd >= 0)
-                close(fd);
-        if (!r) {
-                r = hedge_frame_borrow(frame, data, (size_t)info.st_size, unmap, (void *)(uintptr_t)info.st_size);
-                if (r < 0)
-                        munmap(data, (size_t)info.st_size);
-        }
-        return r < 0 ? hedge_why(why, r, "cannot read %s: %s", path,
-                                 r == HEDGE_EMALFORMED ? "it is empty" : hedge_strerror(r))
-                     : 0;
-}
-
 static int add_manifest(parcel_t *parcel, const char *onnx, const char *file, hedge_why_t *why)
 {
         hedge_manifest_t manifest;
@@ -91,7 +48,7 @@ static int add_manifest(parcel_t *parcel, const char *onnx, const char *file, he
         if (manifest.preprocess.given) {
                 r = hedge_manifest_write(&manifest, &text, &size);
                 if (!r) {
-                        r = hedge_frame_borrow(&parcel->frames[1], text, size, free_text, NULL);
+                        r = hedge_frame_text(text, size, &parcel->frames[1], why);
                         if (r < 0)
                                 free(text);
                         else
@@ -126,7 +83,7 @@ static int pack(const load_values_t *v, const char *operand, parcel_t *parcel, c
                 r = hedge_why(why, -EINVAL,
                               "'%s' is no name: letters, digits, '.', '_' and '-', the first a letter or digit", name);
         if (!r)
-                r = map_file(operand, &parcel->frames[0], why);
+                r = hedge_frame_file(operand, &parcel->frames[0], why);
         if (r < 0)
                 return r;
         parcel->n_frames = 1;

@@ -17,11 +17,11 @@ typedef struct plan_values {
 static const char *const objectives[] = { "latency", "p99", "cost", NULL };
 
 static const hedge_option_t options[] = {
-        HEDGE_ROW_UINT("boards", 'b', plan_values_t, boards, "N",
-                       "plan for so many boards, not for all that the codes are made for", 1, HEDGE_CODE_MAX_BOARDS),
+        HEDGE_ROW_UINT("boards", 'b', plan_values_t, boards, "N", "for N boards, not for as many as configured", 1,
+                       HEDGE_CODE_MAX_BOARDS),
         HEDGE_ROW_CHOICE("objective", 'o', plan_values_t, objective, "WHAT",
-                         "what is to be small: latency, p99 or cost; default as configured", objectives),
-        HEDGE_ROW(FLAG, "verbose", 'v', plan_values_t, verbose, NULL, "show the best of every scheme, for each layer"),
+                         "what is to be small: latency, p99 or cost", objectives),
+        HEDGE_ROW(FLAG, "verbose", 'v', plan_values_t, verbose, NULL, "show the best of every scheme, per layer"),
         HEDGE_ROW(FLAG, "json", 'j', plan_values_t, json, NULL, "print one JSON object, with everything"),
         HEDGE_ROW_TABLE(plan_values_t, target, hedge_target_options),
         HEDGE_ROW_END,
@@ -260,11 +260,11 @@ const hedge_command_t hedge_command_plan = {
         .name = "plan",
         .operands = "MODEL",
         .summary = "show how a model is best run, and why",
-        .details = "Show how each convolution of a loaded model is best run on the boards as they are\n"
-                   "measured now: the scheme and its cut, the time predicted for it and for the\n"
-                   "coordinator alone, bytes to and from all boards, memory for its shares on a board,\n"
-                   "and the expected error. A model that was loaded earlier keeps the cuts that it was\n"
-                   "loaded with: load it again to have it cut as shown here.",
+        .details = "Show how each convolution of a loaded model is best run on the boards as they\n"
+                   "are measured now: the scheme and its cut, the time predicted for it and for the\n"
+                   "coordinator alone, bytes to and from all boards, memory for its shares on a\n"
+                   "board, and the expected error. A model that was loaded earlier keeps the cuts\n"
+                   "that it was loaded with: load it again to have it cut as shown here.",
         .example = "hedge plan vgg16 --objective p99",
         .options = options,
         .presets = &presets,

@@ -257,6 +257,12 @@ uint64_t hedge_answer_id(const hedge_message_t *message)
                 return message->done.id;
         case HEDGE_MSG_PLAN_OK:
                 return message->plan_ok.id;
+        case HEDGE_MSG_TRAIN_OK:
+        case HEDGE_MSG_JOBS_OK:
+        case HEDGE_MSG_JOB_STOP_OK:
+                return message->jobs_ok.id;
+        case HEDGE_MSG_JOB_MODEL_OK:
+                return message->job_model_ok.id;
         case HEDGE_MSG_ERROR:
                 return message->error.job;
         default:

@@ -40,16 +40,28 @@ char *hedge_progress_text(const hedge_progress_t *progress, uint64_t done, char 
         return buf;
 }
 
-void hedge_progress_update(hedge_progress_t *progress, uint64_t done)
+bool hedge_progress_due(const hedge_progress_t *progress)
 {
         int64_t now = hedge_now_ms();
+
+        return progress->terminal && now - progress->started_ms >= PATIENCE_MS && now - progress->drawn_ms >= REDRAW_MS;
+}
+
+void hedge_progress_show(hedge_progress_t *progress, const char *text)
+{
+        if (!hedge_progress_due(progress))
+                return;
+        progress->drawn_ms = hedge_now_ms();
+        fprintf(stderr, "\r%s\033[K", text);
+        fflush(stderr);
+}
+
+void hedge_progress_update(hedge_progress_t *progress, uint64_t done)
+{
         char text[80];
 
-        if (!progress->terminal || now - progress->started_ms < PATIENCE_MS || now - progress->drawn_ms < REDRAW_MS)
-                return;
-        progress->drawn_ms = now;
-        fprintf(stderr, "\r%s\033[K", hedge_progress_text(progress, done, text, sizeof(text)));
-        fflush(stderr);
+        if (hedge_progress_due(progress))
+                hedge_progress_show(progress, hedge_progress_text(progress, done, text, sizeof(text)));
 }
 
 void hedge_progress_clear(hedge_progress_t *progress)

@@ -21,6 +21,12 @@ void hedge_progress_start(hedge_progress_t *progress, const char *title, const c
 /** How far it is. Draws at most every 100 ms, and not in the first second. */
 void hedge_progress_update(hedge_progress_t *progress, uint64_t done);
 
+/** The same with a text of the caller's own, of at most 79 characters: for what one number does not say. */
+void hedge_progress_show(hedge_progress_t *progress, const char *text);
+
+/** Would a bar be drawn now? Saves making a text for nothing. */
+bool hedge_progress_due(const hedge_progress_t *progress);
+
 /** Take the bar off the screen: before anything else is printed, and at the end. */
 void hedge_progress_clear(hedge_progress_t *progress);
 

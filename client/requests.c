@@ -79,6 +79,53 @@ unsigned hedge_status_count(const hedge_msg_status_ok_t *status, const char *sta
         return n;
 }
 
+int hedge_answer_one_job(const hedge_message_t *answer, hedge_why_t *why)
+{
+        return answer->jobs_ok.n_jobs == 1 ? 0
+                                           : hedge_why(why, HEDGE_EMALFORMED,
+                                                       "the coordinator answered about %u jobs where one was asked for",
+                                                       answer->jobs_ok.n_jobs);
+}
+
+/* An answer that has to be about one job. */
+static int one_job(int r, hedge_envelope_t *answer, hedge_why_t *why)
+{
+        if (!r) {
+                r = hedge_answer_one_job(&answer->message, why);
+                if (r < 0)
+                        hedge_envelope_release(answer);
+        }
+        return r;
+}
+
+int hedge_request_jobs(hedge_connection_t *connection, uint64_t job, uint32_t from_epoch, uint32_t from_event,
+                       hedge_envelope_t *ret, hedge_why_t *why)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_JOBS };
+        int r;
+
+        message.jobs = (hedge_msg_jobs_t){ hedge_connection_id(connection), job, from_epoch, from_event };
+        r = hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_JOBS_OK, 0, ret, why);
+        return job ? one_job(r, ret, why) : r;
+}
+
+int hedge_request_job_stop(hedge_connection_t *connection, uint64_t job, hedge_envelope_t *ret, hedge_why_t *why)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_JOB_STOP };
+
+        message.job_ask = (hedge_msg_job_ask_t){ hedge_connection_id(connection), job };
+        return one_job(hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_JOB_STOP_OK, 0, ret, why), ret,
+                       why);
+}
+
+int hedge_request_job_model(hedge_connection_t *connection, uint64_t job, hedge_envelope_t *ret, hedge_why_t *why)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_JOB_MODEL };
+
+        message.job_ask = (hedge_msg_job_ask_t){ hedge_connection_id(connection), job };
+        return hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_JOB_MODEL_OK, 0, ret, why);
+}
+
 int hedge_connect(const char *command, const hedge_target_t *target, hedge_connection_t **ret)
 {
         hedge_endpoint_t endpoint;

@@ -26,6 +26,20 @@ typedef struct hedge_plan_question {
 int hedge_request_plan(hedge_connection_t *connection, const hedge_plan_question_t *question, hedge_envelope_t *ret,
                        hedge_why_t *why);
 
+/** All jobs without their lists (job 0), or one with its epochs and events from `from_epoch` and `from_event` on. The answer
+ * about one has one; -ENOENT where there is none of that number. */
+int hedge_request_jobs(hedge_connection_t *connection, uint64_t job, uint32_t from_epoch, uint32_t from_event,
+                       hedge_envelope_t *ret, hedge_why_t *why);
+
+/** What JOB_STOP and TRAIN answer: one job. @return 0, HEDGE_EMALFORMED. */
+int hedge_answer_one_job(const hedge_message_t *answer, hedge_why_t *why);
+
+/** End a job. */
+int hedge_request_job_stop(hedge_connection_t *connection, uint64_t job, hedge_envelope_t *ret, hedge_why_t *why);
+
+/** What a job has learnt: two frames, an ONNX model and its model.yaml. */
+int hedge_request_job_model(hedge_connection_t *connection, uint64_t job, hedge_envelope_t *ret, hedge_why_t *why);
+
 /** Boards in a state ("alive") of an answer to STATUS. */
 unsigned hedge_status_count(const hedge_msg_status_ok_t *status, const char *state);
 

@@ -4,7 +4,7 @@ import os
 
 from cluster import check, hedge
 
-COMMANDS = ["up", "down", "status", "models", "load", "unload", "infer", "local", "model", "codes", "keygen"]
+COMMANDS = ["up", "down", "status", "models", "load", "unload", "plan", "infer", "train", "jobs", "local", "model", "codes", "keygen"]
 
 overview = hedge("help").stdout
 check(hedge("--help").stdout == overview and hedge("--version").stdout.startswith("hedge "), "help")
@@ -22,11 +22,14 @@ for words in ([], ["nonsense"], ["help", "nonsense"], ["infer"], ["infer", "mode
               ["keygen", "dir"], ["down"], ["codes"], ["codes", "--ka", "two"], ["codes", "--scheme", "magic"],
               ["model", "make", "lenet5"], ["model", "break", "lenet5", "x"], ["model", "make", "lenet6", "x"],
               ["infer", "m", "i", "--preprocess", "magic"], ["status", "--connect", "nowhere"],
-              ["status", "--dir", "/x", "--connect", "ipc:///x"]):
+              ["status", "--dir", "/x", "--connect", "ipc:///x"], ["train"], ["train", "x", "-o", "y", "--detach"],
+              ["jobs", "x"], ["jobs", "0"], ["jobs", "stop"], ["jobs", "end", "3"], ["jobs", "model", "3"],
+              ["jobs", "3", "-o", "x"], ["jobs", "--follow"]):
     check(hedge(*words, status=2).stderr, words, "said nothing")
 
 for words in (["status", "--dir", "/nowhere"], ["--dir", "/nowhere", "status"], ["--dir=/nowhere", "status"], ["codes", "--ka", "3", "--kb", "2", "--n", "5"],
-              ["codes", "--ka", "8", "--kb", "8", "--n", "4"], ["keygen", "/nowhere", "x"], ["local", "x", "y"]):
+              ["codes", "--ka", "8", "--kb", "8", "--n", "4"], ["keygen", "/nowhere", "x"], ["local", "x", "y"],
+              ["train", "/nowhere.yaml"], ["train", "/dev/null"]):
     result = hedge(*words, status=1)
     check(result.stderr.startswith("hedge: ") and result.stderr.count("\n") == 1, words, result.stderr)
 
