@@ -20,7 +20,7 @@
  *         7   7e7 / 1e9 20       370 / 1e3 2e-4   230 / 560 6e-5
  *         8   3e9 / 7e10 800     990 / 3e3 4e-4   500 / 1e3 2e-4
  *
- * hedge's own code of the same kind for coded inference, `mds` (common/code/code.h), is far better: 3.5 / 10 for k = 8. */
+ * hedge's own code of the same kind for coded inference, `mds` (common/code/code.h), has 3.5 / 10 for k = 8. */
 typedef struct hedge_poly hedge_poly_t;
 
 typedef enum hedge_poly_points {

@@ -18,6 +18,7 @@
 
 #include "common/code/random.h"
 #include "common/code/sazd.h"
+#include "common/code/sazd_isa.h"
 #include "test/unit/layer.h"
 
 #define GUARD 12345.0f
@@ -211,6 +212,55 @@ static void test_wide_blocks(void **state)
                         assert_true(decode(&b, 0x1e, NULL, NULL) == 0);
                         bed_close(&b);
                 }
+}
+
+/* Every instruction set against plain loops, at any alignment and length, and no more is written. */
+static void check_sums(const hedge_sazd_isa_t *isa, uint64_t *random)
+{
+        float x[6][160], y[160];
+
+        for (size_t n = 0; n < 140; n++) {
+                const size_t shift = hedge_random_below(random, 8);
+                const unsigned count = hedge_random_below(random, 5);
+                const bool subtract = hedge_random_below(random, 2);
+                const float *others[5];
+
+                for (unsigned o = 0; o < 6; o++)
+                        for (size_t i = 0; i < 160; i++)
+                                x[o][i] = (float)hedge_random_normal(random);
+                for (unsigned o = 0; o < 5; o++)
+                        others[o] = x[o + 1] + hedge_random_below(random, 8);
+                for (size_t i = 0; i < 160; i++)
+                        y[i] = GUARD;
+                isa->sum(x[0], others, count, subtract, y + shift, n);
+                for (size_t i = 0; i < n; i++) {
+                        double sum = (double)x[0][i];
+
+                        for (unsigned o = 0; o < count; o++)
+                                sum += (subtract ? -1 : 1) * (double)others[o][i];
+                        assert_true(y[shift + i] == (float)sum);
+                }
+                assert_true(y[shift + n] == GUARD && (shift == 0 || y[shift - 1] == GUARD));
+                memset(y + shift, 0, n * sizeof(*y));
+                isa->add(0.5f, x[0], y + shift, n);
+                for (size_t i = 0; i < n; i++)
+                        assert_true(y[shift + i] == 0.5f * x[0][i]);
+                assert_true(y[shift + n] == GUARD && (shift == 0 || y[shift - 1] == GUARD));
+        }
+}
+
+static void test_instruction_sets(void **state)
+{
+        uint64_t random = 11;
+
+        (void)state;
+        check_sums(&base_sazd, &random);
+#ifdef __x86_64__
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+                check_sums(&avx2_sazd, &random);
+        if (__builtin_cpu_supports("avx512f"))
+                check_sums(&avx512_sazd, &random);
+#endif
 }
 
 static void test_largest_codes(void **state)
@@ -458,6 +508,27 @@ static void test_runs(void **state)
         hedge_sazd_destroy(&code);
 }
 
+/* Plans of many rows are large: the oldest are not kept. One that is in use stays as it is. */
+static void test_large_plans(void **state)
+{
+        hedge_sazd_t *code = code_of(8, 2, 65536, 1);
+        hedge_sazd_plan_t *plan, *other;
+
+        (void)state;
+        assert_int_equal(hedge_sazd_plan_new(code, 0x3fc, &plan), 0);
+        assert_int_equal(hedge_sazd_plan_runs(plan), 2 * 65536);
+        for (unsigned i = 1; i < 7; i++) {
+                assert_int_equal(hedge_sazd_plan_new(code, 0x3ffu & ~(3u << i), &other), 0);
+                hedge_sazd_plan_destroy(&other);
+        }
+        assert_int_equal(hedge_sazd_plan_new(code, 0x3fc, &other), 0);
+        assert_ptr_not_equal(plan, other);
+        assert_int_equal(hedge_sazd_plan_runs(plan), hedge_sazd_plan_runs(other));
+        hedge_sazd_plan_destroy(&plan);
+        hedge_sazd_plan_destroy(&other);
+        hedge_sazd_destroy(&code);
+}
+
 /* Of many parities those that differ most. */
 static void test_choice(void **state)
 {
@@ -701,6 +772,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_pattern),
                 cmocka_unit_test(test_wide_blocks),
+                cmocka_unit_test(test_instruction_sets),
                 cmocka_unit_test(test_largest_codes),
                 cmocka_unit_test(test_errors),
                 cmocka_unit_test(test_noise),
@@ -708,6 +780,7 @@ int main(void)
                 cmocka_unit_test(test_updates_keep_to_the_code),
                 cmocka_unit_test(test_add),
                 cmocka_unit_test(test_runs),
+                cmocka_unit_test(test_large_plans),
                 cmocka_unit_test(test_choice),
                 cmocka_unit_test(test_threads),
                 cmocka_unit_test(test_nan_blocks),
