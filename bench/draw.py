@@ -5,6 +5,7 @@
     bench/draw.py latency REPORT.json OUT.svg     what `dev bench stragglers --json` wrote
     bench/draw.py gantt ANSWER.json OUT.svg       what `hedge infer --json --trace` printed for one input
     bench/draw.py training REPORT.json OUT.svg    what `dev bench training --json` wrote
+    bench/draw.py uep REPORT.json OUT.svg         what `hedge-bench-uep --json` wrote
 """
 import json
 import math
@@ -15,7 +16,7 @@ from pathlib import Path
 FONT = "font-family=\"'DejaVu Sans', Arial, Helvetica, sans-serif\""
 INK, FAINT, GRID = "#1b1b1b", "#6b6b6b", "#dedede"
 COLOURS = {"auto": "#000000", "krp": "#0072b2", "steal": "#d55e00", "nsctc": "#009e73", "mds": "#cc79a7",
-           "lt": "#8c6d1f", "replication": "#7a52a3", "uncoded": "#888888"}
+           "lt": "#8c6d1f", "replication": "#7a52a3", "uncoded": "#888888", "uep-now": "#0072b2", "uep-ew": "#d55e00"}
 OTHER = "#c0392b"
 USED, WASTED, ENCODE, DECODE, LOCAL = "#2a9d5c", "#b9b9b9", "#e0a100", "#7a52a3", "#4a83c4"
 CHARACTER = 0.58  # mean width of one, in units of the font's size
@@ -445,8 +446,120 @@ def draw_by_bytes(picture, axis, curves, left, right):
     return labels
 
 
+# --- approximate products ---
+
+class LossAxes:
+    """One panel: a line of numbers from 0 to `most`, against the error in decades from 1 down."""
+
+    def __init__(self, picture, left, right, most, name):
+        self.p, self.left, self.right, self.most = picture, left, right, most
+        self.top, self.bottom, self.decades = 96, 500, 3.5
+        for value in (v for v in ticks(most) if v <= most):
+            picture.line(self.x(value), self.top, self.x(value), self.bottom, GRID)
+            picture.text(self.x(value), self.bottom + 18, f"{value:g}", 12, FAINT, "middle")
+        for power in range(4):
+            for part in (1, 2, 5):
+                y = self.y(part * 10.0 ** -power)
+                if self.top <= y <= self.bottom:
+                    picture.line(left, y, right, y, GRID, 1 if part == 1 else 0.5)
+                    picture.text(left - 6, y + 4, f"{part * 10.0 ** -power:g}", 11, FAINT, "end")
+        picture.text((left + right) / 2, self.bottom + 40, name, anchor="middle")
+        picture.text(left - 46, (self.top + self.bottom) / 2, "normalised error", 12, anchor="middle", turned=True)
+
+    def x(self, value):
+        return self.left + (self.right - self.left) * value / self.most
+
+    def y(self, loss):
+        return self.top - (self.bottom - self.top) * math.log10(max(loss, 1e-12)) / self.decades
+
+    def polyline(self, points, colour, width, dash=None):
+        """Down to where it leaves the panel; a line that jumps out of it goes straight down."""
+        path = []
+        for x, loss in points:
+            path.append(f"{self.x(x):.1f},{min(self.y(loss), self.bottom):.1f}")
+            if self.y(loss) > self.bottom:
+                break
+        self.p.add(f'<polyline points="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="{width}"' +
+                   (f' stroke-dasharray="{dash}"' if dash else "") + "/>")
+
+    def dot(self, value, loss, error, colour):
+        """What was measured, and two standard errors."""
+        if self.y(loss) > self.bottom:
+            return
+        low = min(self.y(max(loss - 2 * error, 1e-9)), self.bottom)
+        self.p.line(self.x(value), self.y(loss + 2 * error), self.x(value), low, colour, 1)
+        self.p.add(f'<circle cx="{self.x(value):.1f}" cy="{self.y(loss):.1f}" r="2.6" fill="{colour}"/>')
+
+
+def uep_name(series):
+    factored = series["factored"] and series["scheme"].startswith("uep")
+    return series["scheme"] + (", factored" if factored else ", stacked" if series["terms"] > 1 else "")
+
+
+def dash_of(series):
+    return "7 4" if series["factored"] else "2 3"
+
+
+def draw_losses(axes, series, points):
+    """The closed form as a line with what was measured as dots; without one, what was measured as a broken line."""
+    colour = COLOURS[series["scheme"]]
+    points = [p for p in points if p[0] <= axes.most]
+    if points[0][3] is None:
+        axes.polyline([p[:2] for p in points], colour, 1.8, dash_of(series))
+        return
+    axes.polyline([(p[0], p[3]) for p in points], colour, 1.8)
+    for x, loss, error, _ in points:
+        axes.dot(x, loss, error, colour)
+
+
+def draw_crossings(axes, report):
+    """From when on mds is better, by the closed forms."""
+    for series in report["series"]:
+        at = series.get("mds_from")
+        before = [p for p in series["time"] if at and p[0] <= at < axes.most]
+        if not before:
+            continue
+        (x0, _, _, one), (x1, _, _, two) = before[-1], series["time"][len(before)]
+        loss = one * (two / one) ** ((at - x0) / (x1 - x0))
+        if axes.y(loss) > axes.bottom:
+            continue
+        axes.p.add(f'<circle cx="{axes.x(at):.1f}" cy="{axes.y(loss):.1f}" r="7" fill="none" stroke="{INK}"/>')
+        axes.p.text(axes.x(at) + 11, axes.y(loss) - 6, f"mds from {at:.2f}", 11)
+
+
+def draw_loss_legend(picture, report):
+    at = 76
+    for series in report["series"]:
+        name, colour = uep_name(series), COLOURS[series["scheme"]]
+        dashed = series["time"][0][3] is None
+        picture.line(at, 70, at + 24, 70, colour, 2, dash_of(series) if dashed else None)
+        if not dashed:
+            picture.add(f'<circle cx="{at + 12:.1f}" cy="70" r="2.6" fill="{colour}"/>')
+        picture.text(at + 29, 74, name, 11)
+        at += 29 + text_width(name, 11) + 16
+
+
+def uep(report):
+    """Error at a deadline, and after so many packets. @param report  What `hedge-bench-uep --json` writes."""
+    picture = Picture(1060, 556)
+    windows = ", ".join(f"{w:g}" for w in report["windows"])
+    work = "; t terms take t times as long" if report["work"] else ""
+    picture.text(20, 28, f"Approximate {report['split']} products by a deadline: 9 sub-products, {report['boards']} boards",
+                 16, bold=True)
+    picture.text(20, 48, f"|C' - C|\u00b2 / |C|\u00b2; windows {windows}; latencies exponential, mean 1{work}. Lines: closed form; dots: "
+                 f"{report['runs']} runs, \u00b1 2 standard errors; broken: measured", 11, FAINT)
+    draw_loss_legend(picture, report)
+    panels = (("time", LossAxes(picture, 76, 530, 1.2, "deadline, in mean latencies of a board")),
+              ("packets", LossAxes(picture, 606, 1036, 20, "packets received")))
+    for key, axes in panels:
+        for series in report["series"]:
+            draw_losses(axes, series, series[key])
+    draw_crossings(panels[0][1], report)
+    return picture.write()
+
+
 def main(words):
-    pictures = {"latency": latency, "training": training,
+    pictures = {"latency": latency, "training": training, "uep": uep,
                 "gantt": lambda answer: gantt(answer, f"{answer['model']}: {answer['input']}")}
     if len(words) != 3 or words[0] not in pictures:
         print(__doc__.strip(), file=sys.stderr)
