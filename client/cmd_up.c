@@ -163,7 +163,8 @@ static int start_coordinator(up_t *up, hedge_why_t *why)
 {
         char secret[HEDGE_SITE_PATH_MAX], boards[HEDGE_SITE_PATH_MAX], clients[HEDGE_SITE_PATH_MAX];
         char models[HEDGE_SITE_PATH_MAX], endpoint[HEDGE_SITE_PATH_MAX], conf[HEDGE_SITE_PATH_MAX];
-        char measurements[HEDGE_SITE_PATH_MAX], socket[HEDGE_SITE_PATH_MAX], program[PATH_MAX];
+        char measurements[HEDGE_SITE_PATH_MAX], jobs[HEDGE_SITE_PATH_MAX], socket[HEDGE_SITE_PATH_MAX],
+                program[PATH_MAX];
         const hedge_site_t *site = &up->site;
         int r = hedge_find_program("hedged", "daemon", program, sizeof(program), why);
 
@@ -177,6 +178,7 @@ static int start_coordinator(up_t *up, hedge_why_t *why)
                 hedge_setting_text("keys.boards", hedge_site_path(site, boards, "keys/boards")),
                 hedge_setting_text("keys.clients", hedge_site_path(site, clients, "keys/clients")),
                 hedge_setting_text("models.repository", hedge_site_path(site, models, "models")),
+                hedge_setting_text("jobs.folder", hedge_site_path(site, jobs, "jobs")),
                 hedge_setting_uint("cluster.slots", up->values->boards),
                 hedge_setting_text("cluster.measurements", hedge_site_path(site, measurements, "boards.yaml")),
                 /* a cluster to try things on: small networks are to be coded as well */

@@ -80,6 +80,13 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           "Largest model file accepted.", NULL, NULL, 0 },
         { "models.max_loaded", HEDGE_CONF_UINT, AT(models.max_loaded), 1, 1024, "64", NULL, "Models loaded at a time.",
           NULL, NULL, 0 },
+        { "jobs.folder", HEDGE_CONF_STRING, AT(jobs.folder), 1, 2000, "/var/lib/hedge/jobs", NULL,
+          "Folder of the training jobs: their data until they have ended, their checkpoints, logs and models.", NULL,
+          NULL, 0 },
+        { "jobs.keep", HEDGE_CONF_UINT, AT(jobs.keep), 1, 900, "50", NULL,
+          "Jobs that have ended whose logs and models are kept; of more the oldest are removed.", NULL, NULL, 0 },
+        { "jobs.queue", HEDGE_CONF_UINT, AT(jobs.queue), 1, 100, "16", NULL,
+          "Jobs that may wait while one runs; more are refused.", NULL, NULL, 0 },
         { "cluster.slots", HEDGE_CONF_UINT, AT(cluster.slots), 1, HEDGE_CODE_MAX_BOARDS, "8", NULL,
           "How many boards the codes are made for. Boards that come later than these wait as spares. Changing it makes "
           "every "

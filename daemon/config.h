@@ -41,6 +41,10 @@ typedef struct hedged_config {
                 uint64_t file_bytes, max_loaded;
         } models;
         struct {
+                char *folder;
+                uint64_t keep, queue;
+        } jobs;
+        struct {
                 uint64_t slots, heartbeat_ms, strikes, gone_ms;
                 char *measurements;
         } cluster;

@@ -99,9 +99,11 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
                  "keys: {secret: %s/coordinator.secret, boards: %s/boards}\n"
                  "compute: {backend: plain, threads: 1}\n"
                  "models: {repository: %s/models, max_loaded: %u}\n"
+                 "jobs: {folder: %s/jobs%s}\n"
                  "%s\n",
                  *bed->endpoint ? bed->endpoint : "tcp://127.0.0.1:*", bed->clients, bed->dir, security, bed->dir,
-                 bed->dir, bed->dir, bed->max_loaded ? bed->max_loaded : 64, more);
+                 bed->dir, bed->dir, bed->max_loaded ? bed->max_loaded : 64, bed->dir, bed->jobs ? bed->jobs : "",
+                 more);
         test_write_file(bed->dir, "hedged.yaml", text);
         snprintf(config, sizeof(config), "%s/endpoint", bed->dir);
         unlink(config);

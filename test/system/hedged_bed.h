@@ -16,6 +16,7 @@ typedef struct hedged_bed {
         fake_board_t boards[BED_BOARDS];
         fake_peer_t client;
         unsigned max_loaded; /**< models.max_loaded; 0: many */
+        const char *jobs;    /**< more keys of jobs:, ", keep: 2"; NULL: none */
         uint64_t id;         /**< of the client's last request */
         void *onnx;          /**< the digit classifier's file */
         size_t onnx_bytes;
