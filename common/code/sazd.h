@@ -18,8 +18,8 @@
  *
  * Blocks are numbered 0 .. k - 1 (data) and k .. k + r - 1 (parity p is block k + p). Any k of the k + r give the data
  * back by additions and subtractions alone: a row of a parity in which one block is unknown gives that block's row,
- * which makes other rows of other parities known but for one. What is linear in the rows keeps to the code: W_i -> W_i X,
- * or delta_i -> delta_i X^T, so that boards compute with coded blocks, and encode and update these themselves (see
+ * which makes other rows of other parities known but for one. What is linear in the rows keeps to the code: W_i -> W_i
+ * X, or delta_i -> delta_i X^T, so that boards compute with coded blocks, and encode and update these themselves (see
  * hedge_sazd_encode).
  *
  * Errors grow from row to row. `growth` is how many times larger the root mean square error of the worst row is than
@@ -83,7 +83,9 @@ uint32_t hedge_sazd_shift(const hedge_sazd_t *code, unsigned i, unsigned p);
  * Sums are added up in double and rounded once. Columns are independent of one another: ranges of them may go to
  * several threads. Distributed encoding: a board that holds block b of the weights and is sent delta and X whole
  * encodes delta with its b and then updates what it holds by W~ -= eta * delta~ X^T, which equals encoding the updated
- * weights but for rounding.
+ * weights but for rounding. Its rounding adds up, as the root of the number of updates: for k = 8, 128 rows, two
+ * neighbours missing, a product with such weights is off by 2e-5, 6e-5 and 2e-4 of its root mean square at the worst
+ * after 200, 2,000 and 20,000 updates (step 16: 8e-6, 3e-5, 7e-5).
  * @param data  k blocks of `rows` x cols. Borrowed.
  * @param out   hedge_sazd_rows(code, block) x cols; overwritten; overlaps no data block.
  * @return 0, -EINVAL (no such block, cols is 0, a pointer is NULL, out's stride is below cols). */
