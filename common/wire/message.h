@@ -54,7 +54,8 @@ typedef enum hedge_message_type {
         HEDGE_MSG_LEAVE,    /**< coordinator: forget this training */
         HEDGE_MSG_HOLD,     /**< coordinator: keep this coded matrix; 1 frame */
         HEDGE_MSG_APPLY,    /**< coordinator: multiply by a matrix that you hold; 1 frame */
-        HEDGE_MSG_UPDATE,   /**< coordinator: encode these factors and take their product off a matrix; 2 frames */
+        HEDGE_MSG_UPDATE,   /**< coordinator: encode these factors and take their product off a matrix; 0 .. 2 frames */
+        HEDGE_MSG_FETCH,    /**< coordinator: send me a matrix that you hold */
         HEDGE_MSG_MULTIPLY, /**< coordinator: multiply these two; 2 frames */
         HEDGE_MSG_PRODUCT,  /**< board: what came out; 1 frame */
         /* client and coordinator */
@@ -78,6 +79,8 @@ typedef enum hedge_message_type {
         HEDGE_MSG_JOB_STOP_OK,
         HEDGE_MSG_JOB_MODEL,    /**< client: what did it learn? */
         HEDGE_MSG_JOB_MODEL_OK, /**< 2 frames: ONNX model, its model.yaml */
+        HEDGE_MSG_MATMUL,       /**< client: multiply two matrices by a deadline; 2 frames */
+        HEDGE_MSG_MATMUL_OK,    /**< 1 frame */
         HEDGE_MSG_TYPES
 } hedge_message_type_t;
 
@@ -229,7 +232,7 @@ typedef struct hedge_msg_gradient {
 
 /* Matrices are float32, row by row. */
 
-typedef struct hedge_msg_hold {
+typedef struct hedge_msg_hold { /**< HOLD; FETCH: send it back, without rows and cols */
         uint64_t train;
         uint32_t matrix; /**< its number in the training; one of that number is replaced */
         uint32_t rows, cols;
@@ -240,6 +243,7 @@ typedef struct hedge_msg_apply { /**< X (batch x cols) times the matrix transpos
         uint64_t step;
         uint32_t matrix;
         uint32_t batch;
+        uint32_t keep; /**< keep X under this number for an UPDATE; 0: do not */
 } hedge_msg_apply_t;
 
 /** Block `block` of a factor's columns, `shift` to the right, times `weight`: a term of its code. */
@@ -248,17 +252,25 @@ typedef struct hedge_code_term {
         double weight;
 } hedge_code_term_t;
 
-/** The matrix becomes (1 - decay) times itself, minus rate times D transposed times X. D, batch x rows of the matrix, is the
- * sum of the terms of the first frame: batch x (blocks x block_cols) floats, its columns in blocks. */
-typedef struct hedge_msg_update {
-        uint64_t train;
-        uint64_t step;
+/** A matrix becomes (1 - decay) times itself, minus rate times D transposed times X. D, batch x rows of the matrix, is the
+ * coded left factor: the sum of the terms, of its columns cut into blocks of block_cols (zeros behind the last). */
+typedef struct hedge_update_target {
         uint32_t matrix;
-        uint32_t batch;
-        double rate, decay;
+        bool swap; /**< the right factor is coded, and X is the left one */
         uint32_t blocks, block_cols;
         uint32_t n_terms;
         hedge_code_term_t *terms;
+} hedge_update_target_t;
+
+typedef struct hedge_msg_update {
+        uint64_t train;
+        uint64_t step;
+        uint32_t batch;
+        uint32_t left_cols, right_cols; /**< columns of the two factors, batch rows each */
+        uint32_t left_kept, right_kept; /**< their APPLY's `keep`; 0: the factor is a frame, the left one first */
+        double rate, decay;
+        uint32_t n_targets;
+        hedge_update_target_t *targets;
 } hedge_msg_update_t;
 
 typedef struct hedge_msg_multiply { /**< A (rows x inner) times B (inner x cols) */
@@ -268,10 +280,10 @@ typedef struct hedge_msg_multiply { /**< A (rows x inner) times B (inner x cols)
         uint32_t rows, inner, cols;
 } hedge_msg_multiply_t;
 
-typedef struct hedge_msg_product { /**< of APPLY or MULTIPLY */
+typedef struct hedge_msg_product { /**< of APPLY, MULTIPLY or FETCH */
         uint64_t train;
         uint64_t step;
-        uint32_t packet; /**< MULTIPLY's, or APPLY's matrix */
+        uint32_t packet; /**< MULTIPLY's, or APPLY's or FETCH's matrix */
         uint64_t compute_us;
 } hedge_msg_product_t;
 
@@ -527,6 +539,37 @@ typedef struct hedge_msg_job_model_ok {
         char name[HEDGE_MODEL_NAME_MAX];
 } hedge_msg_job_model_ok_t;
 
+/** Multiply A (rows x inner) by B (inner x columns) on the boards (common/code/uep.h says what the numbers mean). */
+typedef struct hedge_msg_matmul {
+        uint64_t id;
+        uint32_t rows, inner, columns;
+        char scheme[16]; /**< hedge_uep_scheme_name */
+        char split[16];  /**< hedge_uep_split_name */
+        uint32_t blocks_a, blocks_b, levels, classes;
+        uint32_t packets; /**< 0: one per board */
+        uint32_t n_windows;
+        double *windows; /**< probabilities; none: even */
+        bool stacked;
+        uint64_t seed;
+        uint32_t deadline_ms;
+} hedge_msg_matmul_t;
+
+/** What became of a packet. */
+typedef struct hedge_packet_report {
+        uint32_t board, window;
+        double received_ms;  /**< since it was asked for; 0: not in time */
+        uint32_t determined; /**< sub-products known then */
+} hedge_packet_report_t;
+
+typedef struct hedge_msg_matmul_ok {
+        uint64_t id;
+        double ms;                     /**< in all */
+        uint32_t products, determined; /**< sub-products; how many of them are known */
+        double expected_error;         /**< of the unknown ones' norms: normalised, see hedge_uep_losses */
+        uint32_t n_packets;
+        hedge_packet_report_t *packets;
+} hedge_msg_matmul_ok_t;
+
 typedef struct hedge_message {
         hedge_message_type_t type;
         union {
@@ -565,6 +608,8 @@ typedef struct hedge_message {
                 hedge_msg_update_t update;
                 hedge_msg_multiply_t multiply;
                 hedge_msg_product_t product;
+                hedge_msg_matmul_t matmul;
+                hedge_msg_matmul_ok_t matmul_ok;
                 hedge_msg_train_t train;
                 hedge_msg_jobs_t jobs;
                 hedge_msg_jobs_ok_t jobs_ok;

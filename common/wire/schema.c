@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/code/uep.h"
+
 #define MAX_HELD       65536
 #define MAX_TENSORS    64
 #define MAX_MODELS     1024
@@ -15,6 +17,7 @@
 #define MAX_TRAIN      1024 /* layers of a network to be trained */
 #define MAX_SHARDS     1024
 #define MAX_MATRICES   1024
+#define MAX_TARGETS    16
 #define MAX_EXTENT     (1u << 24) /* of a matrix */
 #define MAX_IMAGES     1000000000
 #define MAX_JOBS       1024
@@ -213,6 +216,7 @@ static const hedge_field_t apply[] = {
         { U64(hedge_msg_apply_t, step) },
         { U32(hedge_msg_apply_t, matrix, 0, MAX_MATRICES - 1) },
         { U32(hedge_msg_apply_t, batch, 1, 65536), REQUIRED },
+        { U32(hedge_msg_apply_t, keep, 0, MAX_MATRICES) },
 };
 
 static const hedge_field_t term_fields[] = {
@@ -222,16 +226,31 @@ static const hedge_field_t term_fields[] = {
 };
 static const hedge_record_t term = RECORD_OF("term", term_fields);
 
+static const hedge_field_t target_fields[] = {
+        { U32(hedge_update_target_t, matrix, 0, MAX_MATRICES - 1) },
+        { BOOL(hedge_update_target_t, swap) },
+        { U32(hedge_update_target_t, blocks, 1, HEDGE_CODE_MAX_PARTS), REQUIRED },
+        { U32(hedge_update_target_t, block_cols, 1, MAX_EXTENT), REQUIRED },
+        { LIST(hedge_update_target_t, terms, n_terms, 1, HEDGE_CODE_MAX_PARTS), RECORD(term), REQUIRED },
+};
+static const hedge_record_t target = RECORD_OF("target", target_fields);
+
 static const hedge_field_t update[] = {
         { U64(hedge_msg_update_t, train), REQUIRED },
         { U64(hedge_msg_update_t, step) },
-        { U32(hedge_msg_update_t, matrix, 0, MAX_MATRICES - 1) },
         { U32(hedge_msg_update_t, batch, 1, 65536), REQUIRED },
+        { U32(hedge_msg_update_t, left_cols, 1, MAX_EXTENT), REQUIRED },
+        { U32(hedge_msg_update_t, right_cols, 1, MAX_EXTENT), REQUIRED },
+        { U32(hedge_msg_update_t, left_kept, 0, MAX_MATRICES) },
+        { U32(hedge_msg_update_t, right_kept, 0, MAX_MATRICES) },
         { F64(hedge_msg_update_t, rate, -1e9, 1e9) },
         { F64(hedge_msg_update_t, decay, 0, 1) },
-        { U32(hedge_msg_update_t, blocks, 1, HEDGE_CODE_MAX_PARTS), REQUIRED },
-        { U32(hedge_msg_update_t, block_cols, 1, MAX_EXTENT), REQUIRED },
-        { LIST(hedge_msg_update_t, terms, n_terms, 1, HEDGE_CODE_MAX_PARTS), RECORD(term), REQUIRED },
+        { LIST(hedge_msg_update_t, targets, n_targets, 1, MAX_TARGETS), RECORD(target), REQUIRED },
+};
+
+static const hedge_field_t fetch[] = {
+        { U64(hedge_msg_hold_t, train), REQUIRED },
+        { U32(hedge_msg_hold_t, matrix, 0, MAX_MATRICES - 1) },
 };
 
 static const hedge_field_t multiply[] = {
@@ -524,6 +543,42 @@ static const hedge_field_t job_model_ok[] = {
         { NAME(hedge_msg_job_model_ok_t, name, 1), REQUIRED },
 };
 
+static const hedge_field_t matmul[] = {
+        { U64(hedge_msg_matmul_t, id), REQUIRED },
+        { U32(hedge_msg_matmul_t, rows, 1, HEDGE_UEP_MAX_SIDE), REQUIRED },
+        { U32(hedge_msg_matmul_t, inner, 1, HEDGE_UEP_MAX_SIDE), REQUIRED },
+        { U32(hedge_msg_matmul_t, columns, 1, HEDGE_UEP_MAX_SIDE), REQUIRED },
+        { TEXT(hedge_msg_matmul_t, scheme), REQUIRED },
+        { TEXT(hedge_msg_matmul_t, split) },
+        { U32(hedge_msg_matmul_t, blocks_a, 1, HEDGE_UEP_MAX_PRODUCTS), REQUIRED },
+        { U32(hedge_msg_matmul_t, blocks_b, 1, HEDGE_UEP_MAX_PRODUCTS), REQUIRED },
+        { U32(hedge_msg_matmul_t, levels, 0, HEDGE_UEP_MAX_PRODUCTS) },
+        { U32(hedge_msg_matmul_t, classes, 0, HEDGE_UEP_MAX_CLASSES) },
+        { U32(hedge_msg_matmul_t, packets, 0, HEDGE_UEP_MAX_PACKETS) },
+        { LIST(hedge_msg_matmul_t, windows, n_windows, 0, HEDGE_UEP_MAX_CLASSES), .kind = HEDGE_FIELD_F64, .low = 0,
+          .high = 1 },
+        { BOOL(hedge_msg_matmul_t, stacked) },
+        { U64(hedge_msg_matmul_t, seed) },
+        { U32(hedge_msg_matmul_t, deadline_ms, 1, MAX_MS), REQUIRED },
+};
+
+static const hedge_field_t packet_fields[] = {
+        { U32(hedge_packet_report_t, board, 0, HEDGE_CODE_MAX_BOARDS - 1) },
+        { U32(hedge_packet_report_t, window, 0, HEDGE_UEP_MAX_CLASSES - 1) },
+        { F64(hedge_packet_report_t, received_ms, 0, FOREVER) },
+        { U32(hedge_packet_report_t, determined, 0, HEDGE_UEP_MAX_PRODUCTS) },
+};
+static const hedge_record_t packet = RECORD_OF("packet", packet_fields);
+
+static const hedge_field_t matmul_ok[] = {
+        { U64(hedge_msg_matmul_ok_t, id), REQUIRED },
+        { F64(hedge_msg_matmul_ok_t, ms, 0, FOREVER) },
+        { U32(hedge_msg_matmul_ok_t, products, 0, HEDGE_UEP_MAX_PRODUCTS) },
+        { U32(hedge_msg_matmul_ok_t, determined, 0, HEDGE_UEP_MAX_PRODUCTS) },
+        { F64(hedge_msg_matmul_ok_t, expected_error, 0, 1) },
+        { LIST(hedge_msg_matmul_ok_t, packets, n_packets, 0, HEDGE_UEP_MAX_PACKETS), RECORD(packet) },
+};
+
 #define TYPE(type, table) [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table) }
 #define FRAMES(type, table, lo, hi) \
         [HEDGE_MSG_##type] = { .record = RECORD_OF(#type, table), .frames_min = lo, .frames_max = hi }
@@ -568,7 +623,8 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         TYPE(LEAVE, leave),
         FRAMES(HOLD, hold, 1, 1),
         FRAMES(APPLY, apply, 1, 1),
-        FRAMES(UPDATE, update, 2, 2),
+        FRAMES(UPDATE, update, 0, 2),
+        TYPE(FETCH, fetch),
         FRAMES(MULTIPLY, multiply, 2, 2),
         FRAMES(PRODUCT, product, 1, 1),
         FRAMES(TRAIN, train, 2, 1 + HEDGE_JOB_FILES),
@@ -579,6 +635,8 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         TYPE(JOB_STOP_OK, jobs_ok),
         TYPE(JOB_MODEL, job_ask),
         FRAMES(JOB_MODEL_OK, job_model_ok, 2, 2),
+        FRAMES(MATMUL, matmul, 2, 2),
+        FRAMES(MATMUL_OK, matmul_ok, 1, 1),
 };
 
 const hedge_schema_t *hedge_schema(hedge_message_type_t type)
