@@ -269,6 +269,17 @@ static void a_job_is_prepared(void **state)
                   "hold_out: 1}\n",
                   3, 1, 10 },
                 { "name: a\nbatch: 1\nlayers: [{type: flatten}, {type: dense, units: 12}]\n" DATA, 32, 8, 12 },
+                { "name: pictures\nbatch: 1\nlayers:\n"
+                  "  - {type: conv, units: 16, kernel: 3, pad: 1, bias: false}\n"
+                  "  - {type: batch_norm}\n"
+                  "  - {type: relu, name: stem}\n"
+                  "  - {type: conv, units: 16, kernel: 3, pad: 1}\n"
+                  "  - {type: add, with: stem}\n"
+                  "  - {type: max_pool, kernel: 2}\n"
+                  "  - {type: global_average_pool}\n"
+                  "  - {type: dense, units: 10}\n"
+                  "data: {format: cifar10, train: records, hold_out: 1, flip: true}\n",
+                  1, 1, 10 },
         };
 
         for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
