@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "common/conf/conf.h"
+#include "common/job/job.h"
 #include "common/manifest/manifest.h"
+#include "common/wire/message.h"
 #include "test/fuzz/fuzz.h"
 
 typedef struct item {
@@ -63,10 +65,36 @@ static void come_back(const hedge_manifest_t *manifest)
         free(text);
 }
 
+/* A job that is read has files, layers that a network may or may not come of, and a manifest that can be read. */
+static void try_job(const hedge_job_t *job)
+{
+        static uint8_t pixels[28 * 28], label;
+        const hedge_dataset_t data = { { 28, 28, 1, false }, (uint32_t)job->data.classes, 1, pixels, &label };
+        const hedge_norm_t norm = { { 0 }, { 1, 1, 1, 1 } };
+        const char *files[HEDGE_JOB_FILES];
+        const unsigned n = hedge_job_files(job, files);
+        hedge_manifest_t manifest = { .n_labels = 0 };
+        hedge_net_t *net = NULL;
+        hedge_why_t why = { "" };
+        char *text = hedge_job_manifest(job, &norm, 1);
+
+        if (n < 1 || n > HEDGE_JOB_FILES)
+                abort();
+        if (hedge_job_net(job, &data, &net, &why) < 0 && !why.text[0])
+                abort();
+        hedge_net_destroy(&net);
+        if (!text || hedge_manifest_parse("m", text, strlen(text), NULL, &manifest, NULL) < 0 ||
+            manifest.n_labels != job->data.labels.count)
+                abort();
+        hedge_manifest_release(&manifest);
+        free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const settings_t zero;
         hedge_manifest_t manifest = { .n_labels = 0 };
+        hedge_job_t job = { .name = NULL };
         settings_t settings = zero;
         hedge_why_t why = { "" };
 
@@ -81,5 +109,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (hedge_manifest_parse("f", (const char *)data, size, NULL, &manifest, &why) == 0)
                 come_back(&manifest);
         hedge_manifest_release(&manifest);
+        if (hedge_job_parse("f", (const char *)data, size, &job, &why) == 0)
+                try_job(&job);
+        else if (strncmp(why.text, "f:", 2) != 0)
+                abort();
+        hedge_job_release(&job);
         return 0;
 }
