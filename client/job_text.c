@@ -23,10 +23,10 @@ typedef struct edit {
         hedge_why_t *why;
 } edit_t;
 
-/* libyaml counts characters, not bytes, and not the mark of UTF-8 that a file may begin with. */
+/* libyaml counts characters, not bytes. */
 static size_t byte_at(const edit_t *e, const yaml_mark_t *mark)
 {
-        size_t at = e->size >= 3 && !memcmp(e->text, "\xef\xbb\xbf", 3) ? 3 : 0;
+        size_t at = 0;
 
         for (size_t characters = mark->index; at < e->size; at++)
                 if (((unsigned char)e->text[at] & 0xc0) != 0x80 && !characters--)
@@ -97,16 +97,40 @@ static char *nest(const char *key, const char *value)
         return text;
 }
 
-/* What comes behind a key: its value, wherever it ends, but not the line ends and comments after it. */
+static bool is_line_of_comment(const edit_t *e, size_t line)
+{
+        while (line < e->size && (e->text[line] == ' ' || e->text[line] == '\t'))
+                line++;
+        return line < e->size && e->text[line] == '#';
+}
+
+/* A list or section ends for libyaml where the next key begins: leave line ends and comments in between. */
+static size_t trim(const edit_t *e, const yaml_node_t *node, size_t begin, size_t end)
+{
+        size_t line;
+
+        for (;;) {
+                while (end > begin && isspace((unsigned char)e->text[end - 1]))
+                        end--;
+                for (line = end; line > begin && e->text[line - 1] != '\n';)
+                        line--;
+                if (node->type == YAML_SCALAR_NODE || line == begin || !is_line_of_comment(e, line))
+                        return end;
+                end = line;
+        }
+}
+
+/* What comes behind a key becomes this value. */
 static int replace_value(edit_t *e, const yaml_node_pair_t *pair, const char *value, splice_t *ret)
 {
-        ret->begin = byte_at(e, &node_of(e, pair->key)->end_mark);
-        ret->end = byte_at(e, &node_of(e, pair->value)->end_mark);
+        const yaml_node_t *key = node_of(e, pair->key), *old = node_of(e, pair->value);
+
+        ret->begin = byte_at(e, &key->end_mark);
+        ret->end = byte_at(e, &old->end_mark);
         if (ret->end < ret->begin)
                 return hedge_why(e->why, HEDGE_ECONFIG, "%s:%zu: aliases are not supported", e->name,
-                                 node_of(e, pair->key)->start_mark.line + 1);
-        while (ret->end > ret->begin && isspace((unsigned char)e->text[ret->end - 1]))
-                ret->end--;
+                                 key->start_mark.line + 1);
+        ret->end = trim(e, old, ret->begin, ret->end);
         return write_text(ret, ": %s", value);
 }
 

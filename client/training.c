@@ -10,7 +10,7 @@
 
 #define LINE   79
 #define BAR    30
-#define BAR_AT 6 /* no bar that is shorter */
+#define BAR_AT 5 /* no bar that is shorter */
 #define INDENT 7 /* of an event's lines: past the column EPOCH */
 
 bool hedge_training_ended(const hedge_job_status_t *status)
@@ -121,25 +121,37 @@ char *hedge_training_end_text(const hedge_job_status_t *status, char *buf, size_
 
 /* ---- the bar ---- */
 
+/* "1:02" or "3:01:02". */
+static const char *clock_text(double seconds, char buf[32])
+{
+        uint64_t s = seconds < 1e9 ? (uint64_t)seconds : 1000000000;
+
+        if (s < 3600)
+                snprintf(buf, 32, "%" PRIu64 ":%02" PRIu64, s / 60, s % 60);
+        else
+                snprintf(buf, 32, "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64, s / 3600, s / 60 % 60, s % 60);
+        return buf;
+}
+
 /* What stands behind the bar: what is known of it so far. */
 static void bar_tail(const hedge_job_status_t *status, char *buf, size_t size)
 {
-        char loss[32];
+        char text[32];
         size_t n = 0;
 
         buf[0] = '\0';
         if (status->step)
-                n += (size_t)snprintf(buf, size, " loss %s", number(status->loss, 4, 100, loss));
+                n += (size_t)snprintf(buf, size, " loss %s", number(status->loss, 4, 100, text));
         if (status->test_accuracy >= 0 && status->epoch)
-                n += (size_t)snprintf(buf + n, size - n, ", %.2f %%", 100 * status->test_accuracy);
+                n += (size_t)snprintf(buf + n, size - n, " %.1f%%", 100 * status->test_accuracy);
         if (status->samples_per_s > 0)
-                n += (size_t)snprintf(buf + n, size - n, ", %s/s", count(status->samples_per_s));
+                n += (size_t)snprintf(buf + n, size - n, " %s/s", count(status->samples_per_s));
         if (status->bytes_up_per_step > 0)
-                n += (size_t)snprintf(buf + n, size - n, ", %s up", bytes(status->bytes_up_per_step));
+                n += (size_t)snprintf(buf + n, size - n, " %s up", bytes(status->bytes_up_per_step));
         if (status->boards)
-                n += (size_t)snprintf(buf + n, size - n, ", %" PRIu32 " boards", status->boards);
+                n += (size_t)snprintf(buf + n, size - n, " %" PRIu32 " boards", status->boards);
         if (status->left_s >= 0)
-                snprintf(buf + n, size - n, ", %s left", duration(status->left_s));
+                snprintf(buf + n, size - n, " %s left", clock_text(status->left_s, text));
 }
 
 char *hedge_training_bar(const hedge_job_status_t *status, char *buf, size_t size)
@@ -165,7 +177,7 @@ char *hedge_training_bar(const hedge_job_status_t *status, char *buf, size_t siz
                 bar[width] = '\0';
                 snprintf(buf, size, "%s [%s]%s", head, bar, tail);
         } else {
-                snprintf(buf, size, "%s%s%.*s", head, tail[0] ? "," : "", LINE - (int)strlen(head) - 1, tail);
+                snprintf(buf, size, "%s%.*s", head, LINE - (int)strlen(head), tail);
         }
         return buf;
 }
