@@ -110,9 +110,10 @@ char *hedge_training_end_text(const hedge_job_status_t *status, char *buf, size_
                 snprintf(buf + n, size - (size_t)n, ": %s", status->text[0] ? status->text : "it does not say why");
                 return buf;
         }
-        n += snprintf(buf + n, size - (size_t)n,
-                      status->epoch < status->epochs ? " after %u of %u epochs" : " after %u epochs", status->epoch,
-                      status->epochs);
+        n += snprintf(buf + n, size - (size_t)n, " after %" PRIu32, status->epoch);
+        if (status->epoch < status->epochs)
+                n += snprintf(buf + n, size - (size_t)n, " of %" PRIu32, status->epochs);
+        n += snprintf(buf + n, size - (size_t)n, " %s", status->epochs == 1 ? "epoch" : "epochs");
         if (status->test_accuracy >= 0 && status->epoch)
                 snprintf(buf + n, size - (size_t)n, ": %s of the test images are right",
                          percent(status->test_accuracy, test));
