@@ -42,11 +42,16 @@ const hedge_conf_row_t hedge_worker_conf_rows[] = {
         { "compute.threads", HEDGE_CONF_UINT, AT(compute.threads), 0, 1024, "0", NULL,
           "Threads for them; 0: one per core.", NULL, NULL, 0 },
         { "compute.stuck_s", HEDGE_CONF_UINT, AT(compute.stuck_s), 1, 86400, "300", "s",
-          "A single part (or the packing of a share) that takes longer counts as a hang: systemd's watchdog is then no "
+          "A single part (or the packing of a share, or a step of a training) that takes longer counts as a hang: "
+          "systemd's watchdog is then no "
           "longer fed.",
           NULL, NULL, 0 },
         { "memory.shares_bytes", HEDGE_CONF_BYTES, AT(memory.shares_bytes), MIB, 1024 * GIB, "512M", "bytes",
           "Most memory that the coded filters kept here may take.", NULL, NULL, 0 },
+        { "memory.training_bytes", HEDGE_CONF_BYTES, AT(memory.training_bytes), MIB, 1024 * GIB, "512M", "bytes",
+          "Most memory that taking part in a training may take: parts of the data, parameters and what steps need. A "
+          "training that needs more is refused.",
+          NULL, NULL, 0 },
         { "limits.frame_bytes", HEDGE_CONF_BYTES, AT(limits.frame_bytes), 64 * KIB, 4 * GIB, "1G", "bytes",
           "Largest single frame (a coded input, the filters of a share, a part).", NULL, NULL, 0 },
         { "limits.header_bytes", HEDGE_CONF_BYTES, AT(limits.header_bytes), 4 * KIB, 64 * MIB, "4M", "bytes",

@@ -24,7 +24,7 @@ typedef struct hedge_worker_config {
                 uint64_t threads, stuck_s;
         } compute;
         struct {
-                uint64_t shares_bytes;
+                uint64_t shares_bytes, training_bytes;
         } memory;
         struct {
                 uint64_t frame_bytes, header_bytes, tasks, task_bytes, unsent_bytes;

@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { AT_SIGNAL, AT_MONITOR, AT_SOCKET, AT_REPORTS, N_ITEMS };
+enum { AT_SIGNAL, AT_MONITOR, AT_SOCKET, AT_REPORTS, AT_TRAINING, N_ITEMS };
 
 /* Wait for whatever comes first. Full sockets and unread reports are left out where they would only keep us awake. */
 static int wait_for(const hedge_loop_t *loop, int64_t wait_ms, bool *ret_signal)
@@ -20,6 +20,7 @@ static int wait_for(const hedge_loop_t *loop, int64_t wait_ms, bool *ret_signal)
                 [AT_MONITOR] = { .socket = hedge_uplink_monitor(loop->uplink), .events = ZMQ_POLLIN },
                 [AT_SOCKET] = { .socket = hedge_uplink_socket(loop->uplink) },
                 [AT_REPORTS] = { .fd = hedge_executor_fd(loop->executor) },
+                [AT_TRAINING] = { .fd = hedge_training_fd(loop->training) },
         };
 
         if (hedge_session_wants_messages(session))
@@ -27,7 +28,7 @@ static int wait_for(const hedge_loop_t *loop, int64_t wait_ms, bool *ret_signal)
         if (hedge_session_wants_room(session))
                 items[AT_SOCKET].events |= ZMQ_POLLOUT;
         if (hedge_session_wants_reports(session))
-                items[AT_REPORTS].events |= ZMQ_POLLIN;
+                items[AT_REPORTS].events = items[AT_TRAINING].events = ZMQ_POLLIN;
         if (zmq_poll(items, N_ITEMS, (long)wait_ms) < 0 && errno != EINTR)
                 return -errno;
         *ret_signal = items[AT_SIGNAL].revents & ZMQ_POLLIN;
@@ -41,21 +42,25 @@ static int read_signal(int fd)
         return read(fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
-/* Feed systemd's watchdog twice in its time: this loop turns, and so must the compute thread.
+/* Feed systemd's watchdog twice in its time: this loop turns, and so must the threads that compute.
  * @return when to do it again. */
 static int64_t feed(const hedge_loop_t *loop, int64_t due_us)
 {
         const int64_t now_us = hedge_now_us();
         hedge_executor_status_t status;
+        hedge_training_status_t training;
+        int64_t busy_us;
 
         if (now_us < due_us)
                 return due_us;
         hedge_executor_status(loop->executor, &status);
-        if (status.busy_us < loop->stuck_us)
+        hedge_training_status(loop->training, &training);
+        busy_us = status.busy_us > training.busy_us ? status.busy_us : training.busy_us;
+        if (busy_us < loop->stuck_us)
                 sd_notify(0, "WATCHDOG=1");
         else
-                log_error("the compute thread has been inside one kernel for %lld s, not feeding the watchdog",
-                          (long long)(status.busy_us / 1000000));
+                log_error("a thread has been computing without a break for %lld s, not feeding the watchdog",
+                          (long long)(busy_us / 1000000));
         return now_us + loop->watchdog_us / 2;
 }
 

@@ -4,10 +4,11 @@
 
 #include "worker/session.h"
 
-/** The I/O loop: waits for the socket, the compute thread's reports, a signal and the clock, and never for anything else. */
+/** The I/O loop: waits for the socket, the reports of the executor and the training, a signal and the clock, and never for anything else. */
 typedef struct hedge_loop {
         hedge_session_t *session;
         hedge_executor_t *executor;
+        hedge_training_t *training;
         hedge_uplink_t *uplink;
         int signal_fd;       /**< readable when the process is to stop (signalfd) */
         int64_t watchdog_us; /**< systemd's; 0: none */

@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/emulated.h"
 #include "common/log.h"
 #include "worker/config.h"
@@ -36,6 +37,7 @@ typedef struct worker {
         int signal_fd;
         hedge_shares_t *shares;
         hedge_executor_t *executor;
+        hedge_training_t *training;
         hedge_uplink_t *uplink;
         hedge_session_t *session;
 } worker_t;
@@ -175,6 +177,16 @@ static int start_executor(worker_t *worker)
         return hedge_executor_new(&settings, &worker->executor);
 }
 
+static int start_training(worker_t *worker)
+{
+        const hedge_training_settings_t settings = {
+                .bytes_max = worker->config.memory.training_bytes,
+                .emulate = worker->emulate,
+        };
+
+        return hedge_training_new(&settings, &worker->training);
+}
+
 static int start_uplink(worker_t *worker)
 {
         const hedge_worker_config_t *config = &worker->config;
@@ -205,6 +217,7 @@ static int start_session(worker_t *worker)
                 .silence_ms = (unsigned)config->reconnect.silence_ms,
                 .shares = worker->shares,
                 .executor = worker->executor,
+                .training = worker->training,
                 .uplink = worker->uplink,
                 .status = tell_systemd,
         };
@@ -223,6 +236,8 @@ static int start(worker_t *worker)
                 r = hedge_shares_new(config->memory.shares_bytes, config->limits.frame_bytes, &worker->shares);
         if (r == 0)
                 r = start_executor(worker);
+        if (r == 0)
+                r = start_training(worker);
         if (r == 0)
                 r = start_uplink(worker);
         if (r == 0)
@@ -244,6 +259,7 @@ static int run(const worker_t *worker)
         hedge_loop_t loop = {
                 .session = worker->session,
                 .executor = worker->executor,
+                .training = worker->training,
                 .uplink = worker->uplink,
                 .signal_fd = worker->signal_fd,
                 .stuck_us = (int64_t)worker->config.compute.stuck_s * 1000000,
@@ -254,22 +270,38 @@ static int run(const worker_t *worker)
         return hedge_loop_run(&loop);
 }
 
-/* Leave. The compute thread may be inside a kernel, which can't be interrupted: it gets STOP_MS, in which BYE goes out; then
- * the process ends around it. Nothing is lost by that: a board keeps nothing on disk. */
+/* Wait for the threads that compute. @return 0, -ETIMEDOUT. */
+static int join(worker_t *worker)
+{
+        const int64_t until_ms = hedge_now_ms() + STOP_MS;
+        int64_t left_ms;
+        int r = worker->executor ? hedge_executor_join(worker->executor, STOP_MS) : 0;
+
+        left_ms = until_ms - hedge_now_ms();
+        if (r == 0 && worker->training)
+                r = hedge_training_end(worker->training, left_ms > 0 ? (int)left_ms : 0);
+        return r;
+}
+
+/* Leave. A thread may be inside a kernel or a gradient, which can't be interrupted: they get STOP_MS, in which BYE goes out;
+ * then the process ends around them. Nothing is lost by that: a board keeps nothing on disk. */
 static void stop(worker_t *worker, int status)
 {
         sd_notify(0, "STOPPING=1\nSTATUS=stopping");
         if (worker->executor)
                 hedge_executor_stop(worker->executor);
+        if (worker->training)
+                hedge_training_end(worker->training, 0);
         if (worker->session)
                 hedge_session_bye(worker->session, "the board is stopping");
         if (worker->uplink)
                 hedge_uplink_close(worker->uplink, BYE_MS);
-        if (worker->executor && hedge_executor_join(worker->executor, STOP_MS) < 0) {
+        if (join(worker) < 0) {
                 log_notice("board=%s: still computing, leaving without waiting for it", worker->config.board.name);
                 _exit(status);
         }
         hedge_session_destroy(&worker->session);
+        hedge_training_destroy(&worker->training);
         hedge_executor_destroy(&worker->executor);
         hedge_uplink_destroy(&worker->uplink);
         hedge_shares_destroy(&worker->shares);

@@ -77,9 +77,9 @@ static int64_t jitter(int64_t ms)
 /* ---- sending ---- */
 
 /* Send now. @return whether it is off our hands; else the socket is full, or not connected. */
-static bool push(hedge_session_t *s, const hedge_message_t *message, zmq_msg_t *frame)
+static bool push(hedge_session_t *s, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
-        int r = hedge_link_send(hedge_uplink_socket(s->settings.uplink), NULL, message, frame, frame ? 1 : 0);
+        int r = hedge_link_send(hedge_uplink_socket(s->settings.uplink), NULL, message, frames, n_frames);
 
         s->wants_room = r == -EAGAIN;
         if (r < 0 && r != -EAGAIN)
@@ -92,7 +92,7 @@ void hedge_session_say(hedge_session_t *s, const hedge_message_t *message)
 {
         hedge_answer_t *answer;
 
-        if (!s->answers && push(s, message, NULL))
+        if (!s->answers && push(s, message, NULL, 0))
                 return;
         answer = calloc(1, sizeof(*answer));
         if (!answer) {
@@ -109,7 +109,7 @@ static void send_answers(hedge_session_t *s)
 {
         hedge_answer_t *answer;
 
-        while ((answer = s->answers) && push(s, &answer->message, NULL)) {
+        while ((answer = s->answers) && push(s, &answer->message, NULL, 0)) {
                 s->answers = answer->next;
                 if (!s->answers)
                         s->answers_tail = &s->answers;
@@ -123,16 +123,18 @@ static void send_pong(hedge_session_t *s)
         hedge_message_t message = { .type = HEDGE_MSG_PONG };
         hedge_msg_pong_t *pong = &message.pong;
         const hedge_shares_figures_t figures = hedge_shares_figures(s->settings.shares);
+        hedge_training_status_t training;
         hedge_executor_status_t status;
 
         hedge_executor_status(s->settings.executor, &status);
+        hedge_training_status(s->settings.training, &training);
         pong->incarnation = s->incarnation;
         pong->sequence = s->ping_sequence;
-        pong->queued = status.tasks;
+        pong->queued = status.tasks + training.queued;
         pong->shares = figures.held;
-        pong->held_bytes = figures.bytes;
+        pong->held_bytes = figures.bytes + training.bytes;
         pong->parts_done = status.parts_done;
-        s->pong_due = !push(s, &message, NULL);
+        s->pong_due = !push(s, &message, NULL, 0);
 }
 
 static void send_hello(hedge_session_t *s)
@@ -150,7 +152,7 @@ static void send_hello(hedge_session_t *s)
         hello->cores = s->settings.cores;
         hello->share_bytes_max = s->settings.share_bytes_max;
         hello->n_held = (uint32_t)n;
-        if (push(s, &message, NULL)) {
+        if (push(s, &message, NULL, 0)) {
                 log_debug("board=%s: said HELLO to %s", s->settings.board, s->settings.endpoint);
                 s->hello_due = false;
                 s->greeted = true;
@@ -159,15 +161,35 @@ static void send_hello(hedge_session_t *s)
         free(hello->held);
 }
 
+/* @return whether there was one that could be sent; likewise the next. */
+static bool send_part(hedge_session_t *s)
+{
+        hedge_report_t *report = hedge_executor_report(s->settings.executor);
+
+        if (!report || !push(s, &report->message, &report->frame, report->n_frames))
+                return false;
+        hedge_executor_reported(s->settings.executor);
+        return true;
+}
+
+static bool send_training(hedge_session_t *s)
+{
+        hedge_training_report_t *report = hedge_training_report(s->settings.training);
+
+        if (!report || !push(s, &report->message, report->frames, report->n_frames))
+                return false;
+        hedge_training_reported(s->settings.training);
+        return true;
+}
+
+/* The executor and the training take turns, so that neither keeps the other waiting for long. */
 static void send_reports(hedge_session_t *s)
 {
-        hedge_report_t *report;
+        bool (*const senders[])(hedge_session_t *) = { send_part, send_training };
 
-        for (int i = 0; i < REPORTS_AT_ONCE; i++) {
-                report = hedge_executor_report(s->settings.executor);
-                if (!report || !push(s, &report->message, report->n_frames ? &report->frame : NULL))
-                        return;
-                hedge_executor_reported(s->settings.executor);
+        for (int i = 0, idle = 0; i < REPORTS_AT_ONCE && idle < 2 && !s->wants_room; i++) {
+                idle = senders[s->turn](s) ? 0 : idle + 1;
+                s->turn = !s->turn;
         }
 }
 
@@ -198,7 +220,10 @@ bool hedge_session_wants_reports(const hedge_session_t *s)
 
 bool hedge_session_wants_messages(const hedge_session_t *s)
 {
-        return s->n_answers < ANSWERS_MAX;
+        hedge_training_status_t training;
+
+        hedge_training_status(s->settings.training, &training);
+        return s->n_answers < ANSWERS_MAX && !training.full;
 }
 
 void hedge_session_bye(hedge_session_t *s, const char *reason)
@@ -207,7 +232,7 @@ void hedge_session_bye(hedge_session_t *s, const char *reason)
 
         snprintf(message.bye.reason, sizeof(message.bye.reason), "%s", reason);
         if (s->serving)
-                push(s, &message, NULL);
+                push(s, &message, NULL, 0);
 }
 
 /* ---- the state ---- */
@@ -260,6 +285,7 @@ void hedge_session_forget_tasks(hedge_session_t *s)
 {
         hedge_executor_abandon(s->settings.executor);
         hedge_executor_report(s->settings.executor); /* lets go of the parts that were waiting */
+        hedge_training_forget(s->settings.training);
 }
 
 /* A new socket, which tries to connect every so often. */

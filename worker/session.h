@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "worker/executor.h"
+#include "worker/training.h"
 #include "worker/uplink.h"
 
 /** The board's side of HEDGE/1: who the coordinator is, and what it wants.
@@ -26,6 +27,7 @@ typedef struct hedge_session_settings {
         unsigned reconnect_min_ms, reconnect_max_ms, silence_ms;
         hedge_shares_t *shares;
         hedge_executor_t *executor;
+        hedge_training_t *training;
         hedge_uplink_t *uplink;
         void (*status)(const char *text); /**< told what people want to know: "connected to ..." */
 } hedge_session_settings_t;
@@ -43,12 +45,12 @@ void hedge_session_send(hedge_session_t *session);
 /** Do what is due. @param ret_wait_ms  Until something is due again. @return 0, or what opening a new socket failed with. */
 int hedge_session_tick(hedge_session_t *session, int64_t *ret_wait_ms);
 
-/** What to wait for beside messages: room in the socket (it is full, or not connected); the executor's reports. Never
+/** What to wait for beside messages: room in the socket (it is full, or not connected); reports of the executor and the training. Never
  * both. */
 bool hedge_session_wants_room(const hedge_session_t *session);
 bool hedge_session_wants_reports(const hedge_session_t *session);
 
-/** May messages be received? Not while answers to earlier ones wait for room. */
+/** May messages be received? Not while many answers to earlier ones wait for room. */
 bool hedge_session_wants_messages(const hedge_session_t *session);
 
 /** Say BYE. */

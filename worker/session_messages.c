@@ -78,6 +78,11 @@ static void on_drop(hedge_session_t *s, hedge_envelope_t *envelope)
                           hedge_digest_text(&envelope->message.drop.digest, text));
 }
 
+static void on_training(hedge_session_t *s, hedge_envelope_t *envelope)
+{
+        hedge_training_message(s->settings.training, envelope);
+}
+
 static void on_ping(hedge_session_t *s, hedge_envelope_t *envelope)
 {
         const hedge_msg_ping_t *ping = &envelope->message.ping;
@@ -95,7 +100,7 @@ static void on_ping(hedge_session_t *s, hedge_envelope_t *envelope)
         s->pong_due = true;
 }
 
-/* About a job or a share it needs no answer. About neither it is about us: it does not know this board (any more), or does
+/* About a job, a share or a training it needs no answer. About none it is about us: it does not know this board (any more), or does
  * not want it. HELLO, with its back-off, is the answer to both. */
 static void on_error(hedge_session_t *s, hedge_envelope_t *envelope)
 {
@@ -104,7 +109,7 @@ static void on_error(hedge_session_t *s, hedge_envelope_t *envelope)
 
         log_warning("board=%s job=%llu: the coordinator says: %s (%s)", s->settings.board,
                     (unsigned long long)error->job, error->text, hedge_strerror(error->code));
-        if (error->job || memcmp(&error->digest, &none, sizeof(none)) || !s->serving)
+        if (error->job || error->train || memcmp(&error->digest, &none, sizeof(none)) || !s->serving)
                 return;
         hedge_session_seek(s, "it does not know this board");
         hedge_session_hello_at(s, hedge_now_ms());
@@ -120,9 +125,10 @@ static void on_bye(hedge_session_t *s, hedge_envelope_t *envelope)
 void hedge_session_message(hedge_session_t *s, hedge_envelope_t *envelope)
 {
         static void (*const handlers[HEDGE_MSG_TYPES])(hedge_session_t *, hedge_envelope_t *) = {
-                [HEDGE_MSG_WELCOME] = on_welcome, [HEDGE_MSG_SHARE] = on_share, [HEDGE_MSG_TASK] = on_task,
-                [HEDGE_MSG_CANCEL] = on_cancel,   [HEDGE_MSG_DROP] = on_drop,   [HEDGE_MSG_PING] = on_ping,
-                [HEDGE_MSG_ERROR] = on_error,     [HEDGE_MSG_BYE] = on_bye,
+                [HEDGE_MSG_WELCOME] = on_welcome, [HEDGE_MSG_SHARE] = on_share,   [HEDGE_MSG_TASK] = on_task,
+                [HEDGE_MSG_CANCEL] = on_cancel,   [HEDGE_MSG_DROP] = on_drop,     [HEDGE_MSG_PING] = on_ping,
+                [HEDGE_MSG_ERROR] = on_error,     [HEDGE_MSG_BYE] = on_bye,       [HEDGE_MSG_JOIN] = on_training,
+                [HEDGE_MSG_SHARD] = on_training,  [HEDGE_MSG_STEP] = on_training, [HEDGE_MSG_LEAVE] = on_training,
         };
         const hedge_message_type_t type = envelope->message.type;
         hedge_why_t why;

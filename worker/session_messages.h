@@ -20,6 +20,7 @@ struct hedge_session {
         bool refused; /**< the last handshake failed: the log was told, and the socket knocks rarely */
         int failure;  /**< there is no socket any more */
         bool hello_due, pong_due, wants_room;
+        bool turn; /**< the next report is the training's */
         uint32_t heartbeat_ms;
         int64_t heard_ms, opened_ms;                 /**< last message; last time the socket was made anew */
         int64_t hello_ms, hello_said_ms, backoff_ms; /**< next HELLO, last one sent, wait after the next */

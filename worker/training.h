@@ -2,6 +2,8 @@
 #ifndef HEDGE_WORKER_TRAINING_H
 #define HEDGE_WORKER_TRAINING_H
 
+#include <stdbool.h>
+
 #include "common/mailbox.h"
 #include "common/wire/link.h"
 #include "worker/emulate.h"
@@ -21,19 +23,21 @@ typedef struct hedge_training_settings {
 /** @return 0, -ENOMEM, -errno. */
 int hedge_training_new(const hedge_training_settings_t *settings, hedge_training_t **ret);
 
-/** Ends what runs, waiting for it for at most timeout_ms.
+/** Ends what runs, waiting for it for at most timeout_ms. Nothing else is done with it from then on but this again.
  * @return 0, -ETIMEDOUT: it still computes; nothing was freed. */
 int hedge_training_end(hedge_training_t *training, int timeout_ms);
 
 /** After hedge_training_end. NULL-safe; nullifies. */
 void hedge_training_destroy(hedge_training_t **training);
 
-/** A JOIN, SHARD, STEP or LEAVE; takes the frames it needs out of the envelope. What is wrong with it is answered as any
- * report. */
+/** A JOIN, SHARD, STEP or LEAVE; takes the envelope's contents. What is wrong with it is answered as any report. JOIN, and
+ * LEAVE of the training that was joined last, also do what hedge_training_forget does.
+ *
+ * After an ERROR to a STEP, or one that is not carried out, the next must be whole. */
 void hedge_training_message(hedge_training_t *training, hedge_envelope_t *envelope);
 
 /** The coordinator is another process, or the connection is another one: what was to be answered is not wanted any more. Shards,
- * parameters and error memory stay for the JOIN that may come. */
+ * parameters and error memory stay for the JOIN that may come; a STEP without it must be whole. */
 void hedge_training_forget(hedge_training_t *training);
 
 /** Something to send: JOINED, SHARD_OK, GRADIENT or ERROR. */
@@ -48,7 +52,8 @@ typedef struct hedge_training_report {
 /** Readable while there may be reports. */
 int hedge_training_fd(const hedge_training_t *training);
 
-/** The oldest report, or NULL. The same again until hedge_training_reported. */
+/** The oldest report, or NULL. The same again until hedge_training_reported, with its frames made anew: borrowed until the
+ * next call of any function here. */
 hedge_training_report_t *hedge_training_report(hedge_training_t *training);
 
 /** It was sent (its frames are gone). */
@@ -58,7 +63,9 @@ typedef struct hedge_training_status {
         uint64_t train;  /**< 0: none */
         uint64_t bytes;  /**< counted */
         uint64_t steps;  /**< answered since the JOIN */
-        int64_t busy_us; /**< how long it has been at the current step; 0: it is not */
+        int64_t busy_us; /**< how long it has been computing without a break; 0: it is not */
+        uint32_t queued; /**< STEPs not answered yet: 0 or 1 */
+        bool full;       /**< so many reports wait to be sent that no more messages should be received */
 } hedge_training_status_t;
 
 void hedge_training_status(hedge_training_t *training, hedge_training_status_t *ret);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/training.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "worker/outbox.h"
+#include "worker/training_thread.h"
+
+#define WAITING_MAX 256u /* messages, beside the bytes of their frames */
+#define UNSENT_MAX  64u
+
+struct hedge_training {
+        hedge_training_thread_t thread;
+        hedge_outbox_t *outbox;           /* where a board is emulated: answers pass through it */
+        uint64_t joined;                  /* number of the training that was joined last */
+        bool stepping;                    /* a STEP of this generation is not answered yet */
+        hedge_training_answer_t *current; /* what `report` speaks of */
+};
+
+static int64_t due_us(const hedge_mail_t *mail)
+{
+        return ((const hedge_training_answer_t *)mail)->due_us;
+}
+
+int hedge_training_new(const hedge_training_settings_t *settings, hedge_training_t **ret)
+{
+        hedge_training_t *t = calloc(1, sizeof(*t));
+        int r;
+
+        if (!t)
+                return -ENOMEM;
+        r = hedge_training_thread_init(&t->thread, settings);
+        if (r == 0 && settings->emulate)
+                r = hedge_outbox_new(t->thread.answers, due_us, &t->outbox);
+        if (r < 0)
+                hedge_training_destroy(&t);
+        else
+                *ret = t;
+        return r;
+}
+
+int hedge_training_end(hedge_training_t *training, int timeout_ms)
+{
+        return hedge_training_thread_end(&training->thread, timeout_ms);
+}
+
+void hedge_training_destroy(hedge_training_t **training)
+{
+        hedge_training_t *t = *training;
+        hedge_mail_t *mail;
+
+        if (!t)
+                return;
+        hedge_training_answer_destroy(&t->current);
+        while (t->outbox && (mail = hedge_outbox_take_any(t->outbox)))
+                hedge_training_answer_destroy((hedge_training_answer_t **)&mail);
+        hedge_outbox_destroy(&t->outbox);
+        hedge_training_thread_release(&t->thread);
+        free(t);
+        *training = NULL;
+}
+
+/* ---- messages ---- */
+
+static uint64_t train_of(const hedge_message_t *message)
+{
+        switch (message->type) {
+        case HEDGE_MSG_JOIN:
+                return message->join.train;
+        case HEDGE_MSG_SHARD:
+                return message->shard.train;
+        case HEDGE_MSG_STEP:
+                return message->step.train;
+        default:
+                return message->leave.train;
+        }
+}
+
+static void refuse(hedge_training_t *t, int code, const hedge_why_t *why, uint64_t train)
+{
+        hedge_training_answer_t *answer = hedge_training_error(code, why, train, NULL);
+
+        if (!answer)
+                return;
+        answer->generation = t->thread.generation; /* only this thread changes it */
+        hedge_training_thread_answer(&t->thread, answer);
+}
+
+static hedge_training_order_t *make_order(hedge_training_t *t, hedge_envelope_t *envelope)
+{
+        hedge_training_order_t *order = calloc(1, sizeof(*order));
+
+        if (!order)
+                return NULL;
+        order->envelope = *envelope;
+        memset(&envelope->message, 0, sizeof(envelope->message));
+        envelope->frames = NULL;
+        envelope->n_frames = 0;
+        order->train = train_of(&order->envelope.message);
+        order->generation = t->thread.generation;
+        for (uint32_t i = 0; i < order->envelope.n_frames; i++)
+                order->bytes += zmq_msg_size(&order->envelope.frames[i]);
+        return order;
+}
+
+/* What one coordinator may have lying here, and in what order it may speak. @return 0, HEDGE_ELIMIT, -EBUSY. */
+static int admit(hedge_training_t *t, const hedge_training_order_t *order, hedge_why_t *why)
+{
+        const uint64_t most = t->thread.settings.bytes_max;
+        uint64_t waiting;
+
+        pthread_mutex_lock(&t->thread.lock);
+        waiting = t->thread.waiting_bytes;
+        pthread_mutex_unlock(&t->thread.lock);
+        if (order->envelope.message.type == HEDGE_MSG_STEP && t->stepping)
+                return hedge_why(why, -EBUSY, "the STEP before is not answered yet");
+        if (order->bytes && (order->bytes > most || waiting > most - order->bytes))
+                return hedge_why(why, HEDGE_ELIMIT, "%llu KiB wait here already, of %llu KiB that training may take",
+                                 (unsigned long long)waiting >> 10, (unsigned long long)most >> 10);
+        return 0;
+}
+
+/* Only to be answered, in its turn. */
+static void strip(hedge_training_order_t *order)
+{
+        for (uint32_t i = 0; i < order->envelope.n_frames; i++)
+                zmq_msg_close(&order->envelope.frames[i]);
+        free(order->envelope.frames);
+        order->envelope.frames = NULL;
+        order->envelope.n_frames = 0;
+        order->bytes = 0;
+}
+
+static void take_in(hedge_training_t *t, hedge_envelope_t *envelope)
+{
+        hedge_training_order_t *order = make_order(t, envelope);
+        const hedge_why_t full = { "out of memory" };
+        int r;
+
+        if (!order) {
+                refuse(t, -ENOMEM, &full, train_of(&envelope->message));
+                return;
+        }
+        order->code = admit(t, order, &order->why);
+        if (order->code < 0) {
+                strip(order);
+        } else if (order->envelope.message.type == HEDGE_MSG_STEP) {
+                t->stepping = true;
+                if (t->outbox)
+                        hedge_emulate_task(t->thread.settings.emulate, order->envelope.message.step.step, &order->fate);
+                if (order->fate.fails)
+                        order->code = hedge_why(&order->why, HEDGE_EKERNEL, "emulated failure");
+        }
+        r = hedge_training_thread_put(&t->thread, order);
+        if (r < 0) {
+                hedge_why(&order->why, r, "no thread for training: %s", hedge_strerror(r));
+                refuse(t, r, &order->why, order->train);
+                hedge_training_order_destroy(&order);
+        }
+}
+
+void hedge_training_message(hedge_training_t *t, hedge_envelope_t *envelope)
+{
+        const hedge_message_type_t type = envelope->message.type;
+        const uint64_t train = train_of(&envelope->message);
+        uint32_t waiting;
+        hedge_why_t why;
+        bool idle;
+
+        if (type == HEDGE_MSG_JOIN || (type == HEDGE_MSG_LEAVE && train == t->joined))
+                hedge_training_forget(t);
+        if (type == HEDGE_MSG_JOIN)
+                t->joined = train;
+        pthread_mutex_lock(&t->thread.lock);
+        idle = t->thread.over;
+        waiting = t->thread.waiting;
+        pthread_mutex_unlock(&t->thread.lock);
+        if (idle && type == HEDGE_MSG_LEAVE)
+                return;
+        if (idle && type != HEDGE_MSG_JOIN) {
+                hedge_why(&why, -ENOENT, "this board takes no part in training %llu", (unsigned long long)train);
+                refuse(t, -ENOENT, &why, train);
+        } else if (waiting >= WAITING_MAX) {
+                hedge_why(&why, HEDGE_ELIMIT, "%u messages about trainings wait here already", waiting);
+                refuse(t, HEDGE_ELIMIT, &why, train);
+        } else {
+                take_in(t, envelope);
+        }
+}
+
+void hedge_training_forget(hedge_training_t *t)
+{
+        pthread_mutex_lock(&t->thread.lock);
+        t->thread.generation++;
+        pthread_cond_signal(&t->thread.changed);
+        pthread_mutex_unlock(&t->thread.lock);
+        t->stepping = false;
+        hedge_training_report(t); /* lets go of what was waiting */
+}
+
+/* ---- reports ---- */
+
+int hedge_training_fd(const hedge_training_t *t)
+{
+        return t->outbox ? hedge_outbox_fd(t->outbox) : hedge_mailbox_fd(t->thread.answers);
+}
+
+static void drop_current(hedge_training_t *t)
+{
+        hedge_training_answer_destroy(&t->current);
+        pthread_mutex_lock(&t->thread.lock);
+        t->thread.unsent--;
+        pthread_mutex_unlock(&t->thread.lock);
+}
+
+/* An answer that somebody wants, or NULL. */
+static hedge_training_answer_t *find_current(hedge_training_t *t)
+{
+        hedge_mail_t *mail;
+
+        for (;;) {
+                if (!t->current) {
+                        mail = t->outbox ? hedge_outbox_take(t->outbox) : hedge_mailbox_take(t->thread.answers);
+                        t->current = (hedge_training_answer_t *)mail;
+                }
+                if (!t->current || t->current->generation == t->thread.generation)
+                        return t->current;
+                drop_current(t);
+        }
+}
+
+hedge_training_report_t *hedge_training_report(hedge_training_t *t)
+{
+        hedge_training_answer_t *answer = find_current(t);
+
+        if (!answer)
+                return NULL;
+        for (uint32_t i = 0; i < answer->report.n_frames; i++)
+                zmq_msg_copy(&answer->report.frames[i], &answer->frames[i]); /* counted, not copied */
+        return &answer->report;
+}
+
+void hedge_training_reported(hedge_training_t *t)
+{
+        if (t->current->step)
+                t->stepping = false;
+        drop_current(t);
+}
+
+void hedge_training_status(hedge_training_t *t, hedge_training_status_t *ret)
+{
+        pthread_mutex_lock(&t->thread.lock);
+        *ret = t->thread.status;
+        ret->full = t->thread.unsent >= UNSENT_MAX;
+        ret->busy_us = t->thread.busy_since_us ? hedge_now_us() - t->thread.busy_since_us + 1 : 0;
+        pthread_mutex_unlock(&t->thread.lock);
+        ret->queued = t->stepping;
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/training_thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/memory.h"
+#include "worker/shares.h"
+
+#define STACK_BYTES (1024 * 1024)
+
+void hedge_training_order_destroy(hedge_training_order_t **order)
+{
+        if (!*order)
+                return;
+        hedge_envelope_release(&(*order)->envelope);
+        free(*order);
+        *order = NULL;
+}
+
+static hedge_training_answer_t *make_answer(hedge_message_type_t type)
+{
+        hedge_training_answer_t *answer = calloc(1, sizeof(*answer));
+
+        if (!answer)
+                return NULL;
+        answer->report.message.type = type;
+        for (int i = 0; i < 2; i++) {
+                zmq_msg_init(&answer->frames[i]);
+                zmq_msg_init(&answer->report.frames[i]);
+        }
+        return answer;
+}
+
+void hedge_training_answer_destroy(hedge_training_answer_t **answer)
+{
+        if (!*answer)
+                return;
+        for (int i = 0; i < 2; i++) {
+                zmq_msg_close(&(*answer)->frames[i]);
+                zmq_msg_close(&(*answer)->report.frames[i]);
+        }
+        free((*answer)->report.held);
+        free(*answer);
+        *answer = NULL;
+}
+
+hedge_training_answer_t *hedge_training_error(int code, const hedge_why_t *why, uint64_t train,
+                                              const hedge_digest_t *shard)
+{
+        hedge_training_answer_t *answer = make_answer(HEDGE_MSG_ERROR);
+        hedge_msg_error_t *error;
+
+        log_warning("train=%llu: %s: %s, answering with an error", (unsigned long long)train, hedge_strerror(code),
+                    why->text);
+        if (!answer)
+                return NULL;
+        error = &answer->report.message.error;
+        error->code = code;
+        error->train = train;
+        memcpy(error->text, why->text, sizeof(error->text));
+        if (shard)
+                error->digest = *shard;
+        return answer;
+}
+
+void hedge_training_thread_answer(hedge_training_thread_t *t, hedge_training_answer_t *answer)
+{
+        pthread_mutex_lock(&t->lock);
+        t->unsent++;
+        pthread_mutex_unlock(&t->lock);
+        hedge_mailbox_put(t->answers, &answer->report.mail);
+}
+
+/* ---- the thread ---- */
+
+/* Hand an answer to the I/O loop. Without memory for one the coordinator must do without it. */
+static void report(hedge_training_thread_t *t, const hedge_training_order_t *order, hedge_training_answer_t *answer)
+{
+        if (!answer) {
+                log_error("no memory for an answer about a training, ignoring: it is lost");
+                return;
+        }
+        answer->generation = order->generation;
+        answer->step = order->envelope.message.type == HEDGE_MSG_STEP && order->code != -EBUSY;
+        hedge_training_thread_answer(t, answer);
+}
+
+static bool is_wanted(const hedge_training_thread_t *t, const hedge_training_order_t *order)
+{
+        return !t->stopping && order->generation == t->generation;
+}
+
+/* Let time pass, as long as the order is wanted. @return whether it is. */
+static bool linger(hedge_training_thread_t *t, const hedge_training_order_t *order, int64_t until_us)
+{
+        const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
+        bool wanted;
+
+        pthread_mutex_lock(&t->lock);
+        while ((wanted = is_wanted(t, order)) && hedge_now_us() < until_us)
+                pthread_cond_timedwait(&t->changed, &t->lock, &until);
+        pthread_mutex_unlock(&t->lock);
+        return wanted;
+}
+
+static void set_busy(hedge_training_thread_t *t, bool busy)
+{
+        pthread_mutex_lock(&t->lock);
+        t->busy_since_us = busy ? hedge_now_us() : 0;
+        pthread_mutex_unlock(&t->lock);
+}
+
+/* What others may know. */
+static void publish(hedge_training_thread_t *t, uint64_t steps)
+{
+        pthread_mutex_lock(&t->lock);
+        t->status.train = t->job ? hedge_training_job_number(t->job) : 0;
+        t->status.bytes = t->job ? hedge_training_job_bytes(t->job) : 0;
+        t->status.steps = steps;
+        pthread_mutex_unlock(&t->lock);
+}
+
+static void leave(hedge_training_thread_t *t)
+{
+        if (t->job)
+                log_info("train=%llu: leaving the training", (unsigned long long)hedge_training_job_number(t->job));
+        hedge_training_job_destroy(&t->job);
+        publish(t, 0);
+}
+
+static int enter(hedge_training_thread_t *t, const hedge_msg_join_t *join, hedge_why_t *why)
+{
+        int r;
+
+        if (t->job && hedge_training_job_is(t->job, join)) {
+                hedge_training_job_rejoin(t->job, join->train);
+                log_info("train=%llu: taking part again", (unsigned long long)join->train);
+        } else {
+                leave(t);
+                set_busy(t, true);
+                r = hedge_training_job_new(join, t->settings.bytes_max, &t->job, why);
+                set_busy(t, false);
+                if (r < 0)
+                        return r;
+                log_info("train=%llu: taking part: %zu parameters, mini-batches of %u images, %llu KiB",
+                         (unsigned long long)join->train, hedge_training_job_parameters(t->job),
+                         hedge_training_job_batch(t->job), (unsigned long long)hedge_training_job_bytes(t->job) >> 10);
+        }
+        publish(t, 0);
+        return 0;
+}
+
+static void on_join(hedge_training_thread_t *t, hedge_training_order_t *order)
+{
+        const hedge_msg_join_t *join = &order->envelope.message.join;
+        hedge_training_answer_t *answer;
+        hedge_why_t why = { .text = "" };
+        int r = enter(t, join, &why), n;
+
+        t->joined = order->generation;
+        if (r < 0) {
+                report(t, order, hedge_training_error(r, &why, join->train, NULL));
+                return;
+        }
+        answer = make_answer(HEDGE_MSG_JOINED);
+        n = answer ? hedge_training_job_held(t->job, &answer->report.held) : -ENOMEM;
+        if (n < 0) {
+                hedge_training_answer_destroy(&answer);
+        } else {
+                answer->report.message.joined.train = join->train;
+                answer->report.message.joined.n_held = (uint32_t)n;
+                answer->report.message.joined.held = answer->report.held;
+        }
+        report(t, order, answer);
+}
+
+static void on_shard(hedge_training_thread_t *t, hedge_training_order_t *order)
+{
+        const hedge_msg_shard_t *shard = &order->envelope.message.shard;
+        hedge_training_answer_t *answer;
+        hedge_why_t why = { .text = "" };
+        char text[9];
+        int r;
+
+        set_busy(t, true);
+        r = hedge_training_job_shard(t->job, shard, order->envelope.frames, &why);
+        set_busy(t, false);
+        publish(t, t->status.steps);
+        log_debug("train=%llu shard=%s: %u images: %s", (unsigned long long)shard->train,
+                  hedge_digest_text(&shard->digest, text), shard->count, r < 0 ? "refused" : "kept");
+        if (r < 0) {
+                report(t, order, hedge_training_error(r, &why, shard->train, &shard->digest));
+                return;
+        }
+        answer = make_answer(HEDGE_MSG_SHARD_OK);
+        if (answer) {
+                answer->report.message.shard.train = shard->train;
+                answer->report.message.shard.digest = shard->digest;
+        }
+        report(t, order, answer);
+}
+
+/* The emulated board takes its own time for the gradient, and holds its answer back. @return false: nobody wants it any more. */
+static bool pass_time(hedge_training_thread_t *t, const hedge_training_order_t *order, int64_t began_us,
+                      hedge_training_gradient_t *gradient, int64_t *ret_due_us)
+{
+        const double us = order->fate.macs_per_s > 0 ? 1e6 * (double)gradient->macs / order->fate.macs_per_s : 0;
+        const int64_t least_us = (int64_t)(us < 1e12 ? us : 1e12);
+
+        if (least_us > 0 && !linger(t, order, began_us + least_us))
+                return false;
+        if (gradient->message.compute_us < (uint64_t)least_us)
+                gradient->message.compute_us = (uint64_t)least_us;
+        *ret_due_us = order->fate.hold_us ? hedge_now_us() + order->fate.hold_us : 0;
+        return true;
+}
+
+static void send_gradient(hedge_training_thread_t *t, const hedge_training_order_t *order,
+                          hedge_training_gradient_t *gradient, int64_t due_us)
+{
+        hedge_training_answer_t *answer = make_answer(HEDGE_MSG_GRADIENT);
+
+        if (answer) {
+                answer->report.message.gradient = gradient->message;
+                answer->report.n_frames = gradient->n_frames;
+                for (uint32_t i = 0; i < gradient->n_frames; i++)
+                        zmq_msg_move(&answer->frames[i], &gradient->frames[i]);
+                answer->due_us = due_us;
+        }
+        publish(t, t->status.steps + 1);
+        report(t, order, answer);
+}
+
+static void do_step(hedge_training_thread_t *t, hedge_training_order_t *order)
+{
+        const hedge_msg_step_t *step = &order->envelope.message.step;
+        const int64_t began_us = hedge_now_us();
+        hedge_training_gradient_t gradient;
+        hedge_why_t why = { .text = "" };
+        int64_t due_us;
+        int r;
+
+        set_busy(t, true);
+        r = hedge_training_job_step(t->job, step, order->envelope.frames, order->envelope.n_frames, &gradient, &why);
+        set_busy(t, false);
+        if (r < 0) {
+                report(t, order,
+                       hedge_training_error(r, &why, step->train, r == HEDGE_ENOSHARE ? &step->digest : NULL));
+                return;
+        }
+        if (pass_time(t, order, began_us, &gradient, &due_us))
+                send_gradient(t, order, &gradient, due_us);
+        zmq_msg_close(&gradient.frames[0]);
+        zmq_msg_close(&gradient.frames[1]);
+}
+
+/* One that nobody waits for any more is not done: the JOIN that comes before the next brings the parameters whole. */
+static void on_step(hedge_training_thread_t *t, hedge_training_order_t *order)
+{
+        if (order->generation != t->joined) /* some may have been lost on their way */
+                hedge_training_job_miss(t->job);
+        if (order->fate.arrival_us == HEDGE_NEVER_US || !linger(t, order, order->fate.arrival_us))
+                hedge_training_job_miss(t->job);
+        else
+                do_step(t, order);
+}
+
+/* It was refused when it came. */
+static void turn_down(hedge_training_thread_t *t, const hedge_training_order_t *order)
+{
+        const hedge_message_t *message = &order->envelope.message;
+        const bool shard = message->type == HEDGE_MSG_SHARD;
+
+        if (t->job && message->type == HEDGE_MSG_STEP)
+                hedge_training_job_miss(t->job);
+        report(t, order,
+               hedge_training_error(order->code, &order->why, order->train, shard ? &message->shard.digest : NULL));
+}
+
+static bool is_about_ours(const hedge_training_thread_t *t, const hedge_training_order_t *order)
+{
+        return t->job && hedge_training_job_number(t->job) == order->train;
+}
+
+static void on_stranger(hedge_training_thread_t *t, const hedge_training_order_t *order)
+{
+        hedge_why_t why;
+
+        hedge_why(&why, -ENOENT, "this board takes no part in training %llu", (unsigned long long)order->train);
+        report(t, order, hedge_training_error(-ENOENT, &why, order->train, NULL));
+}
+
+static void carry_out(hedge_training_thread_t *t, hedge_training_order_t *order)
+{
+        const hedge_message_type_t type = order->envelope.message.type;
+        const bool ours = is_about_ours(t, order);
+
+        if (order->code < 0)
+                turn_down(t, order);
+        else if (type == HEDGE_MSG_JOIN)
+                on_join(t, order);
+        else if (type == HEDGE_MSG_LEAVE && ours)
+                leave(t);
+        else if (type == HEDGE_MSG_SHARD && ours)
+                on_shard(t, order);
+        else if (type == HEDGE_MSG_STEP && ours)
+                on_step(t, order);
+        else if (type != HEDGE_MSG_LEAVE)
+                on_stranger(t, order);
+        pthread_mutex_lock(&t->lock);
+        t->waiting--;
+        t->waiting_bytes -= order->bytes;
+        pthread_mutex_unlock(&t->lock);
+        hedge_training_order_destroy(&order);
+}
+
+/* The next order; NULL: there is nothing more to do, and the thread counts as ended. */
+static hedge_training_order_t *next(hedge_training_thread_t *t)
+{
+        hedge_mail_t *mail = t->job ? hedge_mailbox_wait(t->orders, -1) : NULL;
+        bool over;
+
+        pthread_mutex_lock(&t->lock);
+        if (!mail) /* orders are put with the lock held: none slips in behind this look */
+                mail = hedge_mailbox_take(t->orders);
+        over = !mail || t->stopping;
+        t->over = over;
+        if (over)
+                pthread_cond_signal(&t->ended);
+        pthread_mutex_unlock(&t->lock);
+        if (over && mail && mail != &t->nudge)
+                hedge_training_order_destroy((hedge_training_order_t **)&mail);
+        return over ? NULL : (hedge_training_order_t *)mail;
+}
+
+static void *run(void *arg)
+{
+        hedge_training_thread_t *t = arg;
+        hedge_training_order_t *order;
+
+        while ((order = next(t)))
+                carry_out(t, order);
+        hedge_memory_trim();
+        return NULL;
+}
+
+/* ---- the other side of it ---- */
+
+static int start(hedge_training_thread_t *t)
+{
+        pthread_attr_t attr;
+        sigset_t all, before;
+        int r;
+
+        sigfillset(&all);
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, STACK_BYTES);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = -pthread_create(&t->thread, &attr, run, t);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        pthread_attr_destroy(&attr);
+        return r;
+}
+
+static void join(hedge_training_thread_t *t)
+{
+        if (t->started)
+                pthread_join(t->thread, NULL);
+        t->started = false;
+}
+
+int hedge_training_thread_init(hedge_training_thread_t *t, const hedge_training_settings_t *settings)
+{
+        pthread_condattr_t attr;
+        int r;
+
+        *t = (hedge_training_thread_t){ .settings = *settings, .over = true };
+        pthread_mutex_init(&t->lock, NULL);
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_cond_init(&t->changed, &attr);
+        pthread_cond_init(&t->ended, &attr);
+        pthread_condattr_destroy(&attr);
+        r = hedge_mailbox_new(&t->orders);
+        if (r == 0)
+                r = hedge_mailbox_new(&t->answers);
+        return r;
+}
+
+static void empty(hedge_training_thread_t *t)
+{
+        hedge_mail_t *mail;
+
+        while (t->orders && (mail = hedge_mailbox_take(t->orders)))
+                if (mail != &t->nudge)
+                        hedge_training_order_destroy((hedge_training_order_t **)&mail);
+        while (t->answers && (mail = hedge_mailbox_take(t->answers)))
+                hedge_training_answer_destroy((hedge_training_answer_t **)&mail);
+}
+
+void hedge_training_thread_release(hedge_training_thread_t *t)
+{
+        join(t);
+        empty(t);
+        hedge_training_job_destroy(&t->job);
+        hedge_mailbox_destroy(&t->orders);
+        hedge_mailbox_destroy(&t->answers);
+        pthread_cond_destroy(&t->changed);
+        pthread_cond_destroy(&t->ended);
+        pthread_mutex_destroy(&t->lock);
+}
+
+int hedge_training_thread_put(hedge_training_thread_t *t, hedge_training_order_t *order)
+{
+        bool over;
+        int r;
+
+        pthread_mutex_lock(&t->lock);
+        over = t->over;
+        if (!over)
+                hedge_mailbox_put(t->orders, &order->mail);
+        t->waiting++;
+        t->waiting_bytes += order->bytes;
+        pthread_mutex_unlock(&t->lock);
+        if (!over)
+                return 0;
+        join(t); /* it is as good as gone; until the next one runs, all is this thread's */
+        t->over = false;
+        hedge_mailbox_put(t->orders, &order->mail);
+        r = start(t);
+        t->started = r == 0;
+        if (r < 0) {
+                t->over = true;
+                hedge_mailbox_take(t->orders);
+                t->waiting--;
+                t->waiting_bytes -= order->bytes;
+        }
+        return r;
+}
+
+int hedge_training_thread_end(hedge_training_thread_t *t, int timeout_ms)
+{
+        const int64_t until_us = hedge_now_us() + timeout_ms * (int64_t)1000;
+        const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
+        bool over;
+        int r = 0;
+
+        pthread_mutex_lock(&t->lock);
+        if (!t->stopping && !t->over)
+                hedge_mailbox_put(t->orders, &t->nudge);
+        t->stopping = true;
+        pthread_cond_signal(&t->changed);
+        while (!t->over && r == 0)
+                r = pthread_cond_timedwait(&t->ended, &t->lock, &until);
+        over = t->over;
+        pthread_mutex_unlock(&t->lock);
+        if (!over)
+                return -ETIMEDOUT;
+        join(t);
+        return 0;
+}
