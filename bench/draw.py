@@ -542,7 +542,8 @@ def draw_loss_legend(picture, report):
 def uep(report):
     """Error at a deadline, and after so many packets. @param report  What `hedge-bench-uep --json` writes."""
     picture = Picture(1060, 556)
-    windows = ", ".join(f"{w:g}" for w in report["windows"])
+    windows = ", ".join(f"{w:g}" for w in report["series"][0]["windows"])
+    windows = f"the best for a deadline of {report['deadline']:g}" if report["deadline"] else windows
     work = "; t terms take t times as long" if report["work"] else ""
     picture.text(20, 28, f"Approximate {report['split']} products by a deadline: 9 sub-products, {report['boards']} boards",
                  16, bold=True)

@@ -174,3 +174,59 @@ double hedge_uep_loss_at(const double *losses, unsigned packets, double arrived)
                 sum += losses[n] * binomial(packets, n, arrived);
         return sum;
 }
+
+/* Move parts of `step` from window to window as long as that is better. */
+static int improve(hedge_uep_params_t *p, double arrived, double step, double *best)
+{
+        const unsigned classes = p->classes->classes;
+        double losses[HEDGE_UEP_MAX_PACKETS + 1];
+        bool better = true;
+        int r = 0;
+
+        while (better) {
+                better = false;
+                for (unsigned i = 0; i < classes * classes; i++) {
+                        double *from = &p->windows[i / classes], *to = &p->windows[i % classes], loss;
+                        const double kept[] = { *from, *to }, part = fmin(step, *from);
+
+                        if (from == to || part <= 0)
+                                continue;
+                        *from -= part;
+                        *to += part;
+                        r = hedge_uep_losses(p, losses, NULL);
+                        if (r < 0)
+                                return r;
+                        loss = hedge_uep_loss_at(losses, p->packets, arrived);
+                        if (loss < *best - 1e-9) {
+                                *best = loss;
+                                better = true;
+                        } else {
+                                *from = kept[0];
+                                *to = kept[1];
+                        }
+                }
+        }
+        return 0;
+}
+
+int hedge_uep_choose_windows(const hedge_uep_params_t *params, double arrived, double *windows, hedge_why_t *why)
+{
+        hedge_uep_params_t p = *params;
+        const unsigned classes = p.classes->classes;
+        double best = INFINITY;
+        int r;
+
+        if (!hedge_uep_scheme_has_windows(p.scheme))
+                return hedge_why(why, -EINVAL, "%s has no windows", hedge_uep_scheme_name(p.scheme));
+        if (!(arrived >= 0 && arrived <= 1))
+                return hedge_why(why, -EINVAL, "the probability that a packet has come is %g", arrived);
+        for (unsigned l = 0; l < HEDGE_UEP_MAX_CLASSES; l++)
+                p.windows[l] = l < classes ? 1.0 / classes : 0;
+        r = hedge_uep_check(&p, why);
+        for (double step = 0.2; r == 0 && step > 0.02; step /= 2)
+                r = improve(&p, arrived, step, &best);
+        if (r < 0)
+                return r;
+        memcpy(windows, p.windows, classes * sizeof(*windows));
+        return 0;
+}

@@ -45,4 +45,14 @@ int hedge_uep_losses(const hedge_uep_params_t *params, double *losses, hedge_why
  * @param arrived  0 .. 1. */
 double hedge_uep_loss_at(const double *losses, unsigned packets, double arrived);
 
+/** Window probabilities for a deadline by which every packet has come with probability `arrived`: those of the least expected
+ * loss that a search finds which moves ever smaller parts from window to window.
+ *
+ * Some hundred times the work of hedge_uep_losses: milliseconds for 10 sub-products and 30 packets.
+ *
+ * @param params   now or ew; its windows are not looked at.
+ * @param windows  classes of them; they sum to 1.
+ * @return as hedge_uep_losses; -EINVAL also where the scheme has no windows or `arrived` is not within 0 .. 1. */
+int hedge_uep_choose_windows(const hedge_uep_params_t *params, double arrived, double *windows, hedge_why_t *why);
+
 #endif

@@ -192,6 +192,54 @@ static void test_protection_pays_before_the_threshold(void **state)
                 }
 }
 
+/* Chosen windows beat every choice on a grid but for what lies between its points. */
+static void test_chosen_windows(void **state)
+{
+        const hedge_uep_classes_t c = classes_of(&pairs);
+        double losses[PACKETS + 1], chosen[3];
+
+        (void)state;
+        for (int s = HEDGE_UEP_NOW; s <= HEDGE_UEP_EW; s++)
+                for (double arrived = 0.1; arrived < 1; arrived += 0.2) {
+                        hedge_uep_params_t p = params_of((hedge_uep_scheme_t)s, &c, true);
+                        double loss;
+
+                        p.windows[0] = NAN; /* not looked at */
+                        assert_int_equal(hedge_uep_choose_windows(&p, arrived, chosen, NULL), 0);
+                        assert_float_equal(chosen[0] + chosen[1] + chosen[2], 1, 1e-9);
+                        memcpy(p.windows, chosen, sizeof(chosen));
+                        assert_int_equal(hedge_uep_losses(&p, losses, NULL), 0);
+                        loss = hedge_uep_loss_at(losses, PACKETS, arrived);
+                        for (unsigned i = 0; i <= 5; i++)
+                                for (unsigned j = 0; i + j <= 5; j++) {
+                                        p.windows[0] = i / 5.0;
+                                        p.windows[1] = j / 5.0;
+                                        p.windows[2] = (5 - i - j) / 5.0;
+                                        assert_int_equal(hedge_uep_losses(&p, losses, NULL), 0);
+                                        assert_true(loss <= hedge_uep_loss_at(losses, PACKETS, arrived) + 1e-6);
+                                }
+                }
+}
+
+static void test_chosen_windows_refuse(void **state)
+{
+        const hedge_uep_classes_t c = classes_of(&pairs);
+        hedge_uep_params_t p = params_of(HEDGE_UEP_MDS, &c, true);
+        hedge_why_t why = { "" };
+        double chosen[3];
+
+        (void)state;
+        assert_int_equal(hedge_uep_choose_windows(&p, 0.5, chosen, &why), -EINVAL);
+        assert_string_equal(why.text, "mds has no windows");
+        p.scheme = HEDGE_UEP_EW;
+        assert_int_equal(hedge_uep_choose_windows(&p, NAN, chosen, &why), -EINVAL);
+        assert_int_equal(hedge_uep_choose_windows(&p, 1.5, chosen, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "1.5"));
+        p.packets = 0;
+        assert_int_equal(hedge_uep_choose_windows(&p, 0.5, chosen, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "at least 1 packets"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -201,6 +249,8 @@ int main(void)
                 cmocka_unit_test(test_partial_replication),
                 cmocka_unit_test(test_loss_at),
                 cmocka_unit_test(test_protection_pays_before_the_threshold),
+                cmocka_unit_test(test_chosen_windows),
+                cmocka_unit_test(test_chosen_windows_refuse),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

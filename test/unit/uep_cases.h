@@ -33,8 +33,8 @@ static const double norms9[] = { 1,
                                  3.1622776601683795,
                                  3.1622776601683795,
                                  3.1622776601683795 };
-static const hedge_uep_shape_t pairs = { HEDGE_UEP_ROW_COLUMN, 12, 10, 9, 3, 3 };
-static const hedge_uep_shape_t sums = { HEDGE_UEP_COLUMN_ROW, 5, 18, 4, 9, 9 };
+static const hedge_uep_shape_t pairs __attribute__((unused)) = { HEDGE_UEP_ROW_COLUMN, 12, 10, 9, 3, 3 };
+static const hedge_uep_shape_t sums __attribute__((unused)) = { HEDGE_UEP_COLUMN_ROW, 5, 18, 4, 9, 9 };
 
 static inline hedge_uep_classes_t classes_of(const hedge_uep_shape_t *shape)
 {
