@@ -189,7 +189,7 @@ static void bad_jobs_are_refused_with_a_sentence(void **state)
 static void bad_files_are_refused_with_a_sentence(void **state)
 {
         const char *start = "name: a\nmodel: mlp\ndata:\n  train: [";
-        char text[1024];
+        char text[4200];
 
         refuse("name: a\nmodel: mlp\ndata: {hold_out: 3}\n", "data.train: is required");
         refuse("name: a\nmodel: mlp\ndata:\n  train: images\n  hold_out: 3\n",
@@ -209,6 +209,8 @@ static void bad_files_are_refused_with_a_sentence(void **state)
                ":6: data.labels: 2 names for 10 classes");
         refuse("name: a\nmodel: mlp\ndata:\n  train: [a, b]\n  hold_out: 2\n  classes: 2\n  labels: [x, \"y\\n\"]\n",
                ":7: data.labels: name 2 holds a control character");
+        snprintf(text, sizeof(text), "%s%04096d, b]\n  hold_out: 1\n", start, 0);
+        refuse(text, ":4: data.train: a file's name has 1 to 4095 bytes, not 4096");
         snprintf(text, sizeof(text), "%s", start);
         for (int i = 0; i < 31; i++)
                 strcat(text, i ? ", a" : "a");
@@ -377,7 +379,7 @@ static void names_of_files_are_the_jobs(void **state)
         hedge_why_t why;
 
         snprintf(first, sizeof(first), "%s/short", folder);
-        snprintf(second, sizeof(second), "%s/short-2", folder);
+        snprintf(second, sizeof(second), "%s/images-2", folder);
         take("name: a\nmodel: mlp\ndata: {train: [\"my\\timages\", my-labels], hold_out: 1}\n", &job);
         assert_int_equal(hedge_job_data(&job, paths, &train, &test, &why), HEDGE_EMALFORMED);
         assert_memory_equal(why.text, "my?images: not an IDX file", 26);
