@@ -12,7 +12,10 @@
  * product is computed here too (sgemm), so that methods distribute what they want to. */
 
 /** The products of dense layer `dense` (counted among the dense ones, from 0), with `out` outputs and `in` inputs.
- * Each returns 0 or an error that ends the pass; NULL: computed here from the parameters. */
+ * Each returns 0 or an error that ends the pass; NULL: computed here from the parameters.
+ *
+ * Order: forward of the first to the last; backward of the last to the second; then weigh or update of the last to the first.
+ * So a pass that ends before its first update has changed nothing anywhere. What they are given stays as it is until the pass ends. */
 typedef struct hedge_mlp_hooks {
         void *arg;
         /** y (batch x out) = x (batch x in) W^T */
@@ -39,6 +42,7 @@ uint32_t hedge_mlp_count(const hedge_mlp_t *mlp);
 const hedge_layer_t *hedge_mlp_dense(const hedge_mlp_t *mlp, uint32_t dense);
 
 /** Loss and gradient of a mini-batch, as hedge_net_gradient has them.
+ * @param hooks   NULL: none.
  * @param params  n_params; weights of layers whose forward and backward are hooked are not read.
  * @return 0, -EINVAL, or what a hook returned. */
 int hedge_mlp_gradient(hedge_mlp_t *mlp, const hedge_mlp_hooks_t *hooks, const float *params, const float *images,
