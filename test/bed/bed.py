@@ -180,6 +180,7 @@ class Bed:
             "keys.boards": f"{keys}/boards",
             "keys.clients": f"{keys}/clients",
             "models.repository": f"{self.dir}/models",
+            "jobs.folder": f"{self.dir}/jobs",
             "cluster.slots": len(self.names),
             "cluster.measurements": f"{self.dir}/run/boards.yaml",
         } | ({"test.allow_emulation": True} if self.coordinator_gflops else {}) | self.settings,
