@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "common/engine/engine.h"
+#include "common/manifest/manifest.h"
 #include "common/model/onnx.h"
 
 #define PIXELS    784u
@@ -25,6 +26,7 @@ typedef struct fixture {
         hedge_kernels_t *kernels;
         hedge_graph_t *graph;
         hedge_engine_t *engine;
+        hedge_manifest_t manifest;
 } fixture_t;
 
 static const char *source_root(void)
@@ -38,11 +40,13 @@ static int set_up(void **state)
 {
         static fixture_t fixture;
         hedge_why_t why;
-        char path[4096];
+        char folder[2048], path[4096];
 
-        snprintf(path, sizeof(path), "%s/client/demo/digits/model.onnx", source_root());
-        if (hedge_onnx_load(path, NULL, &fixture.graph, &why) < 0) {
-                print_error("%s: %s\n", path, why.text);
+        snprintf(folder, sizeof(folder), "%s/client/demo/digits", source_root());
+        snprintf(path, sizeof(path), "%s/model.onnx", folder);
+        if (hedge_onnx_load(path, NULL, &fixture.graph, &why) < 0 ||
+            hedge_manifest_load(folder, &fixture.manifest, &why) < 0) {
+                print_error("%s: %s\n", folder, why.text);
                 return -1;
         }
         if (hedge_kernels_new(NULL, 1, &fixture.kernels) < 0 ||
@@ -59,18 +63,20 @@ static int tear_down(void **state)
         hedge_engine_destroy(&fixture->engine);
         hedge_kernels_destroy(&fixture->kernels);
         hedge_graph_destroy(&fixture->graph);
+        hedge_manifest_release(&fixture->manifest);
         return 0;
 }
 
 /** The class of a 28 x 28 picture. */
 static unsigned classify(fixture_t *fixture, const uint8_t *pixels)
 {
+        const hedge_model_preprocess_t *p = &fixture->manifest.preprocess;
         hedge_tensor_t image, logits;
         unsigned best = 0;
 
         assert_int_equal(hedge_tensor_alloc(&image, &fixture->graph->values[fixture->graph->inputs[0]].shape), 0);
         for (unsigned i = 0; i < PIXELS; i++)
-                image.data[i] = (float)pixels[i] / 255.0f;
+                image.data[i] = (float)((pixels[i] * p->scale - p->mean[0]) / p->std[0]);
         assert_int_equal(hedge_engine_run(fixture->engine, &image, NULL, NULL, &logits), 0);
         assert_int_equal(hedge_shape_elements(&logits.shape), 10);
         for (unsigned i = 1; i < 10; i++)
