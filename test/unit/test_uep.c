@@ -398,18 +398,6 @@ static void test_many_products(void **state)
 
 /* --- matrices --- */
 
-static void multiply(const float *a, const float *b, float *c, unsigned rows, unsigned inner, unsigned columns)
-{
-        for (unsigned i = 0; i < rows; i++)
-                for (unsigned j = 0; j < columns; j++) {
-                        double sum = 0;
-
-                        for (unsigned x = 0; x < inner; x++)
-                                sum += (double)a[i * inner + x] * b[x * columns + j];
-                        c[i * columns + j] = (float)sum;
-                }
-}
-
 /* What C is when only these sub-products are known. */
 static void known_part(const hedge_uep_shape_t *s, const hedge_uep_decoder_t *d, const float *a, const float *b,
                        float *c)
@@ -427,22 +415,6 @@ static void known_part(const hedge_uep_shape_t *s, const hedge_uep_decoder_t *d,
                                         sum += (double)a[i * s->inner + x] * b[x * s->columns + j];
                         c[i * s->columns + j] = (float)sum;
                 }
-}
-
-static float *task(const hedge_uep_t *code, const hedge_uep_shape_t *s, unsigned packet, const float *a, const float *b)
-{
-        const unsigned rows = hedge_uep_result_rows(s), columns = hedge_uep_result_columns(s);
-        const unsigned inner = hedge_uep_task_inner(code, s, packet);
-        float *coded_a = malloc(sizeof(float) * rows * inner), *coded_b = malloc(sizeof(float) * inner * columns);
-        float *result = malloc(sizeof(float) * rows * columns);
-
-        assert_true(coded_a && coded_b && result);
-        assert_int_equal(hedge_uep_encode_a(code, s, packet, a, coded_a), 0);
-        assert_int_equal(hedge_uep_encode_b(code, s, packet, b, coded_b), 0);
-        multiply(coded_a, coded_b, result, rows, inner, columns);
-        free(coded_a);
-        free(coded_b);
-        return result;
 }
 
 static void check_products(const hedge_uep_t *code, const hedge_uep_shape_t *s, uint64_t *row)

@@ -111,6 +111,94 @@ static void test_chances_of_decoders(void **state)
         compare_chances(HEDGE_UEP_MDS, &c, false, false);
 }
 
+/* The blocks have the variances 10, 1 and 0.1; C is what comes of it. */
+static void draw_matrices(const hedge_uep_shape_t *s, float *a, float *b, float *c, uint64_t *row)
+{
+        static const double variances[] = { 10, 1, 0.1 };
+        const bool by_pairs = s->split == HEDGE_UEP_ROW_COLUMN;
+
+        for (unsigned i = 0; i < s->rows * s->inner; i++) {
+                const unsigned block = by_pairs ? i / s->inner * 3 / s->rows : i % s->inner * 3 / s->inner;
+
+                a[i] = (float)(sqrt(variances[block]) * hedge_random_normal(row));
+        }
+        for (unsigned i = 0; i < s->inner * s->columns; i++) {
+                const unsigned block = by_pairs ? i % s->columns * 3 / s->columns : i / s->columns * 3 / s->inner;
+
+                b[i] = (float)(sqrt(variances[block]) * hedge_random_normal(row));
+        }
+        multiply(a, b, c, s->rows, s->inner, s->columns);
+}
+
+/* |C' - C|^2 after the first `came` packets of a random product, and |C|^2. Classes are those of its norms. */
+static double error_after(hedge_uep_scheme_t scheme, const hedge_uep_shape_t *s, unsigned came, uint64_t *row,
+                          double *all)
+{
+        float a[12 * 18], b[18 * 9], c[12 * 9], answer[12 * 9], *results[PACKETS];
+        double norms_a[9], norms_b[9], loss;
+        hedge_uep_classes_t classes;
+        hedge_uep_params_t p;
+        hedge_uep_decoder_t *d = NULL;
+        hedge_uep_t *code = NULL;
+        unsigned ids[PACKETS];
+
+        draw_matrices(s, a, b, c, row);
+        assert_int_equal(hedge_uep_norms(s, a, b, norms_a, norms_b, NULL), 0);
+        assert_int_equal(hedge_uep_classify(s, norms_a, norms_b, s == &pairs ? 3 : 0, 3, &classes, NULL), 0);
+        p = params_of(scheme, &classes, true);
+        p.seed = hedge_random_next(row);
+        assert_int_equal(hedge_uep_new(&p, &code, NULL), 0);
+        assert_int_equal(hedge_uep_decoder_new(code, &d), 0);
+        shuffle(ids, p.packets, row);
+        for (unsigned n = 0; n < came; n++) {
+                results[n] = task(code, s, ids[n], a, b);
+                assert_true(hedge_uep_decoder_add(d, ids[n]) >= 0);
+        }
+        assert_true(hedge_uep_decoder_solve(d) >= 0);
+        hedge_uep_decoder_apply(d, s, (const float *const *)results, answer);
+        loss = hedge_uep_loss(answer, c, (size_t)s->rows * s->columns);
+        *all = 0;
+        for (unsigned i = 0; i < s->rows * s->columns; i++)
+                *all += (double)c[i] * c[i];
+        for (unsigned n = 0; n < came; n++)
+                free(results[n]);
+        hedge_uep_decoder_destroy(&d);
+        hedge_uep_destroy(&code);
+        return loss * *all;
+}
+
+static void compare_errors(hedge_uep_scheme_t scheme, const hedge_uep_shape_t *s, unsigned came)
+{
+        enum { TRIALS = 500 };
+        const hedge_uep_classes_t classes = classes_of(s);
+        const hedge_uep_params_t p = params_of(scheme, &classes, true);
+        double off[TRIALS], all[TRIALS], losses[PACKETS + 1], off_sum = 0, all_sum = 0, spread = 0;
+        uint64_t row = 31;
+
+        for (unsigned t = 0; t < TRIALS; t++) {
+                off[t] = error_after(scheme, s, came, &row, &all[t]);
+                off_sum += off[t];
+                all_sum += all[t];
+        }
+        assert_int_equal(hedge_uep_losses(&p, losses, NULL), 0);
+        for (unsigned t = 0; t < TRIALS; t++)
+                spread += pow(off[t] - off_sum / all_sum * all[t], 2);
+        assert_float_equal(off_sum / all_sum, losses[came], 4.5 * sqrt(spread) / all_sum + 1e-6);
+}
+
+/* The error of products of random matrices, through encoder and decoder, is what the closed form says of the variances. */
+static void test_errors_of_products(void **state)
+{
+        (void)state;
+        for (int s = 0; s < HEDGE_UEP_SCHEMES; s++) {
+                compare_errors((hedge_uep_scheme_t)s, &pairs, 6);
+                compare_errors((hedge_uep_scheme_t)s, &sums, 7);
+        }
+        compare_errors(HEDGE_UEP_NOW, &pairs, 10);
+        compare_errors(HEDGE_UEP_EW, &pairs, 10);
+        compare_errors(HEDGE_UEP_MDS, &pairs, 9);
+}
+
 /* Factored packets are as good as general ones where windows are rectangles, as with the classes {hh}, {hm, mh, mm}. */
 static void test_factored_rectangles(void **state)
 {
@@ -245,6 +333,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_chances_by_hand),
                 cmocka_unit_test(test_chances_of_decoders),
+                cmocka_unit_test(test_errors_of_products),
                 cmocka_unit_test(test_factored_rectangles),
                 cmocka_unit_test(test_partial_replication),
                 cmocka_unit_test(test_loss_at),

@@ -74,4 +74,34 @@ static inline void shuffle(unsigned *ids, unsigned n, uint64_t *state)
         }
 }
 
+static inline void multiply(const float *a, const float *b, float *c, unsigned rows, unsigned inner, unsigned columns)
+{
+        for (unsigned i = 0; i < rows; i++)
+                for (unsigned j = 0; j < columns; j++) {
+                        double sum = 0;
+
+                        for (unsigned x = 0; x < inner; x++)
+                                sum += (double)a[i * inner + x] * b[x * columns + j];
+                        c[i * columns + j] = (float)sum;
+                }
+}
+
+/* What a board sends back for a packet; free it. */
+static inline float *task(const hedge_uep_t *code, const hedge_uep_shape_t *s, unsigned packet, const float *a,
+                          const float *b)
+{
+        const unsigned rows = hedge_uep_result_rows(s), columns = hedge_uep_result_columns(s);
+        const unsigned inner = hedge_uep_task_inner(code, s, packet);
+        float *coded_a = malloc(sizeof(float) * rows * inner), *coded_b = malloc(sizeof(float) * inner * columns);
+        float *result = malloc(sizeof(float) * rows * columns);
+
+        assert_true(coded_a && coded_b && result);
+        assert_int_equal(hedge_uep_encode_a(code, s, packet, a, coded_a), 0);
+        assert_int_equal(hedge_uep_encode_b(code, s, packet, b, coded_b), 0);
+        multiply(coded_a, coded_b, result, rows, inner, columns);
+        free(coded_a);
+        free(coded_b);
+        return result;
+}
+
 #endif
