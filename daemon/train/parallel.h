@@ -11,7 +11,7 @@
  * is late is daemon/train/crew.h's to know; the sum of gradients uplink.h's, and the way of the parameters downlink.h's.
  *
  * Into how many shards the data is cut stays as it was at the start: where the job does not say it, it is kept in the job's folder,
- * in a file HEDGED_PARALLEL_SHARDS. */
-#define HEDGED_PARALLEL_SHARDS "shards"
+ * in the file HEDGED_PARALLEL_SHARDS, which goes when the checkpoint goes. */
+#define HEDGED_PARALLEL_SHARDS HEDGED_FOLDER_CHECKPOINT "-shards"
 
 #endif
