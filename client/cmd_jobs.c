@@ -138,10 +138,13 @@ static int stop(hedge_connection_t *connection, uint64_t number, bool as_json, h
         if (r < 0)
                 return r;
         job = answer.message.jobs_ok.jobs;
-        if (as_json)
+        if (as_json) {
                 r = print_json(job, why);
-        else
-                printf("Job %" PRIu64 ": %s.\n", job->job, hedge_training_end_text(job, text, sizeof(text)));
+        } else {
+                printf("Job %" PRIu64 ": ", job->job);
+                hedge_print_safe(hedge_training_end_text(job, text, sizeof(text)), stdout);
+                puts(".");
+        }
         hedge_envelope_release(&answer);
         return r;
 }

@@ -161,12 +161,13 @@ static int say_taken_in(const train_values_t *v, const hedge_job_status_t *job)
                 json.root = hedge_training_json(&json, job);
                 return hedge_json_print(&json, 0, stdout) < 0 ? hedge_complain("out of memory") : EXIT_SUCCESS;
         }
-        printf("Job %" PRIu64 " (%s, %s)", job->job, job->name, job->method);
+        printf("Job %" PRIu64 " (%s, ", job->job, job->name);
+        hedge_print_safe(job->method, stdout);
         if (v->detach)
-                printf(" is taken in: 'hedge jobs %" PRIu64 "' shows it, 'hedge jobs stop %" PRIu64 "' ends it.\n",
+                printf(") is taken in: 'hedge jobs %" PRIu64 "' shows it, 'hedge jobs stop %" PRIu64 "' ends it.\n",
                        job->job, job->job);
         else
-                puts("; Ctrl-C leaves it to itself.");
+                puts(") is taken in; Ctrl-C leaves it running.");
         fflush(stdout);
         return EXIT_SUCCESS;
 }
@@ -181,10 +182,10 @@ static int train(const train_values_t *v, const char *path, order_t *order, cons
         if (status)
                 return status;
         r = send_order(v, connection, order, &job, &why);
-        if (r < 0)
-                status = complain(path, &why);
+        if (r == -ECONNRESET || r == -ETIMEDOUT)
+                status = hedge_complain("%s; 'hedge jobs' tells whether it has taken the job in", why.text);
         else
-                status = say_taken_in(v, &job);
+                status = r < 0 ? complain(path, &why) : say_taken_in(v, &job);
         if (!status && !v->detach)
                 status = hedge_follow_to_end(&(hedge_follow_t){ &v->target, job.job, v->json, 0 }, &connection,
                                              model->onnx ? model : NULL);
