@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/unit/run_bed.h"
+
+#include <assert.h>
+#include <ftw.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/code/random.h"
+#include "common/tensor.h"
+
+#define NEWS 1
+#define LONG 60000
+
+static void *get(size_t n, size_t size)
+{
+        void *p = calloc(n ? n : 1, size);
+
+        if (!p)
+                abort();
+        return p;
+}
+
+/* ---- data ---- */
+
+/* Four pictures, dimmed, in noise. */
+static void draw(uint8_t *image, unsigned class, uint64_t *random)
+{
+        uint64_t picture = hedge_random_row(77, class);
+
+        for (unsigned i = 0; i < BED_SIDE * BED_SIDE; i++) {
+                const unsigned on = hedge_random_next(&picture) >> 63 ? 110 : 0;
+
+                image[i] = (uint8_t)(on + (hedge_random_next(random) >> 57));
+        }
+}
+
+static void fill_frame(zmq_msg_t *frame, const void *bytes, size_t size)
+{
+        if (zmq_msg_init_size(frame, size) < 0)
+                abort();
+        memcpy(zmq_msg_data(frame), bytes, size);
+}
+
+static void make_data(zmq_msg_t *images, zmq_msg_t *labels)
+{
+        const uint32_t n = BED_IMAGES + BED_TEST;
+        const uint8_t head[] = {
+                0, 0, 8, 3, 0, 0, (uint8_t)(n >> 8), (uint8_t)n, 0, 0, 0, BED_SIDE, 0, 0, 0, BED_SIDE
+        };
+        const uint8_t short_head[] = { 0, 0, 8, 1, 0, 0, (uint8_t)(n >> 8), (uint8_t)n };
+        const size_t image = BED_SIDE * BED_SIDE;
+        uint8_t *pixels = get(sizeof(head) + n * image, 1), *classes = get(sizeof(short_head) + n, 1);
+        uint64_t random = hedge_random_row(5, 0);
+
+        memcpy(pixels, head, sizeof(head));
+        memcpy(classes, short_head, sizeof(short_head));
+        for (uint32_t i = 0; i < n; i++) {
+                const unsigned class = (unsigned)(hedge_random_next(&random) >> 62);
+
+                draw(pixels + sizeof(head) + i * image, class, &random);
+                classes[sizeof(short_head) + i] = (uint8_t) class;
+        }
+        fill_frame(images, pixels, sizeof(head) + n * image);
+        fill_frame(labels, classes, sizeof(short_head) + n);
+        free(pixels);
+        free(classes);
+}
+
+bed_t *bed_new(const char *yaml)
+{
+        bed_t *bed = get(1, sizeof(*bed));
+        zmq_msg_t frames[3];
+        hedge_why_t why = { "" };
+        char *text = NULL;
+        int r;
+
+        snprintf(bed->top, sizeof(bed->top), "/tmp/hedge-run-XXXXXX");
+        assert_non_null(mkdtemp(bed->top));
+        assert_true(asprintf(&text, "name: bed\n%sdata: {train: [i, l], hold_out: %u, classes: %u}\n", yaml, BED_TEST,
+                             BED_CLASSES) > 0);
+        fill_frame(&frames[0], text, strlen(text));
+        make_data(&frames[1], &frames[2]);
+        r = hedged_folder_create(bed->top, 7, frames, 3, &bed->folder, &why);
+        if (r < 0)
+                fail_msg("%s", why.text);
+        for (int i = 0; i < 3; i++)
+                zmq_msg_close(&frames[i]);
+        free(text);
+        assert_int_equal(hedge_mailbox_new(&bed->words), 0);
+        assert_int_equal(hedge_mailbox_new(&bed->loop), 0);
+        bed->gradients_end = &bed->gradients;
+        return bed;
+}
+
+/* ---- a board ---- */
+
+static void broken(bed_t *bed, const char *text)
+{
+        if (!*bed->broken)
+                snprintf(bed->broken, sizeof(bed->broken), "%s", text);
+}
+
+static void leave(bed_board_t *b)
+{
+        for (unsigned i = 0; i < b->n_shards; i++) {
+                hedge_batches_destroy(&b->batches[i]);
+                hedge_dataset_destroy(&b->shards[i]);
+        }
+        b->n_shards = 0;
+        hedge_workspace_destroy(&b->workspace);
+        hedge_co3_destroy(&b->co3);
+        hedge_net_destroy(&b->net);
+        free(b->params);
+        free(b->error);
+        free(b->gradient);
+        free(b->statistics);
+        free(b->images);
+        free(b->computed);
+        free(b->labels);
+        free(b->room);
+        b->params = b->error = b->gradient = b->statistics = b->images = NULL;
+        b->computed = NULL;
+        b->labels = b->room = NULL;
+        b->last = NULL;
+        b->joined = false;
+}
+
+static hedged_word_t *make_word(enum hedged_word_kind kind, unsigned board)
+{
+        hedged_word_t *word = get(1, sizeof(*word));
+
+        word->mail.kind = (int)kind;
+        word->board = board;
+        snprintf(word->name, sizeof(word->name), "board-%u", board);
+        return word;
+}
+
+static hedged_word_t *answer(unsigned board, hedge_message_type_t type)
+{
+        hedged_word_t *word = make_word(HEDGED_WORD_MESSAGE, board);
+
+        word->envelope.message.type = type;
+        return word;
+}
+
+static void put(bed_t *bed, hedged_word_t *word)
+{
+        hedge_mailbox_put(bed->words, &word->mail);
+}
+
+static void put_error(bed_t *bed, unsigned board, int code, const char *text, const hedge_digest_t *digest)
+{
+        hedged_word_t *word = answer(board, HEDGE_MSG_ERROR);
+        hedge_msg_error_t *error = &word->envelope.message.error;
+
+        error->code = code;
+        error->train = 7;
+        snprintf(error->text, sizeof(error->text), "%s", text);
+        if (digest)
+                error->digest = *digest;
+        put(bed, word);
+}
+
+static hedge_net_t *make_net(const hedge_msg_join_t *join)
+{
+        const hedge_extent_t image = { join->image_h, join->image_w, join->image_c, false };
+        hedge_layer_spec_t *specs = get(join->n_layers, sizeof(*specs));
+        hedge_net_t *net = NULL;
+
+        for (uint32_t i = 0; i < join->n_layers; i++) {
+                const hedge_train_layer_t *l = &join->layers[i];
+
+                specs[i] = (hedge_layer_spec_t){ .name = *l->name ? l->name : NULL,
+                                                 .from = *l->from ? l->from : NULL,
+                                                 .with = *l->with ? l->with : NULL,
+                                                 .units = l->units,
+                                                 .kernel = l->kernel,
+                                                 .stride = l->stride,
+                                                 .pad = l->pad,
+                                                 .no_bias = l->no_bias };
+                if (hedge_layer_kind(l->kind, &specs[i].kind) < 0)
+                        abort();
+        }
+        if (hedge_net_new(&image, specs, join->n_layers, &net, NULL) < 0)
+                abort();
+        free(specs);
+        return net;
+}
+
+static void make_memory(bed_board_t *b)
+{
+        const size_t n = b->net->n_params;
+        uint32_t entries[64];
+
+        for (uint32_t i = 0; i < b->net->n_segments; i++)
+                entries[i] = (uint32_t)b->net->segments[i].count;
+        if (hedge_co3_new(entries, b->net->n_segments, &b->co3) < 0 ||
+            hedge_co3_format_parse(b->join.format, &b->options.format) < 0 ||
+            hedge_workspace_new(b->net, NULL, b->join.batch, &b->workspace, NULL) < 0)
+                abort();
+        b->options.gamma = (float)b->join.gamma;
+        b->options.max_bits = (float)b->join.max_bits;
+        b->options.compress = b->join.compress;
+        b->params = get(n, sizeof(float));
+        b->error = get(n, sizeof(float));
+        b->gradient = get(n, sizeof(float));
+        b->computed = get(n, sizeof(double));
+        b->statistics = get(b->net->n_state, sizeof(float));
+        b->images = hedge_floats_new(b->join.batch * hedge_extent_elements(&b->net->image));
+        b->labels = get(b->join.batch, 1);
+        b->room = get(hedge_co3_bound(b->co3), 1);
+}
+
+static void on_join(bed_t *bed, unsigned board, const hedge_msg_join_t *join)
+{
+        bed_board_t *b = &bed->boards[board];
+        hedged_word_t *word;
+
+        b->joins++;
+        if (b->no_join) {
+                put_error(bed, board, HEDGE_ELIMIT, "no room for such a network", NULL);
+                return;
+        }
+        if (!b->joined || memcmp(&b->join.identity, &join->identity, sizeof(join->identity)) != 0) {
+                leave(b);
+                b->join = *join;
+                b->net = make_net(join);
+                make_memory(b);
+                b->joined = true;
+        }
+        b->fresh = false;
+        word = answer(board, HEDGE_MSG_JOINED);
+        word->envelope.message.joined.train = join->train;
+        word->envelope.message.joined.n_held = b->n_shards;
+        word->envelope.message.joined.held = b->digests;
+        put(bed, word);
+}
+
+static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard, zmq_msg_t *frames)
+{
+        bed_board_t *b = &bed->boards[board];
+        const unsigned i = b->n_shards;
+        const hedge_extent_t image = b->net->image;
+        hedge_norm_t norm = { 0 };
+        hedged_word_t *word;
+
+        b->shards_sent++;
+        if (b->no_room) {
+                put_error(bed, board, HEDGE_ELIMIT, "no room for a shard", &shard->digest);
+                return;
+        }
+        if (i == 16 || zmq_msg_size(&frames[0]) != shard->count * hedge_extent_elements(&image) ||
+            zmq_msg_size(&frames[1]) != shard->count) {
+                broken(bed, "a shard is not what it should be");
+                return;
+        }
+        for (unsigned c = 0; c < image.c; c++) {
+                norm.mean[c] = (float)b->join.mean[c];
+                norm.deviation[c] = (float)b->join.deviation[c];
+        }
+        if (hedge_dataset_new(&image, b->join.classes, shard->count, zmq_msg_data(&frames[0]), zmq_msg_data(&frames[1]),
+                              &b->shards[i], NULL) < 0 ||
+            hedge_batches_new(b->shards[i], &norm, b->join.seed, b->join.batch, b->join.flip, &b->batches[i], NULL) < 0)
+                abort();
+        b->digests[i] = shard->digest;
+        b->n_shards++;
+        word = answer(board, HEDGE_MSG_SHARD_OK);
+        word->envelope.message.shard = *shard;
+        put(bed, word);
+}
+
+static void apply(bed_t *bed, bed_board_t *b, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
+{
+        if (step->whole) {
+                memset(b->params, 0, b->net->n_params * sizeof(float));
+                b->wholes++;
+                if (n_frames != 1)
+                        broken(bed, "the whole parameters are one frame");
+        } else if (!b->fresh || b->version + n_frames != step->step - 1) {
+                broken(bed, "these are not the updates that the board lacks");
+        }
+        for (uint32_t i = 0; i < n_frames; i++)
+                if (hedge_co3_decode(b->co3, zmq_msg_data(&frames[i]), zmq_msg_size(&frames[i]), 1, b->params, NULL) <
+                    0)
+                        broken(bed, "an update cannot be decoded");
+        b->version = step->step - 1;
+        b->fresh = true;
+}
+
+/* What it sent last counted, or comes back. @return whether it came back. */
+static bool settle(bed_board_t *b, uint64_t taken)
+{
+        bed_gradient_t *last = b->last;
+
+        b->last = NULL;
+        if (last && taken >= last->step) {
+                last->counted = true;
+                return false;
+        }
+        if (!last || b->options.gamma <= 0)
+                return false;
+        if (hedge_co3_decode(b->co3, last->bytes, last->size, 1, b->error, NULL) < 0)
+                abort();
+        return true;
+}
+
+static unsigned find_shard(const bed_board_t *b, const hedge_digest_t *digest)
+{
+        for (unsigned i = 0; i < b->n_shards; i++)
+                if (memcmp(&b->digests[i], digest, sizeof(*digest)) == 0)
+                        return i;
+        return UINT32_MAX;
+}
+
+static void compute(bed_board_t *b, unsigned shard, uint64_t draw, hedge_score_t *score)
+{
+        const uint32_t steps = hedge_batches_steps(b->batches[shard]);
+
+        hedge_batches_get(b->batches[shard], draw / steps, (uint32_t)(draw % steps), b->images, b->labels);
+        if (hedge_net_gradient(b->workspace, b->params, b->images, b->labels, b->join.batch, b->gradient, b->statistics,
+                               score) < 0)
+                abort();
+        for (size_t i = 0; i < b->net->n_params; i++)
+                b->computed[i] += (double)b->gradient[i];
+}
+
+static bed_gradient_t *encode(bed_t *bed, unsigned board, uint64_t step, hedge_co3_stats_t *stats)
+{
+        bed_board_t *b = &bed->boards[board];
+        bed_gradient_t *g;
+        size_t size;
+
+        if (hedge_co3_encode(b->co3, &b->options, b->gradient, b->error, b->room, &size, stats, NULL) < 0)
+                abort();
+        g = get(1, sizeof(*g) + size);
+        g->step = step;
+        g->board = board;
+        g->size = size;
+        memcpy(g->bytes, b->room, size);
+        *bed->gradients_end = g;
+        bed->gradients_end = &g->next;
+        return g;
+}
+
+static void give_frames(hedged_word_t *word, bed_board_t *b, bool statistics)
+{
+        hedge_envelope_t *e = &word->envelope;
+
+        e->n_frames = statistics ? 2 : 1;
+        e->frames = get(2, sizeof(*e->frames));
+        fill_frame(&e->frames[0], b->last->bytes, b->last->size);
+        if (statistics)
+                fill_frame(&e->frames[1], b->statistics, b->net->n_state * sizeof(float));
+        if (b->mad)
+                memset(zmq_msg_data(&e->frames[0]), 0xa5, b->last->size);
+}
+
+/* All answers of a step are piled up, to come in reverse. */
+static void pile_up(bed_t *bed, hedged_word_t *word)
+{
+        unsigned here = 0;
+
+        for (unsigned i = 0; i < BED_BOARDS; i++)
+                here += bed->boards[i].here;
+        bed->pile[bed->piled++] = word;
+        if (bed->piled < here)
+                return;
+        while (bed->piled > 0)
+                put(bed, bed->pile[--bed->piled]);
+}
+
+static void send_answer(bed_t *bed, unsigned board, hedged_word_t *word)
+{
+        bed_board_t *b = &bed->boards[board];
+
+        if (b->slow)
+                b->answer = word;
+        else if (bed->backwards)
+                pile_up(bed, word);
+        else
+                put(bed, word);
+}
+
+static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
+{
+        bed_board_t *b = &bed->boards[board];
+        const unsigned shard = find_shard(b, &step->digest);
+        hedge_co3_stats_t stats = { 0 };
+        hedge_score_t score = { 0 };
+        hedged_word_t *word;
+        bool memory;
+
+        b->steps++;
+        if (b->answer)
+                broken(bed, "asked before it had answered");
+        if (b->dumb)
+                return;
+        if (b->forgets) {
+                b->forgets = false;
+                put_error(bed, board, HEDGE_ENOSHARE, "no such shard", &step->digest);
+                return;
+        }
+        if (shard == UINT32_MAX) {
+                broken(bed, "a shard that the board does not hold");
+                return;
+        }
+        apply(bed, b, step, frames, n_frames);
+        memory = settle(b, step->taken);
+        b->memories += memory;
+        if (memory)
+                memset(b->gradient, 0, b->net->n_params * sizeof(float));
+        else
+                compute(b, shard, step->draw, &score);
+        b->last = encode(bed, board, step->step, &stats);
+        word = answer(board, HEDGE_MSG_GRADIENT);
+        word->envelope.message.gradient = (hedge_msg_gradient_t){ .train = step->train,
+                                                                  .step = step->step,
+                                                                  .loss = b->nan ? (double)INFINITY : score.loss,
+                                                                  .correct = score.correct,
+                                                                  .images = memory ? 0 : b->join.batch,
+                                                                  .entropy = stats.entropy };
+        give_frames(word, b, !memory && b->net->n_state > 0);
+        send_answer(bed, board, word);
+}
+
+/* As with the real line, what is said to a board that was lost since is not sent. */
+static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
+{
+        const bed_board_t *b = &bed->boards[board];
+
+        if (!b->here || b->heard != b->session)
+                return;
+        if (message->type == HEDGE_MSG_JOIN)
+                on_join(bed, board, &message->join);
+        else if (message->type == HEDGE_MSG_SHARD)
+                on_shard(bed, board, &message->shard, frames);
+        else if (message->type == HEDGE_MSG_STEP)
+                on_step(bed, board, &message->step, frames, n_frames);
+}
+
+/* ---- the line ---- */
+
+int hedged_line_say(hedged_line_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames)
+{
+        zmq_msg_t header;
+
+        if (hedge_message_pack(message, &header) < 0 || hedge_message_check_frames(message, n_frames, NULL) < 0)
+                broken(bed, "a message that cannot be sent");
+        else
+                zmq_msg_close(&header);
+        if (message->type == HEDGE_MSG_STEP)
+                bed->last_step = message->step.step;
+        if (bed->script)
+                bed->script(bed, board, message);
+        hear(bed, board, message, frames, n_frames);
+        for (uint32_t i = 0; i < n_frames; i++)
+                zmq_msg_close(&frames[i]);
+        return 0;
+}
+
+hedged_word_t *hedged_line_next(hedged_line_t *bed, int timeout_ms)
+{
+        hedged_word_t *word = (hedged_word_t *)hedge_mailbox_wait(bed->words, timeout_ms);
+
+        if (word && (word->mail.kind == HEDGED_WORD_HERE || word->mail.kind == HEDGED_WORD_LOST))
+                bed->boards[word->board].heard = word->session;
+        return word;
+}
+
+void hedged_word_release(hedged_word_t **word)
+{
+        if (!*word)
+                return;
+        hedge_envelope_release(&(*word)->envelope);
+        free(*word);
+        *word = NULL;
+}
+
+enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
+{
+        bed_t *bed = (bed_t *)(uintptr_t)line;
+
+        if (bed->stop_look && ++bed->looks == bed->stop_look)
+                bed->stopping = (int)bed->stop_why;
+        return (enum hedged_stop)bed->stopping;
+}
+
+void bed_here(bed_t *bed, unsigned board)
+{
+        hedged_word_t *word = make_word(HEDGED_WORD_HERE, board);
+
+        bed->boards[board].here = true;
+        word->session = ++bed->boards[board].session;
+        put(bed, word);
+}
+
+void bed_all_here(bed_t *bed, unsigned boards)
+{
+        for (unsigned i = 0; i < boards; i++)
+                bed_here(bed, i);
+}
+
+void bed_lost(bed_t *bed, unsigned board)
+{
+        bed_board_t *b = &bed->boards[board];
+
+        b->here = false;
+        hedged_word_release(&b->answer);
+        put(bed, make_word(HEDGED_WORD_LOST, board));
+}
+
+void bed_restart(bed_t *bed, unsigned board)
+{
+        leave(&bed->boards[board]);
+}
+
+void bed_deliver(bed_t *bed, unsigned board)
+{
+        bed_board_t *b = &bed->boards[board];
+
+        if (b->answer)
+                put(bed, b->answer);
+        b->answer = NULL;
+}
+
+void bed_stop(bed_t *bed, enum hedged_stop why)
+{
+        bed->stopping = (int)why;
+        put(bed, make_word(HEDGED_WORD_STOP, 0));
+}
+
+/* ---- a run ---- */
+
+static bool take_news(bed_t *bed, hedged_news_t *news)
+{
+        const bool ended = news->ended;
+
+        bed->status = news->status;
+        bed->waited |= strcmp(news->status.state, "waiting") == 0;
+        if (news->has_epoch && bed->n_epochs < 64)
+                bed->epochs[bed->n_epochs++] = news->epoch;
+        if (news->has_event && bed->n_events < 64)
+                bed->events[bed->n_events++] = news->event;
+        free(news);
+        return ended;
+}
+
+static void drop_words(bed_t *bed)
+{
+        hedged_word_t *word;
+
+        while ((word = (hedged_word_t *)hedge_mailbox_take(bed->words)))
+                hedged_word_release(&word);
+}
+
+void bed_run(bed_t *bed)
+{
+        const hedged_run_settings_t settings = {
+                .folder = bed->folder, .line = bed, .loop = bed->loop, .news_kind = NEWS, .macs_per_s = bed->macs_per_s
+        };
+        hedged_run_t *run = NULL;
+        hedge_mail_t *mail;
+
+        bed->stopping = HEDGED_STOP_NO;
+        bed->looks = 0;
+        assert_int_equal(hedged_run_start(&settings, &run), 0);
+        do {
+                mail = hedge_mailbox_wait(bed->loop, LONG);
+                if (!mail)
+                        fail_msg("the run does not end; a board says: %s", bed->broken);
+                assert_int_equal(mail->kind, NEWS);
+        } while (!take_news(bed, (hedged_news_t *)mail));
+        hedged_run_destroy(&run);
+        assert_null(hedge_mailbox_take(bed->loop));
+        drop_words(bed);
+        assert_string_equal(bed->broken, "");
+        for (bed_gradient_t *g = bed->gradients; g; g = g->next)
+                g->counted |= g->step == bed->last_step && !bed->boards[g->board].answer;
+}
+
+bool bed_event(const bed_t *bed, const char *text)
+{
+        for (unsigned i = 0; i < bed->n_events; i++)
+                if (strstr(bed->events[i].text, text))
+                        return true;
+        return false;
+}
+
+bool bed_file(const bed_t *bed, const char *name)
+{
+        char path[4096];
+
+        return access(hedged_folder_file(bed->folder, name, path, sizeof(path)), F_OK) == 0;
+}
+
+static void load_data(const bed_t *bed, hedge_dataset_t **train, hedge_dataset_t **test, hedge_net_t **net)
+{
+        char first[4096], second[4096];
+        const char *const paths[] = { hedged_folder_data(bed->folder, 0, first, sizeof(first)),
+                                      hedged_folder_data(bed->folder, 1, second, sizeof(second)) };
+        hedge_why_t why = { "" };
+
+        if (hedge_job_prepare(&bed->folder->config, paths, train, test, net, &why) < 0)
+                fail_msg("%s", why.text);
+}
+
+const hedge_net_t *bed_net(const bed_t *bed)
+{
+        for (unsigned i = 0; i < BED_BOARDS; i++)
+                if (bed->boards[i].net)
+                        return bed->boards[i].net;
+        return NULL;
+}
+
+float *bed_checkpoint(const bed_t *bed, uint64_t *ret_step)
+{
+        hedge_dataset_t *train, *test;
+        hedge_net_t *net;
+        hedge_checkpoint_t at = { 0 };
+        hedge_why_t why = { "" };
+        char path[4096];
+        float *all;
+
+        load_data(bed, &train, &test, &net);
+        all = get(2 * net->n_params + net->n_state, sizeof(float));
+        at.params = all;
+        at.momentum = all + net->n_params;
+        at.state = at.momentum + net->n_params;
+        hedge_job_digest(bed->folder->text, bed->folder->text_size, train, test, at.digest);
+        if (hedge_checkpoint_load(net, &at, hedged_folder_file(bed->folder, "checkpoint", path, sizeof(path)), &why) <
+            0)
+                fail_msg("%s", why.text);
+        if (ret_step)
+                *ret_step = at.step;
+        hedge_net_destroy(&net);
+        hedge_dataset_destroy(&train);
+        hedge_dataset_destroy(&test);
+        return all;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+        return remove(path);
+}
+
+void bed_destroy(bed_t **bed)
+{
+        bed_t *b = *bed;
+        bed_gradient_t *g;
+
+        while ((g = b->gradients)) {
+                b->gradients = g->next;
+                free(g);
+        }
+        for (unsigned i = 0; i < BED_BOARDS; i++) {
+                hedged_word_release(&b->boards[i].answer);
+                leave(&b->boards[i]);
+        }
+        drop_words(b);
+        hedge_mailbox_destroy(&b->words);
+        hedge_mailbox_destroy(&b->loop);
+        hedged_folder_close(&b->folder);
+        nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        free(b);
+        *bed = NULL;
+}
