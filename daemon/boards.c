@@ -19,6 +19,7 @@ void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
         if (board->state != HEDGED_BOARD_ALIVE || restarted)
                 hedged_dispatch_board_lost(c->dispatch, board);
         hedged_distribute_changed(c->distributor, board, restarted);
+        hedged_line_changed(c->line, board);
 }
 
 static void say_welcome(hedged_coordinator_t *c, hedged_board_t *board)
@@ -55,6 +56,7 @@ static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
         }
         say_welcome(c, board);
         hedged_distribute_hello(c->distributor, board, hello);
+        hedged_line_changed(c->line, board);
 }
 
 static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
@@ -71,11 +73,27 @@ static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_en
         }
 }
 
+static void handle_training(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+{
+        const hedge_message_type_t type = e->message.type;
+
+        if (hedged_line_heard(c->line, board, e) != HEDGE_EMALFORMED)
+                return;
+        c->malformed++;
+        log_warning("board=%s: sent a %s that nobody asked for, ignoring it", board->name, hedge_message_name(type));
+}
+
 static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         const hedge_msg_error_t *error = &e->message.error;
         static const hedge_digest_t none;
 
+        if (error->train) {
+                log_warning("board=%s train=%llu: %s (%s)", board->name, (unsigned long long)error->train, error->text,
+                            hedge_strerror(error->code));
+                hedged_line_heard(c->line, board, e);
+                return;
+        }
         log_warning("board=%s job=%llu: %s (%s)", board->name, (unsigned long long)error->job, error->text,
                     hedge_strerror(error->code));
         if (error->job)
@@ -101,6 +119,11 @@ static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
         case HEDGE_MSG_SHARE_OK:
                 board->held_bytes = e->message.share_ok.held_bytes;
                 hedged_distribute_confirmed(c->distributor, board, &e->message.share_ok.digest);
+                break;
+        case HEDGE_MSG_JOINED:
+        case HEDGE_MSG_SHARD_OK:
+        case HEDGE_MSG_GRADIENT:
+                handle_training(c, board, e);
                 break;
         case HEDGE_MSG_ERROR:
                 handle_error(c, board, e);

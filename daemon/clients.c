@@ -234,6 +234,18 @@ static void handle(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
         case HEDGE_MSG_PLAN:
                 hedged_planning_ask(c, socket, e);
                 break;
+        case HEDGE_MSG_TRAIN:
+                hedged_training_train(c, socket, e);
+                break;
+        case HEDGE_MSG_JOBS:
+                hedged_training_jobs(c, socket, e);
+                break;
+        case HEDGE_MSG_JOB_STOP:
+                hedged_training_job_stop(c, socket, e);
+                break;
+        case HEDGE_MSG_JOB_MODEL:
+                hedged_training_job_model(c, socket, e);
+                break;
         case HEDGE_MSG_BYE:
         case HEDGE_MSG_ERROR:
                 break;

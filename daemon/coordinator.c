@@ -177,6 +177,7 @@ static int open_threads(hedged_coordinator_t *c, hedge_why_t *why)
 
         if (r < 0)
                 return r;
+        c->macs_per_s = settings.macs_per_s;
         r = hedge_kernels_new(hedged_config_backend(c->config), threads, &c->kernels);
 
         if (r < 0)
@@ -271,6 +272,8 @@ int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, hedged_co
         if (r == 0)
                 r = open_repository(c, why); /* before boards come: what they hold must be known to be worth keeping */
         if (r == 0)
+                r = hedged_training_open(c, why);
+        if (r == 0)
                 r = bind_sockets(c, why);
         if (r < 0) {
                 hedged_coordinator_destroy(&c);
@@ -300,6 +303,15 @@ static void read_mail(hedged_coordinator_t *c)
                 case HEDGED_MAIL_ENCODED:
                         hedged_distribute_encoded(c->distributor, (hedged_encode_t *)mail);
                         break;
+                case HEDGED_MAIL_LINE:
+                        hedged_line_mail(c->line, mail);
+                        break;
+                case HEDGED_MAIL_NEWS:
+                        hedged_training_news(c, (hedged_news_t *)mail);
+                        break;
+                case HEDGED_MAIL_ERRAND:
+                        hedged_training_done(c, (hedged_errand_t *)mail);
+                        break;
                 default:
                         hedged_dispatch_mail(c->dispatch, mail);
                 }
@@ -315,6 +327,7 @@ static void begin_stop(hedged_coordinator_t *c)
         c->stop_by_ms = hedge_now_ms() + STOP_MS;
         hedged_runners_stop(c->runners);
         hedged_dispatch_shutdown(c->dispatch);
+        hedged_training_stop(c);
 }
 
 static void tick(hedged_coordinator_t *c)
@@ -323,6 +336,7 @@ static void tick(hedged_coordinator_t *c)
                 return;
         hedged_boards_tick(c);
         hedged_planning_tick(c);
+        hedged_line_tick(c->line);
         save_measurements(c, false);
         c->next_tick_ms = hedge_now_ms() + (int64_t)c->config->cluster.heartbeat_ms;
 }
@@ -372,8 +386,8 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
 
 static bool is_done(const hedged_coordinator_t *c)
 {
-        return c->stopping &&
-               ((c->in_flight == 0 && c->preparing == 0 && c->n_asks == 0) || hedge_now_ms() >= c->stop_by_ms);
+        return c->stopping && ((c->in_flight == 0 && c->preparing == 0 && c->n_asks == 0 && hedged_training_idle(c)) ||
+                               hedge_now_ms() >= c->stop_by_ms);
 }
 
 int hedged_coordinator_run(hedged_coordinator_t *c)
@@ -384,6 +398,7 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
 
         half_ms = sd_watchdog_enabled(0, &watchdog_us) > 0 ? (int64_t)(watchdog_us / 2000) : 0;
         sd_notifyf(0, "READY=1\nSTATUS=%u models, %u board slots", c->registry.count, hedged_cluster_slots(c->cluster));
+        hedged_training_next(c);
         while (r == 0 && !is_done(c)) {
                 r = turn(c, half_ms);
                 if (half_ms && hedge_now_ms() - fed_ms >= half_ms / 2) {
@@ -394,6 +409,7 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
         hedged_clients_abandon(c);
         hedged_models_abandon(c);
         hedged_planning_abandon(c);
+        hedged_training_abandon(c);
         hedged_boards_bye(c);
         save_measurements(c, true);
         return r;
@@ -423,6 +439,7 @@ static void drop_mail(hedged_coordinator_t *c)
                 hedged_load_t *load = (hedged_load_t *)mail;
                 hedged_encode_t *encode = (hedged_encode_t *)mail;
                 hedged_ask_t *ask = (hedged_ask_t *)mail;
+                hedged_errand_t *errand = (hedged_errand_t *)mail;
 
                 if (mail->kind == HEDGED_MAIL_LOADED)
                         hedged_load_destroy(&load);
@@ -430,6 +447,12 @@ static void drop_mail(hedged_coordinator_t *c)
                         hedged_encode_destroy(&encode);
                 else if (mail->kind == HEDGED_MAIL_PLANNED)
                         hedged_ask_destroy(&ask);
+                else if (mail->kind == HEDGED_MAIL_LINE)
+                        hedged_line_mail(c->line, mail); /* none is open: not sent */
+                else if (mail->kind == HEDGED_MAIL_ERRAND)
+                        hedged_errand_destroy(&errand);
+                else if (mail->kind == HEDGED_MAIL_NEWS)
+                        free(mail);
         }
 }
 
@@ -441,9 +464,10 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         if (!c)
                 return 0;
         close_network(c);
-        if (c->in_flight > 0 || c->preparing > 0 || c->n_asks > 0) {
-                log_warning("%u requests, %u loads and %u plans did not stop in time, leaving them", c->in_flight,
-                            c->preparing, c->n_asks);
+        if (c->in_flight > 0 || c->preparing > 0 || c->n_asks > 0 || !hedged_training_idle(c)) {
+                log_warning("%u requests, %u loads, %u plans, %u errands and %d training did not stop in time, leaving "
+                            "them",
+                            c->in_flight, c->preparing, c->n_asks, c->n_errands, c->run != NULL);
                 return 1; /* their threads still use all this */
         }
         hedged_runners_destroy(&c->runners);
@@ -456,6 +480,7 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         hedged_cluster_destroy(&c->cluster);
         hedged_measure_destroy(&c->measure);
         hedged_registry_release(&c->registry);
+        hedged_training_close(c);
         hedge_kernels_destroy(&c->kernels);
         hedge_mailbox_destroy(&c->mail);
         free(c);

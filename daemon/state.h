@@ -11,14 +11,33 @@
 #include "daemon/prepare.h"
 #include "daemon/registry.h"
 #include "daemon/runner.h"
+#include "daemon/train/clerk.h"
+#include "daemon/train/jobs.h"
+#include "daemon/train/run.h"
 
-/** What the loop owns. Shared by coordinator.c (its life and the loop), boards.c (what boards say), clients.c and models.c
- * (what clients ask) and reply.c; nobody else includes this. */
+/** What the loop owns. Shared by coordinator.c (its life and the loop), boards.c (what boards say), clients.c, models.c,
+ * planning.c and training.c (what clients ask), training_queue.c and reply.c; nobody else includes this. */
 
 /** Mail to the loop beside jobs' own. */
-enum { HEDGED_MAIL_ANSWER = HEDGED_MAIL_OTHERS, HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED, HEDGED_MAIL_PLANNED };
+enum {
+        HEDGED_MAIL_ANSWER = HEDGED_MAIL_OTHERS,
+        HEDGED_MAIL_LOADED,
+        HEDGED_MAIL_ENCODED,
+        HEDGED_MAIL_PLANNED,
+        HEDGED_MAIL_LINE,
+        HEDGED_MAIL_NEWS,
+        HEDGED_MAIL_ERRAND,
+};
 
 #define HEDGED_MAX_PENDING_LOADS 16
+#define HEDGED_MAX_STOPS         16
+
+/* A client that waits for the end of a job. */
+typedef struct hedged_stop_ask {
+        void *socket;
+        hedge_route_t route;
+        uint64_t id, job;
+} hedged_stop_ask_t;
 
 struct hedged_coordinator {
         const hedged_config_t *config;
@@ -51,6 +70,20 @@ struct hedged_coordinator {
         hedged_request_t *out;                             /* requests at the runners */
         unsigned in_flight;                                /* so many */
         uint64_t requests, requests_failed, malformed, late_parts;
+        double macs_per_s; /* the test bed's brake; 0: none */
+
+        hedged_jobs_t jobs;
+        bool takes_jobs;     /* there is a folder for them; else */
+        hedge_why_t no_jobs; /* why not */
+        hedged_clerk_t *clerk;
+        hedged_errand_t *errands; /* at the clerk */
+        unsigned n_errands;       /* so many */
+        hedged_line_t *line;      /* of the one that runs, to the boards */
+        hedged_run_t *run;
+        hedged_job_t *running;
+        hedged_stop_ask_t stops[HEDGED_MAX_STOPS];
+        unsigned n_stops;
+
         int64_t next_tick_ms;
         bool stopping;
         int64_t stop_by_ms;
@@ -102,6 +135,41 @@ void hedged_planning_ask(hedged_coordinator_t *c, void *socket, hedge_envelope_t
 void hedged_planning_answer(hedged_coordinator_t *c, hedged_ask_t *ask);
 /** Tell the clients of all plans that are pending that there will be none. */
 void hedged_planning_abandon(hedged_coordinator_t *c);
+
+/* training.c */
+
+/** TRAIN, JOBS, JOB_STOP and JOB_MODEL. */
+void hedged_training_train(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_training_jobs(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_training_job_stop(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_training_job_model(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+/** Answer with this one job, without its epochs and events. */
+void hedged_training_answer(void *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
+                            const hedged_job_t *job);
+
+/* training_queue.c */
+
+/** Read the folder of jobs. One that cannot be read is left alone; without a folder no jobs are taken.
+ * @return 0, or why the threads cannot be started. */
+int hedged_training_open(hedged_coordinator_t *c, hedge_why_t *why);
+/** If none runs, let the next one run. */
+void hedged_training_next(hedged_coordinator_t *c);
+/** News of the one that runs. Takes it over. */
+void hedged_training_news(hedged_coordinator_t *c, hedged_news_t *news);
+/** Give an errand to the clerk. Takes it over. */
+void hedged_training_send(hedged_coordinator_t *c, hedged_errand_t *errand);
+/** It has come back. Takes it over. */
+void hedged_training_done(hedged_coordinator_t *c, hedged_errand_t *errand);
+/** The job does not run (any more): note how it ended, then answer those who wait for that. */
+void hedged_training_end(hedged_coordinator_t *c, hedged_job_t *job, const char *state, const char *text);
+/** The program stops: have the one that runs stop, to go on after the next start. */
+void hedged_training_stop(hedged_coordinator_t *c);
+/** Nothing runs, nothing is at the clerk. */
+bool hedged_training_idle(const hedged_coordinator_t *c);
+/** Tell all clients that wait that there will be no answer. */
+void hedged_training_abandon(hedged_coordinator_t *c);
+/** When it is idle. */
+void hedged_training_close(hedged_coordinator_t *c);
 
 /* reply.c */
 
