@@ -45,7 +45,7 @@ bool hedge_uep_decoder_has(const hedge_uep_decoder_t *decoder, unsigned product)
  * @return 1, 0, -ENOMEM. */
 int hedge_uep_decoder_possible(const hedge_uep_decoder_t *decoder, const bool *coming);
 
-/** Find the weights of all determined sub-products, if only some or none are.
+/** Find the weights of the sub-products that are determined, be they all, some or none.
  * @return how many there are, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */
 int hedge_uep_decoder_solve(hedge_uep_decoder_t *decoder);
 
