@@ -14,7 +14,7 @@ typedef enum hedged_round_event {
         HEDGED_ROUND_PRODUCT, /**< a product that was asked for */
         HEDGED_ROUND_LOST,    /**< a board is lost: nothing that it was asked for comes */
         HEDGED_ROUND_HERE,    /**< a board is here, or here again without what it held */
-        HEDGED_ROUND_REFUSED, /**< a board answered with an ERROR: code, why */
+        HEDGED_ROUND_REFUSED, /**< a board answered with an ERROR, or with nonsense: code, why */
         HEDGED_ROUND_LATE,    /**< the deadline has passed */
         HEDGED_ROUND_STOP,    /**< hedged_line_stopping() */
 } hedged_round_event_t;
@@ -36,7 +36,8 @@ int hedged_round_new(hedged_line_t *line, uint64_t train, hedged_round_t **ret);
 /** NULL-safe; nullifies. */
 void hedged_round_destroy(hedged_round_t **round);
 
-/** Boards that are here: a bit each of 256, and how many; the name of one, for messages to people. */
+/** Which boards are here, as far as hedged_round_next has said so (it begins with nobody), and how many; the name of one, for
+ * messages to people: the last one, where it is lost. */
 bool hedged_round_here(const hedged_round_t *round, unsigned board);
 unsigned hedged_round_count(const hedged_round_t *round);
 const char *hedged_round_name(const hedged_round_t *round, unsigned board);
@@ -51,10 +52,14 @@ int hedged_round_say(hedged_round_t *round, unsigned board, hedge_message_t *mes
                      uint32_t n_frames, uint32_t rows, uint32_t cols);
 
 /** What happens next. @param deadline_us  Monotonic; INT64_MAX: none; 0: only look (then LATE: nothing is there).
- * Products of an earlier step, of the wrong size or not asked for are dropped. */
+ * Products of an earlier step or not asked for are dropped; one of the wrong size is REFUSED. What has come already is told also when the
+ * deadline has passed. A refusal stands for the answer to the oldest question that is open. */
 void hedged_round_next(hedged_round_t *round, int64_t deadline_us, hedged_round_news_t *ret);
 
 /** Products asked for in this step that may still come. */
 unsigned hedged_round_pending(const hedged_round_t *round);
+
+/** Products that a board was asked for in any step and has neither sent nor refused: how far it is behind. */
+unsigned hedged_round_owed(const hedged_round_t *round, unsigned board);
 
 #endif
