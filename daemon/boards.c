@@ -123,6 +123,7 @@ static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
         case HEDGE_MSG_JOINED:
         case HEDGE_MSG_SHARD_OK:
         case HEDGE_MSG_GRADIENT:
+        case HEDGE_MSG_PRODUCT:
                 handle_training(c, board, e);
                 break;
         case HEDGE_MSG_ERROR:

@@ -316,9 +316,8 @@ static void count_asked(hedged_line_t *line, seat_t *seat, hedged_board_t *board
                 seat->owes = 0;
                 return;
         }
-        if (message->type == HEDGE_MSG_JOIN)
-                seat->owes = message->join.train;
-        seat->asked++;
+        seat->owes = line->train;
+        seat->asked += message->type != HEDGE_MSG_HOLD && message->type != HEDGE_MSG_UPDATE; /* only refused */
         seat->failures = 0;
         count_bytes(line, seat, message, bytes);
         hedged_cluster_excuse(line->cluster, board, seat->shard_bytes + seat->step_bytes);
@@ -371,6 +370,8 @@ static uint64_t train_of(const hedge_message_t *message)
                 return message->shard.train;
         case HEDGE_MSG_GRADIENT:
                 return message->gradient.train;
+        case HEDGE_MSG_PRODUCT:
+                return message->product.train;
         default:
                 return message->error.train;
         }
@@ -389,6 +390,8 @@ static void note_answer(hedged_line_t *line, seat_t *seat, hedged_board_t *board
         seat->joined |= e->message.type == HEDGE_MSG_JOINED;
         if (e->message.type == HEDGE_MSG_GRADIENT)
                 seat->step_bytes = 0;
+        if (e->message.type == HEDGE_MSG_PRODUCT)
+                seat->shard_bytes -= seat->shard_bytes / seat->asked; /* about what it was asked for with */
         if (--seat->asked == 0)
                 seat->shard_bytes = seat->step_bytes = 0;
         hedged_cluster_excuse(line->cluster, board, seat->shard_bytes + seat->step_bytes);
@@ -422,11 +425,12 @@ int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope
         if (board->index >= BOARDS || line->seats[board->index].session == 0)
                 return 0; /* lost: what it was asked for does not come any more */
         seat = &line->seats[board->index];
-        if (!seat->joined && e->message.type != HEDGE_MSG_JOINED && e->message.type != HEDGE_MSG_ERROR)
+        if (!seat->joined && (e->message.type == HEDGE_MSG_SHARD_OK || e->message.type == HEDGE_MSG_GRADIENT))
                 return 0; /* of its session before */
-        if (seat->asked == 0)
+        if (seat->asked > 0)
+                note_answer(line, seat, board, e);
+        else if (e->message.type != HEDGE_MSG_ERROR || seat->owes != line->train)
                 return HEDGE_EMALFORMED;
-        note_answer(line, seat, board, e);
         pass_on(line, seat, board, e);
         return 0;
 }

@@ -12,7 +12,7 @@
 typedef struct hedged_line hedged_line_t;
 
 typedef enum hedged_word_kind {
-        HEDGED_WORD_MESSAGE, /**< a board said something: JOINED, SHARD_OK, GRADIENT, or an ERROR about a training */
+        HEDGED_WORD_MESSAGE, /**< a board said something: one of hedged_line_heard's */
         HEDGED_WORD_HERE,    /**< a board may be given work; again, without a LOST, whenever it is another process or
                                connection than before: nothing that it was asked for until then will come */
         HEDGED_WORD_LOST,    /**< it may not any more: nothing that it was asked for will come */
@@ -35,7 +35,7 @@ enum hedged_stop { HEDGED_STOP_NO, HEDGED_STOP_USER, HEDGED_STOP_SHUTDOWN };
 
 /** Say something to a board. A board that cannot be reached is LOST some time after. What is said belongs to the last HERE
  * that the thread has read: where the board was lost since, it is not sent, also if it is back already.
- * @param message  Its lists are borrowed until hedged_line_close (JOIN's layers are the only ones).
+ * @param message  Its lists are borrowed until hedged_line_close (JOIN's layers, UPDATE's targets).
  * @param frames   n_frames frames; gone after the call. To send the same bytes to several boards use zmq_msg_copy, which shares.
  * @return 0, -ENOMEM. */
 int hedged_line_say(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
@@ -66,7 +66,7 @@ void hedged_line_close(hedged_line_t *line, bool keep);
 /** Mail of the line's kind. Takes it over. */
 void hedged_line_mail(hedged_line_t *line, hedge_mail_t *mail);
 
-/** A board's message about a training: JOINED, SHARD_OK, GRADIENT, or an ERROR with `train`. Takes message and frames out of
+/** A board's message about a training: JOINED, SHARD_OK, GRADIENT, PRODUCT, or an ERROR with `train`. Takes message and frames out of
  * the envelope if the thread is to have it; not if it is from before the board was lost.
  * @return 0, -ENOENT: about none that is open (the board is told to LEAVE), HEDGE_EMALFORMED: nobody asked for it. */
 int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope_t *envelope);

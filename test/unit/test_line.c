@@ -197,6 +197,8 @@ static int answer(hedged_board_t *board, hedge_message_type_t type, uint64_t tra
                 e.message.shard.train = train;
         else if (type == HEDGE_MSG_GRADIENT)
                 e.message.gradient.train = train;
+        else if (type == HEDGE_MSG_PRODUCT)
+                e.message.product.train = train;
         else
                 e.message.error = (hedge_msg_error_t){ .code = -EDOM, .train = train };
         if (bytes) {
@@ -353,6 +355,57 @@ static void what_nobody_asked_for_is_not_passed_on(void **state)
         expect_answer(HEDGE_MSG_JOINED, 0);
         expect_nothing();
         hedged_line_close(line, true);
+}
+
+static void say_matrix(hedge_message_type_t type, size_t bytes)
+{
+        hedge_message_t message = { .type = type };
+        zmq_msg_t frame;
+
+        if (type == HEDGE_MSG_HOLD)
+                message.hold = (hedge_msg_hold_t){ .train = 3, .rows = 1, .cols = (uint32_t)bytes / 4 };
+        else
+                message.apply = (hedge_msg_apply_t){ .train = 3, .batch = 1 };
+        assert_int_equal(zmq_msg_init_size(&frame, bytes), 0);
+        assert_int_equal(hedged_line_say(line, 0, &message, &frame, 1), 0);
+        run_loop();
+}
+
+/* Nobody joins, and a HOLD has no answer, but may be refused. */
+static void products_are_answers_too(void **state)
+{
+        (void)state;
+        peer_t a;
+        hedged_board_t *board;
+
+        open_peer(&a);
+        board = hello(&a, "a", 1);
+        hedged_line_open(line, 3);
+        expect(HEDGED_WORD_HERE, 0);
+        assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), HEDGE_EMALFORMED);
+        say_matrix(HEDGE_MSG_HOLD, 1000);
+        expect_at(&a, HEDGE_MSG_HOLD);
+        assert_int_equal(answer(board, HEDGE_MSG_PRODUCT, 3, 8), HEDGE_EMALFORMED);
+        assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), 0);
+        expect_answer(HEDGE_MSG_ERROR, 0);
+        assert_int_equal(board->excused_bytes, 1000);
+        say_matrix(HEDGE_MSG_APPLY, 400);
+        say_matrix(HEDGE_MSG_APPLY, 600);
+        assert_int_equal(board->excused_bytes, 2000);
+        assert_int_equal(answer(board, HEDGE_MSG_PRODUCT, 2, 8), -ENOENT);
+        assert_int_equal(answer(board, HEDGE_MSG_PRODUCT, 3, 8), 0);
+        assert_int_equal(board->excused_bytes, 1000);
+        assert_int_equal(answer(board, HEDGE_MSG_PRODUCT, 3, 8), 0);
+        assert_int_equal(board->excused_bytes, 0);
+        assert_int_equal(answer(board, HEDGE_MSG_PRODUCT, 3, 8), HEDGE_EMALFORMED);
+        expect_answer(HEDGE_MSG_PRODUCT, 0);
+        expect_answer(HEDGE_MSG_PRODUCT, 0);
+        expect_nothing();
+        for (unsigned i = 0; i < 2; i++)
+                expect_at(&a, HEDGE_MSG_APPLY);
+        expect_at(&a, HEDGE_MSG_LEAVE); /* the product of another training */
+        hedged_line_close(line, false);
+        expect_at(&a, HEDGE_MSG_LEAVE);
 }
 
 /* A board that was away when the training ended holds its data still. */
@@ -535,6 +588,7 @@ int main(void)
                 TEST(sayings_belong_to_a_session),
                 TEST(a_board_on_probation_is_not_here),
                 TEST(what_nobody_asked_for_is_not_passed_on),
+                TEST(products_are_answers_too),
                 TEST(who_was_away_is_told_to_leave),
                 TEST(a_board_that_cannot_be_reached_is_lost),
                 TEST(a_full_queue_is_waited_for),
