@@ -17,9 +17,10 @@
 #include "daemon/repository.h"
 #include "daemon/state.h"
 
-#define STOP_MS   700 /* what still runs by then is given up, so that stopping takes less than a second */
-#define LINGER_MS 200
-#define MONITOR   "inproc://boards.monitor"
+#define STOP_MS       700 /* what still runs by then is given up, so that stopping takes less than a second */
+#define LINGER_MS     200
+#define MAIL_PER_TURN 256 /* read before the loop looks at everything else */
+#define MONITOR       "inproc://boards.monitor"
 
 /* ---- start ---- */
 
@@ -289,7 +290,7 @@ static void read_mail(hedged_coordinator_t *c)
 {
         hedge_mail_t *mail;
 
-        while ((mail = hedge_mailbox_take(c->mail)))
+        for (unsigned i = 0; i < MAIL_PER_TURN && (mail = hedge_mailbox_take(c->mail)); i++)
                 switch (mail->kind) {
                 case HEDGED_MAIL_ANSWER:
                         hedged_clients_answer(c, (hedged_request_t *)mail);

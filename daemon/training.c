@@ -184,6 +184,13 @@ static int check_model(const hedged_coordinator_t *c, uint64_t number, hedged_jo
         return 0;
 }
 
+static char *file_of(const hedged_job_t *job, const char *name)
+{
+        char path[sizeof(job->folder->path) + 64];
+
+        return strdup(hedged_folder_file(job->folder, name, path, sizeof(path)));
+}
+
 void hedged_training_job_model(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
 {
         const hedge_msg_job_ask_t *asked = &e->message.job_ask;
@@ -192,14 +199,15 @@ void hedged_training_job_model(hedged_coordinator_t *c, void *socket, hedge_enve
         hedge_why_t why;
         int r = check_model(c, asked->job, &job, &why);
 
-        if (r == 0 && !(errand = make_errand(socket, &e->route, asked->id, HEDGED_ERRAND_MODEL)))
+        if (r == 0 && (!(errand = make_errand(socket, &e->route, asked->id, HEDGED_ERRAND_MODEL)) ||
+                       !(errand->files[0] = file_of(job, HEDGED_FOLDER_MODEL)) ||
+                       !(errand->files[1] = file_of(job, HEDGED_FOLDER_MANIFEST))))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
         if (r < 0) {
+                hedged_errand_destroy(&errand);
                 hedged_reply_error(socket, &e->route, asked->id, r, why.text);
                 return;
         }
         errand->job = asked->job;
-        hedged_folder_file(job->folder, HEDGED_FOLDER_MODEL, errand->files[0], sizeof(errand->files[0]));
-        hedged_folder_file(job->folder, HEDGED_FOLDER_MANIFEST, errand->files[1], sizeof(errand->files[1]));
         hedged_training_send(c, errand);
 }

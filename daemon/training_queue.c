@@ -125,32 +125,41 @@ void hedged_training_next(hedged_coordinator_t *c)
         }
 }
 
-static void add_epoch(hedged_job_t *job, const hedge_epoch_report_t *epoch)
+/* Have it written down: a disk may take its time. */
+static void keep(hedged_coordinator_t *c, hedged_job_t *job, const hedge_epoch_report_t *epoch,
+                 const hedge_job_event_t *event)
 {
-        int r = hedged_job_add_epoch(job, epoch);
+        hedged_errand_t *e = calloc(1, sizeof(*e));
 
-        if (r == 0)
-                r = hedged_folder_log_epoch(job->folder, &job->log.epochs[job->log.n_epochs - 1]);
-        if (r < 0)
-                log_warning("job=%" PRIu64 ": cannot keep the report of epoch %u: %s, going on without",
-                            job->status.job, epoch->epoch, hedge_strerror(r));
-        log_info("job=%" PRIu64 " epoch=%u loss=%.4f test_accuracy=%.4f", job->status.job, epoch->epoch, epoch->loss,
-                 epoch->test_accuracy);
+        if (!e)
+                return; /* as where the disk is full: it goes on without */
+        e->kind = HEDGED_ERRAND_LOG;
+        e->job = job->status.job;
+        e->folder = job->folder;
+        e->is_epoch = epoch != NULL;
+        if (epoch)
+                e->epoch = *epoch;
+        else
+                e->event = *event;
+        hedged_training_send(c, e);
 }
 
-static void add_event(hedged_job_t *job, const hedge_job_event_t *happened)
+static void add_epoch(hedged_coordinator_t *c, hedged_job_t *job, const hedge_epoch_report_t *epoch)
+{
+        log_info("job=%" PRIu64 " epoch=%u loss=%.4f test_accuracy=%.4f", job->status.job, epoch->epoch, epoch->loss,
+                 epoch->test_accuracy);
+        if (hedged_job_add_epoch(job, epoch) == 0)
+                keep(c, job, &job->log.epochs[job->log.n_epochs - 1], NULL);
+}
+
+static void add_event(hedged_coordinator_t *c, hedged_job_t *job, const hedge_job_event_t *happened)
 {
         hedge_job_event_t event = *happened;
-        int r;
 
         event.at_s = hedged_jobs_now_s() - job->log.created_s;
         log_notice("job=%" PRIu64 " step=%" PRIu64 ": %s", job->status.job, event.step, event.text);
-        r = hedged_job_add_event(job, &event);
-        if (r == 0)
-                r = hedged_folder_log_event(job->folder, &job->log.events[job->log.n_events - 1]);
-        if (r < 0 && r != HEDGE_ELIMIT)
-                log_warning("job=%" PRIu64 ": cannot keep the event: %s, going on without", job->status.job,
-                            hedge_strerror(r));
+        if (hedged_job_add_event(job, &event) == 0)
+                keep(c, job, NULL, &job->log.events[job->log.n_events - 1]);
 }
 
 /* Its thread has ended, or is about to. Where the program stops, the job goes on after the next start. */
@@ -177,9 +186,9 @@ void hedged_training_news(hedged_coordinator_t *c, hedged_news_t *news)
         if (c->running) {
                 hedged_job_update(c->running, &news->status);
                 if (news->has_event)
-                        add_event(c->running, &news->event);
+                        add_event(c, c->running, &news->event);
                 if (news->has_epoch)
-                        add_epoch(c->running, &news->epoch);
+                        add_epoch(c, c->running, &news->epoch);
                 if (news->ended)
                         run_ended(c, &news->status);
         }
@@ -254,6 +263,11 @@ void hedged_training_done(hedged_coordinator_t *c, hedged_errand_t *e)
                 break;
         case HEDGED_ERRAND_END:
                 end_written(c, e);
+                break;
+        case HEDGED_ERRAND_LOG:
+                if (e->result < 0)
+                        log_warning("job=%" PRIu64 ": cannot add to its log: %s, going on without", e->job,
+                                    e->why.text);
                 break;
         case HEDGED_ERRAND_REMOVE:
                 if (e->result < 0)

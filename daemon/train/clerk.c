@@ -33,6 +33,8 @@ void hedged_errand_destroy(hedged_errand_t **errand)
         if (!*errand)
                 return;
         drop_frames(*errand);
+        free((*errand)->files[0]);
+        free((*errand)->files[1]);
         if ((*errand)->kind == HEDGED_ERRAND_CREATE)
                 hedged_folder_close(&(*errand)->folder);
         free(*errand);
@@ -106,6 +108,9 @@ static int work(hedged_clerk_t *clerk, hedged_errand_t *e)
         switch (e->kind) {
         case HEDGED_ERRAND_CREATE:
                 return create(clerk, e);
+        case HEDGED_ERRAND_LOG:
+                return e->is_epoch ? hedged_folder_log_epoch(e->folder, &e->epoch)
+                                   : hedged_folder_log_event(e->folder, &e->event);
         case HEDGED_ERRAND_END:
                 return hedged_folder_end(e->folder, e->state, e->text);
         case HEDGED_ERRAND_MODEL:

@@ -6,12 +6,13 @@
 #include "common/wire/link.h"
 #include "daemon/train/folder.h"
 
-/** A thread that does with jobs' folders what takes too long for the loop, one errand after the other: to check and store a
- * job that comes, to read a model, to tidy up. */
+/** A thread that does with jobs' folders what may take too long for the loop, one errand after the other: to check and
+ * store a job that comes, to bring its log to the disk, to read a model, to tidy up. */
 typedef struct hedged_clerk hedged_clerk_t;
 
 typedef enum hedged_errand_kind {
         HEDGED_ERRAND_CREATE, /**< take in what is in the frames */
+        HEDGED_ERRAND_LOG,    /**< add an epoch or an event to its log */
         HEDGED_ERRAND_END,    /**< note how the job ended */
         HEDGED_ERRAND_MODEL,  /**< read its model */
         HEDGED_ERRAND_REMOVE, /**< remove its folder */
@@ -27,8 +28,13 @@ typedef struct hedged_errand {
         uint64_t id;
         zmq_msg_t *frames; /**< CREATE: the job's text and data files, owned; MODEL: the two files that were read */
         uint32_t n_frames;
-        hedged_folder_t *folder;              /**< CREATE: what was made, owned; END: borrowed */
-        char files[2][3200];                  /**< MODEL: their paths */
+        hedged_folder_t *folder; /**< CREATE: what was made, owned; LOG, END: borrowed */
+        char *files[2];          /**< MODEL: their paths, owned */
+        bool is_epoch;           /**< LOG: else an event */
+        union {
+                hedge_epoch_report_t epoch;
+                hedge_job_event_t event;
+        };
         char state[16], text[HEDGE_TEXT_MAX]; /**< END */
         int result;
         hedge_why_t why;
