@@ -553,6 +553,13 @@ bool hedged_crew_enough(const hedged_crew_t *c)
         return c->answers > 0 && ((c->quorum && c->answers >= c->quorum) || awaited(c) == 0);
 }
 
+void hedged_crew_give_up(hedged_crew_t *c)
+{
+        for (unsigned b = 0; b < BOARDS; b++)
+                if (hedged_crew_awaits(c, b))
+                        note(c, "%s does not answer: going on without it until it does", c->members[b]->name);
+}
+
 void hedged_crew_end(hedged_crew_t *c)
 {
         assert(c->open);

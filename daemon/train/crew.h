@@ -78,6 +78,9 @@ bool hedged_crew_enough(const hedged_crew_t *crew);
 /** May this board's answer to the open step still come? */
 bool hedged_crew_awaits(const hedged_crew_t *crew, unsigned board);
 
+/** The open step does not wait any longer for those who may still answer. */
+void hedged_crew_give_up(hedged_crew_t *crew);
+
 /** The open step is done: who has not answered it is late. */
 void hedged_crew_end(hedged_crew_t *crew);
 

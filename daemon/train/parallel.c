@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/tensor.h"
 #include "common/train/replace.h"
 #include "daemon/train/crew.h"
@@ -15,9 +16,11 @@
 #include "daemon/train/muster.h"
 #include "daemon/train/uplink.h"
 
-#define BOARDS     HEDGE_CODE_MAX_BOARDS
-#define MAX_SHARDS 1024u /* that a board may say it holds */
-#define JOIN_MS    10000 /* a training does not begin without a board that is there, but does not wait for ever */
+#define BOARDS      HEDGE_CODE_MAX_BOARDS
+#define MAX_SHARDS  1024u /* that a board may say it holds */
+#define PATIENCE    10    /* times as long as others took may a board be silent */
+#define PATIENCE_MS 10000
+#define JOIN_MS     10000 /* a training does not begin without a board that is there, but does not wait for ever */
 
 /* What came with a gradient that counts. */
 typedef struct said {
@@ -39,6 +42,7 @@ typedef struct parallel {
         hedge_checkpoint_t at;
         hedged_tally_t tally; /* of the open step */
         said_t said[BOARDS];
+        int64_t began_us, answered_us; /* the open step, and by the last answer to it so far */
         bool waiting;
 } parallel_t;
 
@@ -295,6 +299,7 @@ static int on_gradient(parallel_t *p, hedged_word_t *word)
                 hedged_crew_spoilt(p->crew, word->board, why.text);
         else
                 p->said[word->board] = (said_t){ g->loss, g->images };
+        p->answered_us = hedge_now_us();
         return 0;
 }
 
@@ -447,24 +452,40 @@ static int add_answers(parallel_t *p, bool all, hedge_why_t *why)
         return spoilt;
 }
 
+/* @return ms that are left for boards that have not answered; -1: as long as it takes. */
+static int patience_ms(const parallel_t *p)
+{
+        const unsigned set_ms = p->work->settings->patience_ms;
+        const int64_t least_us = 1000 * (int64_t)(set_ms ? set_ms : PATIENCE_MS);
+        int64_t us = PATIENCE * (p->answered_us - p->began_us);
+
+        if (hedged_crew_answers(p->crew) == 0)
+                return -1;
+        us = p->answered_us + (us > least_us ? us : least_us) - hedge_now_us();
+        return us <= 0 ? 0 : us < INT64_C(1000000000) ? (int)(us / 1000) + 1 : 1000000;
+}
+
 /* Until the sum is there. Beyond the quorum, what has come already counts as well. */
 static int gather(parallel_t *p, hedge_why_t *why)
 {
+        bool enough = false;
         int r;
 
         while ((r = follow_orders(p, why)) == 0) {
-                const bool enough = hedged_crew_enough(p->crew);
-
+                enough = enough || hedged_crew_enough(p->crew);
                 r = enough ? 0 : add_answers(p, false, why);
                 if (r == 0)
-                        r = listen(p, enough ? 0 : -1, why);
+                        r = listen(p, enough ? 0 : patience_ms(p), why);
                 if (r < 0)
                         return r;
-                if (r > 0 || !enough)
+                if (r > 0)
                         continue;
+                if (!enough)
+                        hedged_crew_give_up(p->crew);
                 r = add_answers(p, true, why);
-                if (r <= 0)
-                        return r;
+                if (r < 0 || hedged_crew_answers(p->crew) > 0)
+                        return r < 0 ? r : 0;
+                enough = false;
         }
         return r;
 }
@@ -495,6 +516,7 @@ static int step_parallel(void *method, hedged_tally_t *tally, hedge_why_t *why)
 
         hedged_uplink_begin(p->uplink);
         hedged_crew_begin(p->crew);
+        p->began_us = hedge_now_us();
         r = gather(p, why);
         if (r == 0)
                 r = update(p, why);

@@ -14,6 +14,9 @@ typedef struct hedged_run_settings {
         hedge_mailbox_t *loop;         /**< where news goes to, as mail of kind news_kind; borrowed */
         int news_kind;
         double macs_per_s; /**< 0; else pretend that this machine is so slow */
+        unsigned
+                patience_ms; /**< how long boards that are silent hold up a step in which others have answered, or ten times
+                                   as long as those took where that is more; 0: 10 s */
 } hedged_run_settings_t;
 
 /** What a run tells the loop: at most every 100 ms, and with every epoch and event; the last one has `ended`. */

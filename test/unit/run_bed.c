@@ -564,9 +564,12 @@ static void drop_words(bed_t *bed)
 
 void bed_run(bed_t *bed)
 {
-        const hedged_run_settings_t settings = {
-                .folder = bed->folder, .line = bed, .loop = bed->loop, .news_kind = NEWS, .macs_per_s = bed->macs_per_s
-        };
+        const hedged_run_settings_t settings = { .folder = bed->folder,
+                                                 .line = bed,
+                                                 .loop = bed->loop,
+                                                 .news_kind = NEWS,
+                                                 .macs_per_s = bed->macs_per_s,
+                                                 .patience_ms = bed->patience_ms };
         hedged_run_t *run = NULL;
         hedge_mail_t *mail;
 

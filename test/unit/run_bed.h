@@ -65,6 +65,7 @@ struct hedged_line {
         unsigned stop_look; /**< stop at so many; 0: never */
         enum hedged_stop stop_why;
         double macs_per_s;
+        unsigned patience_ms;
         bed_board_t boards[BED_BOARDS];
         bed_gradient_t *gradients, **gradients_end;
         uint64_t last_step; /**< that was asked for */

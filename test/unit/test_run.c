@@ -446,6 +446,31 @@ static void useless_boards_are_left_out(void **state)
         bed_destroy(&bed);
 }
 
+static void fall_silent(bed_t *bed, unsigned board, const hedge_message_t *message)
+{
+        if (message->type != HEDGE_MSG_STEP || board != 0)
+                return;
+        bed->boards[2].dumb = message->step.step == 5;
+        if (message->step.step == 9)
+                bed_here(bed, 2);
+}
+
+/* A board that is there and says nothing does not hold the others up for ever. */
+static void a_silent_board_is_not_waited_for_for_ever(void **state)
+{
+        bed_t *bed = bed_new(MLP PLAIN "method: co3\nepochs: 2\nbatch: 40\nco3: {format: fp8, downlink: fp32}\n");
+
+        bed->script = fall_silent;
+        bed->patience_ms = 40;
+        bed_all_here(bed, 4);
+        bed_run(bed);
+        assert_string_equal(bed->status.state, "done");
+        assert_true(bed_event(bed, "board-2 does not answer: going on without it until it does"));
+        assert_int_equal(bed->boards[2].steps, 16); /* all but 6 to 9 */
+        assert_int_equal(bed->boards[0].steps, 20);
+        bed_destroy(&bed);
+}
+
 static void stop_at_17(bed_t *bed, unsigned board, const hedge_message_t *message)
 {
         if (message->type == HEDGE_MSG_STEP && message->step.step == 17 && board == 1)
@@ -491,6 +516,7 @@ int main(void)
                 cmocka_unit_test(it_waits_for_the_first_board),
                 cmocka_unit_test(a_boards_loss_that_is_no_number_fails_the_job),
                 cmocka_unit_test(useless_boards_are_left_out),
+                cmocka_unit_test(a_silent_board_is_not_waited_for_for_ever),
                 cmocka_unit_test(boards_go_on_with_a_new_coordinator),
         };
 
