@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/kernel/kernel.h"
+#include "test/system/process.h"
 
 static void say_hello(fake_board_t *board)
 {
@@ -42,6 +43,8 @@ void fake_board_leave(fake_board_t *board)
 {
         while (board->n_kept > 0)
                 hedge_envelope_release(&board->kept[--board->n_kept]);
+        if (board->training)
+                hedge_training_forget(board->training);
         fake_peer_close(&board->peer);
 }
 
@@ -51,6 +54,9 @@ void fake_board_forget(fake_board_t *board)
                 free(board->shares[i].filters);
         board->n_shares = 0;
         board->incarnation = 0;
+        if (board->training)
+                assert_int_equal(hedge_training_end(board->training, TEST_PATIENCE_MS), 0);
+        hedge_training_destroy(&board->training);
 }
 
 static fake_share_t *find_share(fake_board_t *board, const hedge_digest_t *digest)
@@ -255,6 +261,73 @@ static void take_task(fake_board_t *board, hedge_envelope_t *e)
         }
 }
 
+/* ---- training ---- */
+
+static void refuse_training(fake_board_t *board, uint64_t train)
+{
+        const hedge_message_t message = {
+                .type = HEDGE_MSG_ERROR,
+                .error = { .code = HEDGE_ELIMIT, .train = train, .text = "no memory for this training" },
+        };
+
+        fake_peer_send(&board->peer, &message, NULL, 0);
+}
+
+static void count_training(fake_board_t *board, const hedge_message_t *m)
+{
+        board->joins += m->type == HEDGE_MSG_JOIN;
+        board->shards += m->type == HEDGE_MSG_SHARD;
+        board->steps += m->type == HEDGE_MSG_STEP;
+        board->leaves += m->type == HEDGE_MSG_LEAVE;
+        if (m->type == HEDGE_MSG_LEAVE)
+                board->left = m->leave.train;
+}
+
+static void take_training(fake_board_t *board, hedge_envelope_t *e)
+{
+        const hedge_training_settings_t settings = { .bytes_max = UINT64_C(1) << 28 };
+        const hedge_message_type_t type = e->message.type;
+
+        count_training(board, &e->message);
+        if (board->mood == FAKE_FULL && type == HEDGE_MSG_JOIN) {
+                refuse_training(board, e->message.join.train);
+        } else if (board->mood == FAKE_HANGS_UP && type == HEDGE_MSG_STEP) {
+                fake_board_leave(board);
+        } else if (board->mood != FAKE_SILENT || type != HEDGE_MSG_STEP) {
+                if (!board->training)
+                        assert_int_equal(hedge_training_new(&settings, &board->training), 0);
+                hedge_training_message(board->training, e);
+        }
+}
+
+static void shorten(zmq_msg_t *frame)
+{
+        zmq_msg_t shorter;
+
+        assert_int_equal(zmq_msg_init_size(&shorter, zmq_msg_size(frame) - 1), 0);
+        memcpy(zmq_msg_data(&shorter), zmq_msg_data(frame), zmq_msg_size(&shorter));
+        zmq_msg_close(frame);
+        *frame = shorter;
+}
+
+/* Send what its part in the training has to say. @return whether there was anything. */
+static bool send_report(fake_board_t *board)
+{
+        hedge_training_report_t *report = board->training ? hedge_training_report(board->training) : NULL;
+
+        if (!report)
+                return false;
+        if (board->mood == FAKE_WRONG_SIZE && report->message.type == HEDGE_MSG_GRADIENT)
+                shorten(&report->frames[0]);
+        fake_peer_send(&board->peer, &report->message, report->frames, report->n_frames);
+        if (board->mood == FAKE_TWICE) {
+                report = hedge_training_report(board->training); /* with its frames made anew */
+                fake_peer_send(&board->peer, &report->message, report->frames, report->n_frames);
+        }
+        hedge_training_reported(board->training);
+        return true;
+}
+
 static void handle(fake_board_t *board, hedge_envelope_t *e)
 {
         const hedge_message_t *m = &e->message;
@@ -297,6 +370,12 @@ static void handle(fake_board_t *board, hedge_envelope_t *e)
         case HEDGE_MSG_BYE:
                 board->byes++;
                 break;
+        case HEDGE_MSG_JOIN:
+        case HEDGE_MSG_SHARD:
+        case HEDGE_MSG_STEP:
+        case HEDGE_MSG_LEAVE:
+                take_training(board, e);
+                break;
         default:
                 fail_msg("the coordinator sent a board %s", hedge_message_name(m->type));
         }
@@ -310,6 +389,8 @@ bool fake_board_step(fake_board_t *board)
                 return false;
         if (board->mood != FAKE_HELD_BACK && board->mood != FAKE_LATE)
                 work_kept(board, 0);
+        if (send_report(board))
+                return true;
         if (!fake_peer_next(&board->peer, 0))
                 return false;
         e = board->peer.last; /* a handler may close the peer */

@@ -3,20 +3,21 @@
 #define HEDGE_TEST_FAKE_BOARD_H
 
 #include "test/system/fake_peer.h"
+#include "worker/training.h"
 
-/** What a board does with a task (or a share). */
+/** What a board does with a task (or a share), or with what it is asked for in a training. */
 typedef enum fake_mood {
-        FAKE_GOOD,        /**< computes, by the plain kernel */
-        FAKE_SILENT,      /**< never answers a task, nor a CANCEL */
-        FAKE_WRONG_SIZE,  /**< sends its parts a float short, then ends the task */
+        FAKE_GOOD,        /**< computes, by the plain kernel; trains as a worker does */
+        FAKE_SILENT,      /**< never answers a task, nor a CANCEL, nor a STEP */
+        FAKE_WRONG_SIZE,  /**< sends its parts a float short, then ends the task; its gradients a byte */
         FAKE_WRONG_INDEX, /**< numbers its parts beyond what was asked for, then ends the task */
-        FAKE_TWICE,       /**< sends its first part in place of all others */
+        FAKE_TWICE,       /**< sends its first part in place of all others; its gradients twice */
         FAKE_LATE,        /**< computes once the task is cancelled */
         FAKE_UNKNOWN_JOB, /**< sends its parts for a job that does not exist, then ends the real one */
         FAKE_EMPTY,       /**< TASK_END at once */
         FAKE_FORGETFUL,   /**< "I do not hold that share", once for every share; then good */
-        FAKE_FULL,        /**< takes no share at all: no memory */
-        FAKE_HANGS_UP,    /**< closes its connection in answer to a task */
+        FAKE_FULL,        /**< takes no share at all: no memory; nor part in a training */
+        FAKE_HANGS_UP,    /**< closes its connection in answer to a task or a STEP */
         FAKE_HELD_BACK,   /**< keeps every task until its mood changes */
 } fake_mood_t;
 
@@ -42,6 +43,9 @@ typedef struct fake_board {
         hedge_envelope_t kept[FAKE_MAX_TASKS]; /**< LATE and HELD_BACK: those that wait */
         unsigned n_kept;
         unsigned welcomes, shares_sent, tasks, cancels, drops, errors, byes;
+        hedge_training_t *training; /**< from the first JOIN on */
+        unsigned joins, shards, steps, leaves;
+        uint64_t left; /**< the last LEAVE's */
         uint64_t first_job;
         hedge_msg_error_t error; /**< the last one */
 } fake_board_t;

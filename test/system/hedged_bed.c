@@ -158,12 +158,18 @@ static bool step(hedged_bed_t *bed)
 /* Sleep until something comes for anyone, but not for long. */
 static void doze(hedged_bed_t *bed)
 {
-        zmq_pollitem_t items[BED_BOARDS + 1] = { { .socket = bed->client.socket, .events = ZMQ_POLLIN } };
+        zmq_pollitem_t items[2 * BED_BOARDS + 1] = { { .socket = bed->client.socket, .events = ZMQ_POLLIN } };
         int n = 1;
 
-        for (unsigned i = 0; i < BED_BOARDS; i++)
-                if (bed->boards[i].peer.socket)
-                        items[n++] = (zmq_pollitem_t){ .socket = bed->boards[i].peer.socket, .events = ZMQ_POLLIN };
+        for (unsigned i = 0; i < BED_BOARDS; i++) {
+                const fake_board_t *board = &bed->boards[i];
+
+                if (!board->peer.socket)
+                        continue;
+                items[n++] = (zmq_pollitem_t){ .socket = board->peer.socket, .events = ZMQ_POLLIN };
+                if (board->training)
+                        items[n++] = (zmq_pollitem_t){ .fd = hedge_training_fd(board->training), .events = ZMQ_POLLIN };
+        }
         zmq_poll(items, n, 20);
 }
 
