@@ -560,6 +560,37 @@ static void at_most_64_factors_are_kept(void **state)
         hedge_matrices_destroy(&m);
 }
 
+/* Frames of a few floats lie in zmq_msg_t itself. */
+static void tiny_factors_are_kept_too(void **state)
+{
+        const float zeros[2] = { 0, 0 }, one = 1;
+        hedge_matrices_t *m = open_matrices(PLENTY);
+        float *w;
+
+        assert_int_equal(hold(m, TRAIN, 3, 1, 2, zeros), 0);
+        for (uint32_t i = 1; i <= HEDGE_MATRICES_KEPT; i++) {
+                const float x[2] = { (float)i, -(float)(i * i) };
+
+                assert_int_equal(apply(m, 3, i, 1, frame_of(x, 2), NULL), 0);
+        }
+        for (uint32_t i = 1; i <= HEDGE_MATRICES_KEPT; i++) {
+                hedge_update_target_t target;
+                hedge_msg_update_t message = plain_update(&target, 1);
+                zmq_msg_t delta = frame_of(&one, 1);
+                uint64_t macs;
+
+                message.left_cols = target.block_cols = 1;
+                message.right_cols = 2;
+                message.right_kept = i;
+                message.decay = 1;
+                assert_int_equal(update(m, &message, &delta, 1, &macs), 0);
+                w = fetch(m, 3, 2);
+                assert_true(w[0] == -(float)i && w[1] == (float)(i * i));
+                free(w);
+        }
+        hedge_matrices_destroy(&m);
+}
+
 /* A failed message leaves nothing that the coordinator may take for what it wanted. */
 static void what_a_failed_message_was_to_change_is_gone(void **state)
 {
@@ -859,6 +890,7 @@ int main(void)
                 cmocka_unit_test(boards_keep_to_shift_and_add),
                 cmocka_unit_test(a_factor_is_kept_until_the_next_of_its_number),
                 cmocka_unit_test(at_most_64_factors_are_kept),
+                cmocka_unit_test(tiny_factors_are_kept_too),
                 cmocka_unit_test(what_a_failed_message_was_to_change_is_gone),
                 cmocka_unit_test(missed_messages_count_as_failed),
                 cmocka_unit_test(updates_that_do_not_fit_are_refused),
