@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_DEAL_H
+#define HEDGED_DEAL_H
+
+#include "daemon/train/product.h"
+#include "daemon/train/round.h"
+
+/** Deal the packets of products out to the boards that are here, and take what comes by a deadline.
+ *
+ * Packets go to the boards in turn, those that are behind last: a board that still owes HEDGED_DEAL_OWED products of earlier
+ * steps or more gets none while there are others. What a board that is lost or refuses had is dealt to another one. */
+#define HEDGED_DEAL_MOST 16u /**< products at a time */
+#define HEDGED_DEAL_OWED 4u
+
+/** What came of it. */
+typedef struct hedged_dealt {
+        uint64_t bytes_up, bytes_down; /**< of frames, from and to the boards */
+        unsigned boards;               /**< that were asked for something */
+        unsigned refused;              /**< answers that were an error or nonsense; the last one: */
+        unsigned refuser;
+        hedge_why_t why;
+        int64_t ended_us; /**< when nothing more was waited for */
+} hedged_dealt_t;
+
+/** Take in who is here and who is not, without waiting. @return 0, HEDGE_ESHUTDOWN. */
+int hedged_deal_look(hedged_round_t *round);
+
+/** Wait until at least `boards` boards are here. @param tell  Called, where they are not at once, whenever their number is
+ * another. @return 0, HEDGE_ESHUTDOWN. */
+int hedged_deal_wait(hedged_round_t *round, unsigned boards, void (*tell)(void *arg, unsigned here), void *arg);
+
+/** One step of the round: ask for all packets of the products, wait until all of them are complete, nothing more can come
+ * (also where no board is here) or the deadline has passed.
+ *
+ * @param products     1 .. HEDGED_DEAL_MOST, fresh ones.
+ * @param deadline_us  Monotonic; INT64_MAX: none.
+ * @return 0, HEDGE_ESHUTDOWN (stopped), -ENOMEM. */
+int hedged_deal(hedged_round_t *round, hedged_product_t *const *products, unsigned count, int64_t deadline_us,
+                hedged_dealt_t *ret);
+
+#endif
