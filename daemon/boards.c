@@ -91,7 +91,7 @@ static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
         if (error->train) {
                 log_warning("board=%s train=%llu: %s (%s)", board->name, (unsigned long long)error->train, error->text,
                             hedge_strerror(error->code));
-                hedged_line_heard(c->line, board, e);
+                c->malformed += hedged_line_heard(c->line, board, e) == HEDGE_EMALFORMED;
                 return;
         }
         log_warning("board=%s job=%llu: %s (%s)", board->name, (unsigned long long)error->job, error->text,

@@ -14,17 +14,21 @@
 #define PAUSE_MS    1000 /* before a board that something could not be sent to is tried again; doubled every time */
 #define PAUSE_TIMES 6
 
+/* What is asked for by messages, and which message says it. PRODUCT is of several. */
+enum { JOINED, SHARD_OK, GRADIENT, PRODUCT, ANSWERS };
+
 /* A board's place, as the loop sees it. */
 typedef struct seat {
-        uint64_t session;     /* that the thread was told of; 0: the board is not here */
-        uint64_t hellos;      /* of the board when it was */
-        hedged_word_t *lost;  /* to say so, when it is: that must not fail */
-        unsigned asked;       /* answers that are still to come */
-        bool joined;          /* JOINED came: what comes now was asked for in this session */
-        uint64_t shard_bytes; /* of what is under way */
-        uint64_t step_bytes;  /* likewise, with the gradient that is to come */
-        uint64_t owes;        /* the training that it may hold data of; 0: none */
-        unsigned failures;    /* in a row, to send something */
+        uint64_t session;        /* that the thread was told of; 0: the board is not here */
+        uint64_t hellos;         /* of the board when it was */
+        hedged_word_t *lost;     /* to say so, when it is: that must not fail */
+        uint32_t asked[ANSWERS]; /* answers that are still to come, an ERROR may be in place of one */
+        uint64_t said;           /* messages, beside the ERRORs that came: each may be answered by one */
+        bool joined;             /* JOINED came: what comes now was asked for in this session */
+        uint64_t shard_bytes;    /* of what is under way */
+        uint64_t step_bytes;     /* likewise, with the gradient that is to come */
+        uint64_t owes;           /* the training that it may hold data of; 0: none */
+        unsigned failures;       /* in a row, to send something */
         int64_t not_before_ms;
 } seat_t;
 
@@ -136,7 +140,8 @@ static void forget_asked(hedged_line_t *line, seat_t *seat)
 {
         hedged_board_t *board = hedged_cluster_at(line->cluster, (unsigned)(seat - line->seats));
 
-        seat->asked = 0;
+        memset(seat->asked, 0, sizeof(seat->asked));
+        seat->said = 0;
         seat->joined = false;
         seat->shard_bytes = seat->step_bytes = 0;
         if (board)
@@ -309,6 +314,23 @@ static void count_bytes(hedged_line_t *line, seat_t *seat, const hedge_message_t
                 seat->shard_bytes += bytes;
 }
 
+static unsigned answer_to(hedge_message_type_t type)
+{
+        switch (type) {
+        case HEDGE_MSG_JOIN:
+                return JOINED;
+        case HEDGE_MSG_SHARD:
+                return SHARD_OK;
+        case HEDGE_MSG_STEP:
+                return GRADIENT;
+        case HEDGE_MSG_HOLD:
+        case HEDGE_MSG_UPDATE:
+                return ANSWERS; /* refused at most */
+        default:
+                return PRODUCT;
+        }
+}
+
 static void count_asked(hedged_line_t *line, seat_t *seat, hedged_board_t *board, const hedge_message_t *message,
                         uint64_t bytes)
 {
@@ -317,7 +339,9 @@ static void count_asked(hedged_line_t *line, seat_t *seat, hedged_board_t *board
                 return;
         }
         seat->owes = line->train;
-        seat->asked += message->type != HEDGE_MSG_HOLD && message->type != HEDGE_MSG_UPDATE; /* only refused */
+        if (answer_to(message->type) != ANSWERS)
+                seat->asked[answer_to(message->type)]++;
+        seat->said++;
         seat->failures = 0;
         count_bytes(line, seat, message, bytes);
         hedged_cluster_excuse(line->cluster, board, seat->shard_bytes + seat->step_bytes);
@@ -361,40 +385,65 @@ void hedged_line_mail(hedged_line_t *line, hedge_mail_t *mail)
         destroy_saying(s, true);
 }
 
-static uint64_t train_of(const hedge_message_t *message)
+/* Which of the answers is it, and of which training? */
+static unsigned read_answer(const hedge_message_t *message, uint64_t *ret_train)
 {
         switch (message->type) {
         case HEDGE_MSG_JOINED:
-                return message->joined.train;
+                *ret_train = message->joined.train;
+                return JOINED;
         case HEDGE_MSG_SHARD_OK:
-                return message->shard.train;
+                *ret_train = message->shard.train;
+                return SHARD_OK;
         case HEDGE_MSG_GRADIENT:
-                return message->gradient.train;
+                *ret_train = message->gradient.train;
+                return GRADIENT;
         case HEDGE_MSG_PRODUCT:
-                return message->product.train;
-        default:
-                return message->error.train;
+                *ret_train = message->product.train;
+                return PRODUCT;
+        default: /* ERROR */
+                *ret_train = message->error.train;
+                return ANSWERS;
         }
 }
 
-static void note_answer(hedged_line_t *line, seat_t *seat, hedged_board_t *board, const hedge_envelope_t *e)
+static uint64_t frame_bytes(const hedge_envelope_t *e)
 {
         uint64_t bytes = 0;
 
         for (uint32_t i = 0; i < e->n_frames; i++)
                 bytes += zmq_msg_size(&e->frames[i]);
-        if (e->message.type == HEDGE_MSG_GRADIENT && (!line->gradient_came || bytes > line->gradient_bytes)) {
-                line->gradient_came = true;
+        return bytes;
+}
+
+static void note_gradient(hedged_line_t *line, seat_t *seat, uint64_t bytes)
+{
+        if (!line->gradient_came || bytes > line->gradient_bytes)
                 line->gradient_bytes = bytes;
-        }
-        seat->joined |= e->message.type == HEDGE_MSG_JOINED;
-        if (e->message.type == HEDGE_MSG_GRADIENT)
-                seat->step_bytes = 0;
-        if (e->message.type == HEDGE_MSG_PRODUCT)
-                seat->shard_bytes -= seat->shard_bytes / seat->asked; /* about what it was asked for with */
-        if (--seat->asked == 0)
-                seat->shard_bytes = seat->step_bytes = 0;
-        hedged_cluster_excuse(line->cluster, board, seat->shard_bytes + seat->step_bytes);
+        line->gradient_came = true;
+        seat->step_bytes = 0;
+}
+
+/* What an ERROR is in place of is not known: what was asked for may still come, but is not waited for. */
+static void note_error(seat_t *seat)
+{
+        seat->said--;
+        seat->step_bytes = 0;
+        if (seat->asked[SHARD_OK] > 0)
+                seat->shard_bytes = 0;
+}
+
+static void note_answer(hedged_line_t *line, seat_t *seat, unsigned answer, const hedge_envelope_t *e)
+{
+        if (answer == JOINED)
+                seat->joined = true;
+        if (answer == GRADIENT)
+                note_gradient(line, seat, frame_bytes(e));
+        if (answer == PRODUCT)
+                seat->shard_bytes -= seat->shard_bytes / seat->asked[PRODUCT]; /* about what it was asked for with */
+        seat->asked[answer]--;
+        if (seat->asked[SHARD_OK] == 0 && seat->asked[PRODUCT] == 0)
+                seat->shard_bytes = 0;
 }
 
 /* To the thread. A board whose word is lost for want of memory has to begin again. */
@@ -415,7 +464,8 @@ static void pass_on(hedged_line_t *line, seat_t *seat, hedged_board_t *board, he
 
 int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope_t *e)
 {
-        const uint64_t train = train_of(&e->message);
+        uint64_t train;
+        const unsigned answer = read_answer(&e->message, &train);
         seat_t *seat;
 
         if (train != line->train || train == 0) {
@@ -425,12 +475,15 @@ int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope
         if (board->index >= BOARDS || line->seats[board->index].session == 0)
                 return 0; /* lost: what it was asked for does not come any more */
         seat = &line->seats[board->index];
-        if (!seat->joined && (e->message.type == HEDGE_MSG_SHARD_OK || e->message.type == HEDGE_MSG_GRADIENT))
+        if (!seat->joined && (answer == SHARD_OK || answer == GRADIENT))
                 return 0; /* of its session before */
-        if (seat->asked > 0)
-                note_answer(line, seat, board, e);
-        else if (e->message.type != HEDGE_MSG_ERROR || seat->owes != line->train)
+        if (answer == ANSWERS ? seat->said == 0 : seat->asked[answer] == 0)
                 return HEDGE_EMALFORMED;
+        if (answer == ANSWERS)
+                note_error(seat);
+        else
+                note_answer(line, seat, answer, e);
+        hedged_cluster_excuse(line->cluster, board, seat->shard_bytes + seat->step_bytes);
         pass_on(line, seat, board, e);
         return 0;
 }

@@ -352,7 +352,18 @@ static void what_nobody_asked_for_is_not_passed_on(void **state)
         assert_int_equal(answer(board, HEDGE_MSG_JOINED, 3, 0), 0);
         for (unsigned i = 0; i < 100; i++)
                 assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 3, 10), HEDGE_EMALFORMED);
+        say(0, HEDGE_MSG_SHARD, 3, 10);
+        assert_int_equal(answer(board, HEDGE_MSG_JOINED, 3, 0), HEDGE_EMALFORMED); /* again */
+        assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), 0);
+        assert_int_equal(board->excused_bytes, 0);
+        assert_int_equal(answer(board, HEDGE_MSG_SHARD_OK, 3, 0), 0);
+        assert_int_equal(answer(board, HEDGE_MSG_SHARD_OK, 3, 0), HEDGE_EMALFORMED);
+        assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), 0); /* one for each of what was said */
+        assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), HEDGE_EMALFORMED);
         expect_answer(HEDGE_MSG_JOINED, 0);
+        expect_answer(HEDGE_MSG_ERROR, 0);
+        expect_answer(HEDGE_MSG_SHARD_OK, 0);
+        expect_answer(HEDGE_MSG_ERROR, 0);
         expect_nothing();
         hedged_line_close(line, true);
 }
