@@ -30,6 +30,8 @@ struct hedged_round {
         hedged_line_t *line;
         uint64_t train, step;
         unsigned count;
+        uint64_t bytes_up, bytes_down;
+        bool finishing;
         member_t members[BOARDS];
 };
 
@@ -125,14 +127,18 @@ int hedged_round_say(hedged_round_t *round, unsigned board, hedge_message_t *mes
 {
         asked_t asked = { .step = round->step, .bytes = (size_t)rows * cols * sizeof(float) };
         int r = hedged_round_here(round, board) ? 0 : -EHOSTUNREACH;
+        uint64_t bytes = 0;
 
         asked.wire_step = address(round, message, &asked.packet);
         if (r == 0 && asked.bytes)
                 r = expect(&round->members[board], &asked);
+        for (uint32_t i = 0; i < n_frames; i++)
+                bytes += zmq_msg_size(&frames[i]);
         if (r == 0) {
                 r = hedged_line_say(round->line, board, message, frames, n_frames);
                 if (r < 0 && asked.bytes)
                         round->members[board].n_asked--;
+                round->bytes_down += r == 0 ? bytes : 0;
                 return r;
         }
         for (uint32_t i = 0; i < n_frames; i++)
@@ -148,6 +154,17 @@ unsigned hedged_round_pending(const hedged_round_t *round)
                 for (unsigned k = 0; k < round->members[i].n_asked; k++)
                         n += round->members[i].asked[k].step == round->step;
         return n;
+}
+
+void hedged_round_bytes(const hedged_round_t *round, uint64_t *ret_up, uint64_t *ret_down)
+{
+        *ret_up = round->bytes_up;
+        *ret_down = round->bytes_down;
+}
+
+void hedged_round_finish(hedged_round_t *round)
+{
+        round->finishing = true;
 }
 
 unsigned hedged_round_owed(const hedged_round_t *round, unsigned board)
@@ -205,6 +222,8 @@ static bool on_product(hedged_round_t *round, hedged_word_t *word, hedged_round_
         const hedge_msg_product_t *product = &word->envelope.message.product;
         asked_t asked;
 
+        for (uint32_t i = 0; i < word->envelope.n_frames; i++)
+                round->bytes_up += zmq_msg_size(&word->envelope.frames[i]);
         if (!strike(&round->members[word->board], product->step, product->packet, &asked))
                 return false;
         if (asked.step != round->step || word->envelope.n_frames != 1)
@@ -288,7 +307,7 @@ void hedged_round_next(hedged_round_t *round, int64_t deadline_us, hedged_round_
                 bool news;
 
                 *ret = (hedged_round_news_t){ .event = HEDGED_ROUND_STOP };
-                if (hedged_line_stopping(round->line) != HEDGED_STOP_NO)
+                if (!round->finishing && hedged_line_stopping(round->line) != HEDGED_STOP_NO)
                         return;
                 word = hedged_line_next(round->line, left_ms(deadline_us));
                 if (!word) {

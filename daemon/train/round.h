@@ -59,6 +59,12 @@ void hedged_round_next(hedged_round_t *round, int64_t deadline_us, hedged_round_
 /** Products asked for in this step that may still come. */
 unsigned hedged_round_pending(const hedged_round_t *round);
 
+/** What all frames came to, from and to the boards, products that were too late as well. */
+void hedged_round_bytes(const hedged_round_t *round, uint64_t *ret_up, uint64_t *ret_down);
+
+/** From now on hedged_line_stopping() is not looked at: there is something to be brought to an end, by a deadline. */
+void hedged_round_finish(hedged_round_t *round);
+
 /** Products that a board was asked for in any step and has neither sent nor refused: how far it is behind. */
 unsigned hedged_round_owed(const hedged_round_t *round, unsigned board);
 

@@ -345,6 +345,23 @@ static void the_deadline_is_kept(void **state)
         assert_int_equal(news.event, HEDGED_ROUND_HERE);
 }
 
+static void bytes_are_counted(void **state)
+{
+        uint64_t up, down;
+
+        (void)state;
+        here(0);
+        hedged_round_begin(rounds);
+        assert_int_equal(ask(0, 1), 0);
+        assert_int_equal(ask(1, 1), -EHOSTUNREACH);
+        hedged_round_begin(rounds);
+        put_product(0, 1, 1, 6); /* too late, but it came */
+        expect(HEDGED_ROUND_LATE, 0);
+        hedged_round_bytes(rounds, &up, &down);
+        assert_int_equal(up, 24);
+        assert_int_equal(down, 32);
+}
+
 static void stopping_comes_first(void **state)
 {
         (void)state;
@@ -353,6 +370,8 @@ static void stopping_comes_first(void **state)
         expect(HEDGED_ROUND_STOP, 0);
         expect(HEDGED_ROUND_STOP, 0);
         assert_int_equal(hedged_round_count(rounds), 0);
+        hedged_round_finish(rounds);
+        expect(HEDGED_ROUND_HERE, 2);
 }
 
 int main(void)
@@ -367,6 +386,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(refusals_are_answers, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(who_comes_anew_owes_nothing, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_deadline_is_kept, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(bytes_are_counted, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(stopping_comes_first, set_up, tear_down),
         };
 
