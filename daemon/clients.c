@@ -246,6 +246,9 @@ static void handle(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
         case HEDGE_MSG_JOB_MODEL:
                 hedged_training_job_model(c, socket, e);
                 break;
+        case HEDGE_MSG_MATMUL:
+                hedged_products_matmul(c, socket, e);
+                break;
         case HEDGE_MSG_BYE:
         case HEDGE_MSG_ERROR:
                 break;

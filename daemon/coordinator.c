@@ -313,6 +313,9 @@ static void read_mail(hedged_coordinator_t *c)
                 case HEDGED_MAIL_ERRAND:
                         hedged_training_done(c, (hedged_errand_t *)mail);
                         break;
+                case HEDGED_MAIL_PRODUCT:
+                        hedged_products_done(c);
+                        break;
                 default:
                         hedged_dispatch_mail(c->dispatch, mail);
                 }
@@ -329,6 +332,7 @@ static void begin_stop(hedged_coordinator_t *c)
         hedged_runners_stop(c->runners);
         hedged_dispatch_shutdown(c->dispatch);
         hedged_training_stop(c);
+        hedged_products_stop(c);
 }
 
 static void tick(hedged_coordinator_t *c)
@@ -411,6 +415,7 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
         hedged_models_abandon(c);
         hedged_planning_abandon(c);
         hedged_training_abandon(c);
+        hedged_products_abandon(c);
         hedged_boards_bye(c);
         save_measurements(c, true);
         return r;
@@ -466,9 +471,10 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
                 return 0;
         close_network(c);
         if (c->in_flight > 0 || c->preparing > 0 || c->n_asks > 0 || !hedged_training_idle(c)) {
-                log_warning("%u requests, %u loads, %u plans, %u errands and %d training did not stop in time, leaving "
-                            "them",
-                            c->in_flight, c->preparing, c->n_asks, c->n_errands, c->run != NULL);
+                log_warning(
+                        "%u requests, %u loads, %u plans, %u errands, %d training and %d product did not stop in time, "
+                        "leaving them",
+                        c->in_flight, c->preparing, c->n_asks, c->n_errands, c->run != NULL, c->product != NULL);
                 return 1; /* their threads still use all this */
         }
         hedged_runners_destroy(&c->runners);

@@ -13,10 +13,11 @@
 #include "daemon/runner.h"
 #include "daemon/train/clerk.h"
 #include "daemon/train/jobs.h"
+#include "daemon/train/matmul.h"
 #include "daemon/train/run.h"
 
 /** What the loop owns. Shared by coordinator.c (its life and the loop), boards.c (what boards say), clients.c, models.c,
- * planning.c and training.c (what clients ask), training_queue.c and reply.c; nobody else includes this. */
+ * planning.c, products.c and training.c (what clients ask), training_queue.c and reply.c; nobody else includes this. */
 
 /** Mail to the loop beside jobs' own. */
 enum {
@@ -27,12 +28,13 @@ enum {
         HEDGED_MAIL_LINE,
         HEDGED_MAIL_NEWS,
         HEDGED_MAIL_ERRAND,
+        HEDGED_MAIL_PRODUCT,
 };
 
 #define HEDGED_MAX_PENDING_LOADS 16
 #define HEDGED_MAX_STOPS         16
 
-/* A client that waits for the end of a job. */
+/* A client that waits for the end of a job, or for a product. */
 typedef struct hedged_stop_ask {
         void *socket;
         hedge_route_t route;
@@ -83,6 +85,9 @@ struct hedged_coordinator {
         hedged_job_t *running;
         hedged_stop_ask_t stops[HEDGED_MAX_STOPS];
         unsigned n_stops;
+        hedged_matmul_t *product;      /* a client's, in place of a job */
+        hedged_stop_ask_t product_ask; /* who waits for it */
+        uint64_t products;             /* so many so far */
 
         int64_t next_tick_ms;
         bool stopping;
@@ -164,12 +169,23 @@ void hedged_training_done(hedged_coordinator_t *c, hedged_errand_t *errand);
 void hedged_training_end(hedged_coordinator_t *c, hedged_job_t *job, const char *state, const char *text);
 /** The program stops: have the one that runs stop, to go on after the next start. */
 void hedged_training_stop(hedged_coordinator_t *c);
-/** Nothing runs, nothing is at the clerk. */
+/** Nothing runs on the boards, nothing is at the clerk. */
 bool hedged_training_idle(const hedged_coordinator_t *c);
 /** Tell all clients that wait that there will be no answer. */
 void hedged_training_abandon(hedged_coordinator_t *c);
 /** When it is idle. */
 void hedged_training_close(hedged_coordinator_t *c);
+
+/* products.c */
+
+/** MATMUL. */
+void hedged_products_matmul(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+/** The product has come back. */
+void hedged_products_done(hedged_coordinator_t *c);
+/** The program stops. */
+void hedged_products_stop(hedged_coordinator_t *c);
+/** Tell the client that waits that there will be no answer. */
+void hedged_products_abandon(hedged_coordinator_t *c);
 
 /* reply.c */
 

@@ -109,7 +109,7 @@ void hedged_training_next(hedged_coordinator_t *c)
         char text[HEDGE_TEXT_MAX];
         int r = -1;
 
-        while (r < 0 && !c->running && !c->stopping && (job = hedged_jobs_next(&c->jobs))) {
+        while (r < 0 && !c->running && !c->product && !c->stopping && (job = hedged_jobs_next(&c->jobs))) {
                 settings.folder = job->folder;
                 hedged_line_open(c->line, job->status.job);
                 r = hedged_run_start(&settings, &c->run);
@@ -348,7 +348,7 @@ void hedged_training_abandon(hedged_coordinator_t *c)
 
 bool hedged_training_idle(const hedged_coordinator_t *c)
 {
-        return !c->run && c->n_errands == 0;
+        return !c->run && !c->product && c->n_errands == 0;
 }
 
 void hedged_training_close(hedged_coordinator_t *c)
