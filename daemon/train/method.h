@@ -42,7 +42,7 @@ typedef struct hedged_method {
         void (*close)(void **method);
 } hedged_method_t;
 
-/** The method of a job. */
+/** The method of a job; NULL: it cannot be trained so here. */
 const hedged_method_t *hedged_method(hedge_job_method_t method);
 
 extern const hedged_method_t hedged_method_local, hedged_method_co3;

@@ -67,6 +67,9 @@ static int open_work(hedged_run_t *run, hedge_why_t *why)
         const hedged_folder_t *folder = run->settings.folder;
         int r;
 
+        if (!run->method)
+                return hedge_why(why, HEDGE_EUNSUPPORTED, "there is no method '%s' here",
+                                 hedge_job_methods[folder->config.method]);
         w->settings = &run->settings;
         w->job = &folder->config;
         w->train = run->train;

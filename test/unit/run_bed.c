@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/unit/run_bed.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <ftw.h>
 #include <math.h>
 #include <setjmp.h>
@@ -403,6 +403,10 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
                 broken(bed, "asked before it had answered");
         if (b->dumb)
                 return;
+        if (b->edom) {
+                put_error(bed, board, -EDOM, "the loss is no number", NULL);
+                return;
+        }
         if (b->forgets) {
                 b->forgets = false;
                 put_error(bed, board, HEDGE_ENOSHARE, "no such shard", &step->digest);

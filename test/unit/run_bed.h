@@ -33,6 +33,7 @@ typedef struct bed_board {
         bool slow;               /**< holds its answers back until bed_deliver */
         bool dumb;               /**< never answers a STEP */
         bool nan;                /**< its losses are no numbers */
+        bool edom;               /**< says that its loss is no number */
         bool mad;                /**< sends gradients that are none */
         bool no_room;            /**< refuses shards */
         bool no_join;            /**< refuses to take part */

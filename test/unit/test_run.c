@@ -411,17 +411,28 @@ static void go_mad(bed_t *bed, unsigned board, const hedge_message_t *message)
         b->nan = board == 1 && message->step.step == 13;
 }
 
-static void a_boards_loss_that_is_no_number_fails_the_job(void **state)
+static void go_madder(bed_t *bed, unsigned board, const hedge_message_t *message)
+{
+        bed->boards[board].edom = message->type == HEDGE_MSG_STEP && board == 1 && message->step.step == 13;
+}
+
+static void fails_at_13(void (*script)(bed_t *, unsigned, const hedge_message_t *))
 {
         bed_t *bed = bed_new(MLP "method: co3\nepochs: 4\nbatch: 40\n");
 
-        bed->script = go_mad;
-        bed_all_here(bed, 3);
+        bed->script = script;
+        bed_all_here(bed, 4);
         bed_run(bed);
         assert_string_equal(bed->status.state, "failed");
         assert_non_null(strstr(bed->status.text, "epoch 2, step 13: the loss"));
         assert_false(bed_file(bed, HEDGED_FOLDER_MODEL));
         bed_destroy(&bed);
+}
+
+static void a_boards_loss_that_is_no_number_fails_the_job(void **state)
+{
+        fails_at_13(go_mad);
+        fails_at_13(go_madder);
 }
 
 static void useless_boards_are_left_out(void **state)
