@@ -24,6 +24,7 @@ typedef struct seat {
         hedged_word_t *lost;     /* to say so, when it is: that must not fail */
         uint32_t asked[ANSWERS]; /* answers that are still to come, an ERROR may be in place of one */
         uint64_t said;           /* messages, beside the ERRORs that came: each may be answered by one */
+        uint64_t step;           /* of the last STEP: the board is sent one at a time */
         bool joined;             /* JOINED came: what comes now was asked for in this session */
         uint64_t shard_bytes;    /* of what is under way */
         uint64_t step_bytes;     /* likewise, with the gradient that is to come */
@@ -341,6 +342,8 @@ static void count_asked(hedged_line_t *line, seat_t *seat, hedged_board_t *board
         seat->owes = line->train;
         if (answer_to(message->type) != ANSWERS)
                 seat->asked[answer_to(message->type)]++;
+        if (message->type == HEDGE_MSG_STEP)
+                seat->step = message->step.step;
         seat->said++;
         seat->failures = 0;
         count_bytes(line, seat, message, bytes);
@@ -477,6 +480,8 @@ int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope
         seat = &line->seats[board->index];
         if (!seat->joined && (answer == SHARD_OK || answer == GRADIENT))
                 return 0; /* of its session before */
+        if (answer == GRADIENT && e->message.gradient.step != seat->step)
+                return HEDGE_EMALFORMED;
         if (answer == ANSWERS ? seat->said == 0 : seat->asked[answer] == 0)
                 return HEDGE_EMALFORMED;
         if (answer == ANSWERS)

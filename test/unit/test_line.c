@@ -30,6 +30,7 @@ static hedge_mailbox_t *loop;
 static hedged_cluster_t *cluster;
 static hedged_line_t *line;
 static int64_t now; /* ms */
+static uint64_t gradient_step;
 
 static void on_change(void *arg, hedged_board_t *board, bool restarted)
 {
@@ -42,6 +43,7 @@ static int set_up(void **state)
 {
         (void)state;
         now = 100000;
+        gradient_step = 1;
         context = zmq_ctx_new();
         router = zmq_socket(context, ZMQ_ROUTER);
         assert_int_equal(hedge_link_configure(router, &hedge_wire_default_limits, 0), 0);
@@ -196,7 +198,7 @@ static int answer(hedged_board_t *board, hedge_message_type_t type, uint64_t tra
         else if (type == HEDGE_MSG_SHARD_OK)
                 e.message.shard.train = train;
         else if (type == HEDGE_MSG_GRADIENT)
-                e.message.gradient.train = train;
+                e.message.gradient = (hedge_msg_gradient_t){ .train = train, .step = gradient_step };
         else if (type == HEDGE_MSG_PRODUCT)
                 e.message.product.train = train;
         else
@@ -352,17 +354,26 @@ static void what_nobody_asked_for_is_not_passed_on(void **state)
         assert_int_equal(answer(board, HEDGE_MSG_JOINED, 3, 0), 0);
         for (unsigned i = 0; i < 100; i++)
                 assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 3, 10), HEDGE_EMALFORMED);
+        say(0, HEDGE_MSG_STEP, 3, 10);
+        gradient_step = 2;
+        assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 3, 10), HEDGE_EMALFORMED); /* of another step */
+        gradient_step = 1;
+        assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 3, 10), 0);
+        assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 3, 10), HEDGE_EMALFORMED); /* again */
         say(0, HEDGE_MSG_SHARD, 3, 10);
         assert_int_equal(answer(board, HEDGE_MSG_JOINED, 3, 0), HEDGE_EMALFORMED); /* again */
         assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), 0);
         assert_int_equal(board->excused_bytes, 0);
         assert_int_equal(answer(board, HEDGE_MSG_SHARD_OK, 3, 0), 0);
         assert_int_equal(answer(board, HEDGE_MSG_SHARD_OK, 3, 0), HEDGE_EMALFORMED);
+        assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), 0);
         assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), 0); /* one for each of what was said */
         assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), HEDGE_EMALFORMED);
         expect_answer(HEDGE_MSG_JOINED, 0);
+        expect_answer(HEDGE_MSG_GRADIENT, 0);
         expect_answer(HEDGE_MSG_ERROR, 0);
         expect_answer(HEDGE_MSG_SHARD_OK, 0);
+        expect_answer(HEDGE_MSG_ERROR, 0);
         expect_answer(HEDGE_MSG_ERROR, 0);
         expect_nothing();
         hedged_line_close(line, true);
