@@ -125,10 +125,12 @@ static void on_bye(hedge_session_t *s, hedge_envelope_t *envelope)
 void hedge_session_message(hedge_session_t *s, hedge_envelope_t *envelope)
 {
         static void (*const handlers[HEDGE_MSG_TYPES])(hedge_session_t *, hedge_envelope_t *) = {
-                [HEDGE_MSG_WELCOME] = on_welcome, [HEDGE_MSG_SHARE] = on_share,   [HEDGE_MSG_TASK] = on_task,
-                [HEDGE_MSG_CANCEL] = on_cancel,   [HEDGE_MSG_DROP] = on_drop,     [HEDGE_MSG_PING] = on_ping,
-                [HEDGE_MSG_ERROR] = on_error,     [HEDGE_MSG_BYE] = on_bye,       [HEDGE_MSG_JOIN] = on_training,
-                [HEDGE_MSG_SHARD] = on_training,  [HEDGE_MSG_STEP] = on_training, [HEDGE_MSG_LEAVE] = on_training,
+                [HEDGE_MSG_WELCOME] = on_welcome, [HEDGE_MSG_SHARE] = on_share,       [HEDGE_MSG_TASK] = on_task,
+                [HEDGE_MSG_CANCEL] = on_cancel,   [HEDGE_MSG_DROP] = on_drop,         [HEDGE_MSG_PING] = on_ping,
+                [HEDGE_MSG_ERROR] = on_error,     [HEDGE_MSG_BYE] = on_bye,           [HEDGE_MSG_JOIN] = on_training,
+                [HEDGE_MSG_SHARD] = on_training,  [HEDGE_MSG_STEP] = on_training,     [HEDGE_MSG_LEAVE] = on_training,
+                [HEDGE_MSG_HOLD] = on_training,   [HEDGE_MSG_APPLY] = on_training,    [HEDGE_MSG_UPDATE] = on_training,
+                [HEDGE_MSG_FETCH] = on_training,  [HEDGE_MSG_MULTIPLY] = on_training,
         };
         const hedge_message_type_t type = envelope->message.type;
         hedge_why_t why;

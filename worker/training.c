@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "worker/outbox.h"
+#include "worker/training_products.h"
 #include "worker/training_thread.h"
 
 #define WAITING_MAX 256u /* messages, beside the bytes of their frames */
@@ -15,7 +16,7 @@
 struct hedge_training {
         hedge_training_thread_t thread;
         hedge_outbox_t *outbox;           /* where a board is emulated: answers pass through it */
-        uint64_t joined;                  /* number of the training that was joined last */
+        uint64_t joined;                  /* number of the training that was begun last */
         bool stepping;                    /* a STEP of this generation is not answered yet */
         hedge_training_answer_t *current; /* what `report` speaks of */
 };
@@ -67,6 +68,8 @@ void hedge_training_destroy(hedge_training_t **training)
 
 static uint64_t train_of(const hedge_message_t *message)
 {
+        if (hedge_training_products_are(message->type))
+                return hedge_training_products_train(message);
         switch (message->type) {
         case HEDGE_MSG_JOIN:
                 return message->join.train;
@@ -134,6 +137,44 @@ static void strip(hedge_training_order_t *order)
         order->bytes = 0;
 }
 
+/* The fate of the step that it is of. */
+static void draw_fate(hedge_training_t *t, hedge_training_order_t *order)
+{
+        const hedge_message_t *message = &order->envelope.message;
+        uint64_t step;
+
+        if (message->type == HEDGE_MSG_STEP)
+                step = message->step.step;
+        else if (message->type == HEDGE_MSG_UPDATE)
+                step = message->update.step;
+        else if (message->type == HEDGE_MSG_APPLY || message->type == HEDGE_MSG_MULTIPLY)
+                step = hedge_training_products_step(message);
+        else
+                return;
+        hedge_emulate_task(t->thread.settings.emulate, step, &order->fate);
+}
+
+/* Products of earlier steps are not wanted any more. */
+static void note_step(hedge_training_t *t, const hedge_training_order_t *order)
+{
+        const uint64_t step = hedge_training_products_step(&order->envelope.message);
+
+        if (step == UINT64_MAX)
+                return;
+        pthread_mutex_lock(&t->thread.lock);
+        t->thread.asked_step = step;
+        pthread_cond_signal(&t->thread.changed);
+        pthread_mutex_unlock(&t->thread.lock);
+}
+
+/* It cannot be put among the others, and not even be answered in its turn: of what it was to change nothing may be held. */
+static void refuse_now(hedge_training_t *t, int code, const hedge_why_t *why, const hedge_message_t *message)
+{
+        if (hedge_training_products_are(message->type))
+                hedge_training_forget(t);
+        refuse(t, code, why, train_of(message));
+}
+
 static void take_in(hedge_training_t *t, hedge_envelope_t *envelope)
 {
         hedge_training_order_t *order = make_order(t, envelope);
@@ -141,16 +182,17 @@ static void take_in(hedge_training_t *t, hedge_envelope_t *envelope)
         int r;
 
         if (!order) {
-                refuse(t, -ENOMEM, &full, train_of(&envelope->message));
+                refuse_now(t, -ENOMEM, &full, &envelope->message);
                 return;
         }
+        note_step(t, order);
         order->code = admit(t, order, &order->why);
-        if (order->code < 0) {
+        if (order->code < 0)
                 strip(order);
-        } else if (order->envelope.message.type == HEDGE_MSG_STEP) {
+        else if (t->outbox)
+                draw_fate(t, order);
+        if (order->code == 0 && order->envelope.message.type == HEDGE_MSG_STEP) {
                 t->stepping = true;
-                if (t->outbox)
-                        hedge_emulate_task(t->thread.settings.emulate, order->envelope.message.step.step, &order->fate);
                 if (order->fate.fails)
                         order->code = hedge_why(&order->why, HEDGE_EKERNEL, "emulated failure");
         }
@@ -166,13 +208,14 @@ void hedge_training_message(hedge_training_t *t, hedge_envelope_t *envelope)
 {
         const hedge_message_type_t type = envelope->message.type;
         const uint64_t train = train_of(&envelope->message);
+        const bool begins = type == HEDGE_MSG_HOLD || type == HEDGE_MSG_MULTIPLY;
         uint32_t waiting;
         hedge_why_t why;
         bool idle;
 
-        if (type == HEDGE_MSG_JOIN || (type == HEDGE_MSG_LEAVE && train == t->joined))
+        if (type == HEDGE_MSG_JOIN || (type == HEDGE_MSG_LEAVE && train == t->joined) || (begins && train != t->joined))
                 hedge_training_forget(t);
-        if (type == HEDGE_MSG_JOIN)
+        if (type == HEDGE_MSG_JOIN || begins)
                 t->joined = train;
         pthread_mutex_lock(&t->thread.lock);
         idle = t->thread.over;
@@ -180,12 +223,12 @@ void hedge_training_message(hedge_training_t *t, hedge_envelope_t *envelope)
         pthread_mutex_unlock(&t->thread.lock);
         if (idle && type == HEDGE_MSG_LEAVE)
                 return;
-        if (idle && type != HEDGE_MSG_JOIN) {
+        if (idle && type != HEDGE_MSG_JOIN && !begins) {
                 hedge_why(&why, -ENOENT, "this board takes no part in training %llu", (unsigned long long)train);
                 refuse(t, -ENOENT, &why, train);
         } else if (waiting >= WAITING_MAX) {
                 hedge_why(&why, HEDGE_ELIMIT, "%u messages about trainings wait here already", waiting);
-                refuse(t, HEDGE_ELIMIT, &why, train);
+                refuse_now(t, HEDGE_ELIMIT, &why, &envelope->message);
         } else {
                 take_in(t, envelope);
         }
@@ -195,6 +238,7 @@ void hedge_training_forget(hedge_training_t *t)
 {
         pthread_mutex_lock(&t->thread.lock);
         t->thread.generation++;
+        t->thread.asked_step = 0;
         pthread_cond_signal(&t->thread.changed);
         pthread_mutex_unlock(&t->thread.lock);
         t->stepping = false;
@@ -210,9 +254,13 @@ int hedge_training_fd(const hedge_training_t *t)
 
 static void drop_current(hedge_training_t *t)
 {
+        const uint64_t bytes = t->current->bytes;
+
         hedge_training_answer_destroy(&t->current);
         pthread_mutex_lock(&t->thread.lock);
         t->thread.unsent--;
+        t->thread.unsent_bytes -= bytes;
+        pthread_cond_signal(&t->thread.changed);
         pthread_mutex_unlock(&t->thread.lock);
 }
 
@@ -254,6 +302,7 @@ void hedge_training_status(hedge_training_t *t, hedge_training_status_t *ret)
 {
         pthread_mutex_lock(&t->thread.lock);
         *ret = t->thread.status;
+        ret->unsent_bytes = t->thread.unsent_bytes;
         ret->full = t->thread.unsent >= UNSENT_MAX;
         ret->busy_us = t->thread.busy_since_us ? hedge_now_us() - t->thread.busy_since_us + 1 : 0;
         pthread_mutex_unlock(&t->thread.lock);

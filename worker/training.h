@@ -8,15 +8,18 @@
 #include "common/wire/link.h"
 #include "worker/emulate.h"
 
-/** A board's part in a training: its shards of the data, its copy of the parameters, its error memory.
+/** A board's part in a training: its shards of the data, its copy of the parameters, its error memory; or the coded matrices that it
+ * holds, and the products that are asked of it (worker/training_products.h).
  *
- * Steps are computed on a thread of their own, which exists only while the board takes part in one; it answers STEPs in
+ * All is computed on a thread of its own, which exists only while the board takes part in a training; it answers in
  * order. All functions are called on the I/O loop's thread, and none waits. One training at a time: JOIN with another
- * identity ends the one before. Memory is counted before it is taken. */
+ * identity ends the one before, and so does HOLD. Memory is counted before it is taken. */
 typedef struct hedge_training hedge_training_t;
 
 typedef struct hedge_training_settings {
-        uint64_t bytes_max;       /**< memory for shards, parameters and workspace together */
+        /** Memory for shards, parameters and workspace together, or for matrices. Messages that wait may take as much
+         * again, and so may products that are not sent yet. */
+        uint64_t bytes_max;
         hedge_emulate_t *emulate; /**< NULL, or the test bed's brake; borrowed */
 } hedge_training_settings_t;
 
@@ -30,17 +33,18 @@ int hedge_training_end(hedge_training_t *training, int timeout_ms);
 /** After hedge_training_end. NULL-safe; nullifies. */
 void hedge_training_destroy(hedge_training_t **training);
 
-/** A JOIN, SHARD, STEP or LEAVE; takes the envelope's contents. What is wrong with it is answered as any report. JOIN, and
- * LEAVE of the training that was joined last, also do what hedge_training_forget does.
+/** A JOIN, SHARD, STEP or LEAVE, HOLD, APPLY, UPDATE, FETCH or MULTIPLY; takes the envelope's contents. What is wrong with it is
+ * answered as any report. JOIN, a HOLD or MULTIPLY of another training than the last, and LEAVE of that which was begun last
+ * also do what hedge_training_forget does.
  *
  * After an ERROR to a STEP, or one that is not carried out, the next must be whole. */
 void hedge_training_message(hedge_training_t *training, hedge_envelope_t *envelope);
 
 /** The coordinator is another process, or the connection is another one: what was to be answered is not wanted any more. Shards,
- * parameters and error memory stay for the JOIN that may come; a STEP without it must be whole. */
+ * parameters and error memory stay for the JOIN that may come; a STEP without it must be whole. Matrices are not held any more. */
 void hedge_training_forget(hedge_training_t *training);
 
-/** Something to send: JOINED, SHARD_OK, GRADIENT or ERROR. */
+/** Something to send: JOINED, SHARD_OK, GRADIENT, PRODUCT or ERROR. */
 typedef struct hedge_training_report {
         hedge_mail_t mail;
         hedge_message_t message;
@@ -60,12 +64,13 @@ hedge_training_report_t *hedge_training_report(hedge_training_t *training);
 void hedge_training_reported(hedge_training_t *training);
 
 typedef struct hedge_training_status {
-        uint64_t train;  /**< 0: none */
-        uint64_t bytes;  /**< counted */
-        uint64_t steps;  /**< answered since the JOIN */
-        int64_t busy_us; /**< how long it has been computing without a break; 0: it is not */
-        uint32_t queued; /**< STEPs not answered yet: 0 or 1 */
-        bool full;       /**< so many reports wait to be sent that no more messages should be received */
+        uint64_t train;        /**< 0: none */
+        uint64_t bytes;        /**< counted */
+        uint64_t unsent_bytes; /**< of products that are not sent yet */
+        uint64_t steps;        /**< answered since the JOIN */
+        int64_t busy_us;       /**< how long it has been computing without a break; 0: it is not */
+        uint32_t queued;       /**< STEPs not answered yet: 0 or 1 */
+        bool full;             /**< so many reports wait to be sent that no more messages should be received */
 } hedge_training_status_t;
 
 void hedge_training_status(hedge_training_t *training, hedge_training_status_t *ret);

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "worker/memory.h"
 #include "worker/shares.h"
+#include "worker/training_products.h"
 
 #define STACK_BYTES (1024 * 1024)
 
@@ -22,7 +23,7 @@ void hedge_training_order_destroy(hedge_training_order_t **order)
         *order = NULL;
 }
 
-static hedge_training_answer_t *make_answer(hedge_message_type_t type)
+hedge_training_answer_t *hedge_training_answer_new(hedge_message_type_t type)
 {
         hedge_training_answer_t *answer = calloc(1, sizeof(*answer));
 
@@ -52,7 +53,7 @@ void hedge_training_answer_destroy(hedge_training_answer_t **answer)
 hedge_training_answer_t *hedge_training_error(int code, const hedge_why_t *why, uint64_t train,
                                               const hedge_digest_t *shard)
 {
-        hedge_training_answer_t *answer = make_answer(HEDGE_MSG_ERROR);
+        hedge_training_answer_t *answer = hedge_training_answer_new(HEDGE_MSG_ERROR);
         hedge_msg_error_t *error;
 
         log_warning("train=%llu: %s: %s, answering with an error", (unsigned long long)train, hedge_strerror(code),
@@ -72,14 +73,15 @@ void hedge_training_thread_answer(hedge_training_thread_t *t, hedge_training_ans
 {
         pthread_mutex_lock(&t->lock);
         t->unsent++;
+        t->unsent_bytes += answer->bytes;
         pthread_mutex_unlock(&t->lock);
         hedge_mailbox_put(t->answers, &answer->report.mail);
 }
 
 /* ---- the thread ---- */
 
-/* Hand an answer to the I/O loop. Without memory for one the coordinator must do without it. */
-static void report(hedge_training_thread_t *t, const hedge_training_order_t *order, hedge_training_answer_t *answer)
+void hedge_training_thread_report(hedge_training_thread_t *t, const hedge_training_order_t *order,
+                                  hedge_training_answer_t *answer)
 {
         if (!answer) {
                 log_error("no memory for an answer about a training, ignoring: it is lost");
@@ -90,47 +92,68 @@ static void report(hedge_training_thread_t *t, const hedge_training_order_t *ord
         hedge_training_thread_answer(t, answer);
 }
 
-static bool is_wanted(const hedge_training_thread_t *t, const hedge_training_order_t *order)
+/* With the lock held. */
+static hedge_training_standing_t standing(const hedge_training_thread_t *t, const hedge_training_order_t *order)
 {
-        return !t->stopping && order->generation == t->generation;
+        if (t->stopping || order->generation != t->generation)
+                return HEDGE_TRAINING_GONE;
+        return hedge_training_products_step(&order->envelope.message) < t->asked_step ? HEDGE_TRAINING_STALE
+                                                                                      : HEDGE_TRAINING_WANTED;
 }
 
-/* Let time pass, as long as the order is wanted. @return whether it is. */
-static bool linger(hedge_training_thread_t *t, const hedge_training_order_t *order, int64_t until_us)
+hedge_training_standing_t hedge_training_thread_linger(hedge_training_thread_t *t, const hedge_training_order_t *order,
+                                                       int64_t until_us, bool stale)
 {
         const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
-        bool wanted;
+        const hedge_training_standing_t most = stale ? HEDGE_TRAINING_STALE : HEDGE_TRAINING_WANTED;
+        hedge_training_standing_t is;
 
         pthread_mutex_lock(&t->lock);
-        while ((wanted = is_wanted(t, order)) && hedge_now_us() < until_us)
+        while ((is = standing(t, order)) <= most && hedge_now_us() < until_us)
                 pthread_cond_timedwait(&t->changed, &t->lock, &until);
         pthread_mutex_unlock(&t->lock);
-        return wanted;
+        return is;
 }
 
-static void set_busy(hedge_training_thread_t *t, bool busy)
+/* One may always wait, so that no product is too large to get out. */
+bool hedge_training_thread_room(hedge_training_thread_t *t, const hedge_training_order_t *order, uint64_t bytes)
+{
+        const uint64_t most = t->settings.bytes_max;
+        hedge_training_standing_t is;
+
+        pthread_mutex_lock(&t->lock);
+        while ((is = standing(t, order)) != HEDGE_TRAINING_GONE && t->unsent_bytes > 0 &&
+               (bytes > most || t->unsent_bytes > most - bytes))
+                pthread_cond_wait(&t->changed, &t->lock);
+        pthread_mutex_unlock(&t->lock);
+        return is != HEDGE_TRAINING_GONE;
+}
+
+void hedge_training_thread_busy(hedge_training_thread_t *t, bool busy)
 {
         pthread_mutex_lock(&t->lock);
         t->busy_since_us = busy ? hedge_now_us() : 0;
         pthread_mutex_unlock(&t->lock);
 }
 
-/* What others may know. */
-static void publish(hedge_training_thread_t *t, uint64_t steps)
+void hedge_training_thread_publish(hedge_training_thread_t *t, uint64_t steps)
 {
+        const uint64_t train = t->matrices ? hedge_matrices_train(t->matrices) : 0;
+        const uint64_t bytes = t->matrices ? hedge_matrices_bytes(t->matrices) : 0;
+
         pthread_mutex_lock(&t->lock);
-        t->status.train = t->job ? hedge_training_job_number(t->job) : 0;
-        t->status.bytes = t->job ? hedge_training_job_bytes(t->job) : 0;
+        t->status.train = t->job ? hedge_training_job_number(t->job) : train;
+        t->status.bytes = bytes + (t->job ? hedge_training_job_bytes(t->job) : 0);
         t->status.steps = steps;
         pthread_mutex_unlock(&t->lock);
 }
 
-static void leave(hedge_training_thread_t *t)
+void hedge_training_thread_leave(hedge_training_thread_t *t)
 {
         if (t->job)
                 log_info("train=%llu: leaving the training", (unsigned long long)hedge_training_job_number(t->job));
         hedge_training_job_destroy(&t->job);
-        publish(t, 0);
+        hedge_training_thread_publish(t, 0);
 }
 
 static int enter(hedge_training_thread_t *t, const hedge_msg_join_t *join, hedge_why_t *why)
@@ -141,17 +164,18 @@ static int enter(hedge_training_thread_t *t, const hedge_msg_join_t *join, hedge
                 hedge_training_job_rejoin(t->job, join->train);
                 log_info("train=%llu: taking part again", (unsigned long long)join->train);
         } else {
-                leave(t);
-                set_busy(t, true);
+                hedge_training_thread_leave(t);
+                hedge_matrices_destroy(&t->matrices);
+                hedge_training_thread_busy(t, true);
                 r = hedge_training_job_new(join, t->settings.bytes_max, &t->job, why);
-                set_busy(t, false);
+                hedge_training_thread_busy(t, false);
                 if (r < 0)
                         return r;
                 log_info("train=%llu: taking part: %zu parameters, mini-batches of %u images, %llu KiB",
                          (unsigned long long)join->train, hedge_training_job_parameters(t->job),
                          hedge_training_job_batch(t->job), (unsigned long long)hedge_training_job_bytes(t->job) >> 10);
         }
-        publish(t, 0);
+        hedge_training_thread_publish(t, 0);
         return 0;
 }
 
@@ -164,10 +188,10 @@ static void on_join(hedge_training_thread_t *t, hedge_training_order_t *order)
 
         t->joined = order->generation;
         if (r < 0) {
-                report(t, order, hedge_training_error(r, &why, join->train, NULL));
+                hedge_training_thread_report(t, order, hedge_training_error(r, &why, join->train, NULL));
                 return;
         }
-        answer = make_answer(HEDGE_MSG_JOINED);
+        answer = hedge_training_answer_new(HEDGE_MSG_JOINED);
         n = answer ? hedge_training_job_held(t->job, &answer->report.held) : -ENOMEM;
         if (n < 0) {
                 hedge_training_answer_destroy(&answer);
@@ -176,7 +200,7 @@ static void on_join(hedge_training_thread_t *t, hedge_training_order_t *order)
                 answer->report.message.joined.n_held = (uint32_t)n;
                 answer->report.message.joined.held = answer->report.held;
         }
-        report(t, order, answer);
+        hedge_training_thread_report(t, order, answer);
 }
 
 static void on_shard(hedge_training_thread_t *t, hedge_training_order_t *order)
@@ -187,22 +211,22 @@ static void on_shard(hedge_training_thread_t *t, hedge_training_order_t *order)
         char text[9];
         int r;
 
-        set_busy(t, true);
+        hedge_training_thread_busy(t, true);
         r = hedge_training_job_shard(t->job, shard, order->envelope.frames, &why);
-        set_busy(t, false);
-        publish(t, t->status.steps);
+        hedge_training_thread_busy(t, false);
+        hedge_training_thread_publish(t, t->status.steps);
         log_debug("train=%llu shard=%s: %u images: %s", (unsigned long long)shard->train,
                   hedge_digest_text(&shard->digest, text), shard->count, r < 0 ? "refused" : "kept");
         if (r < 0) {
-                report(t, order, hedge_training_error(r, &why, shard->train, &shard->digest));
+                hedge_training_thread_report(t, order, hedge_training_error(r, &why, shard->train, &shard->digest));
                 return;
         }
-        answer = make_answer(HEDGE_MSG_SHARD_OK);
+        answer = hedge_training_answer_new(HEDGE_MSG_SHARD_OK);
         if (answer) {
                 answer->report.message.shard.train = shard->train;
                 answer->report.message.shard.digest = shard->digest;
         }
-        report(t, order, answer);
+        hedge_training_thread_report(t, order, answer);
 }
 
 /* The emulated board takes its own time for the gradient, and holds its answer back. @return false: nobody wants it any more. */
@@ -212,7 +236,7 @@ static bool pass_time(hedge_training_thread_t *t, const hedge_training_order_t *
         const double us = order->fate.macs_per_s > 0 ? 1e6 * (double)gradient->macs / order->fate.macs_per_s : 0;
         const int64_t least_us = (int64_t)(us < 1e12 ? us : 1e12);
 
-        if (least_us > 0 && !linger(t, order, began_us + least_us))
+        if (least_us > 0 && hedge_training_thread_linger(t, order, began_us + least_us, true) == HEDGE_TRAINING_GONE)
                 return false;
         if (gradient->message.compute_us < (uint64_t)least_us)
                 gradient->message.compute_us = (uint64_t)least_us;
@@ -223,7 +247,7 @@ static bool pass_time(hedge_training_thread_t *t, const hedge_training_order_t *
 static void send_gradient(hedge_training_thread_t *t, const hedge_training_order_t *order,
                           hedge_training_gradient_t *gradient, int64_t due_us)
 {
-        hedge_training_answer_t *answer = make_answer(HEDGE_MSG_GRADIENT);
+        hedge_training_answer_t *answer = hedge_training_answer_new(HEDGE_MSG_GRADIENT);
 
         if (answer) {
                 answer->report.message.gradient = gradient->message;
@@ -232,8 +256,8 @@ static void send_gradient(hedge_training_thread_t *t, const hedge_training_order
                         zmq_msg_move(&answer->frames[i], &gradient->frames[i]);
                 answer->due_us = due_us;
         }
-        publish(t, t->status.steps + 1);
-        report(t, order, answer);
+        hedge_training_thread_publish(t, t->status.steps + 1);
+        hedge_training_thread_report(t, order, answer);
 }
 
 static void do_step(hedge_training_thread_t *t, hedge_training_order_t *order)
@@ -245,12 +269,13 @@ static void do_step(hedge_training_thread_t *t, hedge_training_order_t *order)
         int64_t due_us;
         int r;
 
-        set_busy(t, true);
+        hedge_training_thread_busy(t, true);
         r = hedge_training_job_step(t->job, step, order->envelope.frames, order->envelope.n_frames, &gradient, &why);
-        set_busy(t, false);
+        hedge_training_thread_busy(t, false);
         if (r < 0) {
-                report(t, order,
-                       hedge_training_error(r, &why, step->train, r == HEDGE_ENOSHARE ? &step->digest : NULL));
+                hedge_training_thread_report(
+                        t, order,
+                        hedge_training_error(r, &why, step->train, r == HEDGE_ENOSHARE ? &step->digest : NULL));
                 return;
         }
         if (pass_time(t, order, began_us, &gradient, &due_us))
@@ -264,7 +289,8 @@ static void on_step(hedge_training_thread_t *t, hedge_training_order_t *order)
 {
         if (order->generation != t->joined) /* some may have been lost on their way */
                 hedge_training_job_miss(t->job);
-        if (order->fate.arrival_us == HEDGE_NEVER_US || !linger(t, order, order->fate.arrival_us))
+        if (order->fate.arrival_us == HEDGE_NEVER_US ||
+            hedge_training_thread_linger(t, order, order->fate.arrival_us, true) == HEDGE_TRAINING_GONE)
                 hedge_training_job_miss(t->job);
         else
                 do_step(t, order);
@@ -278,8 +304,9 @@ static void turn_down(hedge_training_thread_t *t, const hedge_training_order_t *
 
         if (t->job && message->type == HEDGE_MSG_STEP)
                 hedge_training_job_miss(t->job);
-        report(t, order,
-               hedge_training_error(order->code, &order->why, order->train, shard ? &message->shard.digest : NULL));
+        hedge_training_thread_report(
+                t, order,
+                hedge_training_error(order->code, &order->why, order->train, shard ? &message->shard.digest : NULL));
 }
 
 static bool is_about_ours(const hedge_training_thread_t *t, const hedge_training_order_t *order)
@@ -292,7 +319,14 @@ static void on_stranger(hedge_training_thread_t *t, const hedge_training_order_t
         hedge_why_t why;
 
         hedge_why(&why, -ENOENT, "this board takes no part in training %llu", (unsigned long long)order->train);
-        report(t, order, hedge_training_error(-ENOENT, &why, order->train, NULL));
+        hedge_training_thread_report(t, order, hedge_training_error(-ENOENT, &why, order->train, NULL));
+}
+
+static void on_leave(hedge_training_thread_t *t, const hedge_training_order_t *order)
+{
+        if (is_about_ours(t, order))
+                hedge_training_thread_leave(t);
+        hedge_training_products_leave(t, order);
 }
 
 static void carry_out(hedge_training_thread_t *t, hedge_training_order_t *order)
@@ -300,17 +334,19 @@ static void carry_out(hedge_training_thread_t *t, hedge_training_order_t *order)
         const hedge_message_type_t type = order->envelope.message.type;
         const bool ours = is_about_ours(t, order);
 
-        if (order->code < 0)
+        if (hedge_training_products_are(type))
+                hedge_training_products_carry_out(t, order);
+        else if (order->code < 0)
                 turn_down(t, order);
         else if (type == HEDGE_MSG_JOIN)
                 on_join(t, order);
-        else if (type == HEDGE_MSG_LEAVE && ours)
-                leave(t);
+        else if (type == HEDGE_MSG_LEAVE)
+                on_leave(t, order);
         else if (type == HEDGE_MSG_SHARD && ours)
                 on_shard(t, order);
         else if (type == HEDGE_MSG_STEP && ours)
                 on_step(t, order);
-        else if (type != HEDGE_MSG_LEAVE)
+        else
                 on_stranger(t, order);
         pthread_mutex_lock(&t->lock);
         t->waiting--;
@@ -322,7 +358,7 @@ static void carry_out(hedge_training_thread_t *t, hedge_training_order_t *order)
 /* The next order; NULL: there is nothing more to do, and the thread counts as ended. */
 static hedge_training_order_t *next(hedge_training_thread_t *t)
 {
-        hedge_mail_t *mail = t->job ? hedge_mailbox_wait(t->orders, -1) : NULL;
+        hedge_mail_t *mail = t->job || t->matrices ? hedge_mailbox_wait(t->orders, -1) : NULL;
         bool over;
 
         pthread_mutex_lock(&t->lock);
@@ -408,6 +444,7 @@ void hedge_training_thread_release(hedge_training_thread_t *t)
         join(t);
         empty(t);
         hedge_training_job_destroy(&t->job);
+        hedge_matrices_destroy(&t->matrices);
         hedge_mailbox_destroy(&t->orders);
         hedge_mailbox_destroy(&t->answers);
         pthread_cond_destroy(&t->changed);
