@@ -19,7 +19,7 @@
 #include "worker/loop.h"
 
 #define DEFAULT_CONFIG  "/etc/hedge/worker.yaml"
-#define STOP_MS         800 /* a kernel can't be interrupted; then the process leaves without waiting for it */
+#define STOP_MS         600 /* a kernel can't be interrupted; then the process leaves without waiting for it */
 #define BYE_MS          150
 #define ALLOCATOR_POOLS 2
 

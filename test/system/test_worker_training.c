@@ -192,6 +192,31 @@ static void a_coordinator_started_anew_finds_the_shards(void **state)
         model_close(&m);
 }
 
+static void a_lost_connection_voids_steps(void **state)
+{
+        const hedge_msg_join_t terms = CASE_JOIN(TRAIN, case_conv);
+        worker_bed_t *bed = *state;
+        hedge_digest_t digest;
+        zmq_msg_t frame;
+        model_t m;
+
+        model_open(&m, &terms);
+        worker_bed_emulate(bed, "boards 1\nboard 0\nmacs_per_s 1\n");
+        start(bed, PLAIN "reconnect: {max_ms: 300}");
+        join(bed, &terms);
+        digest = give_data(bed, TRAIN, m.shards[0]);
+        model_whole(&m, &frame);
+        send_step(bed, 1, &digest, 0, true, &frame);
+        assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 1);
+        fake_coordinator_close(&bed->fake);
+        fake_coordinator_open(&bed->fake, NULL, NULL);
+        bed->fake.incarnation -= 1000; /* the same coordinator: only what was on its way is lost */
+        fake_coordinator_welcome(&bed->fake, HEARTBEAT, NULL);
+        assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 0);
+        assert_int_equal(join(bed, &terms), 1);
+        model_close(&m);
+}
+
 static void hostile_messages_are_answered(void **state)
 {
         const hedge_msg_join_t terms = CASE_JOIN(TRAIN, case_mlp);
@@ -323,6 +348,7 @@ static void serves_tasks_while_it_trains(void **state)
         kill(bed->worker.pid, SIGTERM);
         worker_bed_expect_exit(bed, 0, TEST_PATIENCE_MS);
         assert_in_range(hedge_now_ms() - start_ms, 0, second_ms);
+        assert_false(test_process_said(&bed->worker, "still computing"));
         model_close(&m);
 }
 
@@ -333,6 +359,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(learns),
                 TEST(a_coordinator_started_anew_finds_the_shards),
+                TEST(a_lost_connection_voids_steps),
                 TEST(hostile_messages_are_answered),
                 TEST(stops_within_a_second_in_the_middle_of_a_step),
                 TEST(serves_tasks_while_it_trains),

@@ -112,6 +112,21 @@ static void a_report_stays_until_it_is_sent(void **state)
         close_all(&f);
 }
 
+/* Boards of every kind make the same mini-batches of a shard, and others of another one. */
+static void seeds_are_of_job_and_shard(void **state)
+{
+        hedge_digest_t shard = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
+        const uint64_t seed = hedge_training_seed(42, &shard);
+
+        assert_true(seed == UINT64_C(0xeba16f662e1f1e1a)); /* by another implementation */
+        assert_true(hedge_training_seed(43, &shard) != seed);
+        for (unsigned i = 0; i < sizeof(shard.bytes); i++) {
+                shard.bytes[i]++;
+                assert_true(hedge_training_seed(42, &shard) != seed);
+                shard.bytes[i]--;
+        }
+}
+
 /* ---- identity ---- */
 
 static void the_same_training_keeps_what_it_has(void **state)
@@ -253,36 +268,38 @@ static void joins_that_make_no_sense_are_refused(void **state)
         close_all(&f);
 }
 
-static void tell_bad_shard(fixture_t *f, const hedge_msg_shard_t *shard, size_t pixels, size_t labels, uint8_t label)
+/* One whose sizes or labels are wrong; `digest` is of what is sent, but for `bent`. */
+static void tell_bad_shard(fixture_t *f, uint32_t count, size_t pixels, size_t labels, uint8_t label, bool bent)
 {
         uint8_t *zeros = calloc(1, pixels + labels + 1);
-        hedge_message_t message = { .type = HEDGE_MSG_SHARD, .shard = *shard };
+        hedge_message_t message = { .type = HEDGE_MSG_SHARD, .shard = { .train = 1, .count = count } };
+        hedge_digest_t *digest = &message.shard.digest;
         zmq_msg_t frames[2];
 
+        zeros[pixels + labels / 2] = label;
         case_frame(&frames[0], zeros, pixels);
-        zeros[labels / 2] = label;
-        case_frame(&frames[1], zeros, labels);
+        case_frame(&frames[1], zeros + pixels, labels);
+        crypto_generichash(digest->bytes, sizeof(digest->bytes), zeros, pixels + labels, NULL, 0);
+        digest->bytes[15] ^= bent;
         free(zeros);
         tell(f, &message, frames, 2);
-        expect_error(f, HEDGE_EMALFORMED, shard->train, &shard->digest);
+        expect_error(f, HEDGE_EMALFORMED, 1, digest);
 }
 
 static void shards_that_are_none_are_refused(void **state)
 {
         const hedge_msg_join_t terms = CASE_JOIN(1, case_conv);
-        hedge_msg_shard_t shard = { .train = 1, .digest = { { 1 } }, .count = 10 };
         const size_t pixels = 10 * SIDE * SIDE;
         fixture_t f;
 
         start(&f, &terms);
-        tell_bad_shard(&f, &shard, pixels - 1, 10, 0);
-        tell_bad_shard(&f, &shard, pixels + 1, 10, 0);
-        tell_bad_shard(&f, &shard, pixels, 11, 0);
-        tell_bad_shard(&f, &shard, pixels, 10, CLASSES);
-        tell_bad_shard(&f, &shard, pixels, 10, 0); /* not that digest */
-        shard.count = 11;
-        tell_bad_shard(&f, &shard, pixels, 10, 0);
-        tell_bad_shard(&f, &shard, 0, 0, 0);
+        tell_bad_shard(&f, 10, pixels - 1, 10, 0, false);
+        tell_bad_shard(&f, 10, pixels + 1, 10, 0, false);
+        tell_bad_shard(&f, 10, pixels, 11, 0, false);
+        tell_bad_shard(&f, 11, pixels, 10, 0, false);
+        tell_bad_shard(&f, 10, 0, 0, 0, false);
+        tell_bad_shard(&f, 10, pixels, 10, CLASSES, false);
+        tell_bad_shard(&f, 10, pixels, 10, 0, true);
         join(&f, &terms, 2);
         close_all(&f);
 }
@@ -452,26 +469,41 @@ static void an_emulated_board_takes_its_time(void **state)
         close_all(&f);
 }
 
+/* For a step to get as far as waiting; if it does not, what follows is easier. */
+static void let_it_wait(void)
+{
+        const struct timespec pause = { 0, 30000000 };
+
+        nanosleep(&pause, NULL);
+}
+
 /* Nothing has to wait for ten minutes: neither another coordinator, another training, nor the end. */
 static void a_slow_step_is_given_up(void **state)
 {
+        const int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
         hedge_msg_join_t terms = CASE_JOIN(1, case_conv);
         fixture_t f;
 
         start_slowly(&f, 600);
         tell_step(&f, 1, 0, 0, WHOLE);
+        let_it_wait();
         hedge_training_forget(f.training);
         assert_int_equal(status_of(&f).queued, 0);
         join(&f, &terms, 1);
         tell_step(&f, 1, 0, 0, WHOLE);
+        let_it_wait();
         terms.identity.bytes[0]++;
         join(&f, &terms, 0);
         give_shard(&f, 1, 0);
         tell_step(&f, 1, 0, 0, WHOLE);
+        let_it_wait();
         tell_leave(&f, 1);
+        while (status_of(&f).train)
+                assert_true(hedge_now_ms() < end_ms);
         join(&f, &terms, 0);
         give_shard(&f, 1, 0);
         tell_step(&f, 1, 0, 0, WHOLE);
+        let_it_wait();
         assert_int_equal(hedge_training_end(f.training, PATIENCE_S * 1000), 0);
         close_all(&f);
 }
@@ -548,6 +580,7 @@ int main(void)
                 cmocka_unit_test(without_memory_it_computes_anew),
                 cmocka_unit_test(a_forgotten_gradient_is_not_lost),
                 cmocka_unit_test(a_report_stays_until_it_is_sent),
+                cmocka_unit_test(seeds_are_of_job_and_shard),
                 cmocka_unit_test(the_same_training_keeps_what_it_has),
                 cmocka_unit_test(another_training_begins_anew),
                 cmocka_unit_test(the_thread_is_there_only_for_a_training),
