@@ -14,7 +14,8 @@ with Cluster(boards=3) as c:
 
     # Another name and manifest, whose label file goes along.
     (c.dir / "names.txt").write_text("".join(f"number {i}\n" for i in range(10)))
-    (c.dir / "other.yaml").write_text("scale: 0.00392156862745098\nlabels: names.txt\n")
+    numbers = (DIGITS / "model.yaml").read_text().split("labels:")[0]
+    (c.dir / "other.yaml").write_text(numbers + "labels: names.txt\n")
     c.hedge("load", DIGITS / "model.onnx", "--name", "numbers", "--manifest", c.dir / "other.yaml", "--no-wait")
     check(c.infer("numbers", digit)[0]["top"][0]["label"] == "number 1", "labels of the manifest")
     check("labels        10" in c.hedge("models", "numbers").stdout, "labels")
