@@ -266,7 +266,7 @@ def say(report):
               f"{kilobytes(row['bytes_up_per_step']):>9}{kilobytes(row['bytes_down_per_step']):>9}"
               f"{number(row['ms_per_step'], 2):>9}")
     for result in report["results"]:
-        for event in result["events"]:
+        for event in (e for e in result["events"] if e["step"] > 0):  # at 0 is said that it begins
             print(f"{result['variant']}, seed {result['seed']}, step {event['step']}: {event['event']}")
 
 
