@@ -238,7 +238,6 @@ void hedge_training_forget(hedge_training_t *t)
 {
         pthread_mutex_lock(&t->thread.lock);
         t->thread.generation++;
-        t->thread.asked_step = 0;
         pthread_cond_signal(&t->thread.changed);
         pthread_mutex_unlock(&t->thread.lock);
         t->stepping = false;
