@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "daemon/train/downlink.h"
+
 #define MLP "layers: [{type: flatten}, {type: dense, units: 12}, {type: relu}, {type: dense, units: 4}]\n"
 #define CONV                                                                                                      \
         "layers: [{type: conv, units: 4, kernel: 3, pad: 1}, {type: batch_norm}, {type: relu}, {type: max_pool, " \
@@ -493,13 +495,12 @@ static void boards_go_on_with_a_new_coordinator(void **state)
         bed_t *bed = bed_new(CONV PLAIN "method: co3\nepochs: 3\nbatch: 40\nco3: {format: fp8, downlink: fp32}\n");
 
         bed->script = stop_at_17;
-        bed->boards[1].slow = false;
         bed_all_here(bed, 3);
         bed_run(bed);
         assert_string_equal(bed->status.state, "running");
         assert_int_equal(bed->status.step, 16);
         bed->script = NULL;
-        bed_all_here(bed, 3);
+        bed_all_here(bed, 4); /* one more than there are shards now */
         bed_run(bed);
         assert_string_equal(bed->status.state, "done");
         assert_true(bed_event(bed, "the coordinator was started anew: going on from step 16"));
@@ -507,7 +508,48 @@ static void boards_go_on_with_a_new_coordinator(void **state)
                 assert_int_equal(bed->boards[i].shards_sent, 1);
                 assert_int_equal(bed->boards[i].joins, 2);
         }
+        assert_int_equal(bed->boards[3].n_shards, 1);
         bed_destroy(&bed);
+}
+
+/* What one update leaves out goes into the next ones. */
+static void updates_in_few_bits_add_up(void **state)
+{
+        const uint32_t entries[] = { 100 };
+        hedge_co3_t *co3 = NULL;
+        hedged_downlink_t *d = NULL;
+        float update[100], params[100] = { 0 }, board[100] = { 0 };
+        zmq_msg_t frames[HEDGE_STEP_UPDATES];
+        bool whole;
+        int n;
+
+        assert_int_equal(hedge_co3_new(entries, 1, &co3), 0);
+        assert_int_equal(hedged_downlink_new(co3, HEDGE_CO3_FP8, true, 0, &d), 0);
+        for (unsigned i = 0; i < 100; i++)
+                update[i] = 1 + 0.01f * (float)i;
+        for (unsigned step = 0; step < 40; step++) {
+                assert_int_equal(hedged_downlink_add(d, update, params, NULL), 0);
+                if (step % 16 != 15)
+                        continue;
+                n = hedged_downlink_frames(d, step - 15, params, frames, &whole);
+                assert_int_equal(n, 16);
+                assert_false(whole);
+                for (int i = 0; i < n; i++) {
+                        assert_int_equal(hedge_co3_decode(co3, zmq_msg_data(&frames[i]), zmq_msg_size(&frames[i]), 1,
+                                                          board, NULL),
+                                         0);
+                        zmq_msg_close(&frames[i]);
+                }
+                assert_same(board, params, 100);
+        }
+        for (unsigned i = 0; i < 100; i++)
+                assert_true(fabsf(params[i] - 40 * update[i]) < 0.3f);
+        assert_int_equal(hedged_downlink_frames(d, 23, params, frames, &whole), 1); /* 17 behind */
+        assert_true(whole);
+        zmq_msg_close(&frames[0]);
+        assert_int_equal(hedged_downlink_frames(d, 40, params, frames, &whole), 0);
+        hedged_downlink_destroy(&d);
+        hedge_co3_destroy(&co3);
 }
 
 int main(void)
@@ -529,6 +571,7 @@ int main(void)
                 cmocka_unit_test(useless_boards_are_left_out),
                 cmocka_unit_test(a_silent_board_is_not_waited_for_for_ever),
                 cmocka_unit_test(boards_go_on_with_a_new_coordinator),
+                cmocka_unit_test(updates_in_few_bits_add_up),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
