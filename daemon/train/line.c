@@ -160,20 +160,20 @@ static void lose(hedged_line_t *line, seat_t *seat)
         forget_asked(line, seat);
 }
 
-static void send_leave(hedged_line_t *line, const hedge_route_t *route, uint64_t train)
+static int send_leave(hedged_line_t *line, const hedge_route_t *route, uint64_t train)
 {
         const hedge_message_t message = { .type = HEDGE_MSG_LEAVE, .leave = { .train = train } };
 
-        hedge_link_send(line->boards, route, &message, NULL, 0); /* lost: said again when the board says something */
+        return hedge_link_send(line->boards, route, &message, NULL, 0);
 }
 
-/* The board was told to JOIN a training that ended while it was away: it would keep its data for ever. */
+/* The board was told to JOIN a training that has ended: it would keep its data for ever. Said until it can be sent. */
 static void settle(hedged_line_t *line, const hedged_board_t *board, seat_t *seat)
 {
         if (!board->usable || seat->owes == 0 || seat->owes == line->train)
                 return;
-        send_leave(line, &board->route, seat->owes);
-        seat->owes = 0;
+        if (send_leave(line, &board->route, seat->owes) == 0)
+                seat->owes = 0;
 }
 
 /* Without memory nothing is said: the next look does. */
@@ -472,7 +472,7 @@ int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope
         seat_t *seat;
 
         if (train != line->train || train == 0) {
-                send_leave(line, &board->route, train);
+                send_leave(line, &board->route, train); /* if that is lost: again when it says something more */
                 return -ENOENT;
         }
         if (board->index >= BOARDS || line->seats[board->index].session == 0)
