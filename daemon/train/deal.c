@@ -75,12 +75,10 @@ static int ask(deal_t *d, unsigned product, unsigned packet, unsigned board)
         const uint32_t number = product * HEDGE_UEP_MAX_PACKETS + packet;
         hedge_message_t message;
         zmq_msg_t frames[2];
-        uint64_t bytes;
         int r = hedged_product_encode(p, packet, number, &message, frames);
 
         if (r < 0)
                 return r;
-        bytes = zmq_msg_size(&frames[0]) + zmq_msg_size(&frames[1]);
         r = hedged_round_say(d->round, board, &message, frames, 2, message.multiply.rows, message.multiply.cols);
         if (r < 0)
                 return r;
@@ -89,7 +87,6 @@ static int ask(deal_t *d, unsigned product, unsigned packet, unsigned board)
         d->dealt.boards += !d->asked[board];
         d->asked[board] = true;
         d->given[board]++;
-        d->dealt.bytes_down += bytes;
         d->out++;
         return 0;
 }
@@ -147,7 +144,7 @@ static int take(deal_t *d, hedged_round_news_t *news)
         hedged_packet_t *state = &hedged_product_packets(d->products[product])[packet];
 
         assert(product < d->count && packet < packets_of(d->products[product]));
-        d->dealt.bytes_up += zmq_msg_size(&news->frame);
+        d->dealt.received++;
         if (!state->received_us && state->board != HEDGED_NOBODY)
                 d->out--;
         return hedged_product_take(d->products[product], packet, news->board, &news->frame, news->received_us);
@@ -198,8 +195,8 @@ int hedged_deal(hedged_round_t *round, hedged_product_t *const *products, unsign
         for (unsigned i = 0; i < BOARDS; i++)
                 d.behind[i] = hedged_round_owed(round, i);
         r = ask_open(&d);
-        while (r == 0 && d.out > 0 && !is_complete(&d)) {
-                hedged_round_next(round, deadline_us, &news);
+        while (r == 0 && !is_complete(&d)) {
+                hedged_round_next(round, d.out > 0 ? deadline_us : 0, &news); /* a board may be back already */
                 r = hear(&d, &news);
         }
         if (r < 0)

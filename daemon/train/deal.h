@@ -14,9 +14,9 @@
 
 /** What came of it. */
 typedef struct hedged_dealt {
-        uint64_t bytes_up, bytes_down; /**< of frames, from and to the boards */
-        unsigned boards;               /**< that were asked for something */
-        unsigned refused;              /**< answers that were an error or nonsense; the last one: */
+        unsigned boards;   /**< that were asked for something */
+        unsigned received; /**< packets that came */
+        unsigned refused;  /**< answers that were an error or nonsense; the last one: */
         unsigned refuser;
         hedge_why_t why;
         int64_t ended_us; /**< when nothing more was waited for */

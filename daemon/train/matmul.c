@@ -165,10 +165,10 @@ static int gather(hedged_matmul_t *m)
                 return hedge_why(&m->why, r, "the coordinator is stopping");
         if (r < 0)
                 return hedge_why(&m->why, r, "%s", hedge_strerror(r));
-        if (dealt.bytes_up == 0 && dealt.refused > 0 && hedge_now_us() < m->deadline_us)
+        if (dealt.received == 0 && dealt.refused > 0 && hedge_now_us() < m->deadline_us)
                 return hedge_why(&m->why, HEDGE_ENOBOARDS, "no board could compute it: %s: %s",
                                  hedged_round_name(m->round, dealt.refuser), dealt.why.text);
-        if (dealt.bytes_up == 0 && hedged_round_count(m->round) == 0)
+        if (dealt.received == 0 && hedged_round_count(m->round) == 0)
                 return hedge_why(&m->why, HEDGE_ENOBOARDS, "all boards went away before any had computed anything");
         return 0;
 }
