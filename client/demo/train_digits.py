@@ -5,9 +5,9 @@ which send their gradients in eight bits and less (method co3).
 
     train_digits.py BUILD_FOLDER [DATA_FOLDER] [--output MODEL.onnx]
 
-DATA_FOLDER, or mnist/ in it, holds MNIST's four gzipped IDX files. Drawn digits vary more than MNIST's, so the pictures are turned,
-slanted, scaled and shifted first, several times each. Five minutes on two cores. The weights in the repository came
-from this script with its default options; they replace the old ones only where every digit that draw_digits.py draws is
+DATA_FOLDER, or mnist/ in it, holds MNIST's four gzipped IDX files. Drawn digits vary more than MNIST's, so the pictures are
+turned, slanted, scaled and shifted first, several times each. Five minutes on two cores. The weights in the repository
+came from this script with its default options; new ones replace them only where every digit that draw_digits.py draws is
 read rightly and at least 99.5 % of MNIST's test pictures are.
 """
 import argparse
