@@ -58,7 +58,7 @@ HELD_OUT = 800  # of the part of CIFAR-10
 MODELS = {
     "lenet5": {"boards": 8, "epochs": 5, "batch": 64, "sgd": {"rate": 0.03, "momentum": 0.9, "decay": 5e-4,
                                                               "schedule": "cosine", "warm_up": 100}},
-    "resnet8": {"boards": 4, "epochs": 30, "batch": 32, "sgd": {"rate": 0.1, "momentum": 0.9, "decay": 5e-4,
+    "resnet8": {"boards": 4, "epochs": 20, "batch": 32, "sgd": {"rate": 0.1, "momentum": 0.9, "decay": 5e-4,
                                                                 "schedule": "cosine", "warm_up": 100}},
 }
 # What has to be shown: at least that right; so many points below fp32 at most.
@@ -75,7 +75,7 @@ def parse(words=None):
     option("--model", choices=MODELS, default="lenet5", help="lenet5 on MNIST or resnet8 on a part of CIFAR-10 (lenet5)")
     option("--variants", metavar="NAME,...", help=f"of {','.join(VARIANTS)} (all; {','.join(STEP_TIME_VARIANTS)} of "
            "--step-time)")
-    option("--epochs", type=int, metavar="E", help="(5 for lenet5, 30 for resnet8)")
+    option("--epochs", type=int, metavar="E", help="(5 for lenet5, 20 for resnet8)")
     option("--batch", type=int, metavar="B", help="images of a step, of all boards together (64, 32)")
     option("--rate", type=float, metavar="R", help="the greatest rate of learning (0.03, 0.1)")
     option("--boards", type=int, metavar="N", help="(8, 4; 8 of --step-time)")
