@@ -31,8 +31,12 @@ enum { HEDGE_JOB_IDX, HEDGE_JOB_CIFAR10 };
 
 /** method; the names are hedge_job_methods. */
 typedef enum hedge_job_method {
-        HEDGE_JOB_LOCAL, /**< in the coordinator alone */
-        HEDGE_JOB_CO3,   /**< data-parallel, compressed gradients */
+        HEDGE_JOB_LOCAL,      /**< in the coordinator alone */
+        HEDGE_JOB_CO3,        /**< data-parallel, compressed gradients */
+        HEDGE_JOB_SAZD_NAIVE, /**< model-parallel, shift-and-add code; weights are encoded here and sent every step */
+        HEDGE_JOB_SAZD_DEU,   /**< the same, but boards encode and update what they hold */
+        HEDGE_JOB_POLY,       /**< as SAZD_DEU with the polynomial code */
+        HEDGE_JOB_UNCODED,    /**< as SAZD_DEU without parities */
         HEDGE_JOB_METHODS
 } hedge_job_method_t;
 
@@ -77,6 +81,14 @@ typedef struct hedge_job {
                 uint64_t quorum;   /**< gradients that a step waits for; 0: those of all boards */
                 uint64_t shards;   /**< parts of the data; 0: as many as there are boards at the start */
         } co3;
+        struct {
+                uint64_t k, r;      /**< data blocks of a layer, parities; the method uncoded has k alone */
+                uint64_t step;      /**< hedge_sazd_params_t.step; 0: chosen (hedge_job_sazd_step) */
+                uint64_t min_units; /**< layers of fewer inputs or outputs stay in the coordinator */
+                double error_budget;
+                unsigned points; /**< hedge_poly_points_t */
+                bool fall_back;  /**< uncoded: the coordinator computes the block of a lost board */
+        } sazd;
 } hedge_job_t;
 
 extern const hedge_conf_row_t hedge_job_rows[];
@@ -119,6 +131,20 @@ int hedge_job_sgd(const hedge_job_t *job, uint64_t steps, hedge_sgd_t *ret, hedg
  * co3's options. What hedge_job_data and hedge_job_net made is the caller's. @return 0 or the first thing wrong. */
 int hedge_job_prepare(const hedge_job_t *job, const char *const paths[], hedge_dataset_t **ret_train,
                       hedge_dataset_t **ret_test, hedge_net_t **ret_net, hedge_why_t *why);
+
+/** Is the method one of those whose dense layers are cut over the boards (section sazd)? */
+bool hedge_job_model_parallel(const hedge_job_t *job);
+
+/** Is this layer's product computed on boards then? */
+bool hedge_job_distributes(const hedge_job_t *job, const hedge_layer_t *layer);
+
+/** The step of the shift-and-add code for data blocks of so many rows: the job's own, or what makes parities an eighth longer. */
+uint32_t hedge_job_sazd_step(const hedge_job_t *job, uint32_t rows);
+
+/** Can this network be trained in that way? Dense, relu and flatten layers, one of them large enough to be distributed, no
+ * momentum, and parities within the error budget.
+ * @return 0, -EINVAL, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT with a sentence. */
+int hedge_job_sazd_check(const hedge_job_t *job, const hedge_net_t *net, hedge_why_t *why);
 
 /** BLAKE2b-256 of the job's text and the train and test data: what a checkpoint belongs to. Keys that do not change what is
  * computed need not be left out. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/code/poly.h"
 #include "common/job/job.h"
 #include "common/train/workspace.h"
 #include "common/wire/message.h"
@@ -8,14 +9,19 @@ static const char *const schedules[] = { "constant", "step", "cosine", NULL };
 static const char *const gradients[] = { "fp32", "fp16", "fp8", "fp4", "topk", NULL };
 static const char *const updates[] = { "fp32", "fp16", "fp8", NULL };
 
-const char *const hedge_job_methods[] = { "local", "co3", NULL };
+static const char *const points[] = { "integers", "spread", "chebyshev", NULL };
+
+const char *const hedge_job_methods[] = { "local", "co3", "sazd-naive", "sazd-deu", "poly", "uncoded", NULL };
 
 /* What a choice is stored as is its place in its list. */
 _Static_assert(HEDGE_SCHEDULE_CONSTANT == 0 && HEDGE_SCHEDULE_STEP == 1 && HEDGE_SCHEDULE_COSINE == 2, "schedules");
 _Static_assert(HEDGE_CO3_FP32 == 0 && HEDGE_CO3_FP16 == 1 && HEDGE_CO3_FP8 == 2 && HEDGE_CO3_FP4 == 3 &&
                        HEDGE_CO3_TOPK == 4,
                "gradients, updates");
-_Static_assert(HEDGE_JOB_LOCAL == 0 && HEDGE_JOB_CO3 == 1 && HEDGE_JOB_METHODS == 2, "methods");
+_Static_assert(HEDGE_JOB_LOCAL == 0 && HEDGE_JOB_CO3 == 1 && HEDGE_JOB_SAZD_NAIVE == 2 && HEDGE_JOB_SAZD_DEU == 3 &&
+                       HEDGE_JOB_POLY == 4 && HEDGE_JOB_UNCODED == 5 && HEDGE_JOB_METHODS == 6,
+               "methods");
+_Static_assert(HEDGE_POLY_INTEGERS == 0 && HEDGE_POLY_SPREAD == 1 && HEDGE_POLY_CHEBYSHEV == 2, "points");
 
 #define AT(field)    offsetof(hedge_job_t, field)
 #define LAYER(field) offsetof(hedge_job_layer_t, field)
@@ -70,7 +76,8 @@ const hedge_conf_row_t hedge_job_rows[] = {
           "Names of the classes, all of them; empty: they are numbers.", NULL, NULL, 0 },
         { "method", HEDGE_CONF_CHOICE, AT(method), 0, 0, "co3", NULL,
           "Who computes. co3: the boards, each on its share of the data; what they send is compressed. local: the "
-          "coordinator alone.",
+          "coordinator alone. sazd-deu: the boards, each on its coded blocks of the weights, which they update "
+          "themselves; sazd-naive, poly and uncoded are there to compare with it.",
           hedge_job_methods, NULL, 0 },
         { "epochs", HEDGE_CONF_UINT, AT(epochs), 1, 1e6, "10", NULL, "Passes over the images to learn from.", NULL,
           NULL, 0 },
@@ -114,5 +121,28 @@ const hedge_conf_row_t hedge_job_rows[] = {
         { "co3.shards", HEDGE_CONF_UINT, AT(co3.shards), 0, HEDGE_JOB_MAX_SHARDS, "0", NULL,
           "Parts that the images to learn from are cut into; 0: as many as there are boards at the start.", NULL, NULL,
           0 },
+        { "sazd.k", HEDGE_CONF_UINT, AT(sazd.k), 1, HEDGE_SAZD_MAX_BLOCKS, "4", NULL,
+          "Methods sazd-naive, sazd-deu, poly and uncoded: blocks that a layer's weights are cut into; a board holds "
+          "one.",
+          NULL, NULL, 0 },
+        { "sazd.r", HEDGE_CONF_UINT, AT(sazd.r), 0, HEDGE_SAZD_MAX_BLOCKS, "2", NULL,
+          "Further boards, with parities: so many may be slow or lost. uncoded has none.", NULL, NULL, 0 },
+        { "sazd.step", HEDGE_CONF_UINT, AT(sazd.step), 0, 65536, "0", "rows",
+          "How far parities move a block against the next; 1: as published, 0: as far as makes them an eighth longer, "
+          "which keeps errors small.",
+          NULL, NULL, 0 },
+        { "sazd.min_units", HEDGE_CONF_UINT, AT(sazd.min_units), 1, 1 << 20, "256", NULL,
+          "A layer with fewer inputs or outputs is computed by the coordinator.", NULL, NULL, 0 },
+        { "sazd.error_budget", HEDGE_CONF_FLOAT, AT(sazd.error_budget), 1e-9, 1, "0.0001", NULL,
+          "sazd-naive, sazd-deu: error of decoded products, relative to their root mean square, above which a job is "
+          "refused.",
+          NULL, NULL, 0 },
+        { "sazd.points", HEDGE_CONF_CHOICE, AT(sazd.points), 0, 0, "chebyshev", NULL,
+          "poly: where the polynomials are evaluated: at 1, 2, ..., evenly over -1 to 1, or at Chebyshev's points. "
+          "With "
+          "integers errors are large, and from k = 6 on beyond use.",
+          points, NULL, 0 },
+        { "sazd.fall_back", HEDGE_CONF_BOOL, AT(sazd.fall_back), 0, 0, "true", NULL,
+          "uncoded: the coordinator computes the block of a lost board; false: it is waited for.", NULL, NULL, 0 },
         { 0 },
 };

@@ -85,4 +85,4 @@ static int step_local(void *method, hedged_tally_t *tally, hedge_why_t *why)
         return 0;
 }
 
-const hedged_method_t hedged_method_local = { open_local, NULL, step_local, close_local };
+const hedged_method_t hedged_method_local = { open_local, NULL, step_local, close_local, NULL };

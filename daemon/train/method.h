@@ -40,6 +40,12 @@ typedef struct hedged_method {
 
         /** NULL-safe; nullifies. */
         void (*close)(void **method);
+
+        /** Bring the vectors of `at` up to date, where they are elsewhere: before a test, a checkpoint, or the model, also when the
+         * job is to stop, and soon then. NULL: they always are.
+         * @return 0, where `at` may stand at an earlier step than before; or what is wrong, with a sentence: its vectors are as
+         * after an earlier step than it says. */
+        int (*collect)(void *method, hedge_why_t *why);
 } hedged_method_t;
 
 /** The method of a job; NULL: it cannot be trained so here. */

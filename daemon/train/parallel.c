@@ -527,4 +527,4 @@ static int step_parallel(void *method, hedged_tally_t *tally, hedge_why_t *why)
         return 0;
 }
 
-const hedged_method_t hedged_method_co3 = { open_parallel, start_parallel, step_parallel, close_parallel };
+const hedged_method_t hedged_method_co3 = { open_parallel, start_parallel, step_parallel, close_parallel, NULL };

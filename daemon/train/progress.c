@@ -197,6 +197,11 @@ void hedged_progress_step(hedged_progress_t *p, const hedged_tally_t *step)
         move_window(p);
 }
 
+void hedged_progress_back(hedged_progress_t *p, uint64_t step)
+{
+        p->status.step = step;
+}
+
 bool hedged_progress_has_steps(const hedged_progress_t *p)
 {
         return p->epoch.images > 0;

@@ -37,6 +37,9 @@ void hedged_progress_begin(hedged_progress_t *progress, uint64_t parameters, uin
 /** One step more. */
 void hedged_progress_step(hedged_progress_t *progress, const hedged_tally_t *step);
 
+/** Steps are done again: so many are done. */
+void hedged_progress_back(hedged_progress_t *progress, uint64_t step);
+
 /** Were there steps in this epoch since the run began? If not there is no loss to report. */
 bool hedged_progress_has_steps(const hedged_progress_t *progress);
 

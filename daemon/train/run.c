@@ -14,6 +14,7 @@
 #include "common/train/replace.h"
 #include "daemon/train/evaluate.h"
 #include "daemon/train/method.h"
+#include "daemon/train/model_parallel.h"
 
 #define PATH_MAX_BYTES (sizeof(((hedged_folder_t *)0)->path) + 32)
 
@@ -37,6 +38,10 @@ const hedged_method_t *hedged_method(hedge_job_method_t method)
         static const hedged_method_t *const methods[HEDGE_JOB_METHODS] = {
                 [HEDGE_JOB_LOCAL] = &hedged_method_local,
                 [HEDGE_JOB_CO3] = &hedged_method_co3,
+                [HEDGE_JOB_SAZD_NAIVE] = &hedged_method_model_parallel,
+                [HEDGE_JOB_SAZD_DEU] = &hedged_method_model_parallel,
+                [HEDGE_JOB_POLY] = &hedged_method_model_parallel,
+                [HEDGE_JOB_UNCODED] = &hedged_method_model_parallel,
         };
 
         return methods[method];
@@ -140,12 +145,20 @@ static int prepare(hedged_run_t *run, hedge_why_t *why)
 
 /* ---- training ---- */
 
-/* A job outlives a full disk. */
+static int collect(const hedged_run_t *run, hedge_why_t *why)
+{
+        return run->method->collect && run->state ? run->method->collect(run->state, why) : 0;
+}
+
+/* A job outlives a full disk. Where it cannot be said how it stands, the last checkpoint stays. */
 static void save(hedged_run_t *run)
 {
-        hedge_checkpoint_t c = *run->work.at;
+        hedge_checkpoint_t c;
         hedge_why_t why = { "" };
 
+        if (collect(run, &why) < 0)
+                return;
+        c = *run->work.at;
         c.epoch = run->epochs;
         if (hedge_checkpoint_save(run->net, &c, run->checkpoint, &why) < 0)
                 hedged_progress_event(run->progress, "the checkpoint cannot be written: %s, going on without",
@@ -200,7 +213,11 @@ static int end_epoch(hedged_run_t *run, hedge_why_t *why)
         const uint32_t some = run->train->count < run->test->count ? run->train->count : run->test->count;
         hedge_score_t test, train = { 0 };
         double seconds;
-        int r = evaluate(run, run->test, run->test->count, &test, why);
+        int r = collect(run, why);
+
+        if (r < 0 || run->work.at->step < (run->epochs + 1) * run->work.steps)
+                return r;
+        r = evaluate(run, run->test, run->test->count, &test, why);
 
         seconds = (double)(hedge_now_us() - began_us) / 1e6;
         if (r == 0 && !hedged_progress_has_steps(run->progress))
@@ -256,6 +273,8 @@ static void end_with_model(hedged_run_t *run, const char *state)
 {
         hedge_why_t why = { "" };
 
+        if (collect(run, &why) < 0)
+                hedged_progress_event(run->progress, "%s: the model is that of an earlier step", why.text);
         if (write_model(run, &why) < 0)
                 hedged_progress_end(run->progress, "failed", why.text);
         else

@@ -168,7 +168,7 @@ static void bad_jobs_are_refused_with_a_sentence(void **state)
         refuse(WITH("epochs: 0"), ":6: epochs: 0 is below 1");
         refuse(WITH("batch: 65537"), ":6: batch: 65537 is above 65536");
         refuse(WITH("sgd: {rate: 0}"), "sgd.rate: 0 is below");
-        refuse(WITH("method: uep2"), ":6: method: uep2 is not local or co3");
+        refuse(WITH("method: uep2"), ":6: method: uep2 is not local, co3");
         refuse("name: a\n" DATA, ":1: model: neither a model nor layers");
         refuse(WITH("layers: [{type: relu}]"), ":6: layers: a model is named too");
         refuse("name: a\nmodel: vgg16\n" DATA, ":2: model: no network is called 'vgg16': mlp, lenet5 or resnet8");
