@@ -285,8 +285,11 @@ hedge_training_report_t *hedge_training_report(hedge_training_t *t)
 
         if (!answer)
                 return NULL;
-        for (uint32_t i = 0; i < answer->report.n_frames; i++)
+        for (uint32_t i = 0; i < answer->report.n_frames; i++) {
+                zmq_msg_close(&answer->report.frames[i]); /* it is closed already where it could not be sent */
+                zmq_msg_init(&answer->report.frames[i]);
                 zmq_msg_copy(&answer->report.frames[i], &answer->frames[i]); /* counted, not copied */
+        }
         return &answer->report;
 }
 
