@@ -6,9 +6,10 @@
 #include <string.h>
 
 const hedge_command_t *const hedge_commands[] = {
-        &hedge_command_up,     &hedge_command_down,  &hedge_command_status, &hedge_command_models, &hedge_command_load,
-        &hedge_command_unload, &hedge_command_plan,  &hedge_command_infer,  &hedge_command_train,  &hedge_command_jobs,
-        &hedge_command_local,  &hedge_command_model, &hedge_command_codes,  &hedge_command_keygen, NULL,
+        &hedge_command_up,    &hedge_command_down,   &hedge_command_status,   &hedge_command_models,
+        &hedge_command_load,  &hedge_command_unload, &hedge_command_plan,     &hedge_command_infer,
+        &hedge_command_train, &hedge_command_jobs,   &hedge_command_multiply, &hedge_command_local,
+        &hedge_command_model, &hedge_command_codes,  &hedge_command_keygen,   NULL,
 };
 
 static const hedge_command_t *find_command(const char *name)

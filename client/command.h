@@ -26,7 +26,8 @@ extern const hedge_command_t *const hedge_commands[];
 
 extern const hedge_command_t hedge_command_status, hedge_command_models, hedge_command_load, hedge_command_unload,
         hedge_command_infer, hedge_command_local, hedge_command_model, hedge_command_codes, hedge_command_keygen,
-        hedge_command_up, hedge_command_down, hedge_command_plan, hedge_command_train, hedge_command_jobs;
+        hedge_command_up, hedge_command_down, hedge_command_plan, hedge_command_train, hedge_command_jobs,
+        hedge_command_multiply;
 
 /** Run `hedge ARGV...`: find the command, parse its options, run it. @return the exit status. */
 int hedge_main(int argc, char **argv);

@@ -263,6 +263,8 @@ uint64_t hedge_answer_id(const hedge_message_t *message)
                 return message->jobs_ok.id;
         case HEDGE_MSG_JOB_MODEL_OK:
                 return message->job_model_ok.id;
+        case HEDGE_MSG_MATMUL_OK:
+                return message->matmul_ok.id;
         case HEDGE_MSG_ERROR:
                 return message->error.job;
         default:

@@ -126,6 +126,22 @@ int hedge_request_job_model(hedge_connection_t *connection, uint64_t job, hedge_
         return hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_JOB_MODEL_OK, 0, ret, why);
 }
 
+int hedge_request_matmul(hedge_connection_t *connection, const hedge_msg_matmul_t *asked, zmq_msg_t frames[2],
+                         int wait_ms, hedge_envelope_t *ret, hedge_why_t *why)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_MATMUL, .matmul = *asked };
+        int r;
+
+        message.matmul.id = hedge_connection_id(connection);
+        r = hedge_connection_request(connection, &message, frames, 2, HEDGE_MSG_MATMUL_OK, wait_ms, ret, why);
+        if (r == 0 && zmq_msg_size(&ret->frames[0]) != (size_t)asked->rows * asked->columns * sizeof(float)) {
+                hedge_envelope_release(ret);
+                return hedge_why(why, HEDGE_EMALFORMED, "the coordinator's product is of another size than %u x %u",
+                                 asked->rows, asked->columns);
+        }
+        return r;
+}
+
 int hedge_connect(const char *command, const hedge_target_t *target, hedge_connection_t **ret)
 {
         hedge_endpoint_t endpoint;

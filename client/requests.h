@@ -40,6 +40,11 @@ int hedge_request_job_stop(hedge_connection_t *connection, uint64_t job, hedge_e
 /** What a job has learnt: two frames, an ONNX model and its model.yaml. */
 int hedge_request_job_model(hedge_connection_t *connection, uint64_t job, hedge_envelope_t *ret, hedge_why_t *why);
 
+/** The product of two matrices, by the deadline in `asked` (its id is filled in).
+ * @param frames  A and B; gone after the call. @return the answer has one frame, of rows x columns floats. */
+int hedge_request_matmul(hedge_connection_t *connection, const hedge_msg_matmul_t *asked, zmq_msg_t frames[2],
+                         int wait_ms, hedge_envelope_t *ret, hedge_why_t *why);
+
 /** Boards in a state ("alive") of an answer to STATUS. */
 unsigned hedge_status_count(const hedge_msg_status_ok_t *status, const char *state);
 

@@ -217,7 +217,7 @@ static void read_elements(const uint8_t *from, const header_t *h, float *to)
         }
 }
 
-int hedge_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why)
+static int decode(const uint8_t *bytes, size_t size, bool only_float32, hedge_tensor_t *ret, hedge_why_t *why)
 {
         header_t h = { .kind = 0 };
         hedge_tensor_t tensor = { .data = NULL };
@@ -228,6 +228,8 @@ int hedge_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hed
         r = read_header(bytes, size, &h, &offset, why);
         if (r < 0)
                 return r;
+        if (only_float32 && (h.kind != 'f' || h.size != sizeof(float)))
+                return hedge_why(why, HEDGE_EUNSUPPORTED, "is a .npy of another type than float32");
         if (hedge_shape_check(&h.shape, HEDGE_NPY_MAX_ELEMENTS) < 0)
                 return hedge_why(why, HEDGE_ELIMIT, "is a .npy of more than %u elements", HEDGE_NPY_MAX_ELEMENTS);
         wanted = hedge_shape_elements(&h.shape) * h.size;
@@ -244,7 +246,12 @@ int hedge_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hed
         return 0;
 }
 
-int hedge_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
+int hedge_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why)
+{
+        return decode(bytes, size, false, ret, why);
+}
+
+static int load(const char *path, bool only_float32, hedge_tensor_t *ret, hedge_why_t *why)
 {
         hedge_why_t what = { .text = "" };
         uint8_t *bytes = NULL;
@@ -254,9 +261,19 @@ int hedge_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
         r = hedge_file_read(path, HEDGE_NPY_MAX_BYTES, &bytes, &size, why);
         if (r < 0)
                 return r;
-        r = hedge_npy_decode(bytes, size, ret, &what);
+        r = decode(bytes, size, only_float32, ret, &what);
         free(bytes);
         return r < 0 ? hedge_why(why, r, "%s: %.300s", path, what.text) : 0;
+}
+
+int hedge_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
+{
+        return load(path, false, ret, why);
+}
+
+int hedge_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
+{
+        return load(path, true, ret, why);
 }
 
 static bool write_floats(const hedge_tensor_t *tensor, FILE *out)

@@ -24,6 +24,9 @@ int hedge_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hed
 /** The same for a file. @return also -errno; `why` begins with the file's name. */
 int hedge_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
 
+/** Likewise, but an array of any other type than float32 is HEDGE_EUNSUPPORTED. */
+int hedge_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
+
 /** Write a tensor as a version 1 file of little-endian float32. @return 0, -EIO. */
 int hedge_npy_write(const hedge_tensor_t *tensor, FILE *out);
 

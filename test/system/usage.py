@@ -4,7 +4,7 @@ import os
 
 from cluster import check, hedge
 
-COMMANDS = ["up", "down", "status", "models", "load", "unload", "plan", "infer", "train", "jobs", "local", "model", "codes", "keygen"]
+COMMANDS = ["up", "down", "status", "models", "load", "unload", "plan", "infer", "train", "jobs", "multiply", "local", "model", "codes", "keygen"]
 
 overview = hedge("help").stdout
 check(hedge("--help").stdout == overview and hedge("--version").stdout.startswith("hedge "), "help")
