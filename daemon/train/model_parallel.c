@@ -165,6 +165,7 @@ static int prepare(model_parallel_t *p, hedge_why_t *why)
                 r = make_vectors(p, batch, why);
         settings.layers = p->layers;
         settings.n_layers = p->n_layers;
+        settings.batch = r == 0 ? batch : 0;
         return r < 0 ? r : hedged_holders_new(&settings, &p->holders, why);
 }
 

@@ -17,6 +17,7 @@ typedef struct asked {
         uint64_t step, wire_step;
         uint32_t packet;
         size_t bytes;
+        int64_t asked_us;
 } asked_t;
 
 typedef struct member {
@@ -129,6 +130,7 @@ int hedged_round_say(hedged_round_t *round, unsigned board, hedge_message_t *mes
         int r = hedged_round_here(round, board) ? 0 : -EHOSTUNREACH;
         uint64_t bytes = 0;
 
+        asked.asked_us = hedge_now_us();
         asked.wire_step = address(round, message, &asked.packet);
         if (r == 0 && asked.bytes)
                 r = expect(&round->members[board], &asked);
@@ -170,6 +172,11 @@ void hedged_round_finish(hedged_round_t *round)
 unsigned hedged_round_owed(const hedged_round_t *round, unsigned board)
 {
         return board < BOARDS ? round->members[board].n_asked : 0;
+}
+
+int64_t hedged_round_since(const hedged_round_t *round, unsigned board)
+{
+        return hedged_round_owed(round, board) ? round->members[board].asked[0].asked_us : INT64_MAX;
 }
 
 /* ---- hearing ---- */

@@ -68,4 +68,7 @@ void hedged_round_finish(hedged_round_t *round);
 /** Products that a board was asked for in any step and has neither sent nor refused: how far it is behind. */
 unsigned hedged_round_owed(const hedged_round_t *round, unsigned board);
 
+/** When it was asked for the oldest of these; INT64_MAX: it owes nothing. */
+int64_t hedged_round_since(const hedged_round_t *round, unsigned board);
+
 #endif

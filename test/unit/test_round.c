@@ -257,6 +257,9 @@ static void what_is_late_is_dropped(void **state)
         }
         assert_int_equal(hedged_round_pending(rounds), 3);
         assert_int_equal(hedged_round_owed(rounds, 0), 6);
+        assert_true(hedged_round_since(rounds, 0) <= hedged_round_since(rounds, 1));
+        assert_true(hedged_round_since(rounds, 1) <= hedge_now_us());
+        assert_true(hedged_round_since(rounds, 2) == INT64_MAX);
         put_product(0, 1, 0, 6);
         expect(HEDGED_ROUND_LATE, 0);
         assert_int_equal(hedged_round_owed(rounds, 0), 5);
