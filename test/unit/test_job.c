@@ -370,6 +370,46 @@ static void what_does_not_fit_is_refused(void **state)
                        "layers: max_pool1: ");
 }
 
+/* Layers cut over the boards: 784 to 300 to 260 to 10. */
+static void what_cannot_be_cut_is_refused(void **state)
+{
+#define CUT(method, more)                                                                                  \
+        OF("- {type: flatten}\n- {type: dense, units: 300}\n- {type: relu}\n- {type: dense, units: 260}\n" \
+           "- {type: relu}\n- {type: dense, units: 10}\n")                                                 \
+        "method: " method "\n" more "\n"
+#define STILL "sgd: {momentum: 0}\n"
+        hedge_dataset_t *train = NULL, *test = NULL;
+        hedge_net_t *net = NULL;
+        hedge_job_t job;
+        hedge_why_t why;
+
+        do_not_prepare(CUT("sazd-deu", ""), -EINVAL, "sgd.momentum: 0.9, but boards");
+        do_not_prepare(CUT("sazd-deu", STILL "sazd: {min_units: 301}"), -EINVAL,
+                       "sazd.min_units: no dense layer has 301");
+        do_not_prepare(CUT("sazd-naive", STILL "sazd: {k: 31, r: 2}"), HEDGE_ELIMIT,
+                       "k and r are 33 boards, more than 32");
+        do_not_prepare(CUT("poly", STILL "sazd: {k: 30, min_units: 10}"), -EINVAL,
+                       "10 units of dense3 cannot be cut into 30");
+        do_not_prepare(CUT("sazd-deu", STILL "sazd: {k: 8, r: 4, step: 1}"), HEDGE_ELIMIT,
+                       "sazd.error_budget: dense1: k = 8, r = 4");
+        do_not_prepare("name: a\nmodel: lenet5\nbatch: 4\nmethod: uncoded\n" STILL DATA, HEDGE_EUNSUPPORTED,
+                       "conv1: a conv layer; only dense, relu and flatten");
+        take(CUT("sazd-deu", STILL "sazd: {k: 8, r: 2}"), &job);
+        if (prepare(&job, &train, &test, &net, &why) < 0)
+                fail_msg("%s", why.text);
+        assert_true(hedge_job_model_parallel(&job));
+        assert_false(hedge_job_distributes(&job, &net->layers[0]));
+        assert_true(hedge_job_distributes(&job, &net->layers[1]));
+        assert_true(hedge_job_distributes(&job, &net->layers[3]));
+        assert_false(hedge_job_distributes(&job, &net->layers[5]));
+        assert_int_equal(hedge_job_sazd_step(&job, 512), 512 / 56);
+        assert_int_equal(hedge_job_sazd_step(&job, 5), 1);
+        hedge_dataset_destroy(&train);
+        hedge_dataset_destroy(&test);
+        hedge_net_destroy(&net);
+        hedge_job_release(&job);
+}
+
 static void names_of_files_are_the_jobs(void **state)
 {
         char first[64], second[64];
@@ -487,6 +527,7 @@ int main(void)
                 cmocka_unit_test(a_job_is_prepared),
                 cmocka_unit_test(the_last_images_are_held_out),
                 cmocka_unit_test(what_does_not_fit_is_refused),
+                cmocka_unit_test(what_cannot_be_cut_is_refused),
                 cmocka_unit_test(names_of_files_are_the_jobs),
                 cmocka_unit_test(epochs_are_cut_into_steps),
                 cmocka_unit_test(settings_become_a_schedule),
