@@ -3,6 +3,7 @@
 #define HEDGE_JOB_H
 
 #include "common/co3/co3.h"
+#include "common/code/uep_setup.h"
 #include "common/conf/conf.h"
 #include "common/train/checkpoint.h"
 #include "common/train/dataset.h"
@@ -37,6 +38,11 @@ typedef enum hedge_job_method {
         HEDGE_JOB_SAZD_DEU,   /**< the same, but boards encode and update what they hold */
         HEDGE_JOB_POLY,       /**< as SAZD_DEU with the polynomial code */
         HEDGE_JOB_UNCODED,    /**< as SAZD_DEU without parities */
+        HEDGE_JOB_UEP_NOW, /**< the products of the backward pass on the boards, as much of them as comes by a deadline */
+        HEDGE_JOB_UEP_EW, /**< likewise; these five are in the order of hedge_uep_scheme_t */
+        HEDGE_JOB_UEP_MDS,
+        HEDGE_JOB_UEP_REPLICATION,
+        HEDGE_JOB_UEP_UNCODED,
         HEDGE_JOB_METHODS
 } hedge_job_method_t;
 
@@ -89,6 +95,13 @@ typedef struct hedge_job {
                 unsigned points; /**< hedge_poly_points_t */
                 bool fall_back;  /**< uncoded: the coordinator computes the block of a lost board */
         } sazd;
+        struct {
+                unsigned split; /**< hedge_uep_split_t */
+                uint64_t blocks_a, blocks_b, levels, classes, packets;
+                hedge_conf_floats_t windows; /**< one per class, or none: chosen */
+                bool stacked;
+                double deadline_ms; /**< of a product */
+        } uep;
 } hedge_job_t;
 
 extern const hedge_conf_row_t hedge_job_rows[];
@@ -131,6 +144,18 @@ int hedge_job_sgd(const hedge_job_t *job, uint64_t steps, hedge_sgd_t *ret, hedg
  * co3's options. What hedge_job_data and hedge_job_net made is the caller's. @return 0 or the first thing wrong. */
 int hedge_job_prepare(const hedge_job_t *job, const char *const paths[], hedge_dataset_t **ret_train,
                       hedge_dataset_t **ret_test, hedge_net_t **ret_net, hedge_why_t *why);
+
+/** Is the method one of uep-*, and what it asks of the code; the seed is the job's. */
+bool hedge_job_is_uep(const hedge_job_t *job);
+void hedge_job_uep_setup(const hedge_job_t *job, hedge_uep_setup_t *ret);
+
+/** A product of these methods, with sides that its blocks divide: as much as that is more is zeros. */
+void hedge_job_uep_shape(const hedge_job_t *job, uint32_t rows, uint32_t inner, uint32_t columns,
+                         hedge_uep_shape_t *ret);
+
+/** Could the network be trained so? @return 0, HEDGE_EUNSUPPORTED (other layers than dense, relu and flatten), -EINVAL, ... with a
+ * sentence. */
+int hedge_job_uep_check(const hedge_job_t *job, const hedge_net_t *net, hedge_why_t *why);
 
 /** Is the method one of those whose dense layers are cut over the boards (section sazd)? */
 bool hedge_job_model_parallel(const hedge_job_t *job);

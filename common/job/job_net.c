@@ -122,6 +122,8 @@ static int check_together(const hedge_job_t *job, const hedge_dataset_t *train, 
                 r = hedge_job_sgd(job, steps, &sgd, why);
         if (r == 0 && hedge_job_model_parallel(job))
                 r = hedge_job_sazd_check(job, net, why);
+        if (r == 0 && hedge_job_is_uep(job))
+                r = hedge_job_uep_check(job, net, why);
         return r;
 }
 

@@ -9,9 +9,12 @@ static const char *const schedules[] = { "constant", "step", "cosine", NULL };
 static const char *const gradients[] = { "fp32", "fp16", "fp8", "fp4", "topk", NULL };
 static const char *const updates[] = { "fp32", "fp16", "fp8", NULL };
 
+static const char *const splits[] = { "row-column", "column-row", NULL };
 static const char *const points[] = { "integers", "spread", "chebyshev", NULL };
 
-const char *const hedge_job_methods[] = { "local", "co3", "sazd-naive", "sazd-deu", "poly", "uncoded", NULL };
+const char *const hedge_job_methods[] = { "local",       "co3",     "sazd-naive", "sazd-deu", "poly",
+                                          "uncoded",     "uep-now", "uep-ew",     "uep-mds",  "uep-replication",
+                                          "uep-uncoded", NULL };
 
 /* What a choice is stored as is its place in its list. */
 _Static_assert(HEDGE_SCHEDULE_CONSTANT == 0 && HEDGE_SCHEDULE_STEP == 1 && HEDGE_SCHEDULE_COSINE == 2, "schedules");
@@ -19,8 +22,12 @@ _Static_assert(HEDGE_CO3_FP32 == 0 && HEDGE_CO3_FP16 == 1 && HEDGE_CO3_FP8 == 2 
                        HEDGE_CO3_TOPK == 4,
                "gradients, updates");
 _Static_assert(HEDGE_JOB_LOCAL == 0 && HEDGE_JOB_CO3 == 1 && HEDGE_JOB_SAZD_NAIVE == 2 && HEDGE_JOB_SAZD_DEU == 3 &&
-                       HEDGE_JOB_POLY == 4 && HEDGE_JOB_UNCODED == 5 && HEDGE_JOB_METHODS == 6,
+                       HEDGE_JOB_POLY == 4 && HEDGE_JOB_UNCODED == 5 && HEDGE_JOB_UEP_NOW == 6 &&
+                       HEDGE_JOB_METHODS == 11,
                "methods");
+_Static_assert(HEDGE_UEP_NOW == 0 && HEDGE_UEP_EW == 1 && HEDGE_UEP_MDS == 2 && HEDGE_UEP_REPLICATION == 3 &&
+                       HEDGE_UEP_UNCODED == 4 && HEDGE_UEP_ROW_COLUMN == 0 && HEDGE_UEP_COLUMN_ROW == 1,
+               "uep");
 _Static_assert(HEDGE_POLY_INTEGERS == 0 && HEDGE_POLY_SPREAD == 1 && HEDGE_POLY_CHEBYSHEV == 2, "points");
 
 #define AT(field)    offsetof(hedge_job_t, field)
@@ -77,7 +84,9 @@ const hedge_conf_row_t hedge_job_rows[] = {
         { "method", HEDGE_CONF_CHOICE, AT(method), 0, 0, "co3", NULL,
           "Who computes. co3: the boards, each on its share of the data; what they send is compressed. local: the "
           "coordinator alone. sazd-deu: the boards, each on its coded blocks of the weights, which they update "
-          "themselves; sazd-naive, poly and uncoded are there to compare with it.",
+          "themselves; sazd-naive, poly and uncoded are there to compare with it. uep-ew, uep-now: the boards, as much "
+          "of the gradients' products as comes by a deadline, the most important parts first; uep-mds, "
+          "uep-replication and uep-uncoded are there to compare with them.",
           hedge_job_methods, NULL, 0 },
         { "epochs", HEDGE_CONF_UINT, AT(epochs), 1, 1e6, "10", NULL, "Passes over the images to learn from.", NULL,
           NULL, 0 },
@@ -144,5 +153,30 @@ const hedge_conf_row_t hedge_job_rows[] = {
           points, NULL, 0 },
         { "sazd.fall_back", HEDGE_CONF_BOOL, AT(sazd.fall_back), 0, 0, "true", NULL,
           "uncoded: the coordinator computes the block of a lost board; false: it is waited for.", NULL, NULL, 0 },
+        { "uep.deadline_ms", HEDGE_CONF_FLOAT, AT(uep.deadline_ms), 0.1, 3.6e6, "50", "ms",
+          "Methods uep-*: how long a step waits for a product; what is not known by then is 0. All products of "
+          "weights' gradients are asked for at once, those on the way back one after the other.",
+          NULL, NULL, 0 },
+        { "uep.split", HEDGE_CONF_CHOICE, AT(uep.split), 0, 0, "row-column", NULL,
+          "How products A B are cut. row-column: A in blocks of rows, B in blocks of columns; column-row: the other "
+          "way round, which makes every task as large as the product.",
+          splits, NULL, 0 },
+        { "uep.blocks_a", HEDGE_CONF_UINT, AT(uep.blocks_a), 1, HEDGE_UEP_MAX_PRODUCTS, "3", NULL,
+          "Blocks of A; zeros are added where they do not come out even.", NULL, NULL, 0 },
+        { "uep.blocks_b", HEDGE_CONF_UINT, AT(uep.blocks_b), 1, HEDGE_UEP_MAX_PRODUCTS, "3", NULL, "Blocks of B.", NULL,
+          NULL, 0 },
+        { "uep.levels", HEDGE_CONF_UINT, AT(uep.levels), 0, HEDGE_UEP_MAX_PRODUCTS, "0", NULL,
+          "Levels of importance of blocks, by their norms; 0: as many as there are blocks, 3 at most.", NULL, NULL, 0 },
+        { "uep.classes", HEDGE_CONF_UINT, AT(uep.classes), 0, HEDGE_UEP_MAX_CLASSES, "0", NULL,
+          "Classes of importance of sub-products; 0: 3, or as many as there can be.", NULL, NULL, 0 },
+        { "uep.windows", HEDGE_CONF_FLOATS, AT(uep.windows), 0, 1, "[]", NULL,
+          "uep-ew, uep-now: probability of each class's window, the most important first; they sum to 1. Empty: chosen "
+          "for the deadline, by how many packets have come by it so far.",
+          NULL, NULL, 0 },
+        { "uep.packets", HEDGE_CONF_UINT, AT(uep.packets), 0, HEDGE_UEP_MAX_PACKETS, "0", NULL,
+          "Tasks of a product; 0: one per board.", NULL, NULL, 0 },
+        { "uep.stacked", HEDGE_CONF_BOOL, AT(uep.stacked), 0, 0, "false", NULL,
+          "A coefficient of its own for every sub-product of a packet, which makes tasks several times as large.", NULL,
+          NULL, 0 },
         { 0 },
 };

@@ -15,6 +15,7 @@
 #include "daemon/train/evaluate.h"
 #include "daemon/train/method.h"
 #include "daemon/train/model_parallel.h"
+#include "daemon/train/uep.h"
 
 #define PATH_MAX_BYTES (sizeof(((hedged_folder_t *)0)->path) + 32)
 
@@ -42,6 +43,11 @@ const hedged_method_t *hedged_method(hedge_job_method_t method)
                 [HEDGE_JOB_SAZD_DEU] = &hedged_method_model_parallel,
                 [HEDGE_JOB_POLY] = &hedged_method_model_parallel,
                 [HEDGE_JOB_UNCODED] = &hedged_method_model_parallel,
+                [HEDGE_JOB_UEP_NOW] = &hedged_method_uep,
+                [HEDGE_JOB_UEP_EW] = &hedged_method_uep,
+                [HEDGE_JOB_UEP_MDS] = &hedged_method_uep,
+                [HEDGE_JOB_UEP_REPLICATION] = &hedged_method_uep,
+                [HEDGE_JOB_UEP_UNCODED] = &hedged_method_uep,
         };
 
         return methods[method];

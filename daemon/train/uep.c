@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/train/uep.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/tensor.h"
+#include "common/train/mlp.h"
+#include "daemon/train/chance.h"
+#include "daemon/train/deal.h"
+
+#define PACKET_BYTES (2ull << 30) /* of the packets of a product at most */
+#define DRIFT        0.05 /* windows are chosen anew when the chance that a packet comes has changed by so much */
+#define FRUITLESS    50   /* products in a row that nothing came of, before that is said */
+#define GRADIENTS    4    /* odd numbers that tell the seeds of a layer's products apart */
+
+/* One of the network's products, again in every step. */
+typedef struct slot {
+        hedge_uep_shape_t shape; /* with its sides rounded up */
+        float *a, *b, *c;
+        hedged_chance_t chance;
+        double chosen_for; /* the chance that `windows` were chosen for; negative: none are */
+        unsigned chosen_boards;
+        unsigned n_windows;
+        double windows[HEDGE_UEP_MAX_CLASSES];
+        hedged_product_t *product; /* while it is computed */
+        float *to;                 /* where it goes: rows x columns of it */
+        uint32_t rows, columns;
+} slot_t;
+
+typedef struct uep {
+        hedged_work_t *work;
+        hedge_mlp_t *mlp;
+        hedge_batches_t *batches;
+        hedged_round_t *round;
+        hedge_uep_setup_t setup;
+        unsigned least; /* boards */
+        hedge_checkpoint_t at;
+        float *gradient, *images;
+        uint8_t *labels;
+        uint32_t n_dense;
+        slot_t *weigh, *backward; /* of every dense layer */
+        slot_t *open[HEDGED_DEAL_MOST];
+        unsigned n_open;
+        bool waited, complained[HEDGE_CODE_MAX_BOARDS];
+        unsigned fruitless;
+        uint64_t up, down; /* bytes that were reported */
+        uint64_t late;     /* packets of this step */
+        unsigned boards;   /* of this step */
+        hedge_why_t *why;  /* of this step */
+} uep_t;
+
+static int no_memory(hedge_why_t *why)
+{
+        return hedge_why(why, -ENOMEM, "out of memory");
+}
+
+/* ---- getting ready ---- */
+
+static void release_slot(slot_t *s)
+{
+        hedged_product_destroy(&s->product);
+        free(s->a);
+        free(s->b);
+        free(s->c);
+}
+
+static void close_uep(void **method)
+{
+        uep_t *u = *method;
+
+        if (!u)
+                return;
+        for (uint32_t i = 0; i < u->n_dense; i++) {
+                if (u->weigh)
+                        release_slot(&u->weigh[i]);
+                if (u->backward)
+                        release_slot(&u->backward[i]);
+        }
+        free(u->weigh);
+        free(u->backward);
+        hedged_round_destroy(&u->round);
+        hedge_mlp_destroy(&u->mlp);
+        hedge_batches_destroy(&u->batches);
+        free(u->at.params);
+        free(u->at.momentum);
+        free(u->at.state);
+        free(u->gradient);
+        free(u->images);
+        free(u->labels);
+        free(u);
+        *method = NULL;
+}
+
+static int make_slot(const uep_t *u, slot_t *s, uint32_t rows, uint32_t inner, uint32_t columns)
+{
+        const hedge_uep_shape_t *shape = &s->shape;
+
+        hedge_job_uep_shape(u->work->job, rows, inner, columns, &s->shape);
+        s->chosen_for = -1;
+        s->a = calloc((size_t)shape->rows * shape->inner, sizeof(float));
+        s->b = calloc((size_t)shape->inner * shape->columns, sizeof(float));
+        s->c = calloc((size_t)shape->rows * shape->columns, sizeof(float));
+        return s->a && s->b && s->c ? 0 : -ENOMEM;
+}
+
+static int make_slots(uep_t *u, uint32_t batch, hedge_why_t *why)
+{
+        int r = 0;
+
+        u->n_dense = hedge_mlp_count(u->mlp);
+        u->weigh = calloc(u->n_dense + 1, sizeof(*u->weigh));
+        u->backward = calloc(u->n_dense + 1, sizeof(*u->backward));
+        if (!u->weigh || !u->backward)
+                return no_memory(why);
+        for (uint32_t i = 0; r == 0 && i < u->n_dense; i++) {
+                const hedge_layer_t *l = hedge_mlp_dense(u->mlp, i);
+
+                r = make_slot(u, &u->weigh[i], l->y.c, batch, l->x.c);
+                if (r == 0 && i > 0)
+                        r = make_slot(u, &u->backward[i], batch, l->y.c, l->x.c);
+        }
+        u->least = u->n_dense ? hedge_uep_setup_boards(&u->setup, &u->weigh[0].shape) : 1;
+        return r < 0 ? no_memory(why) : 0;
+}
+
+static int make_vectors(uep_t *u, uint32_t batch, hedge_why_t *why)
+{
+        const hedge_net_t *net = u->work->net;
+
+        u->at.params = hedge_floats_new(net->n_params);
+        u->at.momentum = calloc(net->n_params, sizeof(float));
+        u->at.state = hedge_floats_new(net->n_state + 1);
+        u->gradient = hedge_floats_new(net->n_params);
+        u->images = hedge_floats_new(batch * hedge_extent_elements(&net->image));
+        u->labels = malloc(batch);
+        if (!u->at.params || !u->at.momentum || !u->at.state || !u->gradient || !u->images || !u->labels)
+                return no_memory(why);
+        u->at.seed = u->work->job->seed;
+        hedge_net_initialise(net, u->at.seed, u->at.params, u->at.state);
+        return 0;
+}
+
+static int make(uep_t *u, hedge_why_t *why)
+{
+        hedged_work_t *w = u->work;
+        const hedge_job_t *job = w->job;
+        uint32_t batch = 1;
+        int r = hedge_job_steps(job, w->train->count, 1, &batch, &w->steps, why);
+
+        hedge_job_uep_setup(job, &u->setup);
+        if (r == 0)
+                r = hedge_job_sgd(job, w->steps, &w->sgd, why);
+        if (r == 0)
+                r = hedge_batches_new(w->train, &w->norm, job->seed, batch, job->data.flip, &u->batches, why);
+        if (r == 0)
+                r = hedge_mlp_new(w->net, batch, &u->mlp, why);
+        if (r == 0)
+                r = make_vectors(u, batch, why);
+        if (r == 0)
+                r = make_slots(u, batch, why);
+        if (r == 0 && hedged_round_new(w->settings->line, w->settings->folder->job, &u->round) < 0)
+                r = no_memory(why);
+        return r;
+}
+
+static int open_uep(hedged_work_t *work, void **ret, hedge_why_t *why)
+{
+        uep_t *u = calloc(1, sizeof(*u));
+        int r;
+
+        if (!u)
+                return no_memory(why);
+        u->work = work;
+        r = make(u, why);
+        if (r < 0) {
+                close_uep((void **)&u);
+                return r;
+        }
+        work->at = &u->at;
+        *ret = u;
+        return 0;
+}
+
+/* ---- products ---- */
+
+/* Into the upper left corner of a matrix whose rows are `stride` long; the rest of it stays 0. */
+static void fill(float *to, size_t stride, const float *from, size_t rows, size_t columns)
+{
+        for (size_t i = 0; i < rows; i++)
+                memcpy(to + i * stride, from + i * columns, columns * sizeof(*to));
+}
+
+static void fill_transposed(float *to, size_t stride, const float *from, size_t rows, size_t columns)
+{
+        for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < columns; j++)
+                        to[j * stride + i] = from[i * columns + j];
+}
+
+static double deadline_s(const uep_t *u)
+{
+        return u->work->job->uep.deadline_ms / 1000;
+}
+
+/* Windows: as the job says; else chosen for how many packets come in time, again when that has changed. */
+static int make_product(uep_t *u, slot_t *s, uint64_t seed)
+{
+        const double chance = hedged_chance_learnt(&s->chance, deadline_s(u));
+        const unsigned boards = hedged_round_count(u->round);
+        const bool keep = s->chosen_for >= 0 && fabs(chance - s->chosen_for) < DRIFT && s->chosen_boards == boards;
+        hedge_uep_setup_t setup = u->setup;
+        int r;
+
+        setup.seed = seed;
+        if (keep && setup.n_windows == 0) {
+                setup.n_windows = s->n_windows;
+                memcpy(setup.windows, s->windows, sizeof(setup.windows));
+        }
+        r = hedged_product_new(&setup, &s->shape, s->a, s->b, boards, chance, &s->product, u->why);
+        if (r < 0)
+                return r == HEDGE_ENOBOARDS ? -EAGAIN : r == -EINVAL ? -EDOM : r;
+        if (hedged_product_bytes(s->product) > PACKET_BYTES)
+                return hedge_why(u->why, HEDGE_ELIMIT, "uep.packets: the packets of a product would take %llu MiB",
+                                 (unsigned long long)(hedged_product_bytes(s->product) >> 20));
+        if (!keep && chance >= 0 && hedge_uep_scheme_has_windows(setup.scheme)) {
+                s->chosen_for = chance;
+                s->chosen_boards = boards;
+                s->n_windows = hedge_uep_classes(hedged_product_code(s->product))->classes;
+                memcpy(s->windows, hedged_product_windows(s->product), s->n_windows * sizeof(*s->windows));
+        }
+        return 0;
+}
+
+static void complain(uep_t *u, const hedged_dealt_t *dealt)
+{
+        if (!dealt->refused || u->complained[dealt->refuser])
+                return;
+        u->complained[dealt->refuser] = true;
+        hedged_progress_event(u->work->progress, "%s refuses products: %s, going on without",
+                              hedged_round_name(u->round, dealt->refuser), dealt->why.text);
+}
+
+/* @return -EAGAIN: no board is here any more. */
+static int judge(uep_t *u, const hedged_dealt_t *dealt)
+{
+        complain(u, dealt);
+        u->boards = dealt->boards > u->boards ? dealt->boards : u->boards;
+        if (dealt->received > 0) {
+                u->fruitless = 0;
+                return 0;
+        }
+        if (hedged_round_count(u->round) == 0)
+                return -EAGAIN;
+        if (dealt->refused > 0)
+                return hedge_why(u->why, HEDGE_ENOBOARDS, "no board computes its products: %s: %.300s",
+                                 hedged_round_name(u->round, dealt->refuser), dealt->why.text);
+        if (++u->fruitless == FRUITLESS)
+                hedged_progress_event(u->work->progress,
+                                      "nothing has come by the deadline of %g ms (uep.deadline_ms) in %d products",
+                                      u->work->job->uep.deadline_ms, FRUITLESS);
+        return 0;
+}
+
+static void count_late(uep_t *u, hedged_product_t *product)
+{
+        const hedged_packet_t *packets = hedged_product_packets(product);
+
+        if (hedged_product_complete(product))
+                return;
+        for (unsigned i = 0; i < hedge_uep_packets(hedged_product_code(product)); i++)
+                u->late += packets[i].received_us == 0;
+}
+
+static int finish(uep_t *u, slot_t *s, const hedged_dealt_t *dealt)
+{
+        int r = hedged_product_finish(s->product, s->c);
+
+        hedged_chance_learn(&s->chance, s->product, dealt->ended_us);
+        count_late(u, s->product);
+        if (r < 0)
+                return hedge_why(u->why, r, "%s", hedge_strerror(r));
+        for (size_t i = 0; i < s->rows; i++)
+                memcpy(s->to + i * s->columns, s->c + i * s->shape.columns, s->columns * sizeof(float));
+        return 0;
+}
+
+/* Have all that are open computed. */
+static int compute(uep_t *u)
+{
+        hedged_product_t *products[HEDGED_DEAL_MOST];
+        hedged_dealt_t dealt;
+        int r;
+
+        for (unsigned i = 0; i < u->n_open; i++)
+                products[i] = u->open[i]->product;
+        r = hedged_deal(u->round, products, u->n_open, hedge_now_us() + (int64_t)(deadline_s(u) * 1e6), &dealt);
+        if (r == 0)
+                r = judge(u, &dealt);
+        for (unsigned i = 0; i < u->n_open; i++) {
+                if (r == 0)
+                        r = finish(u, u->open[i], &dealt);
+                hedged_product_destroy(&u->open[i]->product);
+        }
+        u->n_open = 0;
+        return r;
+}
+
+static int add(uep_t *u, slot_t *s, uint32_t rows, uint32_t columns, float *to, uint64_t number)
+{
+        int r = make_product(u, s, u->at.seed + GRADIENTS * (u->at.step * (u->n_dense + 1) + number / 2) + number % 2);
+
+        if (r < 0) {
+                hedged_product_destroy(&s->product);
+                return r;
+        }
+        s->to = to;
+        s->rows = rows;
+        s->columns = columns;
+        u->open[u->n_open++] = s;
+        return 0;
+}
+
+/* dx = delta W */
+static int backward(void *arg, uint32_t dense, uint32_t batch, const float *delta, float *dx)
+{
+        uep_t *u = arg;
+        const hedge_layer_t *l = hedge_mlp_dense(u->mlp, dense);
+        slot_t *s = &u->backward[dense];
+        int r;
+
+        fill(s->a, s->shape.inner, delta, batch, l->y.c);
+        fill(s->b, s->shape.columns, u->at.params + l->weights, l->y.c, l->x.c);
+        r = add(u, s, batch, l->x.c, dx, 2 * dense);
+        return r == 0 ? compute(u) : r;
+}
+
+/* dw = delta^T x; the first layer's comes last. */
+static int weigh(void *arg, uint32_t dense, uint32_t batch, const float *delta, const float *x, float *dw)
+{
+        uep_t *u = arg;
+        const hedge_layer_t *l = hedge_mlp_dense(u->mlp, dense);
+        slot_t *s = &u->weigh[dense];
+        int r;
+
+        fill_transposed(s->a, s->shape.inner, delta, batch, l->y.c);
+        fill(s->b, s->shape.columns, x, batch, l->x.c);
+        r = add(u, s, l->y.c, l->x.c, dw, 2 * dense + 1);
+        return r == 0 && (dense == 0 || u->n_open == HEDGED_DEAL_MOST) ? compute(u) : r;
+}
+
+/* ---- a step ---- */
+
+static void tell_waiting(void *arg, unsigned here)
+{
+        uep_t *u = arg;
+
+        u->waited = true;
+        hedged_progress_waiting(u->work->progress, true);
+        hedged_progress_boards(u->work->progress, here);
+        hedged_progress_event(u->work->progress, "waiting for %u boards: %u are here", u->least, here);
+}
+
+static int wait_for_boards(uep_t *u)
+{
+        int r = hedged_deal_wait(u->round, u->least, tell_waiting, u);
+
+        if (r < 0)
+                return r;
+        if (u->waited)
+                hedged_progress_event(u->work->progress, "going on with %u boards", hedged_round_count(u->round));
+        u->waited = false;
+        hedged_progress_waiting(u->work->progress, false);
+        hedged_progress_boards(u->work->progress, hedged_round_count(u->round));
+        return 0;
+}
+
+static void drop_open(uep_t *u)
+{
+        while (u->n_open)
+                hedged_product_destroy(&u->open[--u->n_open]->product);
+}
+
+static int find_gradient(uep_t *u, hedge_score_t *ret)
+{
+        const hedge_mlp_hooks_t hooks = { .arg = u, .backward = backward, .weigh = weigh };
+        int r;
+
+        do {
+                r = wait_for_boards(u);
+                if (r == 0)
+                        r = hedge_mlp_gradient(u->mlp, &hooks, u->at.params, u->images, u->labels,
+                                               hedge_batches_size(u->batches), u->gradient, ret);
+                drop_open(u);
+        } while (r == -EAGAIN);
+        return r == 0 && !isfinite(ret->loss) ? -EDOM : r;
+}
+
+static void count(uep_t *u, const hedge_score_t *score, hedged_tally_t *tally)
+{
+        uint64_t up, down;
+
+        hedged_round_bytes(u->round, &up, &down);
+        tally->images = hedge_batches_size(u->batches);
+        tally->loss = score->loss * (double)tally->images;
+        tally->counted = u->boards;
+        tally->late = u->late;
+        tally->bytes_up = up - u->up;
+        tally->bytes_down = down - u->down;
+        u->up = up;
+        u->down = down;
+}
+
+static int step_uep(void *method, hedged_tally_t *tally, hedge_why_t *why)
+{
+        uep_t *u = method;
+        hedged_work_t *w = u->work;
+        hedge_score_t score;
+        int r;
+
+        if (hedged_line_stopping(w->settings->line) != HEDGED_STOP_NO)
+                return HEDGE_ESHUTDOWN;
+        u->why = why;
+        u->late = u->boards = 0;
+        hedge_batches_get(u->batches, u->at.step / w->steps, (uint32_t)(u->at.step % w->steps), u->images, u->labels);
+        r = find_gradient(u, &score);
+        if (r < 0)
+                return !*why->text && r != HEDGE_ESHUTDOWN && r != -EDOM ? hedge_why(why, r, "%s", hedge_strerror(r))
+                                                                         : r;
+        hedge_sgd_apply(&w->sgd, w->net, u->at.step, u->gradient, u->at.momentum, u->at.params);
+        u->at.step++;
+        u->at.epoch = u->at.step / w->steps;
+        count(u, &score, tally);
+        return 0;
+}
+
+const hedged_method_t hedged_method_uep = { .open = open_uep, .step = step_uep, .close = close_uep };
