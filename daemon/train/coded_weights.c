@@ -30,6 +30,22 @@ struct hedged_code {
         hedge_poly_t *poly;
 };
 
+/* In tiles of a cache line each way. */
+void hedged_transpose(size_t rows, size_t cols, const float *restrict a, float *restrict ret)
+{
+        enum { TILE = 16 };
+
+        for (size_t i = 0; i < rows; i += TILE)
+                for (size_t j = 0; j < cols; j += TILE) {
+                        const size_t i_end = i + TILE < rows ? i + TILE : rows,
+                                     j_end = j + TILE < cols ? j + TILE : cols;
+
+                        for (size_t y = j; y < j_end; y++)
+                                for (size_t x = i; x < i_end; x++)
+                                        ret[y * rows + x] = a[x * cols + y];
+                }
+}
+
 /* ---- shift-and-add ---- */
 
 static int open_sazd(hedged_code_t *c, const hedged_code_params_t *p, hedge_why_t *why)
@@ -78,27 +94,55 @@ static int decode_sazd(const hedged_code_t *c, uint32_t have, size_t cols, const
         return r;
 }
 
-/* A row of the products is a column of the code's. */
+/* The code runs along the rows of blocks, and products have theirs across: what it reads and writes is turned. Columns one by one,
+ * as they lie, would take ten times as long where two are missing.
+ * @return allocated, or NULL: no memory. */
+static float *turn_blocks(const hedged_code_t *c, uint32_t uses, uint32_t batch, const float *const *blocks,
+                          const float **turned)
+{
+        size_t rows = 0;
+        float *room, *at;
+
+        for (unsigned b = 0; b < c->n; b++)
+                rows += uses >> b & 1 ? rows_sazd(c, b) : 0;
+        room = at = hedge_floats_new(rows * batch);
+        for (unsigned b = 0; room && b < c->n; b++) {
+                turned[b] = at;
+                if (!(uses >> b & 1))
+                        continue;
+                hedged_transpose(batch, rows_sazd(c, b), blocks[b], at);
+                at += (size_t)rows_sazd(c, b) * batch;
+        }
+        return room;
+}
+
 static int decode_products_sazd(const hedged_code_t *c, uint32_t have, uint32_t batch, const float *const *blocks,
                                 float **out)
 {
-        hedge_sazd_in_t in[MAX_BLOCKS] = { { 0 } };
-        hedge_sazd_out_t to[MAX_BLOCKS] = { { 0 } };
+        const size_t size = (size_t)c->rows * batch;
         hedge_sazd_plan_t *plan;
+        const float *turned[MAX_BLOCKS];
+        float *room = NULL, *result = NULL, *to[MAX_BLOCKS] = { NULL };
+        unsigned missing = 0;
         int r = hedge_sazd_plan_new(c->sazd, have, &plan);
 
         if (r < 0)
                 return r;
-        for (uint32_t x = 0; r == 0 && x < batch; x++) {
-                for (unsigned b = 0; b < c->n; b++)
-                        if (have >> b & 1)
-                                in[b] = (hedge_sazd_in_t){ blocks[b] + (size_t)x * rows_sazd(c, b), 1 };
-                for (unsigned i = 0; i < c->k; i++)
-                        if (out[i])
-                                to[i] = (hedge_sazd_out_t){ out[i] + (size_t)x * c->rows, 1 };
-                r = hedge_sazd_decode(plan, 1, in, to);
-        }
+        for (unsigned i = 0; i < c->k; i++)
+                missing += out[i] != NULL;
+        room = turn_blocks(c, hedge_sazd_plan_uses(plan), batch, blocks, turned);
         hedge_sazd_plan_destroy(&plan);
+        result = hedge_floats_new(missing * size);
+        r = room && result ? 0 : -ENOMEM;
+        for (unsigned i = 0, at = 0; r == 0 && i < c->k; i++)
+                to[i] = out[i] ? result + size * at++ : NULL;
+        if (r == 0)
+                r = decode_sazd(c, have, batch, turned, to);
+        for (unsigned i = 0; r == 0 && i < c->k; i++)
+                if (out[i])
+                        hedged_transpose(c->rows, batch, to[i], out[i]);
+        free(room);
+        free(result);
         return r;
 }
 

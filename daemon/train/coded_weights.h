@@ -51,6 +51,9 @@ int hedged_code_decode(const hedged_code_t *code, uint32_t have, size_t cols, co
 int hedged_code_decode_products(const hedged_code_t *code, uint32_t have, uint32_t batch, const float *const *blocks,
                                 float *ret);
 
+/** ret (cols x rows) = a (rows x cols) transposed. */
+void hedged_transpose(size_t rows, size_t cols, const float *restrict a, float *restrict ret);
+
 /** How ill conditioned decoding is: POLY's worst set's 2-norm condition number, over at most 5,000 sets; 0: not a question, or too
  * many sets. @return 0, -ENOMEM, HEDGE_EKERNEL. */
 int hedged_code_condition(const hedged_code_t *code, double *ret);

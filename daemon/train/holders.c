@@ -243,17 +243,6 @@ static int give_matrix(hedged_holders_t *h, uint32_t matrix, unsigned b, const f
         return r;
 }
 
-static void transpose(uint32_t rows, uint32_t cols, const float *a, float *restrict ret)
-{
-        const uint32_t tile = 32;
-
-        for (uint32_t i = 0; i < rows; i += tile)
-                for (uint32_t j = 0; j < cols; j += tile)
-                        for (uint32_t x = j; x < j + tile && x < cols; x++)
-                                for (uint32_t y = i; y < i + tile && y < rows; y++)
-                                        ret[(size_t)x * rows + y] = a[(size_t)y * cols + x];
-}
-
 static int give_layer(hedged_holders_t *h, unsigned l, const float *weights, uint32_t seats)
 {
         const hedged_spread_t *layer = &h->s.layers[l];
@@ -264,7 +253,7 @@ static int give_layer(hedged_holders_t *h, unsigned l, const float *weights, uin
                 turned = hedge_floats_new((size_t)layer->outputs * layer->inputs);
                 if (!turned)
                         return -ENOMEM;
-                transpose(layer->outputs, layer->inputs, weights, turned);
+                hedged_transpose(layer->outputs, layer->inputs, weights, turned);
         }
         for (unsigned b = 0; r == 0 && b < h->n; b++) {
                 if (!(seats >> b & 1))
