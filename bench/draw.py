@@ -6,6 +6,8 @@
     bench/draw.py gantt ANSWER.json OUT.svg       what `hedge infer --json --trace` printed for one input
     bench/draw.py training REPORT.json OUT.svg    what `dev bench training --json` wrote
     bench/draw.py uep REPORT.json OUT.svg         what `hedge-bench-uep --json` wrote
+    bench/draw.py coded-training REPORT.json OUT.svg
+                                                  what `dev bench coded-training --json` wrote
 """
 import json
 import math
@@ -559,8 +561,175 @@ def uep(report):
     return picture.write()
 
 
+# --- trainings with codes ---
+
+CODED_COLOURS = COLOURS | {"local": "#000000", "sazd-naive": "#0072b2", "sazd-deu": "#009e73",
+                           "poly-chebyshev": "#cc79a7", "poly-integers": "#d55e00", "uep-uncoded": "#888888",
+                           "uep-replication": "#7a52a3", "uep-mds": "#cc79a7"}
+
+
+def coded_network(report):
+    return f"784-{'-'.join(map(str, report['layers']))}-10"
+
+
+def named_ends(picture, labels, left, top, bottom):
+    """Name lines where they end. @param labels  [(text, colour, dash, (x, y))]."""
+    for (text, colour, dash, (x, y)), at in zip(labels, spread_out([l[3][1] for l in labels], 16, top, bottom)):
+        picture.line(x + 5, y, left + 20, at, colour, 0.6, "1 2")
+        picture.line(left + 24, at, left + 44, at, colour, 1.8, dash)
+        picture.text(left + 50, at + 4, text, 12, colour)
+
+
+def dotted_line(picture, points, colour, dash=None):
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    picture.add(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"' +
+                (f' stroke-dasharray="{dash}"' if dash else "") + "/>")
+    for x, y in points:
+        picture.add(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{colour}"/>')
+
+
+def coded_accuracy(report):
+    """Accuracy against the number of blocks."""
+    picture, rows = Picture(760, 470), [row for row in report["summary"] if row["mean_accuracy"] is not None]
+    top, bottom, left, right = 84, 400, 70, 540
+    axis = ErrorAxis(top, bottom, [row["mean_accuracy"] for row in rows])
+    picture.text(20, 28, "What the codes' errors do to what is learnt", 16, bold=True)
+    picture.text(20, 48, f"{coded_network(report)} on MNIST, batches of {report['batch']}, epochs: {report['epochs']}, two parities",
+                 12, FAINT)
+    picture.text(20, 72, "test images right, % (by the logarithm of those wrong)", 12)
+    axis.draw(picture, left, right)
+    low, high = min(report["k"]), max(report["k"])
+
+    def x(k):
+        return left + 30 + (right - left - 60) * (k - low) / max(high - low, 1)
+
+    for k in report["k"]:
+        picture.text(x(k), bottom + 20, k, anchor="middle", colour=FAINT)
+    picture.text((left + right) / 2, bottom + 44, "blocks that a layer is cut into", anchor="middle")
+    labels = []
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        mine = [row for row in rows if row["variant"] == name]
+        colour = CODED_COLOURS.get(name, OTHER)
+        dash = None if mine[0]["k"] else "2 3"
+        points = [(x(k), axis.y(row["mean_accuracy"])) for row in mine for k in ([row["k"]] if row["k"] else (low, high))]
+        dotted_line(picture, points, colour, dash)
+        labels.append((f"{name}  {mine[-1]['mean_accuracy']:.2f} %", colour, dash, points[-1]))
+    named_ends(picture, labels, right, top, bottom)
+    return picture.write()
+
+
+def coded_speed(report):
+    """Milliseconds of a step, and what is sent for it."""
+    rows = [row for row in report["summary"] if row["median_ms"] is not None]
+    picture = Picture(900, 130 + 30 * len(rows))
+    left, right, top = 190, 640, 84
+    most = ticks(max((row["most_ms"] for row in rows), default=1))[-1]
+    picture.text(20, 28, f"A step of training on {report['boards']} boards, {report['profile']}", 16, bold=True)
+    picture.text(20, 48, f"{coded_network(report)}, {report['batch']} images a step; median of the epochs of {report['rounds']} "
+                 "trainings, thin: least to most; right: sent by and to all boards", 12, FAINT)
+
+    def x(ms):
+        return left + (right - left) * ms / most
+
+    bottom = top + 30 * len(rows)
+    for mark in ticks(most):
+        picture.line(x(mark), top - 6, x(mark), bottom, GRID)
+        picture.text(x(mark), bottom + 16, f"{mark:g}", 11, FAINT, "middle")
+    picture.text((left + right) / 2, bottom + 36, "milliseconds", anchor="middle")
+    for i, row in enumerate(rows):
+        y = top + 30 * i
+        name = row["variant"] + (f", {row['frozen']} frozen" if row["frozen"] else "")
+        picture.text(left - 8, y + 15, name, anchor="end")
+        picture.rectangle(left, y + 2, x(row["median_ms"]) - left, 18, CODED_COLOURS.get(row["variant"], OTHER))
+        picture.line(x(row["least_ms"]), y + 11, x(row["most_ms"]), y + 11, INK, 1)
+        sent = (row["bytes_up_per_step"] + row["bytes_down_per_step"]) / 1e6
+        picture.text(right + 16, y + 15, f"{row['median_ms']:.1f} ms, {sent:.2f} MB")
+    return picture.write()
+
+
+def uep_lines(report):
+    """Of each method the training that was soonest there, and that which waits for everything.
+    @return [(text, colour, dash, points)]."""
+    lines, whole = [], None
+    for name in dict.fromkeys(row["variant"] for row in report["summary"]):
+        rows = [row for row in report["summary"] if row["variant"] == name and row["seconds"] is not None]
+        if name == "uep-uncoded":
+            whole = next((row for row in rows if row["deadline_ms"] >= 60000), None)
+            rows = [row for row in rows if row is not whole]
+        if rows:
+            row = min(rows, key=lambda row: row["seconds"])
+            lines.append((f"{name}, {deadline_of(row)}: {row['seconds']:.0f} s", CODED_COLOURS.get(name, OTHER), None,
+                          row["curve"]))
+    if whole:
+        lines.append((f"waiting for all: {whole['seconds']:.0f} s", INK, "7 4", whole["curve"]))
+    return lines
+
+
+def deadline_of(row):
+    return "no deadline" if row["deadline_ms"] >= 60000 else f"{row['deadline_ms']} ms"
+
+
+def coded_uep(report):
+    """Accuracy against time; time to the goal against the deadline."""
+    picture, lines = Picture(1240, 520), uep_lines(report)
+    top, bottom, panels = 92, 440, ((70, 480), (790, 1100))
+    picture.text(20, 28, f"Training with approximate gradients on {report['boards']} boards", 16, bold=True)
+    picture.text(20, 48, f"{coded_network(report)} on MNIST; what a board is sent and what it answers are late by "
+                 f"Exp({report['delay_ms']:g} ms); left: each method with the deadline that suits it", 12, FAINT)
+    axis = ErrorAxis(top, bottom, [p for line in lines for _, p in line[3]] + [report["target"]])
+    picture.text(20, 76, "test images right, % (by the logarithm of those wrong)", 12)
+    axis.draw(picture, *panels[0])
+    left, right = panels[0]
+    most = ticks(max((line[3][-1][0] for line in lines), default=1))[-1]
+    for mark in ticks(most):
+        at = left + (right - left) * mark / most
+        picture.line(at, bottom, at, bottom + 5, FAINT)
+        picture.text(at, bottom + 20, f"{mark:g}", anchor="middle", colour=FAINT)
+    picture.text((left + right) / 2, bottom + 44, "seconds of training", anchor="middle")
+    labels = []
+    for text, colour, dash, curve in lines:
+        points = [(left + (right - left) * s / most, axis.y(p)) for s, p in curve]
+        dotted_line(picture, points, colour, dash)
+        labels.append((text, colour, dash, points[-1]))
+    named_ends(picture, labels, right, top, bottom)
+    draw_deadlines(picture, report, top, bottom, *panels[1])
+    return picture.write()
+
+
+def draw_deadlines(picture, report, top, bottom, left, right):
+    rows = [row for row in report["summary"] if row["seconds"] is not None]
+    deadlines = sorted({row["deadline_ms"] for row in report["summary"]})
+    most = ticks(max((row["seconds"] for row in rows), default=1))[-1]
+
+    def x(deadline):
+        return left + 20 + (right - left - 40) * deadlines.index(deadline) / max(len(deadlines) - 1, 1)
+
+    def y(seconds):
+        return bottom - (bottom - top) * seconds / most
+
+    picture.text(left - 50, 76, f"seconds to {report['target']:g} %", 12)
+    for mark in ticks(most):
+        picture.line(left, y(mark), right, y(mark), GRID)
+        picture.text(left - 8, y(mark) + 4, f"{mark:g}", anchor="end", colour=FAINT)
+    for deadline in deadlines:
+        name = "none" if deadline >= 60000 else f"{deadline} ms"
+        picture.text(x(deadline), bottom + 20, name, anchor="middle", colour=FAINT)
+    picture.text((left + right) / 2, bottom + 44, "deadline of a product", anchor="middle")
+    labels = []
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        points = [(x(row["deadline_ms"]), y(row["seconds"])) for row in rows if row["variant"] == name]
+        dotted_line(picture, points, CODED_COLOURS.get(name, OTHER))
+        labels.append((name, CODED_COLOURS.get(name, OTHER), None, points[-1]))
+    named_ends(picture, labels, right, top, bottom)
+
+
+def coded_training(report):
+    """@param report  What bench/coded_training.py writes."""
+    return {"accuracy": coded_accuracy, "speed": coded_speed, "uep": coded_uep}[report["part"]](report)
+
+
 def main(words):
-    pictures = {"latency": latency, "training": training, "uep": uep,
+    pictures = {"latency": latency, "training": training, "uep": uep, "coded-training": coded_training,
                 "gantt": lambda answer: gantt(answer, f"{answer['model']}: {answer['input']}")}
     if len(words) != 3 or words[0] not in pictures:
         print(__doc__.strip(), file=sys.stderr)
