@@ -131,9 +131,11 @@ static int take_away(deal_t *d, unsigned board)
 
 static int refuse(deal_t *d, const hedged_round_news_t *news)
 {
+        if (d->bad[news->board])
+                return 0;
+        if (d->dealt.refused < HEDGED_DEAL_REFUSALS)
+                d->dealt.refusals[d->dealt.refused] = (hedged_refusal_t){ news->board, news->why };
         d->dealt.refused++;
-        d->dealt.refuser = news->board;
-        d->dealt.why = news->why;
         d->bad[news->board] = true;
         return take_away(d, news->board);
 }

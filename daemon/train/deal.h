@@ -9,16 +9,22 @@
  *
  * Packets go to the boards in turn, those that are behind last: a board that still owes HEDGED_DEAL_OWED products of earlier
  * steps or more gets none while there are others. What a board that is lost or refuses had is dealt to another one. */
-#define HEDGED_DEAL_MOST 16u /**< products at a time */
-#define HEDGED_DEAL_OWED 4u
+#define HEDGED_DEAL_MOST     16u /**< products at a time */
+#define HEDGED_DEAL_OWED     4u
+#define HEDGED_DEAL_REFUSALS 8u
+
+/** A board refused a product, and why. */
+typedef struct hedged_refusal {
+        unsigned board;
+        hedge_why_t why;
+} hedged_refusal_t;
 
 /** What came of it. */
 typedef struct hedged_dealt {
         unsigned boards;   /**< that were asked for something */
         unsigned received; /**< packets that came */
-        unsigned refused;  /**< answers that were an error or nonsense; the last one: */
-        unsigned refuser;
-        hedge_why_t why;
+        unsigned refused;  /**< boards that answered with an error or with nonsense; the first of them: */
+        hedged_refusal_t refusals[HEDGED_DEAL_REFUSALS];
         int64_t ended_us; /**< when nothing more was waited for */
 } hedged_dealt_t;
 

@@ -167,7 +167,7 @@ static int gather(hedged_matmul_t *m)
                 return hedge_why(&m->why, r, "%s", hedge_strerror(r));
         if (dealt.received == 0 && dealt.refused > 0 && hedge_now_us() < m->deadline_us)
                 return hedge_why(&m->why, HEDGE_ENOBOARDS, "no board could compute it: %s: %s",
-                                 hedged_round_name(m->round, dealt.refuser), dealt.why.text);
+                                 hedged_round_name(m->round, dealt.refusals[0].board), dealt.refusals[0].why.text);
         if (dealt.received == 0 && hedged_round_count(m->round) == 0)
                 return hedge_why(&m->why, HEDGE_ENOBOARDS, "all boards went away before any had computed anything");
         return 0;

@@ -169,7 +169,7 @@ int hedged_product_take(hedged_product_t *p, unsigned packet, unsigned board, zm
         assert(known >= 0);
         p->results[p->n_results++] = result;
         p->packets[packet].board = board;
-        p->packets[packet].received_us = received_us;
+        p->packets[packet].received_us = received_us > 0 ? received_us : 1; /* 0 means: not yet */
         p->packets[packet].determined = (unsigned)known;
         return 0;
 }

@@ -237,11 +237,23 @@ static int make_product(uep_t *u, slot_t *s, uint64_t seed)
 
 static void complain(uep_t *u, const hedged_dealt_t *dealt)
 {
-        if (!dealt->refused || u->complained[dealt->refuser])
-                return;
-        u->complained[dealt->refuser] = true;
-        hedged_progress_event(u->work->progress, "%s refuses products: %s, going on without",
-                              hedged_round_name(u->round, dealt->refuser), dealt->why.text);
+        for (unsigned i = 0; i < dealt->refused && i < HEDGED_DEAL_REFUSALS; i++) {
+                const hedged_refusal_t *refusal = &dealt->refusals[i];
+
+                if (u->complained[refusal->board])
+                        continue;
+                u->complained[refusal->board] = true;
+                hedged_progress_event(u->work->progress, "%s refuses products: %s",
+                                      hedged_round_name(u->round, refusal->board), refusal->why.text);
+        }
+}
+
+static bool is_complete(const uep_t *u)
+{
+        for (unsigned i = 0; i < u->n_open; i++)
+                if (!hedged_product_complete(u->open[i]->product))
+                        return false;
+        return true;
 }
 
 /* @return -EAGAIN: no board is here any more. */
@@ -249,15 +261,15 @@ static int judge(uep_t *u, const hedged_dealt_t *dealt)
 {
         complain(u, dealt);
         u->boards = dealt->boards > u->boards ? dealt->boards : u->boards;
+        if (hedged_round_count(u->round) == 0 && !is_complete(u))
+                return -EAGAIN;
         if (dealt->received > 0) {
                 u->fruitless = 0;
                 return 0;
         }
-        if (hedged_round_count(u->round) == 0)
-                return -EAGAIN;
         if (dealt->refused > 0)
                 return hedge_why(u->why, HEDGE_ENOBOARDS, "no board computes its products: %s: %.300s",
-                                 hedged_round_name(u->round, dealt->refuser), dealt->why.text);
+                                 hedged_round_name(u->round, dealt->refusals[0].board), dealt->refusals[0].why.text);
         if (++u->fruitless == FRUITLESS)
                 hedged_progress_event(u->work->progress,
                                       "nothing has come by the deadline of %g ms (uep.deadline_ms) in %d products",

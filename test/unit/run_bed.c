@@ -13,8 +13,10 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/code/random.h"
 #include "common/tensor.h"
+#include "common/train/blas.h"
 
 #define NEWS 1
 #define LONG 60000
@@ -139,6 +141,7 @@ static hedged_word_t *make_word(enum hedged_word_kind kind, unsigned board)
 
         word->mail.kind = (int)kind;
         word->board = board;
+        word->received_us = hedge_now_us();
         snprintf(word->name, sizeof(word->name), "board-%u", board);
         return word;
 }
@@ -435,6 +438,35 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
         send_answer(bed, board, word);
 }
 
+/* A product; a board that is mad sends one of another size. */
+static void on_multiply(bed_t *bed, unsigned board, const hedge_msg_multiply_t *m, zmq_msg_t *frames)
+{
+        bed_board_t *b = &bed->boards[board];
+        const size_t size = (size_t)m->rows * m->cols * sizeof(float);
+        hedged_word_t *word;
+
+        b->multiplied++;
+        if (b->dumb)
+                return;
+        if (b->no_room) {
+                put_error(bed, board, HEDGE_ELIMIT, "no memory for that", NULL);
+                return;
+        }
+        if (zmq_msg_size(&frames[0]) != (size_t)m->rows * m->inner * sizeof(float) ||
+            zmq_msg_size(&frames[1]) != (size_t)m->inner * m->cols * sizeof(float)) {
+                broken(bed, "factors of another size than is said");
+                return;
+        }
+        word = answer(board, HEDGE_MSG_PRODUCT);
+        word->envelope.message.product = (hedge_msg_product_t){ m->train, m->step, m->packet, 1 };
+        word->envelope.n_frames = 1;
+        word->envelope.frames = get(1, sizeof(zmq_msg_t));
+        zmq_msg_init_size(&word->envelope.frames[0], b->mad ? size + 4 : size);
+        hedge_blas_multiply(false, false, m->rows, m->cols, m->inner, zmq_msg_data(&frames[0]),
+                            zmq_msg_data(&frames[1]), 0.0f, zmq_msg_data(&word->envelope.frames[0]));
+        put(bed, word);
+}
+
 /* As with the real line, what is said to a board that was lost since is not sent. */
 static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
@@ -448,6 +480,8 @@ static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq
                 on_shard(bed, board, &message->shard, frames);
         else if (message->type == HEDGE_MSG_STEP)
                 on_step(bed, board, &message->step, frames, n_frames);
+        else if (message->type == HEDGE_MSG_MULTIPLY)
+                on_multiply(bed, board, &message->multiply, frames);
 }
 
 /* ---- the line ---- */

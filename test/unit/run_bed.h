@@ -31,11 +31,11 @@ typedef struct bed_board {
         bool here, joined;
         uint64_t session, heard; /**< of its last HERE, and of the last that the thread has read; heard 0: LOST */
         bool slow;               /**< holds its answers back until bed_deliver */
-        bool dumb;               /**< never answers a STEP */
+        bool dumb;               /**< never answers a STEP, nor gives a product */
         bool nan;                /**< its losses are no numbers */
         bool edom;               /**< says that its loss is no number */
         bool mad;                /**< sends gradients that are none */
-        bool no_room;            /**< refuses shards */
+        bool no_room;            /**< refuses shards, and products */
         bool no_join;            /**< refuses to take part */
         bool forgets;            /**< the next STEP is answered with "I do not hold that shard" */
         hedged_word_t *answer;   /**< held back */
@@ -55,6 +55,7 @@ typedef struct bed_board {
         hedge_batches_t *batches[16];
         hedge_digest_t digests[16];
         unsigned joins, shards_sent, steps, wholes, memories;
+        unsigned multiplied; /**< products that it was asked for */
 } bed_board_t;
 
 struct hedged_line {

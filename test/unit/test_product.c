@@ -250,9 +250,9 @@ static void test_refused(void **state)
         line->boards[2].refuses = true;
         product = make(&setup, &crossed, 3);
         dealt = deal(product, 0);
-        assert_true(dealt.refused > 0);
-        assert_int_equal(dealt.refuser, 2);
-        assert_string_equal(dealt.why.text, "no room for that");
+        assert_int_equal(dealt.refused, 1);
+        assert_int_equal(dealt.refusals[0].board, 2);
+        assert_string_equal(dealt.refusals[0].why.text, "no room for that");
         assert_int_equal(dealt.received, 9);
         assert_true(finish(&product) < 1e-7);
 
@@ -260,6 +260,7 @@ static void test_refused(void **state)
         product = make(&setup, &crossed, 3);
         dealt = deal(product, 0);
         assert_int_equal(dealt.received, 0);
+        assert_int_equal(dealt.refused, 3);
         hedged_product_destroy(&product);
 }
 
