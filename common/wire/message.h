@@ -548,7 +548,7 @@ typedef struct hedge_msg_matmul {
         uint32_t blocks_a, blocks_b, levels, classes;
         uint32_t packets; /**< 0: one per board */
         uint32_t n_windows;
-        double *windows; /**< probabilities; none: even */
+        double *windows; /**< probabilities; none: chosen, or even */
         bool stacked;
         uint64_t seed;
         uint32_t deadline_ms;
