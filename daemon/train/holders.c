@@ -283,13 +283,16 @@ static int stand_in(hedged_holders_t *h, hedged_seat_t *seat)
 
 int hedged_holders_give(hedged_holders_t *h, const float *const weights[], bool all)
 {
+        /* who lacks what was not sent; where weights come in every step, only if it cannot be done without */
+        const bool behind_too =
+                !h->s.resent || hedged_holders_count(h, 1u << HEDGED_SEAT_CURRENT | 1u << HEDGED_SEAT_STALE) < h->k;
         uint32_t seats = 0;
         int r = 0;
 
         for (unsigned b = 0; r == 0 && b < h->n; b++) {
                 hedged_seat_t *seat = &h->seats[b];
                 const bool there =
-                        seat->state == HEDGED_SEAT_CURRENT || (seat->state == HEDGED_SEAT_BEHIND && !h->s.resent);
+                        seat->state == HEDGED_SEAT_CURRENT || (seat->state == HEDGED_SEAT_BEHIND && behind_too);
                 const bool lacks = seat->state == HEDGED_SEAT_STALE || seat->arrived;
 
                 if (all && h->s.stand_in && (seat->state == HEDGED_SEAT_EMPTY || seat->state == HEDGED_SEAT_LEFT_OUT))

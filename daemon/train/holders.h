@@ -29,8 +29,10 @@ typedef struct hedged_holders_settings {
         const hedged_spread_t *layers; /**< at least one, at most HEDGED_SPREAD_LAYERS; borrowed */
         unsigned n_layers;
         uint32_t batch; /**< images of a step */
-        bool resent;    /**< weights are given anew in every step: boards that come need no care */
-        bool stand_in;  /**< seats of boards that are lost can be taken by the coordinator itself */
+        int64_t patience_us; /**< so long boards that are silent hold up a step in which others have answered, or ten times as
+                                long as those took where that is more */
+        bool resent;         /**< weights are given anew in every step: boards that come need no care */
+        bool stand_in;       /**< seats of boards that are lost can be taken by the coordinator itself */
 } hedged_holders_settings_t;
 
 #define HEDGED_SPREAD_LAYERS 512u /**< matrices have numbers up to 1023 */

@@ -7,8 +7,9 @@
 #include "common/tensor.h"
 #include "daemon/train/holders_seats.h"
 
-#define KEPT    64      /* factors that boards keep, at most: their numbers */
-#define HELP_US 1000000 /* so long k boards alone are asked for the weights */
+#define KEPT     64      /* factors that boards keep, at most: their numbers */
+#define HELP_US  1000000 /* so long k boards alone are asked for the weights */
+#define PATIENCE 10      /* times as long as others took may a board be silent */
 
 /* What boards answered, by seat. */
 typedef struct answers {
@@ -122,16 +123,41 @@ static unsigned possible(const hedged_holders_t *h, const answers_t *a)
         return n;
 }
 
+static void leave_out_silent(hedged_holders_t *h, const answers_t *a)
+{
+        for (unsigned b = 0; b < h->n; b++)
+                if (h->seats[b].state == HEDGED_SEAT_CURRENT && !(a->have >> b & 1))
+                        hedged_holders_leave_out(h, &h->seats[b], "it does not answer");
+}
+
+/* As long as it takes, but where others have answered. */
+static int64_t patience(const hedged_holders_t *h, int64_t began_us, int64_t answered_us)
+{
+        const int64_t more_us = PATIENCE * (answered_us - began_us);
+
+        if (answered_us == began_us)
+                return INT64_MAX;
+        return answered_us + (more_us > h->s.patience_us ? more_us : h->s.patience_us);
+}
+
 /* Until there are enough; and what is there by then, for plain blocks are better than parities. */
 static int gather(hedged_holders_t *h, uint32_t matrix, answers_t *a)
 {
         const uint32_t plain = (uint32_t)((UINT64_C(1) << h->k) - 1);
+        const int64_t began_us = hedge_now_us();
+        int64_t answered_us = began_us;
         int r = 0;
 
-        while (r == 0 && bits(a->have) < h->k) {
+        while (r >= 0 && bits(a->have) < h->k) {
+                const uint32_t before = a->have;
+
                 if (possible(h, a) < h->k)
                         return -EAGAIN;
-                r = take(h, matrix, INT64_MAX, a);
+                r = take(h, matrix, patience(h, began_us, answered_us), a);
+                if (r == 1)
+                        leave_out_silent(h, a);
+                if (a->have != before)
+                        answered_us = hedge_now_us() + 1;
         }
         while (r == 0 && (a->have & plain) != plain)
                 r = take(h, matrix, 0, a);

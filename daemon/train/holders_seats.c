@@ -4,7 +4,7 @@
 #define BOARDS   HEDGE_CODE_MAX_BOARDS
 #define REFUSALS 3 /* after which it is left out */
 
-static unsigned count(const hedged_holders_t *h, unsigned states)
+unsigned hedged_holders_count(const hedged_holders_t *h, unsigned states)
 {
         unsigned n = 0;
 
@@ -15,7 +15,7 @@ static unsigned count(const hedged_holders_t *h, unsigned states)
 
 unsigned hedged_holders_current(const hedged_holders_t *h)
 {
-        return count(h, 1u << HEDGED_SEAT_CURRENT | 1u << HEDGED_SEAT_STAND_IN);
+        return hedged_holders_count(h, 1u << HEDGED_SEAT_CURRENT | 1u << HEDGED_SEAT_STAND_IN);
 }
 
 bool hedged_holders_able(const hedged_holders_t *h)
@@ -42,7 +42,8 @@ unsigned hedged_holders_late(const hedged_holders_t *h)
 
 unsigned hedged_holders_usable(const hedged_holders_t *h)
 {
-        unsigned n = count(h, 1u << HEDGED_SEAT_STALE | 1u << HEDGED_SEAT_CURRENT | 1u << HEDGED_SEAT_BEHIND);
+        unsigned n =
+                hedged_holders_count(h, 1u << HEDGED_SEAT_STALE | 1u << HEDGED_SEAT_CURRENT | 1u << HEDGED_SEAT_BEHIND);
 
         for (unsigned b = 0; b < h->n; b++)
                 n += h->seats[b].arrived;
@@ -78,41 +79,60 @@ void hedged_holders_take_seat(hedged_seat_t *seat, unsigned board)
                 seat->state = HEDGED_SEAT_STALE;
 }
 
+/* One that nobody has, or nobody who is of use. */
+static hedged_seat_t *free_seat(hedged_holders_t *h)
+{
+        for (unsigned b = 0; b < h->n; b++) {
+                hedged_seat_t *seat = &h->seats[b];
+
+                if (seat->state == HEDGED_SEAT_EMPTY || seat->state == HEDGED_SEAT_LEFT_OUT ||
+                    (seat->state == HEDGED_SEAT_STAND_IN && !seat->arrived))
+                        return seat;
+        }
+        return NULL;
+}
+
+static void sit_down(hedged_holders_t *h, unsigned board)
+{
+        hedged_seat_t *seat = free_seat(h);
+
+        if (!seat)
+                return; /* one to spare */
+        hedged_progress_event(h->s.progress, "%s takes the place of %s", hedged_holders_name(h, board),
+                              seat->board == HEDGED_NOBODY ? "nobody" : hedged_holders_name(h, seat->board));
+        hedged_holders_take_seat(seat, board);
+}
+
+/* A seat is free: for one that is there and has none. */
+static void seat_a_spare(hedged_holders_t *h)
+{
+        for (unsigned board = 0; board < BOARDS; board++)
+                if (hedged_round_here(h->round, board) && !h->useless[board] && !hedged_holders_seat(h, board)) {
+                        sit_down(h, board);
+                        break;
+                }
+        hedged_holders_tell(h);
+}
+
 static void on_here(hedged_holders_t *h, unsigned board)
 {
         hedged_seat_t *seat = hedged_holders_seat(h, board);
 
+        h->useless[board] = false;
         if (!h->seated)
                 return;
         if (seat) {
                 hedged_progress_event(h->s.progress, "%s is back", hedged_holders_name(h, board));
+                hedged_holders_take_seat(seat, board);
         } else {
-                for (unsigned b = 0; b < h->n && !seat; b++)
-                        if (h->seats[b].state == HEDGED_SEAT_EMPTY ||
-                            (h->seats[b].state == HEDGED_SEAT_STAND_IN && !h->seats[b].arrived))
-                                seat = &h->seats[b];
-                if (!seat)
-                        return; /* one to spare */
-                hedged_progress_event(h->s.progress, "%s takes the place of %s", hedged_holders_name(h, board),
-                                      seat->board == HEDGED_NOBODY ? "nobody" : hedged_holders_name(h, seat->board));
+                sit_down(h, board);
         }
-        hedged_holders_take_seat(seat, board);
         hedged_holders_tell(h);
-}
-
-/* One that is there and has no seat, if there is one. */
-static unsigned find_spare(hedged_holders_t *h)
-{
-        for (unsigned board = 0; board < BOARDS; board++)
-                if (hedged_round_here(h->round, board) && !hedged_holders_seat(h, board))
-                        return board;
-        return HEDGED_NOBODY;
 }
 
 static void on_lost(hedged_holders_t *h, unsigned board)
 {
         hedged_seat_t *seat = hedged_holders_seat(h, board);
-        unsigned spare;
 
         if (!seat || !h->seated)
                 return;
@@ -121,10 +141,15 @@ static void on_lost(hedged_holders_t *h, unsigned board)
                 seat->state = HEDGED_SEAT_EMPTY;
         hedged_progress_event(h->s.progress, "%s is lost: going on with %u boards", hedged_holders_name(h, board),
                               hedged_holders_usable(h));
-        spare = find_spare(h);
-        if (spare != HEDGED_NOBODY)
-                on_here(h, spare);
-        hedged_holders_tell(h);
+        seat_a_spare(h);
+}
+
+void hedged_holders_leave_out(hedged_holders_t *h, hedged_seat_t *seat, const char *why)
+{
+        seat->state = HEDGED_SEAT_LEFT_OUT;
+        h->useless[seat->board] = true;
+        hedged_progress_event(h->s.progress, "%s is left out: %s", hedged_holders_name(h, seat->board), why);
+        seat_a_spare(h);
 }
 
 static void on_refused(hedged_holders_t *h, const hedged_round_news_t *news)
@@ -134,13 +159,10 @@ static void on_refused(hedged_holders_t *h, const hedged_round_news_t *news)
         if (!seat || seat->state == HEDGED_SEAT_EMPTY || seat->state == HEDGED_SEAT_LEFT_OUT ||
             seat->state == HEDGED_SEAT_STAND_IN)
                 return;
-        if (news->code != HEDGE_ELIMIT && ++seat->refusals < REFUSALS) {
+        if (news->code != HEDGE_ELIMIT && ++seat->refusals < REFUSALS)
                 seat->state = HEDGED_SEAT_BEHIND;
-                return;
-        }
-        seat->state = HEDGED_SEAT_LEFT_OUT;
-        hedged_progress_event(h->s.progress, "%s is left out: %s", hedged_holders_name(h, news->board), news->why.text);
-        hedged_holders_tell(h);
+        else
+                hedged_holders_leave_out(h, seat, news->why.text);
 }
 
 void hedged_holders_news(hedged_holders_t *h, hedged_round_news_t *news)

@@ -13,8 +13,9 @@
 #include "common/train/mlp.h"
 #include "daemon/train/holders.h"
 
-#define LOCAL      UINT32_MAX
-#define LAST_FETCH 700000 /* us, when the job is to stop */
+#define LOCAL         UINT32_MAX
+#define LAST_FETCH_US 700000 /* when the job is to stop */
+#define PATIENCE_US   10000000
 
 typedef struct model_parallel {
         hedged_work_t *work;
@@ -141,6 +142,11 @@ static int make_vectors(model_parallel_t *p, uint32_t batch, hedge_why_t *why)
         return 0;
 }
 
+static int64_t patience_us(const hedged_run_settings_t *settings)
+{
+        return settings->patience_ms ? INT64_C(1000) * settings->patience_ms : PATIENCE_US;
+}
+
 static int prepare(model_parallel_t *p, hedge_why_t *why)
 {
         hedged_work_t *work = p->work;
@@ -148,6 +154,7 @@ static int prepare(model_parallel_t *p, hedge_why_t *why)
         hedged_holders_settings_t settings = { .line = work->settings->line,
                                                .train = work->settings->folder->job,
                                                .progress = work->progress,
+                                               .patience_us = patience_us(work->settings),
                                                .resent = p->resent,
                                                .stand_in = job->method == HEDGE_JOB_UNCODED && job->sazd.fall_back };
         uint32_t batch;
@@ -279,7 +286,7 @@ static int collect_model_parallel(void *method, hedge_why_t *why)
                 return 0;
         if (hedged_line_stopping(p->work->settings->line) != HEDGED_STOP_NO) {
                 hedged_holders_finish(p->holders);
-                r = fetch(p, hedge_now_us() + LAST_FETCH);
+                r = fetch(p, hedge_now_us() + LAST_FETCH_US);
                 return r < 0 ? hedge_why(why, HEDGE_ESHUTDOWN, "the weights could not be fetched: %s",
                                          hedge_strerror(r))
                              : 0;

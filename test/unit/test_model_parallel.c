@@ -35,7 +35,7 @@ typedef struct said {
 } said_t;
 
 typedef struct board {
-        bool here, frozen, no_room;
+        bool here, frozen, dumb, no_room;
         hedge_matrices_t *matrices;
         said_t queue[QUEUE]; /* while it is frozen */
         unsigned queued, longest, holds;
@@ -209,7 +209,7 @@ int hedged_line_say(hedged_line_t *bed, unsigned board, const hedge_message_t *m
                 zmq_msg_move(&said.frames[i], &frames[i]);
                 zmq_msg_close(&frames[i]);
         }
-        if (!b->here) {
+        if (!b->here || b->dumb) {
                 close_said(&said);
         } else if (b->frozen) {
                 assert_true(b->queued < QUEUE);
@@ -348,7 +348,9 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
 
 static void run(bed_t *bed)
 {
-        const hedged_run_settings_t settings = { .folder = bed->folder, .line = bed, .loop = bed->loop };
+        const hedged_run_settings_t settings = {
+                .folder = bed->folder, .line = bed, .loop = bed->loop, .patience_ms = 100
+        };
         hedged_run_t *thread = NULL;
         hedge_mail_t *mail;
 
@@ -714,6 +716,76 @@ static void too_few_are_waited_for(void **state)
         }
 }
 
+static void freeze_one_and_lose_two(bed_t *bed)
+{
+        if (bed->steps == 3)
+                bed->boards[1].frozen = true;
+        if (bed->steps == 9)
+                usleep(300000);
+        if (bed->steps == 12) {
+                lose(bed, 4);
+                lose(bed, 5);
+        }
+        if (bed->steps == 13 || bed->steps == 15)
+                thaw(bed, 1);
+}
+
+/* One that did not keep up is waited for where there is nobody else. */
+static void the_last_ones_are_waited_for(void **state)
+{
+        static const char *const jobs[] = { SAZD("sazd-naive", 4, 2), SAZD("sazd-deu", 4, 2) };
+
+        (void)state;
+        for (unsigned i = 0; i < 2; i++) {
+                bed_t *bed = bed_new(jobs[i], 6);
+
+                bed->script = freeze_one_and_lose_two;
+                run(bed);
+                expect_state(bed, "done");
+                expect_event(bed, "board-1 does not keep up");
+                assert_false(bed->waited);
+                expect_as_local(bed, 1e-3);
+                bed_destroy(&bed);
+        }
+}
+
+static void strike_dumb(bed_t *bed)
+{
+        if (bed->steps == 14)
+                for (unsigned b = 0; b < 3; b++)
+                        bed->boards[b].dumb = true;
+}
+
+static void come_for_the_dumb(bed_t *bed, const char *text)
+{
+        if (strstr(text, "waiting for 4 boards: 3 are here"))
+                come(bed, 9);
+}
+
+/* They are there, but do not answer. */
+static void who_is_silent_is_not_waited_for_ever(void **state)
+{
+        bed_t *bed = bed_new(SAZD("sazd-deu", 4, 2), 6);
+
+        (void)state;
+        bed->script = strike_dumb;
+        bed->on_event = come_for_the_dumb;
+        run(bed);
+        expect_state(bed, "done");
+        expect_event(bed, "board-0 is left out: it does not answer");
+        expect_event(bed, "board-9 takes the place of board-0");
+        expect_as_local(bed, 1e-3);
+        bed_destroy(&bed);
+
+        bed = bed_new(SAZD("uncoded", 6, 0), 6);
+        bed->script = strike_dumb;
+        run(bed);
+        expect_state(bed, "done");
+        expect_event(bed, "the coordinator computes in place of board-2");
+        expect_as_local(bed, 1e-4);
+        bed_destroy(&bed);
+}
+
 static void lose_one(bed_t *bed)
 {
         if (bed->steps == 14)
@@ -885,6 +957,8 @@ int main(void)
                 cmocka_unit_test(a_late_board_catches_up),
                 cmocka_unit_test(boards_come_and_go),
                 cmocka_unit_test(too_few_are_waited_for),
+                cmocka_unit_test(the_last_ones_are_waited_for),
+                cmocka_unit_test(who_is_silent_is_not_waited_for_ever),
                 cmocka_unit_test(uncoded_falls_back),
                 cmocka_unit_test(uncoded_waits_where_it_may_not),
                 cmocka_unit_test(a_checkpoint_continues),
