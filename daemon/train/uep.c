@@ -46,6 +46,7 @@ typedef struct uep {
         slot_t *open[HEDGED_DEAL_MOST];
         unsigned n_open;
         bool waited, complained[HEDGE_CODE_MAX_BOARDS];
+        bool begun, here[HEDGE_CODE_MAX_BOARDS]; /* at the step before */
         unsigned fruitless;
         uint64_t up, down; /* bytes that were reported */
         uint64_t late;     /* packets of this step */
@@ -376,6 +377,22 @@ static void tell_waiting(void *arg, unsigned here)
         hedged_progress_event(u->work->progress, "waiting for %u boards: %u are here", u->least, here);
 }
 
+/* Who has come, and who has gone, since the step before. */
+static void tell_changes(uep_t *u)
+{
+        for (unsigned i = 0; i < HEDGE_CODE_MAX_BOARDS; i++) {
+                const bool here = hedged_round_here(u->round, i);
+
+                if (u->begun && u->here[i] && !here)
+                        hedged_progress_event(u->work->progress, "%s is lost: going on with %u boards",
+                                              hedged_round_name(u->round, i), hedged_round_count(u->round));
+                if (u->begun && here && !u->here[i])
+                        hedged_progress_event(u->work->progress, "%s takes part", hedged_round_name(u->round, i));
+                u->here[i] = here;
+        }
+        u->begun = true;
+}
+
 static int wait_for_boards(uep_t *u)
 {
         int r = hedged_deal_wait(u->round, u->least, tell_waiting, u);
@@ -385,6 +402,7 @@ static int wait_for_boards(uep_t *u)
         if (u->waited)
                 hedged_progress_event(u->work->progress, "going on with %u boards", hedged_round_count(u->round));
         u->waited = false;
+        tell_changes(u);
         hedged_progress_waiting(u->work->progress, false);
         hedged_progress_boards(u->work->progress, hedged_round_count(u->round));
         return 0;

@@ -151,6 +151,8 @@ static void boards_come_and_go(void **state)
         assert_done(bed);
         assert_true(distance(local, bed) < 1e-4);
         assert_true(bed->boards[3].multiplied > 40 && bed->boards[1].multiplied <= 41);
+        assert_true(bed_event(bed, "board-1 is lost: going on with 2 boards"));
+        assert_true(bed_event(bed, "board-3 takes part"));
         bed_destroy(&local);
         bed_destroy(&bed);
 }
