@@ -6,7 +6,7 @@ HEDGE names the command line of a build. See bench/README.md.
 
     ./dev bench coded-training accuracy                what the codes' errors do to what is learnt
     ./dev bench coded-training speed --frozen 0,2      milliseconds and bytes of a step on slow links (root)
-    ./dev bench coded-training uep --deadlines 5,10    approximate gradients when boards are late (root)
+    ./dev bench coded-training uep --deadlines 60,100  approximate gradients when boards are late (root)
 """
 import argparse
 import itertools
@@ -27,6 +27,7 @@ from emulated import Progress, write_json  # noqa: E402
 from answers import busy_since, processor_ticks  # noqa: E402
 from bed import KINDS, PROFILES, Bed, check, run, wait_for  # noqa: E402
 
+ENDED = ("done", "failed", "stopped")
 R = 2  # parities: so many boards need not be waited for
 
 
@@ -59,7 +60,7 @@ TIMES_FASTER, KEEPS_WITHIN = 5, 0.1  # what has to be shown of sazd-deu
 UEP_LAYERS, UEP_BOARDS, UEP_CUT = (100, 200), 15, 3
 UEP_METHODS = ("uep-uncoded", "uep-replication", "uep-mds", "uep-now", "uep-ew")
 UEP_SGD = {"rate": 0.1, "momentum": 0.9, "decay": 0, "schedule": "constant"}
-WAITING, WAITING_MS, SOONER = "all", 60000, 0.3
+WAITING_MS, SOONER = 60000, 0.3
 
 
 def parse(words=None):
@@ -102,9 +103,10 @@ def speed_options(option):
 def uep_options(option):
     option("--variants", default=",".join(UEP_METHODS), metavar="NAME,...", help="(%(default)s)")
     option("--profile", choices=PROFILES, default="pi4-1g", help="(pi4-1g)")
-    option("--delay", type=float, default=10, metavar="MS", help="mean delay of a packet, and of its answer (10)")
-    option("--deadlines", default=f"10,20,40,{WAITING}", metavar="MS,...",
-           help=f"of a product; {WAITING}: none (%(default)s)")
+    option("--delay", type=float, default=40, metavar="MS", help="mean delay of a packet, and of its answer (40)")
+    option("--deadlines", default="60,100,150", metavar="MS,...", help="of a product (%(default)s)")
+    option("--waiting", default="uep-uncoded,uep-mds", metavar="NAME,...",
+           help="variants that are trained without a deadline too (%(default)s)")
     option("--target", type=float, default=95, metavar="PERCENT", help="a training ends there (95)")
     option("--epochs", type=int, default=20, help="at most (20)")
     option("--images", type=int, default=20000, help="to learn from (20000)")
@@ -122,7 +124,8 @@ def check_options(p, a):
             if hasattr(a, name):
                 setattr(a, name, list(dict.fromkeys(int(s) for s in getattr(a, name).split(","))))
         if a.part == "uep":
-            a.deadlines = [WAITING_MS if d == WAITING else int(d) for d in dict.fromkeys(a.deadlines.split(","))]
+            a.deadlines = list(dict.fromkeys(int(d) for d in a.deadlines.split(",")))
+            a.waiting = [v for v in a.waiting.split(",") if v in a.variants]
     except ValueError as e:
         p.error(str(e))
     if not all(1 <= k <= 30 for k in getattr(a, "k", ())) or not 3 <= getattr(a, "boards", 3) <= 32:
@@ -149,6 +152,17 @@ def mnist(a, folder, learn, test):
 
 def network(report):
     return f"784-{'-'.join(map(str, report['layers']))}-10"
+
+
+def learn(cluster, a, job, on_epoch):
+    """One training, which does not go on when nobody follows it any more. @return as train()."""
+    result = train(cluster.dir, write_job(cluster.dir / "coded.yaml", job), a.timeout, on_epoch)
+    for status in map(json.loads, cluster.hedge("jobs", "--json").stdout.splitlines()):
+        if status["state"] not in ENDED:
+            cluster.hedge("jobs", "stop", status["job"], status=None)
+    wait_for("the end of the job", lambda: all(
+        job["state"] in ENDED for job in map(json.loads, cluster.hedge("jobs", "--json").stdout.splitlines())))
+    return result
 
 
 def done(result):
@@ -203,8 +217,7 @@ def accuracy(a):
                    "batch": a.batch, "seed": seed, "sgd": ACCURACY_SGD}
             job |= CODED[name](k) if k else {"method": "local"}
             progress.step(what, 0)
-            result = train(cluster.dir, write_job(cluster.dir / "coded.yaml", job), a.timeout,
-                           lambda e: progress.step(f"{what}: {100 * e['test_accuracy']:.2f} %"))
+            result = learn(cluster, a, job, lambda e: progress.step(f"{what}: {100 * e['test_accuracy']:.2f} %"))
             results.append({"variant": name, "k": k, "seed": seed} | result)
     progress.clear()
     return {"part": "accuracy", "k": a.k, "seeds": a.seeds, "batch": a.batch, "epochs": a.epochs, "images": a.images,
@@ -304,9 +317,8 @@ def speed(a):
                 progress.step(f"{name}, {frozen} frozen, round {turn + 1}", 0)
                 # The first boards hold plain blocks: something has to be decoded without them.
                 watch = Watch(bed, bed.names[:frozen], progress)
-                path = write_job(bed.dir / "speed.yaml", speed_job(a, bed, name, a.seed + turn))
                 try:
-                    result = train(bed.dir, path, a.timeout, watch)
+                    result = learn(bed, a, speed_job(a, bed, name, a.seed + turn), watch)
                 finally:
                     watch.thaw()
                 results.append({"variant": name, "frozen": frozen, "round": turn + 1,
@@ -397,13 +409,8 @@ def uep_job(a, data, name, deadline_ms):
             "uep": {"blocks_a": UEP_CUT, "blocks_b": UEP_CUT, "deadline_ms": deadline_ms}}
 
 
-def jobs_ended(bed):
-    jobs = map(json.loads, bed.hedge("jobs", "--json").stdout.splitlines())
-    return all(job["state"] in ("done", "failed", "stopped") for job in jobs)
-
-
 def uep(a):
-    plan = list(itertools.product(a.deadlines, a.variants))
+    plan = [*((WAITING_MS, name) for name in a.waiting), *itertools.product(a.deadlines, a.variants)]
     results, progress = [], Progress(len(plan) * a.epochs)
     with Bed(UEP_BOARDS, a.profile) as bed:
         data = mnist(a, bed.dir, a.images, 10000)
@@ -412,14 +419,18 @@ def uep(a):
         for deadline_ms, name in plan:
             what = f"{name}, {deadline_name(deadline_ms)}"
             progress.step(what, 0)
-            path = write_job(bed.dir / "uep.yaml", uep_job(a, data, name, deadline_ms))
-            result = train(bed.dir, path, a.timeout, stop_when_learnt(bed, a, progress, what))
+            result = learn(bed, a, uep_job(a, data, name, deadline_ms), stop_when_learnt(bed, a, progress, what))
             if result["state"] == "stopped" and result["epochs"]:  # as it was wanted
                 result |= {"state": "done", "text": ""}
             results.append({"variant": name, "deadline_ms": deadline_ms} | result)
-            wait_for("the end of the job", lambda: jobs_ended(bed))
+            if a.json:
+                write_json(a.json, report_of(a, results, busy_since(ticks)))  # it takes long: something is better than nothing
         busy = busy_since(ticks)
     progress.clear()
+    return report_of(a, results, busy)
+
+
+def report_of(a, results, busy):
     return {"part": "uep", "profile": a.profile, "boards": UEP_BOARDS, "delay_ms": a.delay, "target": a.target,
             "images": a.images, "steps": a.steps, "layers": UEP_LAYERS, "machine_busy": busy, "results": results}
 
