@@ -291,13 +291,13 @@ static void test_behind(void **state)
         (void)state;
         begin(6);
         line->boards[4].dumb = true;
-        for (unsigned step = 0; step < 6; step++) {
+        for (unsigned step = 0; step < 10; step++) {
                 const unsigned before = line->boards[4].asked;
                 hedged_product_t *product = make(&setup, &crossed, 6);
 
                 assert_int_equal(line->boards[4].asked, before);
                 deal(product, 0);
-                if (step > 1)
+                if (step > HEDGED_DEAL_OWED / 3)
                         assert_int_equal(line->boards[4].asked, before);
                 assert_true(finish(&product) < 1e-7);
         }
