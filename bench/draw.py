@@ -589,20 +589,28 @@ def dotted_line(picture, points, colour, dash=None):
 
 
 def coded_accuracy(report):
-    """Accuracy against the number of blocks."""
-    picture, rows = Picture(760, 470), [row for row in report["summary"] if row["mean_accuracy"] is not None]
-    top, bottom, left, right = 84, 400, 70, 540
-    axis = ErrorAxis(top, bottom, [row["mean_accuracy"] for row in rows])
-    picture.text(20, 28, "What the codes' errors do to what is learnt", 16, bold=True)
-    picture.text(20, 48, f"{coded_network(report)} on MNIST, batches of {report['batch']}, epochs: {report['epochs']}, two parities",
-                 12, FAINT)
-    picture.text(20, 72, "test images right, % (by the logarithm of those wrong)", 12)
-    axis.draw(picture, left, right)
+    """Accuracy against the number of blocks; what failed lies below."""
+    picture, rows = Picture(760, 470), report["summary"]
+    top, bottom, left, right = 92, 400, 70, 540
+    percents = [row["mean_accuracy"] for row in rows if row["mean_accuracy"] is not None]
+    least, most = math.floor(10 * min(percents)) / 10 - 0.1, math.ceil(10 * max(percents)) / 10
     low, high = min(report["k"]), max(report["k"])
+    floor = bottom - 26  # what failed comes below
 
     def x(k):
         return left + 30 + (right - left - 60) * (k - low) / max(high - low, 1)
 
+    def y(percent):
+        return bottom - 8 if percent is None else floor - (floor - top) * (percent - least) / (most - least)
+
+    picture.text(20, 28, "What the codes' errors do to what is learnt", 16, bold=True)
+    picture.text(20, 48, f"{coded_network(report)} on MNIST, batches of {report['batch']}, epochs: {report['epochs']}, two parities",
+                 12, FAINT)
+    picture.text(20, 76, "test images right, %", 12)
+    for mark in (least + t for t in ticks(most - least) if t <= most - least + 1e-9):
+        picture.line(left, y(mark), right, y(mark), GRID)
+        picture.text(left - 8, y(mark) + 4, f"{mark:.5g}", anchor="end", colour=FAINT)
+    picture.text(left - 8, y(None) + 4, "failed", 11, FAINT, "end")
     for k in report["k"]:
         picture.text(x(k), bottom + 20, k, anchor="middle", colour=FAINT)
     picture.text((left + right) / 2, bottom + 44, "blocks that a layer is cut into", anchor="middle")
@@ -611,9 +619,9 @@ def coded_accuracy(report):
         mine = [row for row in rows if row["variant"] == name]
         colour = CODED_COLOURS.get(name, OTHER)
         dash = None if mine[0]["k"] else "2 3"
-        points = [(x(k), axis.y(row["mean_accuracy"])) for row in mine for k in ([row["k"]] if row["k"] else (low, high))]
+        points = [(x(k), y(row["mean_accuracy"])) for row in mine for k in ([row["k"]] if row["k"] else (low, high))]
         dotted_line(picture, points, colour, dash)
-        labels.append((f"{name}  {mine[-1]['mean_accuracy']:.2f} %", colour, dash, points[-1]))
+        labels.append((name, colour, dash, points[-1]))
     named_ends(picture, labels, right, top, bottom)
     return picture.write()
 
