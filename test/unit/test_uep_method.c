@@ -162,7 +162,7 @@ static void *come_back(void *arg)
 {
         bed_t *bed = arg;
 
-        while (!__atomic_load_n(&bed->waited, __ATOMIC_ACQUIRE))
+        for (unsigned i = 0; i < 20000 && !__atomic_load_n(&bed->waited, __ATOMIC_ACQUIRE); i++)
                 usleep(1000);
         bed_here(bed, 0);
         return NULL;
