@@ -33,6 +33,7 @@ static int start(hedged_coordinator_t *c, hedge_envelope_t *e, hedge_why_t *why)
                 .done_kind = HEDGED_MAIL_PRODUCT,
                 .packet_bytes = PACKET_BYTES,
                 .speeds = &speeds,
+                .chance = c->product_chance,
         };
         int r;
 
@@ -74,6 +75,7 @@ void hedged_products_done(hedged_coordinator_t *c)
                 hedged_reply(ask->socket, &ask->route, ask->id, &message, &frame, 1);
         else if (r == 0)
                 zmq_msg_close(&frame);
+        c->product_chance = hedged_matmul_chance(c->product);
         hedged_matmul_destroy(&c->product);
         hedged_line_close(c->line, false);
         hedged_training_next(c);

@@ -85,9 +85,10 @@ struct hedged_coordinator {
         hedged_job_t *running;
         hedged_stop_ask_t stops[HEDGED_MAX_STOPS];
         unsigned n_stops;
-        hedged_matmul_t *product;      /* a client's, in place of a job */
-        hedged_stop_ask_t product_ask; /* who waits for it */
-        uint64_t products;             /* so many so far */
+        hedged_matmul_t *product;       /* a client's, in place of a job */
+        hedged_stop_ask_t product_ask;  /* who waits for it */
+        uint64_t products;              /* so many so far */
+        hedged_chance_t product_chance; /* that a packet comes in time */
 
         int64_t next_tick_ms;
         bool stopping;

@@ -10,7 +10,6 @@
 
 #include "common/clock.h"
 #include "common/tensor.h"
-#include "daemon/train/chance.h"
 #include "daemon/train/deal.h"
 
 struct hedged_matmul {
@@ -119,7 +118,7 @@ static const float *floats_of(hedged_matmul_t *m, unsigned i)
         return m->copies[i];
 }
 
-/* By what was measured, for packets of one sub-product's size each. */
+/* By what was measured, for packets of one sub-product's size each; else by the last products, whatever their sizes. */
 static double chance(const hedged_matmul_t *m)
 {
         const hedge_uep_shape_t *s = &m->shape;
@@ -127,9 +126,13 @@ static double chance(const hedged_matmul_t *m)
         const double rows = crossed ? s->rows / s->blocks_a : s->rows;
         const double columns = crossed ? s->columns / s->blocks_b : s->columns;
         const double inner = crossed ? s->inner : s->inner / s->blocks_a;
+        const double seconds = (double)(m->deadline_us - hedge_now_us()) / 1e6;
 
-        return hedged_chance_expected(&m->speeds, rows * inner * columns, sizeof(float) * inner * (rows + columns),
-                                      sizeof(float) * rows * columns, (double)(m->deadline_us - hedge_now_us()) / 1e6);
+        const double expected =
+                hedged_chance_expected(&m->speeds, rows * inner * columns, sizeof(float) * inner * (rows + columns),
+                                       sizeof(float) * rows * columns, seconds);
+
+        return expected >= 0 ? expected : hedged_chance_learnt(&m->settings.chance, seconds);
 }
 
 static int make_product(hedged_matmul_t *m)
@@ -161,6 +164,8 @@ static int gather(hedged_matmul_t *m)
         hedged_dealt_t dealt;
         int r = hedged_deal(m->round, &m->product, 1, m->deadline_us, &dealt);
 
+        if (r == 0)
+                hedged_chance_learn(&m->settings.chance, m->product, dealt.ended_us);
         if (r == HEDGE_ESHUTDOWN)
                 return hedge_why(&m->why, r, "the coordinator is stopping");
         if (r < 0)
@@ -299,6 +304,11 @@ void hedged_matmul_destroy(hedged_matmul_t **matmul)
         pthread_join((*matmul)->thread, NULL);
         release(*matmul);
         *matmul = NULL;
+}
+
+hedged_chance_t hedged_matmul_chance(const hedged_matmul_t *m)
+{
+        return m->settings.chance;
 }
 
 int hedged_matmul_result(hedged_matmul_t *m, hedge_msg_matmul_ok_t *ret, zmq_msg_t *frame, hedge_why_t *why)

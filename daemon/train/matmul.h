@@ -2,7 +2,7 @@
 #ifndef HEDGED_MATMUL_H
 #define HEDGED_MATMUL_H
 
-#include "daemon/measure/speed.h"
+#include "daemon/train/chance.h"
 #include "daemon/train/line.h"
 
 /** A client's MATMUL: one product on the boards, by a thread of its own. */
@@ -16,6 +16,7 @@ typedef struct hedged_matmul_settings {
         int done_kind;
         uint64_t packet_bytes;         /**< of all packets' factors and results together at most */
         const hedged_speeds_t *speeds; /**< what the boards were measured to be; only looked at in the call */
+        hedged_chance_t chance;        /**< where they were not measured: what was learnt from products before */
 } hedged_matmul_settings_t;
 
 /** Could it be done, if enough boards are here? Looks at numbers and names, not at what the matrices hold.
@@ -30,6 +31,9 @@ int hedged_matmul_start(const hedged_matmul_settings_t *settings, const hedge_ms
 
 /** Join its thread, which is done or will soon be (hedged_line_stop), and free. NULL-safe; nullifies. */
 void hedged_matmul_destroy(hedged_matmul_t **matmul);
+
+/** When it is done: `chance` of the settings, with what was learnt from this product. */
+hedged_chance_t hedged_matmul_chance(const hedged_matmul_t *matmul);
 
 /** What came of it, when it is done.
  * @param ret    Its list is borrowed until it is destroyed. @param frame  The product.

@@ -512,7 +512,9 @@ static void forget(void)
 static int run(uint64_t packet_bytes, hedge_why_t *why)
 {
         static const hedged_speeds_t speeds;
-        const hedged_matmul_settings_t settings = { line, 9, loop, 77, packet_bytes, &speeds };
+        const hedged_matmul_settings_t settings = {
+                .line = line, .train = 9, .loop = loop, .done_kind = 77, .packet_bytes = packet_bytes, .speeds = &speeds
+        };
         hedged_matmul_t *matmul = NULL;
         hedge_msg_matmul_ok_t ok;
         hedge_mail_t *mail;
@@ -526,6 +528,7 @@ static int run(uint64_t packet_bytes, hedge_why_t *why)
         assert_int_equal(mail->kind, 77);
         r = hedged_matmul_result(matmul, &ok, &frame, why);
         if (r == 0) {
+                assert_true(hedged_matmul_chance(matmul).arrivals >= ok.determined);
                 assert_int_equal(ok.id, 4);
                 assert_int_equal(zmq_msg_size(&frame), sizeof(c));
                 memcpy(c, zmq_msg_data(&frame), sizeof(c));
