@@ -183,7 +183,8 @@ def local_cluster(boards):
 def train_all(a):
     data, images = data_of(a)
     share = -(-a.batch // a.boards)
-    results = []
+    report = {"model": a.model, "boards": a.boards, "epochs": a.epochs, "batch": a.batch, "seeds": a.seeds, "sgd": a.sgd,
+              "images": images, "results": []}
     # A cluster of its own for each seed: nothing is left of what was before.
     progress = Progress(len(a.seeds) * len(a.variants) * a.epochs)
     for seed in a.seeds:
@@ -197,11 +198,12 @@ def train_all(a):
                 ticks = processor_ticks()
                 result = train(cluster.dir, write_job(cluster.dir / f"{name}.yaml", job), a.timeout,
                                lambda e: progress.step(f"{name}, seed {seed}: {100 * e['test_accuracy']:.2f} %"))
-                results.append({"variant": name, "seed": seed, "steps_per_epoch": steps, "machine_busy": busy_since(ticks),
-                                "job": VARIANTS[name]} | result)
+                report["results"].append({"variant": name, "seed": seed, "steps_per_epoch": steps,
+                                          "machine_busy": busy_since(ticks), "job": VARIANTS[name]} | result)
+                if a.json:  # what is done stays, whatever comes: --redraw reads it
+                    write_json(a.json, report)
     progress.clear()
-    return {"model": a.model, "boards": a.boards, "epochs": a.epochs, "batch": a.batch, "seeds": a.seeds, "sgd": a.sgd,
-            "images": images, "results": results}
+    return report
 
 
 def mean(values):
