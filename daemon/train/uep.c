@@ -28,7 +28,9 @@ typedef struct slot {
         double windows[HEDGE_UEP_MAX_CLASSES];
         hedged_product_t *product; /* while it is computed */
         float *to;                 /* where it goes: rows x columns of it */
-        uint32_t rows, columns;
+        uint32_t rows, inner, columns;
+        uint32_t *row, *mid, *column; /* which one is at each place of A's rows, of the inner side and of B's columns */
+        double *norms;                /* as many as the longest of them */
 } slot_t;
 
 typedef struct uep {
@@ -67,6 +69,10 @@ static void release_slot(slot_t *s)
         free(s->a);
         free(s->b);
         free(s->c);
+        free(s->row);
+        free(s->mid);
+        free(s->column);
+        free(s->norms);
 }
 
 static void close_uep(void **method)
@@ -96,16 +102,32 @@ static void close_uep(void **method)
         *method = NULL;
 }
 
+static uint32_t *make_order(uint32_t n)
+{
+        uint32_t *order = malloc((n + 1) * sizeof(*order));
+
+        for (uint32_t i = 0; order && i < n; i++)
+                order[i] = i;
+        return order;
+}
+
 static int make_slot(const uep_t *u, slot_t *s, uint32_t rows, uint32_t inner, uint32_t columns)
 {
         const hedge_uep_shape_t *shape = &s->shape;
 
         hedge_job_uep_shape(u->work->job, rows, inner, columns, &s->shape);
         s->chosen_for = -1;
+        s->rows = rows;
+        s->inner = inner;
+        s->columns = columns;
         s->a = calloc((size_t)shape->rows * shape->inner, sizeof(float));
         s->b = calloc((size_t)shape->inner * shape->columns, sizeof(float));
         s->c = calloc((size_t)shape->rows * shape->columns, sizeof(float));
-        return s->a && s->b && s->c ? 0 : -ENOMEM;
+        s->row = make_order(rows);
+        s->mid = make_order(inner);
+        s->column = make_order(columns);
+        s->norms = calloc((size_t)rows + inner + columns, sizeof(double));
+        return s->a && s->b && s->c && s->row && s->mid && s->column && s->norms ? 0 : -ENOMEM;
 }
 
 static int make_slots(uep_t *u, uint32_t batch, hedge_why_t *why)
@@ -188,18 +210,72 @@ static int open_uep(hedged_work_t *work, void **ret, hedge_why_t *why)
 
 /* ---- products ---- */
 
-/* Into the upper left corner of a matrix whose rows are `stride` long; the rest of it stays 0. */
-static void fill(float *to, size_t stride, const float *from, size_t rows, size_t columns)
+/* A and B of a product as they are given: A(i, k) = a[i * row + k * mid], B dense. */
+typedef struct factors {
+        const float *a, *b;
+        size_t row, mid;
+} factors_t;
+
+static int greater_first(const void *a, const void *b, void *norms)
 {
-        for (size_t i = 0; i < rows; i++)
-                memcpy(to + i * stride, from + i * columns, columns * sizeof(*to));
+        const double x = ((const double *)norms)[*(const uint32_t *)a],
+                     y = ((const double *)norms)[*(const uint32_t *)b];
+
+        return x > y ? -1 : x < y;
 }
 
-static void fill_transposed(float *to, size_t stride, const float *from, size_t rows, size_t columns)
+static void sort(uint32_t *order, uint32_t n, double *norms)
 {
-        for (size_t i = 0; i < rows; i++)
-                for (size_t j = 0; j < columns; j++)
-                        to[j * stride + i] = from[i * columns + j];
+        qsort_r(order, n, sizeof(*order), greater_first, norms);
+}
+
+static double square(const float *from, size_t stride, uint32_t n)
+{
+        double sum = 0;
+
+        for (uint32_t i = 0; i < n; i++)
+                sum += (double)from[i * stride] * from[i * stride];
+        return sum;
+}
+
+/* What is large comes together, so that blocks differ as much as they can: rows of A and columns of B by their norms, or, where
+ * the inner side is cut, what meets there by the product of both. */
+static void find_order(slot_t *s, const factors_t *f)
+{
+        const bool crossed = s->shape.split == HEDGE_UEP_ROW_COLUMN;
+
+        for (uint32_t i = 0; crossed && i < s->rows; i++)
+                s->norms[i] = square(f->a + i * f->row, f->mid, s->inner);
+        if (crossed)
+                sort(s->row, s->rows, s->norms);
+        for (uint32_t j = 0; crossed && j < s->columns; j++)
+                s->norms[j] = square(f->b + j, s->columns, s->inner);
+        if (crossed)
+                sort(s->column, s->columns, s->norms);
+        for (uint32_t k = 0; !crossed && k < s->inner; k++)
+                s->norms[k] = square(f->a + k * f->mid, f->row, s->rows) *
+                              square(f->b + (size_t)k * s->columns, 1, s->columns);
+        if (!crossed)
+                sort(s->mid, s->inner, s->norms);
+}
+
+/* Into the upper left corners; what its sides are rounded up by stays 0. */
+static void fill(slot_t *s, const factors_t *f)
+{
+        find_order(s, f);
+        for (uint32_t i = 0; i < s->rows; i++)
+                for (uint32_t k = 0; k < s->inner; k++)
+                        s->a[(size_t)i * s->shape.inner + k] = f->a[s->row[i] * f->row + s->mid[k] * f->mid];
+        for (uint32_t k = 0; k < s->inner; k++)
+                for (uint32_t j = 0; j < s->columns; j++)
+                        s->b[(size_t)k * s->shape.columns + j] = f->b[(size_t)s->mid[k] * s->columns + s->column[j]];
+}
+
+static void give(const slot_t *s)
+{
+        for (uint32_t i = 0; i < s->rows; i++)
+                for (uint32_t j = 0; j < s->columns; j++)
+                        s->to[(size_t)s->row[i] * s->columns + s->column[j]] = s->c[(size_t)i * s->shape.columns + j];
 }
 
 static double deadline_s(const uep_t *u)
@@ -296,8 +372,7 @@ static int finish(uep_t *u, slot_t *s, const hedged_dealt_t *dealt)
         count_late(u, s->product);
         if (r < 0)
                 return hedge_why(u->why, r, "%s", hedge_strerror(r));
-        for (size_t i = 0; i < s->rows; i++)
-                memcpy(s->to + i * s->columns, s->c + i * s->shape.columns, s->columns * sizeof(float));
+        give(s);
         return 0;
 }
 
@@ -322,17 +397,18 @@ static int compute(uep_t *u)
         return r;
 }
 
-static int add(uep_t *u, slot_t *s, uint32_t rows, uint32_t columns, float *to, uint64_t number)
+static int add(uep_t *u, slot_t *s, const factors_t *factors, float *to, uint64_t number)
 {
-        int r = make_product(u, s, u->at.seed + GRADIENTS * (u->at.step * (u->n_dense + 1) + number / 2) + number % 2);
+        int r;
+
+        fill(s, factors);
+        r = make_product(u, s, u->at.seed + GRADIENTS * (u->at.step * (u->n_dense + 1) + number / 2) + number % 2);
 
         if (r < 0) {
                 hedged_product_destroy(&s->product);
                 return r;
         }
         s->to = to;
-        s->rows = rows;
-        s->columns = columns;
         u->open[u->n_open++] = s;
         return 0;
 }
@@ -342,12 +418,9 @@ static int backward(void *arg, uint32_t dense, uint32_t batch, const float *delt
 {
         uep_t *u = arg;
         const hedge_layer_t *l = hedge_mlp_dense(u->mlp, dense);
-        slot_t *s = &u->backward[dense];
-        int r;
+        const factors_t factors = { delta, u->at.params + l->weights, l->y.c, 1 };
+        int r = add(u, &u->backward[dense], &factors, dx, 2 * dense);
 
-        fill(s->a, s->shape.inner, delta, batch, l->y.c);
-        fill(s->b, s->shape.columns, u->at.params + l->weights, l->y.c, l->x.c);
-        r = add(u, s, batch, l->x.c, dx, 2 * dense);
         return r == 0 ? compute(u) : r;
 }
 
@@ -356,12 +429,9 @@ static int weigh(void *arg, uint32_t dense, uint32_t batch, const float *delta, 
 {
         uep_t *u = arg;
         const hedge_layer_t *l = hedge_mlp_dense(u->mlp, dense);
-        slot_t *s = &u->weigh[dense];
-        int r;
+        const factors_t factors = { delta, x, 1, l->y.c };
+        int r = add(u, &u->weigh[dense], &factors, dw, 2 * dense + 1);
 
-        fill_transposed(s->a, s->shape.inner, delta, batch, l->y.c);
-        fill(s->b, s->shape.columns, x, batch, l->x.c);
-        r = add(u, s, l->y.c, l->x.c, dw, 2 * dense + 1);
         return r == 0 && (dense == 0 || u->n_open == HEDGED_DEAL_MOST) ? compute(u) : r;
 }
 
