@@ -326,7 +326,7 @@ def gantt(answer, title, boards=None):
 TRAINING_COLOURS = {"local": "#888888", "fp32": "#000000", "fp16": "#7a52a3", "fp8": "#0072b2", "fp4": "#d55e00",
                     "topk": "#009e73"}
 TRAINING_DASHES = {"plain": "2 3", "uncorrected": "7 4", "2.2": "7 4"}  # by what stands after the -
-RIGHT_PERCENT = (20, 40, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)
+RIGHT_PERCENT = (20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 98.5, 99, 99.2, 99.5, 99.8, 99.9)
 
 
 class ErrorAxis:
