@@ -680,7 +680,7 @@ def deadline_of(row):
 def coded_uep(report):
     """Accuracy against time; time to the goal against the deadline."""
     picture, lines = Picture(1240, 520), uep_lines(report)
-    top, bottom, panels = 92, 440, ((70, 480), (790, 1100))
+    top, bottom, panels = 92, 440, ((70, 480), (790, 1080))
     picture.text(20, 28, f"Training with approximate gradients on {report['boards']} boards", 16, bold=True)
     picture.text(20, 48, f"{coded_network(report)} on MNIST; what a board is sent and what it answers are late by "
                  f"Exp({report['delay_ms']:g} ms); left: each method with the deadline that suits it", 12, FAINT)
