@@ -2,10 +2,9 @@
 #include "daemon/prepare.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
+#include "common/thread.h"
 #include "daemon/plan/planned.h"
 #include "daemon/repository.h"
 
@@ -234,7 +233,6 @@ int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels,
                         const hedged_preparer_kinds_t *kinds, hedged_preparer_t **ret)
 {
         hedged_preparer_t *p = calloc(1, sizeof(*p));
-        sigset_t all, old;
         int r;
 
         if (!p)
@@ -246,10 +244,7 @@ int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels,
         r = hedge_mailbox_new(&p->queue);
         if (r < 0)
                 goto fail;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = -pthread_create(&p->thread, NULL, preparer_main, p);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        r = hedge_thread_start(&p->thread, 0, preparer_main, p);
         if (r < 0)
                 goto fail;
         *ret = p;

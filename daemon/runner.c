@@ -2,14 +2,13 @@
 #include "daemon/runner.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/thread.h"
 
 enum { RUN, STOP };
 
@@ -163,19 +162,6 @@ static void *runner_main(void *arg)
         }
 }
 
-/* Signals are the loop's business: threads are started with all of them blocked. */
-static int start_thread(pthread_t *thread, hedged_runners_t *runners)
-{
-        sigset_t all, old;
-        int r;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = pthread_create(thread, NULL, runner_main, runners);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -r;
-}
-
 int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret)
 {
         const unsigned count = settings->count;
@@ -190,7 +176,7 @@ int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_
         if (runners->threads && runners->stops)
                 r = hedge_mailbox_new(&runners->queue);
         for (; r == 0 && runners->count < count; runners->count += r == 0)
-                r = start_thread(&runners->threads[runners->count], runners);
+                r = hedge_thread_start(&runners->threads[runners->count], 0, runner_main, runners);
         if (r < 0) {
                 hedged_runners_destroy(&runners);
                 return r;

@@ -2,10 +2,10 @@
 #include "worker/compute.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/thread.h"
 #include "worker/memory.h"
 
 #define REST_AFTER_MS 1000 /* idle for so long: give memory back */
@@ -251,22 +251,6 @@ static void *run(void *arg)
         return NULL;
 }
 
-static int start_thread(hedge_compute_t *c)
-{
-        pthread_attr_t attr;
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        pthread_attr_init(&attr);
-        pthread_attr_setstacksize(&attr, STACK_BYTES);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = -pthread_create(&c->thread, &attr, run, c);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        pthread_attr_destroy(&attr);
-        return r;
-}
-
 int hedge_compute_start(const hedge_executor_settings_t *settings, hedge_compute_t **ret)
 {
         hedge_compute_t *c = calloc(1, sizeof(*c));
@@ -287,7 +271,7 @@ int hedge_compute_start(const hedge_executor_settings_t *settings, hedge_compute
         if (r == 0)
                 r = hedge_mailbox_new(&c->results);
         if (r == 0)
-                r = start_thread(c);
+                r = hedge_thread_start(&c->thread, STACK_BYTES, run, c);
         if (r < 0)
                 hedge_compute_destroy(&c);
         else

@@ -2,12 +2,12 @@
 #include "worker/training_thread.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "worker/memory.h"
 #include "worker/shares.h"
 #include "worker/training_products.h"
@@ -387,22 +387,6 @@ static void *run(void *arg)
 
 /* ---- the other side of it ---- */
 
-static int start(hedge_training_thread_t *t)
-{
-        pthread_attr_t attr;
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        pthread_attr_init(&attr);
-        pthread_attr_setstacksize(&attr, STACK_BYTES);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = -pthread_create(&t->thread, &attr, run, t);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        pthread_attr_destroy(&attr);
-        return r;
-}
-
 static void join(hedge_training_thread_t *t)
 {
         if (t->started)
@@ -469,7 +453,7 @@ int hedge_training_thread_put(hedge_training_thread_t *t, hedge_training_order_t
         join(t); /* it is as good as gone; until the next one runs, all is this thread's */
         t->over = false;
         hedge_mailbox_put(t->orders, &order->mail);
-        r = start(t);
+        r = hedge_thread_start(&t->thread, STACK_BYTES, run, t);
         t->started = r == 0;
         if (r < 0) {
                 t->over = true;

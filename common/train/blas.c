@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/train/blas.h"
+#include "common/thread.h"
 
 #include <assert.h>
 #include <cblas.h>
 #include <dlfcn.h>
-#include <pthread.h>
-#include <signal.h>
 
 #define LIBRARY "libopenblas.so.0"
 #define PACKAGE "libopenblas0"
@@ -48,15 +47,14 @@ static int open_library(hedge_why_t *why)
 
 int hedge_blas_open(hedge_why_t *why)
 {
-        sigset_t all, before;
+        sigset_t before;
         int r = 0;
 
         pthread_mutex_lock(&lock);
         if (!sgemm) {
-                sigfillset(&all);
-                pthread_sigmask(SIG_SETMASK, &all, &before);
+                hedge_signals_block(&before);
                 r = open_library(why);
-                pthread_sigmask(SIG_SETMASK, &before, NULL);
+                hedge_signals_restore(&before);
         }
         pthread_mutex_unlock(&lock);
         return r;

@@ -2,13 +2,12 @@
 #include "common/wire/auth.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
+#include "common/thread.h"
 #include "common/wire/allow.h"
 
 /* CZMQ's zauth has one list of keys for all domains and a key's own text as its user; hence this one. */
@@ -171,20 +170,6 @@ static int open_sockets(hedge_auth_t *auth, void *context)
         return 0;
 }
 
-/* Signals are the main thread's business. */
-static int start_thread(hedge_auth_t *auth)
-{
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&auth->thread, NULL, serve, auth);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        auth->running = r == 0;
-        return -r;
-}
-
 int hedge_auth_new(void *zmq_context, hedge_auth_t **ret)
 {
         hedge_auth_t *auth;
@@ -196,7 +181,8 @@ int hedge_auth_new(void *zmq_context, hedge_auth_t **ret)
         pthread_mutex_init(&auth->mutex, NULL);
         r = open_sockets(auth, zmq_context);
         if (r == 0)
-                r = start_thread(auth);
+                r = hedge_thread_start(&auth->thread, 0, serve, auth);
+        auth->running = r == 0;
         if (r < 0)
                 hedge_auth_destroy(&auth);
         else

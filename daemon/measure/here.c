@@ -2,11 +2,11 @@
 #include "daemon/measure/here.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/thread.h"
 
 #define RUNS 5
 
@@ -80,12 +80,11 @@ static int time_conv(hedge_kernels_t *kernels, double *ret_macs_per_s)
 /* The back end starts threads of its own now, which are not to take the program's signals. */
 int hedged_here_time(hedge_kernels_t *kernels, double *ret_macs_per_s)
 {
-        sigset_t all, before;
+        sigset_t before;
         int r;
 
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        hedge_signals_block(&before);
         r = time_conv(kernels, ret_macs_per_s);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        hedge_signals_restore(&before);
         return r;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/train/clerk.h"
+#include "common/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -142,19 +141,14 @@ static void *clerk_main(void *arg)
 int hedged_clerk_new(const hedged_clerk_settings_t *settings, hedged_clerk_t **ret)
 {
         hedged_clerk_t *clerk = calloc(1, sizeof(*clerk));
-        sigset_t all, old;
         int r;
 
         if (!clerk)
                 return -ENOMEM;
         clerk->settings = *settings;
         r = hedge_mailbox_new(&clerk->queue);
-        if (r == 0) {
-                sigfillset(&all);
-                pthread_sigmask(SIG_SETMASK, &all, &old);
-                r = -pthread_create(&clerk->thread, NULL, clerk_main, clerk);
-                pthread_sigmask(SIG_SETMASK, &old, NULL);
-        }
+        if (r == 0)
+                r = hedge_thread_start(&clerk->thread, 0, clerk_main, clerk);
         if (r < 0) {
                 hedge_mailbox_destroy(&clerk->queue);
                 free(clerk);

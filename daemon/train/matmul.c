@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/tensor.h"
+#include "common/thread.h"
 #include "daemon/train/deal.h"
 
 struct hedged_matmul {
@@ -236,19 +235,6 @@ static void *matmul_main(void *arg)
 
 /* ---- the loop's side ---- */
 
-/* Signals are the loop's business. */
-static int start_thread(hedged_matmul_t *m)
-{
-        sigset_t all, old;
-        int r;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = pthread_create(&m->thread, NULL, matmul_main, m);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -r;
-}
-
 static void release(hedged_matmul_t *m)
 {
         hedged_product_destroy(&m->product);
@@ -286,7 +272,7 @@ int hedged_matmul_start(const hedged_matmul_settings_t *settings, const hedge_ms
         if (r == 0) {
                 for (unsigned i = 0; i < 2; i++)
                         zmq_msg_move(&m->frames[i], &frames[i]);
-                r = start_thread(m);
+                r = hedge_thread_start(&m->thread, 0, matmul_main, m);
                 for (unsigned i = 0; r < 0 && i < 2; i++)
                         zmq_msg_move(&frames[i], &m->frames[i]);
         }

@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/thread.h"
 #include "common/train/export.h"
 #include "common/train/replace.h"
 #include "daemon/train/evaluate.h"
@@ -318,19 +317,6 @@ static void *run_main(void *arg)
         return NULL;
 }
 
-/* Signals are the loop's business, and so for threads that libraries start from here. */
-static int start_thread(hedged_run_t *run)
-{
-        sigset_t all, old;
-        int r;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = pthread_create(&run->thread, NULL, run_main, run);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -r;
-}
-
 static void destroy(hedged_run_t *run)
 {
         if (run->method)
@@ -355,7 +341,7 @@ int hedged_run_start(const hedged_run_settings_t *settings, hedged_run_t **ret)
         hedged_folder_file(settings->folder, HEDGED_FOLDER_CHECKPOINT, run->checkpoint, sizeof(run->checkpoint));
         r = hedged_progress_new(&run->settings, &run->progress);
         if (r == 0)
-                r = start_thread(run);
+                r = hedge_thread_start(&run->thread, 0, run_main, run);
         if (r < 0) {
                 destroy(run);
                 return r;
