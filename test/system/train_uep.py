@@ -42,7 +42,7 @@ with Cluster(boards=6, options=["--set", "cluster.heartbeat_ms=200"]) as c:
             check(all(abs(a - b) < 0.02 * b for a, b in zip(losses, wanted)), method, losses, wanted)
             check(method == "local" or f.epochs[0]["bytes_up_per_step"] > 0, f.epochs)
 
-    with Following(c, "train", write(c.dir / "work", "uep-ew", 1000000, "deadline_ms: 30"), "-o",
+    with Following(c, "train", write(c.dir / "work", "uep-ew", 1000000, "deadline_ms: 100"), "-o",
                    c.dir / "squares.onnx") as f:
         f.until("three epochs", lambda: len(f.epochs) > 2)
         c.kill("board-1")
