@@ -2,6 +2,9 @@
 #ifndef HEDGE_EMULATED_H
 #define HEDGE_EMULATED_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/err.h"
 
 /** The test bed's brake: how slow a program should pretend to be, from the environment variable HEDGE_EMULATE_MACS_PER_S.
@@ -9,5 +12,12 @@
  * @param ret_macs_per_s  Multiply-accumulates per second; untouched where the variable is not set.
  * @return 0, HEDGE_ECONFIG. */
 int hedge_emulated_rate(double *ret_macs_per_s, hedge_why_t *why);
+
+/** When work that began at began_us (monotonic) is done at that rate; macs_per_s is above 0. */
+int64_t hedge_emulated_until(int64_t began_us, double macs, double macs_per_s);
+
+/** Sleep until then, but for at most 50 ms, so that a caller can look at whether it is to stop.
+ * @return whether it is not yet time. */
+bool hedge_emulated_wait(int64_t until_us);
 
 #endif

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/clock.h"
+#include "common/emulated.h"
 #include "common/log.h"
 #include "common/thread.h"
 
@@ -53,14 +53,11 @@ void hedged_request_destroy(hedged_request_t **request)
 /* Pretend that this machine is slower than it is: the test bed's coordinator is a board, too. */
 static void linger(const run_t *run)
 {
-        const double us = 1e6 * (double)run->macs / run->runners->settings.macs_per_s;
-        const int64_t until_us = run->since_us + (int64_t)(us < 1e12 ? us : 1e12);
+        const int64_t until_us =
+                hedge_emulated_until(run->since_us, (double)run->macs, run->runners->settings.macs_per_s);
 
-        while (!atomic_load(&run->runners->stopping) && hedge_now_us() < until_us) {
-                const int64_t left_us = until_us - hedge_now_us();
-
-                usleep(left_us < 50000 ? (useconds_t)(left_us > 0 ? left_us : 0) : 50000);
-        }
+        while (!atomic_load(&run->runners->stopping) && hedge_emulated_wait(until_us))
+                ;
 }
 
 /* The node that ran here, if any, is done: what did it take? */

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/clock.h"
+#include "common/emulated.h"
 
 typedef struct local {
         hedged_work_t *work;
@@ -56,14 +56,10 @@ static void linger(const local_t *local, int64_t began_us)
 {
         const hedged_run_settings_t *settings = local->work->settings;
         const double macs = 3.0 * (double)hedge_net_macs(local->work->net) * hedge_batches_size(local->batches);
-        const double us = 1e6 * macs / settings->macs_per_s;
-        const int64_t until_us = began_us + (int64_t)(us < 1e12 ? us : 1e12);
+        const int64_t until_us = hedge_emulated_until(began_us, macs, settings->macs_per_s);
 
-        while (hedged_line_stopping(settings->line) == HEDGED_STOP_NO && hedge_now_us() < until_us) {
-                const int64_t left_us = until_us - hedge_now_us();
-
-                usleep(left_us < 50000 ? (useconds_t)(left_us > 0 ? left_us : 0) : 50000);
-        }
+        while (hedged_line_stopping(settings->line) == HEDGED_STOP_NO && hedge_emulated_wait(until_us))
+                ;
 }
 
 static int step_local(void *method, hedged_tally_t *tally, hedge_why_t *why)

@@ -5,9 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/clock.h"
+#include "common/emulated.h"
 #include "common/tensor.h"
 #include "common/train/blas.h"
 #include "common/train/mlp.h"
@@ -408,12 +408,9 @@ static void linger(const model_parallel_t *p, int64_t began_us)
 
                 macs += products * (double)hedge_mlp_dense(p->mlp, i)->n_weights * hedge_batches_size(p->batches);
         }
-        until_us = began_us + (int64_t)fmin(1e6 * macs / settings->macs_per_s, 1e12);
-        while (hedged_line_stopping(settings->line) == HEDGED_STOP_NO && hedge_now_us() < until_us) {
-                const int64_t left_us = until_us - hedge_now_us();
-
-                usleep(left_us < 50000 ? (useconds_t)(left_us > 0 ? left_us : 0) : 50000);
-        }
+        until_us = hedge_emulated_until(began_us, macs, settings->macs_per_s);
+        while (hedged_line_stopping(settings->line) == HEDGED_STOP_NO && hedge_emulated_wait(until_us))
+                ;
 }
 
 static void count(model_parallel_t *p, const hedge_score_t *score, hedged_tally_t *tally)
