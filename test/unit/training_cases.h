@@ -24,7 +24,7 @@
 #define BATCH   5u
 #define SHARDS  3u
 
-static const hedge_train_layer_t case_conv[] = {
+__attribute__((unused)) static const hedge_train_layer_t case_conv[] = {
         { .kind = "conv", .units = 4, .kernel = 3, .pad = 1 },
         { .kind = "batch_norm" },
         { .kind = "relu", .name = "bent" },
@@ -33,7 +33,7 @@ static const hedge_train_layer_t case_conv[] = {
         { .kind = "dense", .units = CLASSES },
 };
 
-static const hedge_train_layer_t case_mlp[] = {
+__attribute__((unused)) static const hedge_train_layer_t case_mlp[] = {
         { .kind = "flatten" },
         { .kind = "dense", .units = 20 },
         { .kind = "relu" },
