@@ -562,7 +562,7 @@ static void boards_hold_the_code_of_the_weights(void **state)
                         assert_int_equal(bed->boards[b].holds, 3);
                         expect_code_word(bed, b, b, kinds[i], i < 2 ? 4 : 6, i < 2 ? 2 : 0, 1e-4);
                 }
-                expect_as_local(bed, 1e-1); /* in so many steps roundings grow, and those of LAPACKs differ */
+                expect_as_local(bed, 1e-1); /* in so many steps roundings grow, and every processor has its own */
                 bed_destroy(&bed);
         }
 }
