@@ -580,10 +580,12 @@ void bed_stop(bed_t *bed, enum hedged_stop why)
 
 static bool take_news(bed_t *bed, hedged_news_t *news)
 {
-        const bool ended = news->ended;
+        const bool ended = news->ended, waits = strcmp(news->status.state, "waiting") == 0;
 
         bed->status = news->status;
-        bed->waited |= strcmp(news->status.state, "waiting") == 0;
+        if (waits && !bed->waited && bed->on_waiting)
+                bed->on_waiting(bed);
+        bed->waited |= waits;
         if (news->has_epoch && bed->n_epochs < 64)
                 bed->epochs[bed->n_epochs++] = news->epoch;
         if (news->has_event && bed->n_events < 64)

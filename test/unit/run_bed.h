@@ -81,7 +81,8 @@ struct hedged_line {
         hedge_epoch_report_t epochs[64];
         hedge_job_event_t events[64];
         unsigned n_epochs, n_events;
-        bool waited; /**< the state was "waiting" at some time */
+        bool waited;                    /**< the state was "waiting" at some time */
+        void (*on_waiting)(bed_t *bed); /**< then, the first time, while the run waits; or NULL */
 };
 
 /** A folder with the job `yaml` (data and its classes are added) and synthetic pictures; no board is there. */

@@ -3,13 +3,11 @@
 #include "test/unit/run_bed.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -157,18 +155,10 @@ static void boards_come_and_go(void **state)
         bed_destroy(&bed);
 }
 
-/* It is there again when the job says that it waits. */
-static void *come_back(void *arg)
+static void come_back(bed_t *bed)
 {
-        bed_t *bed = arg;
-
-        for (unsigned i = 0; i < 20000 && !__atomic_load_n(&bed->waited, __ATOMIC_ACQUIRE); i++)
-                usleep(1000);
         bed_here(bed, 0);
-        return NULL;
 }
-
-static pthread_t thread;
 
 static void lose_all(bed_t *bed, unsigned board, const hedge_message_t *message)
 {
@@ -177,7 +167,6 @@ static void lose_all(bed_t *bed, unsigned board, const hedge_message_t *message)
                 return;
         lost_one = true;
         bed_lost(bed, 0);
-        assert_int_equal(pthread_create(&thread, NULL, come_back, bed), 0);
 }
 
 /* All of them go in the middle of a step: it is done again when there are boards. */
@@ -188,9 +177,9 @@ static void without_boards_it_waits(void **state)
         (void)state;
         bed_here(bed, 0);
         bed->script = lose_all;
+        bed->on_waiting = come_back;
         lost_one = false;
         bed_run(bed);
-        pthread_join(thread, NULL);
         assert_done(bed);
         assert_true(bed_event(bed, "waiting for 1 boards: 0 are here"));
         assert_true(bed_event(bed, "going on with 1 boards"));
