@@ -3,6 +3,7 @@
 
 #include <link.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,8 +28,14 @@ static int drop_pages(struct dl_phdr_info *object, size_t size, void *arg)
         return 0;
 }
 
+/* One thread at a time: glibc sets its allocator up when it is first asked for something, which is here where a sanitizer
+ * brings its own, and two threads would both do it. */
 void hedge_memory_trim(void)
 {
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+        pthread_mutex_lock(&lock);
         malloc_trim(0);
+        pthread_mutex_unlock(&lock);
         dl_iterate_phdr(drop_pages, NULL);
 }
