@@ -63,8 +63,10 @@ with Cluster(boards=5, options=["--set", "cluster.heartbeat_ms=200"]) as c:
                            *split, *packets).stdout
             said = json.loads(text)
             check(said["determined"] == said["products"] == (9 if len(split) == 2 else 5), said)
-            check(said["scheme"] == scheme and said["expected_error"] == 0 and said["error"] < 1e-9, said)
-            check(abs(error_of(read_npy(out), exact) - said["error"]) < 1e-9, said)
+            # Whatever comes first is decoded: float32's rounding may have grown as far as HEDGE_UEP_MAX_GAIN lets it.
+            most = 1e-9 if scheme in ("replication", "uncoded") else 1e-4
+            check(said["scheme"] == scheme and said["expected_error"] == 0 and said["error"] < most, said)
+            check(abs(error_of(read_npy(out), exact) - said["error"]) < 1e-9 + 0.01 * said["error"], said)
             check(said["ms"] < 60000 and said["received"] <= len(said["packets"]), said)
 
     # A board that is frozen: uncoded lacks what it has, and says how much that is; repetition gets it elsewhere.
