@@ -7,6 +7,7 @@
 
 #include "common/tensor.h"
 #include "common/train/blas.h"
+#include "common/train/product.h"
 
 /* Where a value and its gradient lie in the memory; those that are the image, seen in another way, lie nowhere. */
 typedef struct home {
@@ -156,28 +157,20 @@ static void add_bias(const hedge_layer_t *l, const float *bias, uint32_t batch, 
                         y[j] += bias[j];
 }
 
-static void sum_rows(const float *restrict delta, uint32_t batch, uint32_t n, float *restrict sum)
-{
-        memset(sum, 0, n * sizeof(*sum));
-        for (uint32_t i = 0; i < batch; i++, delta += n)
-                for (uint32_t j = 0; j < n; j++)
-                        sum[j] += delta[j];
-}
-
 static int dense_forward(const pass_t *p, uint32_t dense)
 {
         const hedge_layer_t *l = hedge_mlp_dense(p->mlp, dense);
         const float *x = input_at(p, l->in);
         float *y = value_at(p, l->in + 1);
-        int r = 0;
+        int r = p->hooks->forward ? p->hooks->forward(p->hooks->arg, dense, p->batch, x, y) : HEDGE_MLP_HERE;
 
-        if (p->hooks->forward)
-                r = p->hooks->forward(p->hooks->arg, dense, p->batch, x, y);
-        else
+        if (r < 0)
+                return r;
+        if (r == HEDGE_MLP_HERE)
                 hedge_blas_multiply(false, true, p->batch, l->y.c, l->x.c, x, p->params + l->weights, 0.0f, y);
-        if (r >= 0 && l->n_bias)
+        if (l->n_bias)
                 add_bias(l, p->params + l->bias, p->batch, y);
-        return r < 0 ? r : 0;
+        return 0;
 }
 
 static int dense_backward(const pass_t *p, uint32_t dense)
@@ -185,15 +178,17 @@ static int dense_backward(const pass_t *p, uint32_t dense)
         const hedge_layer_t *l = hedge_mlp_dense(p->mlp, dense);
         const float *delta = delta_at(p, l->in + 1);
         float *dx = delta_at(p, l->in);
+        int r = HEDGE_MLP_HERE;
 
         if (l->n_bias)
-                sum_rows(delta, p->batch, l->y.c, p->gradient + l->bias);
+                hedge_sum_rows(delta, p->batch, l->y.c, p->gradient + l->bias);
         if (dense == 0)
                 return 0;
         if (p->hooks->backward)
-                return p->hooks->backward(p->hooks->arg, dense, p->batch, delta, dx);
-        hedge_blas_multiply(false, false, p->batch, l->x.c, l->y.c, delta, p->params + l->weights, 0.0f, dx);
-        return 0;
+                r = p->hooks->backward(p->hooks->arg, dense, p->batch, delta, dx);
+        if (r == HEDGE_MLP_HERE)
+                hedge_blas_multiply(false, false, p->batch, l->x.c, l->y.c, delta, p->params + l->weights, 0.0f, dx);
+        return r < 0 ? r : 0;
 }
 
 static int dense_weigh(const pass_t *p, uint32_t dense)
@@ -201,15 +196,17 @@ static int dense_weigh(const pass_t *p, uint32_t dense)
         const hedge_layer_t *l = hedge_mlp_dense(p->mlp, dense);
         const float *delta = delta_at(p, l->in + 1), *x = input_at(p, l->in);
         float *dw = p->gradient + l->weights;
+        int r = HEDGE_MLP_HERE;
 
         if (p->hooks->update) {
                 memset(dw, 0, l->n_weights * sizeof(*dw));
                 return p->hooks->update(p->hooks->arg, dense, p->batch, delta, x);
         }
         if (p->hooks->weigh)
-                return p->hooks->weigh(p->hooks->arg, dense, p->batch, delta, x, dw);
-        hedge_blas_multiply(true, false, l->y.c, l->x.c, p->batch, delta, x, 0.0f, dw);
-        return 0;
+                r = p->hooks->weigh(p->hooks->arg, dense, p->batch, delta, x, dw);
+        if (r == HEDGE_MLP_HERE)
+                hedge_blas_multiply(true, false, l->y.c, l->x.c, p->batch, delta, x, 0.0f, dw);
+        return r < 0 ? r : 0;
 }
 
 static int forward(const pass_t *p)

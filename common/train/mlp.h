@@ -11,8 +11,10 @@
  * Only dense, relu and flatten layers, each reading the one before it. Bias, relu and loss are computed here. Without hooks a
  * product is computed here too (sgemm), so that methods distribute what they want to. */
 
+#define HEDGE_MLP_HERE 1 /**< what a hook returns for a product that it leaves to the pass */
+
 /** The products of dense layer `dense` (counted among the dense ones, from 0), with `out` outputs and `in` inputs.
- * Each returns 0 or an error that ends the pass; NULL: computed here from the parameters.
+ * Each returns 0, HEDGE_MLP_HERE or an error that ends the pass. HEDGE_MLP_HERE, or no hook: computed here from the parameters.
  *
  * Order: forward of the first to the last; backward of the last to the second; then weigh or update of the last to the first.
  * So a pass that ends before its first update has changed nothing anywhere. What they are given stays as it is until the pass ends. */

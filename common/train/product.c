@@ -22,7 +22,7 @@ static void apply(const hedge_layer_t *l, const float *params, const float *x, s
         hedge_blas_multiply(false, true, rows, l->y.c, k, x, params + l->weights, l->n_bias ? 1.0f : 0.0f, y);
 }
 
-static void sum_rows(const float *dy, size_t rows, size_t n, float *restrict sum)
+void hedge_sum_rows(const float *dy, size_t rows, size_t n, float *restrict sum)
 {
         memset(sum, 0, n * sizeof(*sum));
         for (size_t i = 0; i < rows; i++, dy += n)
@@ -63,7 +63,7 @@ static void dense_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
 {
         weigh(l, p->dy, p->x, p->batch, l->x.c, false, p->gradient);
         if (l->n_bias)
-                sum_rows(p->dy, p->batch, l->y.c, p->gradient + l->bias);
+                hedge_sum_rows(p->dy, p->batch, l->y.c, p->gradient + l->bias);
         if (p->dx)
                 hedge_blas_multiply(false, false, p->batch, l->x.c, l->y.c, p->dy, p->params + l->weights, 0.0f, p->dx);
 }
@@ -178,7 +178,7 @@ static void conv_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
         if (p->onednn && hedge_conv_onednn_backward(p->onednn, p) == 0)
                 return;
         if (l->n_bias)
-                sum_rows(p->dy, p->batch * pixels, l->y.c, p->gradient + l->bias);
+                hedge_sum_rows(p->dy, p->batch * pixels, l->y.c, p->gradient + l->bias);
         for (uint32_t i = 0; i < p->batch; i += group) {
                 const uint32_t n = p->batch - i < group ? p->batch - i : group;
                 const float *dy = p->dy + i * out;

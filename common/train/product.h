@@ -10,4 +10,7 @@
  * needs no columns. */
 extern const hedge_layer_type_t hedge_layer_dense, hedge_layer_conv;
 
+/** The gradient of a bias: the sum of `rows` rows of n numbers, which sum does not overlap. */
+void hedge_sum_rows(const float *dy, size_t rows, size_t n, float *restrict sum);
+
 #endif

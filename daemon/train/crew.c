@@ -280,13 +280,18 @@ void hedged_crew_spoilt(hedged_crew_t *c, unsigned board, const char *why)
 
 /* ---- steps ---- */
 
-unsigned hedged_crew_joining(const hedged_crew_t *c)
+static unsigned count(const hedged_crew_t *c, presence_t presence)
 {
         unsigned n = 0;
 
         for (unsigned b = 0; b < BOARDS; b++)
-                n += member(c, b, HERE) != NULL;
+                n += member(c, b, presence) != NULL;
         return n;
+}
+
+unsigned hedged_crew_joining(const hedged_crew_t *c)
+{
+        return count(c, HERE);
 }
 
 unsigned hedged_crew_loading(const hedged_crew_t *c)
@@ -375,11 +380,7 @@ void hedged_crew_end(hedged_crew_t *c)
 
 unsigned hedged_crew_boards(const hedged_crew_t *c)
 {
-        unsigned n = 0;
-
-        for (unsigned b = 0; b < BOARDS; b++)
-                n += member(c, b, JOINED) != NULL;
-        return n;
+        return count(c, JOINED);
 }
 
 unsigned hedged_crew_answers(const hedged_crew_t *c)

@@ -9,7 +9,6 @@
 #include "common/clock.h"
 #include "common/emulated.h"
 #include "common/tensor.h"
-#include "common/train/blas.h"
 #include "common/train/mlp.h"
 #include "daemon/train/holders.h"
 
@@ -323,23 +322,19 @@ static int make_ready(model_parallel_t *p)
 static int forward(void *arg, uint32_t dense, uint32_t batch, const float *x, float *y)
 {
         model_parallel_t *p = arg;
-        const hedge_layer_t *l = hedge_mlp_dense(p->mlp, dense);
 
-        if (p->of[dense] != LOCAL)
-                return hedged_holders_apply(p->holders, p->of[dense], false, batch, x, y);
-        hedge_blas_multiply(false, true, batch, l->y.c, l->x.c, x, p->live + l->weights, 0.0f, y);
-        return 0;
+        if (p->of[dense] == LOCAL)
+                return HEDGE_MLP_HERE;
+        return hedged_holders_apply(p->holders, p->of[dense], false, batch, x, y);
 }
 
 static int backward(void *arg, uint32_t dense, uint32_t batch, const float *delta, float *dx)
 {
         model_parallel_t *p = arg;
-        const hedge_layer_t *l = hedge_mlp_dense(p->mlp, dense);
 
-        if (p->of[dense] != LOCAL)
-                return hedged_holders_apply(p->holders, p->of[dense], true, batch, delta, dx);
-        hedge_blas_multiply(false, false, batch, l->x.c, l->y.c, delta, p->live + l->weights, 0.0f, dx);
-        return 0;
+        if (p->of[dense] == LOCAL)
+                return HEDGE_MLP_HERE;
+        return hedged_holders_apply(p->holders, p->of[dense], true, batch, delta, dx);
 }
 
 static bool all_finite(const float *x, size_t n)
@@ -360,10 +355,8 @@ static int weigh(void *arg, uint32_t dense, uint32_t batch, const float *delta, 
         if (dense + 1 == hedge_mlp_count(p->mlp) && !all_finite(delta, (size_t)batch * l->y.c))
                 return -EDOM;
         if (p->of[dense] == LOCAL || p->resent)
-                hedge_blas_multiply(true, false, l->y.c, l->x.c, batch, delta, x, 0.0f, dw);
-        else
-                hedged_holders_update(p->holders, p->of[dense], batch, delta, x, p->rate,
-                                      p->rate * (double)p->work->sgd.decay);
+                return HEDGE_MLP_HERE;
+        hedged_holders_update(p->holders, p->of[dense], batch, delta, x, p->rate, p->rate * (double)p->work->sgd.decay);
         return 0;
 }
 

@@ -62,11 +62,6 @@ void hedged_rota_destroy(hedged_rota_t **rota)
         *rota = NULL;
 }
 
-uint32_t hedged_rota_shards(const hedged_rota_t *rota)
-{
-        return rota->shards;
-}
-
 /* ---- lists ---- */
 
 static seat_t *find_seat(const row_t *row, uint32_t shard)

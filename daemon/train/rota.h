@@ -20,8 +20,6 @@ int hedged_rota_new(uint32_t shards, hedged_rota_t **ret);
 /** NULL-safe; nullifies. */
 void hedged_rota_destroy(hedged_rota_t **rota);
 
-uint32_t hedged_rota_shards(const hedged_rota_t *rota);
-
 /** A board that may be new: nothing is known of what it holds. Its list stays. @return 0, -ENOMEM. */
 int hedged_rota_enter(hedged_rota_t *rota, unsigned board);
 
