@@ -62,3 +62,13 @@ unsigned hedge_basis_take_board(double *basis, unsigned rank, const hedge_code_t
                 rank += hedge_basis_take_part(basis, rank, code, board, p);
         return rank;
 }
+
+void hedge_basis_unit(double *x, unsigned n)
+{
+        double sum = 0;
+
+        for (unsigned i = 0; i < n; i++)
+                sum += x[i] * x[i];
+        for (unsigned i = 0; i < n; i++)
+                x[i] /= sqrt(sum);
+}

@@ -11,6 +11,9 @@
  * independent would multiply the kernels' errors by the inverse of it, so it is none that could be used. */
 #define HEDGE_NEW_DIRECTION 1e-10
 
+/** Make a vector, which is not all zeros, one of length 1. */
+void hedge_basis_unit(double *x, unsigned n);
+
 /** Take the vector at basis[rank] in: make it orthogonal to the `rank` vectors before it, and of length 1.
  *
  * @param basis rank + 1 vectors of n.

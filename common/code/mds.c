@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/code/basis.h"
 #include "common/code/random.h"
 #include "common/code/scheme.h"
 
@@ -40,16 +41,6 @@ static void fill_harmonic(double *row, unsigned k, unsigned n, unsigned j)
         }
 }
 
-static void make_unit(double *row, unsigned k)
-{
-        double sum = 0;
-
-        for (unsigned i = 0; i < k; i++)
-                sum += row[i] * row[i];
-        for (unsigned i = 0; i < k; i++)
-                row[i] /= sqrt(sum);
-}
-
 /* One step towards G^T G = (n / k) I: G (5 I - S) / 4 with S = (k / n) G^T G, and rows of length 1 again. */
 static void balance(double *g, unsigned n, unsigned k, double *s, double *row)
 {
@@ -70,7 +61,7 @@ static void balance(double *g, unsigned n, unsigned k, double *s, double *row)
                         for (unsigned y = 0; y < k; y++)
                                 row[y] -= from[x] * s[(size_t)x * k + y];
                 memcpy(from, row, k * sizeof(*row));
-                make_unit(from, k);
+                hedge_basis_unit(from, k);
         }
 }
 
@@ -85,7 +76,7 @@ static int fill_tight(double *g, unsigned n, unsigned k, uint64_t seed)
 
                 for (unsigned i = 0; i < k; i++)
                         g[(size_t)j * k + i] = hedge_random_normal(&state);
-                make_unit(g + (size_t)j * k, k);
+                hedge_basis_unit(g + (size_t)j * k, k);
         }
         for (unsigned step = 0; step < BALANCE_STEPS; step++)
                 balance(g, n, k, s, s + (size_t)k * k);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/code/basis.h"
 #include "common/code/random.h"
 #include "common/code/uep_window.h"
 
@@ -90,16 +91,6 @@ int hedge_uep_check(const hedge_uep_params_t *params, hedge_why_t *why)
         return r;
 }
 
-static void make_unit(double *x, unsigned n)
-{
-        double sum = 0;
-
-        for (unsigned i = 0; i < n; i++)
-                sum += x[i] * x[i];
-        for (unsigned i = 0; i < n; i++)
-                x[i] /= sqrt(sum);
-}
-
 static void fill_factored(hedge_uep_t *code, const hedge_uep_params_t *p, unsigned packet, unsigned turn,
                           uint64_t *state)
 {
@@ -113,8 +104,8 @@ static void fill_factored(hedge_uep_t *code, const hedge_uep_params_t *p, unsign
                 a[i] = rows[i] ? hedge_random_normal(state) : 0;
         for (unsigned j = 0; j < nb; j++)
                 b[j] = columns[j] ? hedge_random_normal(state) : 0;
-        make_unit(a, na);
-        make_unit(b, nb);
+        hedge_basis_unit(a, na);
+        hedge_basis_unit(b, nb);
         for (unsigned k = 0; k < code->classes.products; k++)
                 column[k] = a[k / nb] * b[k % nb];
 }
@@ -159,7 +150,7 @@ static void fill_stacked(hedge_uep_t *code, const hedge_uep_params_t *p, unsigne
                         do
                                 column[k] = hedge_random_normal(state);
                         while (column[k] == 0);
-        make_unit(column, c->products);
+        hedge_basis_unit(column, c->products);
         if (c->split == HEDGE_UEP_COLUMN_ROW) {
                 one->by = BY_PRODUCT;
                 one->terms = 0;

@@ -212,12 +212,6 @@ int hedge_uep_decoder_solve(hedge_uep_decoder_t *decoder)
         return r < 0 ? r : (int)hedge_uep_decoder_determined(d);
 }
 
-const double *hedge_uep_decoder_weights(const hedge_uep_decoder_t *decoder, unsigned product)
-{
-        assert(decoder->solved && hedge_uep_decoder_has(decoder, product));
-        return decoder->weights + (size_t)product * decoder->count;
-}
-
 /* A block of C, `row` floats from row to row, as a combination of packets. */
 static void blend(const double *weights, unsigned count, const float *const *packets, unsigned rows, unsigned columns,
                   float *c, size_t row)

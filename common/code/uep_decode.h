@@ -49,10 +49,6 @@ int hedge_uep_decoder_possible(const hedge_uep_decoder_t *decoder, const bool *c
  * @return how many there are, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */
 int hedge_uep_decoder_solve(hedge_uep_decoder_t *decoder);
 
-/** The weights of a determined sub-product: P_k = sum_p weights[p] packet_p, in the order taken. Borrowed until the next
- * packet. After hedge_uep_decoder_solve. */
-const double *hedge_uep_decoder_weights(const hedge_uep_decoder_t *decoder, unsigned product);
-
 /** Put C together, undetermined sub-products 0. After hedge_uep_decoder_solve.
  *
  * @param shape    The product's; checked, of the split and blocks of the code.

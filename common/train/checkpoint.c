@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/tensor.h"
 #include "common/train/replace.h"
 
 #define VERSION 1u
@@ -26,6 +27,28 @@ typedef struct header {
 } header_t;
 
 _Static_assert(sizeof(header_t) == 88, "no padding");
+
+int hedge_checkpoint_begin(const hedge_net_t *net, uint64_t seed, hedge_checkpoint_t *ret)
+{
+        *ret = (hedge_checkpoint_t){
+                .seed = seed,
+                .params = hedge_floats_new(net->n_params),
+                .momentum = calloc(net->n_params, sizeof(float)),
+                .state = hedge_floats_new(net->n_state),
+        };
+        if (!ret->params || !ret->momentum || !ret->state)
+                return -ENOMEM;
+        hedge_net_initialise(net, seed, ret->params, ret->state);
+        return 0;
+}
+
+void hedge_checkpoint_release(hedge_checkpoint_t *checkpoint)
+{
+        free(checkpoint->params);
+        free(checkpoint->momentum);
+        free(checkpoint->state);
+        *checkpoint = (hedge_checkpoint_t){ 0 };
+}
 
 /* A write that also goes into the digest at the end. */
 static void put(FILE *file, crypto_generichash_state *hash, const void *bytes, size_t size)

@@ -17,6 +17,13 @@ typedef struct hedge_checkpoint {
         float *state;                           /**< n_state */
 } hedge_checkpoint_t;
 
+/** Where a training begins: the vectors allocated, parameters and state initialised from the seed, momentum 0, nothing done.
+ * @return 0, -ENOMEM; ret is to be released either way. */
+int hedge_checkpoint_begin(const hedge_net_t *net, uint64_t seed, hedge_checkpoint_t *ret);
+
+/** Free the vectors; also of one that is all zeros. */
+void hedge_checkpoint_release(hedge_checkpoint_t *checkpoint);
+
 /** Write a checkpoint: beside the path, to the disk, then renamed, so that there is always a whole one.
  * @return 0, -errno. */
 int hedge_checkpoint_save(const hedge_net_t *net, const hedge_checkpoint_t *checkpoint, const char *path,

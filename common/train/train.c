@@ -34,19 +34,15 @@ int hedge_train_fits(const hedge_net_t *net, const hedge_dataset_t *dataset, hed
         return 0;
 }
 
-static int allocate(hedge_trainer_t *t, hedge_why_t *why)
+static int allocate(hedge_trainer_t *t, uint64_t seed, hedge_why_t *why)
 {
         const hedge_net_t *net = t->net;
 
-        t->at.params = hedge_floats_new(net->n_params);
-        t->at.momentum = calloc(net->n_params, sizeof(float));
-        t->at.state = hedge_floats_new(net->n_state);
         t->gradient = hedge_floats_new(net->n_params);
         t->statistics = hedge_floats_new(net->n_state);
         t->images = hedge_floats_new(t->room * hedge_extent_elements(&net->image));
         t->labels = malloc(t->room);
-        if (!t->at.params || !t->at.momentum || !t->at.state || !t->gradient || !t->statistics || !t->images ||
-            !t->labels)
+        if (hedge_checkpoint_begin(net, seed, &t->at) < 0 || !t->gradient || !t->statistics || !t->images || !t->labels)
                 return hedge_why(why, -ENOMEM, "out of memory");
         return hedge_workspace_new(net, NULL, t->room, &t->workspace, why);
 }
@@ -67,14 +63,12 @@ int hedge_trainer_new(const hedge_net_t *net, const hedge_sgd_t *sgd, hedge_batc
         t->net = net;
         t->sgd = sgd;
         t->batches = batches;
-        t->at.seed = seed;
         t->room = hedge_batches_size(batches) > PIECE ? hedge_batches_size(batches) : PIECE;
-        r = allocate(t, why);
+        r = allocate(t, seed, why);
         if (r < 0) {
                 hedge_trainer_destroy(&t);
                 return r;
         }
-        hedge_net_initialise(net, seed, t->at.params, t->at.state);
         *ret = t;
         return 0;
 }
@@ -86,9 +80,7 @@ void hedge_trainer_destroy(hedge_trainer_t **trainer)
         if (!t)
                 return;
         hedge_workspace_destroy(&t->workspace);
-        free(t->at.params);
-        free(t->at.momentum);
-        free(t->at.state);
+        hedge_checkpoint_release(&t->at);
         free(t->gradient);
         free(t->statistics);
         free(t->images);

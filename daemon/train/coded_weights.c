@@ -76,6 +76,16 @@ static int encode_sazd(const hedged_code_t *c, unsigned block, size_t cols, cons
         return hedge_sazd_encode(c->sazd, block, cols, data, (hedge_sazd_out_t){ ret, cols });
 }
 
+/* Blocks as the codes take them: dense, `cols` floats a row. */
+static void point(const hedged_code_t *c, size_t cols, const float *const *blocks, float *const *out,
+                  hedge_sazd_in_t *in, hedge_sazd_out_t *to)
+{
+        for (unsigned b = 0; b < c->n; b++)
+                in[b] = (hedge_sazd_in_t){ blocks[b], cols };
+        for (unsigned i = 0; i < c->k; i++)
+                to[i] = (hedge_sazd_out_t){ out[i], cols };
+}
+
 static int decode_sazd(const hedged_code_t *c, uint32_t have, size_t cols, const float *const *blocks, float **out)
 {
         hedge_sazd_in_t in[MAX_BLOCKS] = { { 0 } };
@@ -85,10 +95,7 @@ static int decode_sazd(const hedged_code_t *c, uint32_t have, size_t cols, const
 
         if (r < 0)
                 return r;
-        for (unsigned b = 0; b < c->n; b++)
-                in[b] = (hedge_sazd_in_t){ blocks[b], cols };
-        for (unsigned i = 0; i < c->k; i++)
-                to[i] = (hedge_sazd_out_t){ out[i], cols };
+        point(c, cols, blocks, out, in, to);
         r = hedge_sazd_decode(plan, cols, in, to);
         hedge_sazd_plan_destroy(&plan);
         return r;
@@ -180,10 +187,7 @@ static int blend(const hedged_code_t *c, uint32_t have, uint32_t rows, size_t co
 
         if (r < 0)
                 return r;
-        for (unsigned b = 0; b < c->n; b++)
-                in[b] = (hedge_sazd_in_t){ blocks[b], cols };
-        for (unsigned i = 0; i < c->k; i++)
-                to[i] = (hedge_sazd_out_t){ out[i], cols };
+        point(c, cols, blocks, out, in, to);
         r = hedge_poly_decode(plan, rows, cols, in, to);
         hedge_poly_plan_destroy(&plan);
         return r;

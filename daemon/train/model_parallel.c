@@ -56,9 +56,7 @@ static void close_model_parallel(void **method)
         free(p->layers);
         free(p->dense);
         free(p->of);
-        free(p->at.params);
-        free(p->at.momentum);
-        free(p->at.state);
+        hedge_checkpoint_release(&p->at);
         free(p->live);
         free(p->gradient);
         free(p->images);
@@ -123,21 +121,16 @@ static int make_vectors(model_parallel_t *p, uint32_t batch, hedge_why_t *why)
 {
         const hedge_net_t *net = p->work->net;
 
-        p->at.params = hedge_floats_new(net->n_params);
-        p->at.momentum = calloc(net->n_params, sizeof(float));
-        p->at.state = hedge_floats_new(net->n_state + 1);
         p->live = hedge_floats_new(net->n_params);
         p->gradient = hedge_floats_new(net->n_params);
         p->images = hedge_floats_new(batch * hedge_extent_elements(&net->image));
         p->labels = calloc(batch, 1);
         p->weights = calloc(p->n_layers, sizeof(*p->weights));
-        if (!p->at.params || !p->at.momentum || !p->at.state || !p->live || !p->gradient || !p->images || !p->labels ||
-            !p->weights)
+        if (hedge_checkpoint_begin(net, p->work->job->seed, &p->at) < 0 || !p->live || !p->gradient || !p->images ||
+            !p->labels || !p->weights)
                 return no_memory(why);
         for (uint32_t i = 0; i < p->n_layers; i++)
                 p->weights[i] = p->live + hedge_mlp_dense(p->mlp, p->dense[i])->weights;
-        p->at.seed = p->work->job->seed;
-        hedge_net_initialise(net, p->at.seed, p->at.params, p->at.state);
         return 0;
 }
 

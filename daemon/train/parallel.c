@@ -64,9 +64,7 @@ static void close_parallel(void **method)
         hedged_crew_destroy(&p->crew);
         hedge_co3_destroy(&p->co3);
         hedged_invitation_release(&p->invitation);
-        free(p->at.params);
-        free(p->at.momentum);
-        free(p->at.state);
+        hedge_checkpoint_release(&p->at);
         free(p);
         *method = NULL;
 }
@@ -156,15 +154,12 @@ static int make_vectors(parallel_t *p, hedge_why_t *why)
         free(entries);
         if (r == 0)
                 r = hedged_uplink_new(p->co3, net, &p->uplink);
-        p->at.params = hedge_floats_new(net->n_params);
-        p->at.momentum = calloc(net->n_params, sizeof(float));
-        p->at.state = hedge_floats_new(net->n_state + 1);
-        if (r == -ENOMEM || !p->at.params || !p->at.momentum || !p->at.state)
+        if (r == 0)
+                r = hedge_checkpoint_begin(net, p->work->job->seed, &p->at);
+        if (r == -ENOMEM)
                 return no_memory(why);
         if (r < 0)
                 return hedge_why(why, r, "gradients of %zu parameters: %s", net->n_params, hedge_strerror(r));
-        p->at.seed = p->work->job->seed;
-        hedge_net_initialise(net, p->at.seed, p->at.params, p->at.state);
         return 0;
 }
 

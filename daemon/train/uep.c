@@ -92,9 +92,7 @@ static void close_uep(void **method)
         hedged_round_destroy(&u->round);
         hedge_mlp_destroy(&u->mlp);
         hedge_batches_destroy(&u->batches);
-        free(u->at.params);
-        free(u->at.momentum);
-        free(u->at.state);
+        hedge_checkpoint_release(&u->at);
         free(u->gradient);
         free(u->images);
         free(u->labels);
@@ -154,16 +152,11 @@ static int make_vectors(uep_t *u, uint32_t batch, hedge_why_t *why)
 {
         const hedge_net_t *net = u->work->net;
 
-        u->at.params = hedge_floats_new(net->n_params);
-        u->at.momentum = calloc(net->n_params, sizeof(float));
-        u->at.state = hedge_floats_new(net->n_state + 1);
         u->gradient = hedge_floats_new(net->n_params);
         u->images = hedge_floats_new(batch * hedge_extent_elements(&net->image));
         u->labels = malloc(batch);
-        if (!u->at.params || !u->at.momentum || !u->at.state || !u->gradient || !u->images || !u->labels)
+        if (hedge_checkpoint_begin(net, u->work->job->seed, &u->at) < 0 || !u->gradient || !u->images || !u->labels)
                 return no_memory(why);
-        u->at.seed = u->work->job->seed;
-        hedge_net_initialise(net, u->at.seed, u->at.params, u->at.state);
         return 0;
 }
 
