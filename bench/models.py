@@ -46,6 +46,7 @@ def parse():
     p.add_argument("--backends", default="", metavar="A,B", help="hedge's back ends (the build's best; layers: all)")
     p.add_argument("--seconds", type=float, default=6, help="to spend on each program and network or layer (6)")
     p.add_argument("--nodes", action="store_true", help="print what each node of hedge takes instead")
+    p.add_argument("--ort", metavar="FOLDER", help="where onnxruntime-node is or is to be (bench-ort in the build)")
     p.add_argument("--json", metavar="FILE", help="write what was measured")
     a = p.parse_args()
     for name in a.names:
@@ -88,7 +89,7 @@ class Bench:
         self.runner = os.path.join(options.build, "bench/hedge-run-model")
         self.maker = os.path.join(options.build, "bench/hedge-make-model")
         self.folder = tempfile.mkdtemp(prefix="hedge-bench-")
-        self.ort = install_ort(os.path.join(options.build, "bench-ort"))
+        self.ort = install_ort(options.ort or os.path.join(options.build, "bench-ort"))
         self.results = []
 
     def path(self, name):
