@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,12 @@ typedef struct state {
         context_t *idle;
 } state_t;
 
+/* The arguments of one call: those given at run time first, in order: inputs, output, scratch memory. */
+typedef struct call {
+        int n, given;
+        dnnl_exec_arg_t arg[MAX_ARGS];
+} call_t;
+
 typedef struct prepared {
         dnnl_primitive_t primitive;
         dnnl_memory_desc_t in[2], out, scratch;
@@ -33,6 +40,7 @@ typedef struct prepared {
         size_t scratch_bytes;
         dnnl_memory_t weights, bias;
         float *weights_data, *bias_data;
+        call_t *_Atomic idle; /* of the last call: making memory objects takes longer than a small kernel */
 } prepared_t;
 
 static int open_onednn(hedge_kernels_t *kernels)
@@ -255,12 +263,22 @@ out:
         return r;
 }
 
+static void call_free(call_t *call)
+{
+        if (!call)
+                return;
+        for (int i = 0; i < call->given; i++)
+                dnnl_memory_destroy(call->arg[i].memory);
+        free(call);
+}
+
 static void release_onednn(hedge_kernel_t *k)
 {
         prepared_t *p = k->state;
 
         if (!p)
                 return;
+        call_free(atomic_load(&p->idle));
         if (p->primitive)
                 dnnl_primitive_destroy(p->primitive);
         if (p->weights)
@@ -274,50 +292,76 @@ static void release_onednn(hedge_kernel_t *k)
         k->bytes = 0;
 }
 
-typedef struct args {
-        int n;
-        dnnl_exec_arg_t arg[MAX_ARGS];
-} args_t;
-
-static int add_arg(args_t *args, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md, const float *data)
+static int add_given(call_t *call, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md)
 {
         dnnl_memory_t memory;
-        int r = hedge_onednn_error(dnnl_memory_create(&memory, md, engine, (void *)(uintptr_t)data));
+        int r = hedge_onednn_error(dnnl_memory_create(&memory, md, engine, DNNL_MEMORY_NONE));
 
         if (r == 0)
-                args->arg[args->n++] = (dnnl_exec_arg_t){ which, memory };
+                call->arg[call->given++] = (dnnl_exec_arg_t){ which, memory };
+        return r;
+}
+
+static int call_new(const prepared_t *p, dnnl_engine_t engine, call_t **ret)
+{
+        call_t *call = calloc(1, sizeof(*call));
+        int r = call ? 0 : -ENOMEM;
+
+        for (unsigned i = 0; r == 0 && i < p->n_in; i++)
+                r = add_given(call, engine, p->args[i], &p->in[i]);
+        if (r == 0)
+                r = add_given(call, engine, DNNL_ARG_DST, &p->out);
+        if (r == 0 && p->scratch_bytes)
+                r = add_given(call, engine, DNNL_ARG_SCRATCHPAD, &p->scratch);
+        if (r < 0) {
+                call_free(call);
+                return r;
+        }
+        call->n = call->given;
+        if (p->weights)
+                call->arg[call->n++] = (dnnl_exec_arg_t){ DNNL_ARG_WEIGHTS, p->weights };
+        if (p->bias)
+                call->arg[call->n++] = (dnnl_exec_arg_t){ DNNL_ARG_BIAS, p->bias };
+        *ret = call;
+        return 0;
+}
+
+static int call_point(call_t *call, const prepared_t *p, const float *const *in, float *out, float *scratch)
+{
+        int r = 0;
+
+        for (unsigned i = 0; r == 0 && i < p->n_in; i++) /* only read, but oneDNN's handles know no const */
+                r = hedge_onednn_error(dnnl_memory_set_data_handle(call->arg[i].memory, (void *)(uintptr_t)in[i]));
+        if (r == 0)
+                r = hedge_onednn_error(dnnl_memory_set_data_handle(call->arg[p->n_in].memory, out));
+        if (r == 0 && p->scratch_bytes)
+                r = hedge_onednn_error(dnnl_memory_set_data_handle(call->arg[p->n_in + 1].memory, scratch));
         return r;
 }
 
 static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 {
-        const prepared_t *p = k->state;
+        prepared_t *p = k->state;
         state_t *s = k->kernels->state;
-        args_t args = { .n = 0 };
+        call_t *call = atomic_exchange(&p->idle, NULL);
         context_t *c;
-        int owned, r = context_take(s, p->scratch_bytes, &c);
+        int r = context_take(s, p->scratch_bytes, &c);
 
-        if (r < 0)
+        if (r < 0) {
+                call_free(call);
                 return r;
+        }
         use_threads(k);
-        for (unsigned i = 0; r == 0 && i < p->n_in; i++)
-                r = add_arg(&args, s->engine, p->args[i], &p->in[i], in[i]);
+        if (!call)
+                r = call_new(p, s->engine, &call);
         if (r == 0)
-                r = add_arg(&args, s->engine, DNNL_ARG_DST, &p->out, out);
-        if (r == 0 && p->scratch_bytes)
-                r = add_arg(&args, s->engine, DNNL_ARG_SCRATCHPAD, &p->scratch, c->scratch);
-        owned = args.n;
-        if (p->weights)
-                args.arg[args.n++] = (dnnl_exec_arg_t){ DNNL_ARG_WEIGHTS, p->weights };
-        if (p->bias)
-                args.arg[args.n++] = (dnnl_exec_arg_t){ DNNL_ARG_BIAS, p->bias };
+                r = call_point(call, p, in, out, c->scratch);
         if (r == 0)
-                r = hedge_onednn_error(dnnl_primitive_execute(p->primitive, c->stream, args.n, args.arg));
+                r = hedge_onednn_error(dnnl_primitive_execute(p->primitive, c->stream, call->n, call->arg));
         if (r == 0)
                 r = hedge_onednn_error(dnnl_stream_wait(c->stream));
-        for (int i = 0; i < owned; i++)
-                dnnl_memory_destroy(args.arg[i].memory);
         context_give(s, c);
+        call_free(atomic_exchange(&p->idle, call));
         return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
 }
 
