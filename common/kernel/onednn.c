@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ typedef struct prepared {
         size_t scratch_bytes;
         dnnl_memory_t weights, bias;
         float *weights_data, *bias_data;
+        hedge_onednn_call_t *_Atomic idle; /* of the last call */
 } prepared_t;
 
 static int open_onednn(hedge_kernels_t *kernels)
@@ -126,6 +128,7 @@ static void release_onednn(hedge_kernel_t *k)
 
         if (!p)
                 return;
+        hedge_onednn_call_free(p->idle);
         if (p->primitive)
                 dnnl_primitive_destroy(p->primitive);
         if (p->weights)
@@ -139,27 +142,48 @@ static void release_onednn(hedge_kernel_t *k)
         k->bytes = 0;
 }
 
+static int make_call(const prepared_t *p, dnnl_engine_t engine, hedge_onednn_call_t **ret)
+{
+        hedge_onednn_call_t *call = calloc(1, sizeof(*call));
+        int r = call ? 0 : -ENOMEM;
+
+        for (unsigned i = 0; r == 0 && i < p->n_in; i++)
+                r = hedge_onednn_call_add(call, engine, p->args[i], &p->in[i]);
+        if (r == 0)
+                r = hedge_onednn_call_add(call, engine, DNNL_ARG_DST, &p->out);
+        if (r == 0 && p->scratch_bytes)
+                r = hedge_onednn_call_add(call, engine, DNNL_ARG_SCRATCHPAD, &p->scratch);
+        if (r < 0) {
+                hedge_onednn_call_free(call);
+                return r;
+        }
+        hedge_onednn_call_keep(call, DNNL_ARG_WEIGHTS, p->weights);
+        hedge_onednn_call_keep(call, DNNL_ARG_BIAS, p->bias);
+        *ret = call;
+        return 0;
+}
+
 static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 {
-        const prepared_t *p = k->state;
+        const float *data[HEDGE_ONEDNN_MAX_ARGS] = { NULL };
+        prepared_t *p = k->state;
         hedge_onednn_state_t *s = k->kernels->state;
-        hedge_onednn_args_t args = { .n = 0 };
-        hedge_onednn_context_t *c;
+        hedge_onednn_call_t *call = atomic_exchange(&p->idle, NULL);
+        hedge_onednn_context_t *c = NULL;
         int r = hedge_onednn_context_take(s, p->scratch_bytes, &c);
 
-        if (r < 0)
-                return r;
         hedge_onednn_use_threads(k->threads);
-        for (unsigned i = 0; r == 0 && i < p->n_in; i++)
-                r = hedge_onednn_args_add(&args, s->engine, p->args[i], &p->in[i], in[i]);
-        if (r == 0)
-                r = hedge_onednn_args_add(&args, s->engine, DNNL_ARG_DST, &p->out, out);
-        if (r == 0 && p->scratch_bytes)
-                r = hedge_onednn_args_add(&args, s->engine, DNNL_ARG_SCRATCHPAD, &p->scratch, c->scratch);
-        if (r == 0)
-                r = hedge_onednn_args_run(&args, p->primitive, p->weights, p->bias, c);
-        hedge_onednn_args_release(&args);
-        hedge_onednn_context_give(s, c);
+        if (r == 0 && !call)
+                r = make_call(p, s->engine, &call);
+        if (r == 0) {
+                memcpy(data, in, p->n_in * sizeof(data[0]));
+                data[p->n_in] = out;
+                data[p->n_in + 1] = c->scratch;
+                r = hedge_onednn_call_run(call, p->primitive, data, c);
+        }
+        if (c)
+                hedge_onednn_context_give(s, c);
+        hedge_onednn_call_free(atomic_exchange(&p->idle, call));
         return r;
 }
 

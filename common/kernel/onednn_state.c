@@ -132,38 +132,45 @@ bool hedge_onednn_is_reference(dnnl_primitive_desc_t pd)
                !strncmp(name, "ref", 3);
 }
 
-int hedge_onednn_args_add(hedge_onednn_args_t *args, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md,
-                          const float *data)
+int hedge_onednn_call_add(hedge_onednn_call_t *call, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md)
 {
         dnnl_memory_t memory;
-        int r = hedge_onednn_error(dnnl_memory_create(&memory, md, engine, (void *)(uintptr_t)data));
+        int r = hedge_onednn_error(dnnl_memory_create(&memory, md, engine, DNNL_MEMORY_NONE));
 
         if (r == 0) {
-                args->arg[args->n++] = (dnnl_exec_arg_t){ which, memory };
-                args->owned = args->n;
+                call->arg[call->n++] = (dnnl_exec_arg_t){ which, memory };
+                call->given = call->n;
         }
-        return r;
+        return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
 }
 
-int hedge_onednn_args_run(hedge_onednn_args_t *args, dnnl_primitive_t primitive, dnnl_memory_t weights,
-                          dnnl_memory_t bias, hedge_onednn_context_t *context)
+void hedge_onednn_call_keep(hedge_onednn_call_t *call, int which, dnnl_memory_t memory)
 {
-        int r;
+        if (memory)
+                call->arg[call->n++] = (dnnl_exec_arg_t){ which, memory };
+}
 
-        if (weights)
-                args->arg[args->n++] = (dnnl_exec_arg_t){ DNNL_ARG_WEIGHTS, weights };
-        if (bias)
-                args->arg[args->n++] = (dnnl_exec_arg_t){ DNNL_ARG_BIAS, bias };
-        r = hedge_onednn_error(dnnl_primitive_execute(primitive, context->stream, args->n, args->arg));
+int hedge_onednn_call_run(hedge_onednn_call_t *call, dnnl_primitive_t primitive, const float *const *data,
+                          hedge_onednn_context_t *context)
+{
+        int r = 0;
+
+        for (int i = 0; r == 0 && i < call->given; i++)
+                r = hedge_onednn_error(dnnl_memory_set_data_handle(call->arg[i].memory, (void *)(uintptr_t)data[i]));
+        if (r == 0)
+                r = hedge_onednn_error(dnnl_primitive_execute(primitive, context->stream, call->n, call->arg));
         if (r == 0)
                 r = hedge_onednn_error(dnnl_stream_wait(context->stream));
         return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
 }
 
-void hedge_onednn_args_release(hedge_onednn_args_t *args)
+void hedge_onednn_call_free(hedge_onednn_call_t *call)
 {
-        for (int i = 0; i < args->owned; i++)
-                dnnl_memory_destroy(args->arg[i].memory);
+        if (!call)
+                return;
+        for (int i = 0; i < call->given; i++)
+                dnnl_memory_destroy(call->arg[i].memory);
+        free(call);
 }
 
 typedef struct team {

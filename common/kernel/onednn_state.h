@@ -49,22 +49,27 @@ bool hedge_onednn_is_reference(dnnl_primitive_desc_t pd);
 
 #define HEDGE_ONEDNN_MAX_ARGS 8
 
-/** What one execution is given. */
-typedef struct hedge_onednn_args {
-        int owned, n; /**< memory objects made for this call, and all */
+/** The memory objects of one execution: first those whose data is another in every call, then those that are kept. Making them takes
+ * longer than a small kernel, so whoever executes often keeps its call. */
+typedef struct hedge_onednn_call {
+        int given, n;
         dnnl_exec_arg_t arg[HEDGE_ONEDNN_MAX_ARGS];
-} hedge_onednn_args_t;
+} hedge_onednn_call_t;
 
-/** Give data as argument `which` (DNNL_ARG_*). Only read where it is an input, but oneDNN's handles know no const.
- * @return 0, HEDGE_EKERNEL, -ENOMEM. */
-int hedge_onednn_args_add(hedge_onednn_args_t *args, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md,
-                          const float *data);
+/** One more argument (DNNL_ARG_*) whose data comes with each call. @return 0, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_onednn_call_add(hedge_onednn_call_t *call, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md);
 
-/** Execute with weights and bias, NULL where there is none, and wait for the end.
+/** One more argument, borrowed, with its data; after those above. NULL: none. */
+void hedge_onednn_call_keep(hedge_onednn_call_t *call, int which, dnnl_memory_t memory);
+
+/** Execute with the data of what was added, in that order, and wait for the end.
+ * @param data  Only read where it is an input, but oneDNN's handles know no const.
  * @return 0, HEDGE_EKERNEL, -ENOMEM. */
-int hedge_onednn_args_run(hedge_onednn_args_t *args, dnnl_primitive_t primitive, dnnl_memory_t weights,
-                          dnnl_memory_t bias, hedge_onednn_context_t *context);
-void hedge_onednn_args_release(hedge_onednn_args_t *args);
+int hedge_onednn_call_run(hedge_onednn_call_t *call, dnnl_primitive_t primitive, const float *const *data,
+                          hedge_onednn_context_t *context);
+
+/** NULL-safe. */
+void hedge_onednn_call_free(hedge_onednn_call_t *call);
 
 /** hedge_backend_t.spread, by OpenMP's threads. */
 void hedge_onednn_spread(hedge_kernel_t *kernel, size_t count, void (*work)(void *arg, size_t i), void *arg);

@@ -104,10 +104,11 @@ void hedge_zoo_begin(hedge_zoo_t *zoo, const char *network, int64_t c, int64_t h
 
 void hedge_zoo_end(hedge_zoo_t *zoo)
 {
-        assert(zoo->at.h == 1 && zoo->at.w == 1);
+        const int64_t extents[] = { zoo->at.c, zoo->at.h, zoo->at.w };
+
         zoo->graph.n_output = 1;
         zoo->graph.output = &zoo->output.list;
-        describe(&zoo->output, zoo->at.name, &zoo->at.c, 1);
+        describe(&zoo->output, zoo->at.name, extents, zoo->at.h == 1 && zoo->at.w == 1 ? 1 : 3);
 }
 
 /* A node that reads the value before it and makes the next one, called as the node is. */

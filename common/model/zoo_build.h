@@ -95,7 +95,7 @@ void hedge_zoo_gemm(hedge_zoo_t *zoo, const char *name, int64_t out, double gain
 /** What `width` channels or hidden units are under the divisor. */
 int64_t hedge_zoo_width(const hedge_zoo_t *zoo, int64_t width);
 
-/** The value read last is the model's output. */
+/** The value read last is the model's output: one row if it is 1 x 1, as after hedge_zoo_flatten, else an image. */
 void hedge_zoo_end(hedge_zoo_t *zoo);
 
 #endif
