@@ -35,6 +35,13 @@ typedef struct hedge_backend {
         /** Compute; `in` holds the constants too, unless packed. Called from several threads at once. */
         int (*run)(hedge_kernel_t *kernel, const float *const *in, float *out);
 
+        /** Floats that an input takes once it is brought into the form that run_begun wants. NULL: there is no such form. */
+        size_t (*input_floats)(const hedge_kernel_t *kernel);
+
+        /** Bring an input into that form, for all kernels of the same geometry and method. */
+        int (*begin)(hedge_kernel_t *kernel, const float *in, float *ret_input);
+        int (*run_begun)(hedge_kernel_t *kernel, const float *input, float *out);
+
         /** Undo prepare, also after it failed half-way. May be NULL. */
         void (*release)(hedge_kernel_t *kernel);
 } hedge_backend_t;

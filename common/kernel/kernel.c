@@ -105,6 +105,11 @@ void hedge_kernels_allow(hedge_kernels_t *kernels, unsigned methods)
         kernels->methods = methods;
 }
 
+void hedge_kernels_trim(hedge_kernels_t *kernels)
+{
+        hedge_scratch_free(kernels);
+}
+
 /* Filters, weights and biases are packed once, so they must be there. */
 static bool constants_given(const hedge_op_t *op, unsigned n_in, const float *const *constants)
 {
@@ -288,4 +293,48 @@ int hedge_kernel_run(hedge_kernel_t *k, const float *const *in, float *out)
         if (all != few)
                 free(all);
         return r;
+}
+
+struct hedge_kernel_input {
+        const float *given;
+        hedge_conv_method_t method;
+        float *begun; /* NULL: the kernels take it as it is given */
+};
+
+int hedge_kernel_input_new(hedge_kernel_t *k, const float *in, hedge_kernel_input_t **ret)
+{
+        hedge_kernel_input_t *input = calloc(1, sizeof(*input));
+        int r = 0;
+
+        if (!input)
+                return -ENOMEM;
+        input->given = in;
+        input->method = k->method;
+        if (k->computes->input_floats) {
+                input->begun = hedge_floats_new(k->computes->input_floats(k));
+                r = input->begun ? k->computes->begin(k, in, input->begun) : -ENOMEM;
+        }
+        if (r < 0)
+                hedge_kernel_input_destroy(&input);
+        else
+                *ret = input;
+        return r;
+}
+
+void hedge_kernel_input_destroy(hedge_kernel_input_t **input)
+{
+        if (!*input)
+                return;
+        free((*input)->begun);
+        free(*input);
+        *input = NULL;
+}
+
+int hedge_kernel_run_input(hedge_kernel_t *k, const hedge_kernel_input_t *input, float *out)
+{
+        const float *in[FEW_INPUTS] = { input->given };
+
+        if (input->begun && input->method == k->method)
+                return k->computes->run_begun(k, input->begun, out);
+        return hedge_kernel_run(k, in, out);
 }

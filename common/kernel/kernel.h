@@ -86,4 +86,21 @@ size_t hedge_kernel_bytes(const hedge_kernel_t *kernel);
  * @return 0, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_kernel_run(hedge_kernel_t *kernel, const float *const *in, float *out);
 
+/** An input for several kernels, each a convolution of the same geometry, as the filter blocks of a share are: what all of them would do
+ * with it (Winograd's transform) is done once. */
+typedef struct hedge_kernel_input hedge_kernel_input_t;
+
+/** @param kernel  Any of the kernels. @param in  As for hedge_kernel_run. Borrowed until the input is destroyed.
+ * @return 0, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_kernel_input_new(hedge_kernel_t *kernel, const float *in, hedge_kernel_input_t **ret);
+
+/** NULL-safe; nullifies. */
+void hedge_kernel_input_destroy(hedge_kernel_input_t **input);
+
+/** Compute, as hedge_kernel_run does. A kernel that another method computes takes the input as it was given. */
+int hedge_kernel_run_input(hedge_kernel_t *kernel, const hedge_kernel_input_t *input, float *out);
+
+/** Free the memory that calls have left for later ones. */
+void hedge_kernels_trim(hedge_kernels_t *kernels);
+
 #endif

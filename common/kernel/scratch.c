@@ -55,10 +55,14 @@ void hedge_scratch_give(hedge_kernels_t *kernels, hedge_scratch_t *s)
 
 void hedge_scratch_free(hedge_kernels_t *kernels)
 {
-        while (kernels->scratch) {
-                hedge_scratch_t *s = kernels->scratch;
+        hedge_scratch_t *s, *next;
 
-                kernels->scratch = s->next;
+        pthread_mutex_lock(&kernels->scratch_lock);
+        s = kernels->scratch;
+        kernels->scratch = NULL;
+        pthread_mutex_unlock(&kernels->scratch_lock);
+        for (; s; s = next) {
+                next = s->next;
                 destroy(s);
         }
 }

@@ -18,7 +18,7 @@ typedef struct hedge_scratch {
 int hedge_scratch_take(hedge_kernels_t *kernels, size_t floats, hedge_scratch_t **ret);
 void hedge_scratch_give(hedge_kernels_t *kernels, hedge_scratch_t *scratch);
 
-/** Free all that has been given back. */
+/** Free all that has been given back. Thread-safe. */
 void hedge_scratch_free(hedge_kernels_t *kernels);
 
 #endif

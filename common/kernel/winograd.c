@@ -8,7 +8,7 @@
 #include "common/kernel/scratch.h"
 #include "common/kernel/winograd_points.h"
 
-#define PATCH_TILES 8 /* tiles that a thread transforms at a time */
+#define PIECE_TILES 8 /* that a thread transforms at least */
 
 typedef struct prepared {
         unsigned m, n;              /* outputs and inputs of a tile, along each side */
@@ -149,16 +149,17 @@ static void release_winograd(hedge_kernel_t *k)
         k->bytes = 0;
 }
 
-/* A block of tiles, in three steps that all threads take together. */
+/* A block of tiles, in three steps that all threads take together: transform, multiply, transform back. */
 typedef struct block {
         hedge_kernel_t *kernel;
         prepared_t *p;
         const hedge_winograd_isa_t *isa;
+        size_t first, end;
         hedge_winograd_input_t in;
         hedge_winograd_output_t out;
-        size_t first, end;
-        float *products; /* what b.out reads */
-        float *patches;  /* one per piece of the input */
+        const float *transformed; /* what b.in writes; the first tile's row */
+        float *products;          /* what b.out reads */
+        float *patches;           /* one per piece of the input */
         _Atomic int error;
 } block_t;
 
@@ -169,7 +170,7 @@ static size_t patch_floats(const hedge_kernel_t *k, const prepared_t *p)
 
 static size_t pieces_of(const block_t *b)
 {
-        const size_t tiles = b->end - b->first, pieces = (tiles + PATCH_TILES - 1) / PATCH_TILES;
+        const size_t tiles = b->end - b->first, pieces = (tiles + PIECE_TILES - 1) / PIECE_TILES;
 
         return pieces < b->kernel->threads ? pieces : b->kernel->threads;
 }
@@ -188,8 +189,8 @@ static void multiply_one(void *arg, size_t which)
 {
         block_t *b = arg;
         int r = b->kernel->kernels->backend->products->run(&b->p->products, (unsigned)which,
-                                                           b->in.panels + which * b->p->in_panel,
-                                                           b->products + which * b->p->out_panel);
+                                                           b->transformed + which * b->in.panel,
+                                                           b->products + which * b->out.panel);
 
         if (r < 0)
                 b->error = r;
@@ -203,55 +204,122 @@ static void transform_back_piece(void *arg, size_t piece)
         b->isa->output(b->p->m, &b->out, b->first + piece * tiles / pieces, b->first + (piece + 1) * tiles / pieces);
 }
 
-static int run_block(block_t *b)
+static void spread(const block_t *b, size_t count, void (*work)(void *, size_t), block_t *arg)
 {
-        hedge_kernel_t *k = b->kernel;
-        void (*spread)(hedge_kernel_t *, size_t, void (*)(void *, size_t), void *) = k->kernels->backend->spread;
+        b->kernel->kernels->backend->spread(b->kernel, count, work, arg);
+}
 
-        spread(k, pieces_of(b), transform_piece, b);
-        spread(k, (size_t)b->p->n * b->p->n, multiply_one, b);
+static void choose_block(block_t *b, size_t first)
+{
+        b->first = first;
+        b->end = b->p->tiles - first < b->p->rows ? b->p->tiles : first + b->p->rows;
+}
+
+static int multiply_block(block_t *b)
+{
+        b->out.first = b->first;
+        spread(b, (size_t)b->p->n * b->p->n, multiply_one, b);
         if (b->error == 0)
-                spread(k, pieces_of(b), transform_back_piece, b);
+                spread(b, pieces_of(b), transform_back_piece, b);
         return b->error;
 }
 
-static int run_winograd(hedge_kernel_t *k, const float *const *in, float *out)
+static block_t make_block(hedge_kernel_t *k, const float *in, float *out)
 {
         prepared_t *p = k->state;
         const hedge_conv_t *c = &k->op.conv;
-        const size_t count = (size_t)p->n * p->n, in_floats = count * p->in_panel, out_floats = count * p->out_panel;
-        hedge_scratch_t *scratch;
         block_t b = { .kernel = k, .p = p, .isa = hedge_winograd_isa() };
-        int r = hedge_scratch_take(k->kernels, in_floats + out_floats + k->threads * patch_floats(k, p), &scratch);
+
+        b.in = (hedge_winograd_input_t){ .image = in, .in_h = c->in_h, .in_w = c->in_w, .in_c = c->in_c };
+        b.in.pad_top = (int32_t)c->pad_top;
+        b.in.pad_left = (int32_t)c->pad_left;
+        b.out = (hedge_winograd_output_t){ .image = out, .out_h = k->out.dims[1], .out_w = k->out.dims[2] };
+        b.out.out_c = c->out_c;
+        b.out.bias = p->bias;
+        b.out.activation = k->op.activation;
+        b.out.panel = p->out_panel;
+        b.in.tiles_h = b.out.tiles_h = p->tiles_h;
+        b.in.tiles_w = b.out.tiles_w = p->tiles_w;
+        return b;
+}
+
+/* Block by block, so that what one step writes is still in the caches when the next reads it. */
+static int run_winograd(hedge_kernel_t *k, const float *const *in, float *out)
+{
+        block_t b = make_block(k, in[0], out);
+        const size_t count = (size_t)b.p->n * b.p->n, in_floats = count * b.p->in_panel;
+        const size_t out_floats = count * b.p->out_panel;
+        hedge_scratch_t *scratch;
+        int r = hedge_scratch_take(k->kernels, in_floats + out_floats + k->threads * patch_floats(k, b.p), &scratch);
 
         if (r < 0)
                 return r;
+        b.transformed = b.in.panels = scratch->floats;
+        b.in.panel = b.p->in_panel;
         b.products = scratch->floats + in_floats;
-        b.patches = scratch->floats + in_floats + out_floats;
-        b.in = (hedge_winograd_input_t){ .image = in[0],
-                                         .in_h = c->in_h,
-                                         .in_w = c->in_w,
-                                         .in_c = c->in_c,
-                                         .pad_top = (int32_t)c->pad_top,
-                                         .pad_left = (int32_t)c->pad_left,
-                                         .tiles_h = p->tiles_h,
-                                         .tiles_w = p->tiles_w,
-                                         .panels = scratch->floats,
-                                         .panel = p->in_panel };
-        b.out = (hedge_winograd_output_t){ .panels = b.products,
-                                           .panel = p->out_panel,
-                                           .tiles_h = p->tiles_h,
-                                           .tiles_w = p->tiles_w,
-                                           .out_h = k->out.dims[1],
-                                           .out_w = k->out.dims[2],
-                                           .out_c = c->out_c,
-                                           .bias = p->bias,
-                                           .activation = k->op.activation,
-                                           .image = out };
-        for (size_t t = 0; r == 0 && t < p->tiles; t += p->rows) {
-                b.first = b.in.first = b.out.first = t;
-                b.end = p->tiles - t < p->rows ? p->tiles : t + p->rows;
-                r = run_block(&b);
+        b.out.panels = b.products;
+        b.patches = b.products + out_floats;
+        for (size_t t = 0; r == 0 && t < b.p->tiles; t += b.p->rows) {
+                choose_block(&b, t);
+                b.in.first = t;
+                spread(&b, pieces_of(&b), transform_piece, &b);
+                r = multiply_block(&b);
+        }
+        hedge_scratch_give(k->kernels, scratch);
+        return r;
+}
+
+/* All tiles, in matrices of whole blocks: products take nothing shorter. */
+static size_t whole_panel(const hedge_kernel_t *k)
+{
+        const prepared_t *p = k->state;
+
+        return panel_floats((p->tiles + p->rows - 1) / p->rows * p->rows, k->op.conv.in_c);
+}
+
+static size_t input_floats(const hedge_kernel_t *k)
+{
+        const prepared_t *p = k->state;
+
+        return (size_t)p->n * p->n * whole_panel(k);
+}
+
+static int begin_winograd(hedge_kernel_t *k, const float *in, float *ret_input)
+{
+        block_t b = make_block(k, in, NULL);
+        const size_t used = b.p->tiles * k->op.conv.in_c;
+        hedge_scratch_t *scratch;
+        int r = hedge_scratch_take(k->kernels, k->threads * patch_floats(k, b.p), &scratch);
+
+        if (r < 0)
+                return r;
+        b.in.panels = ret_input;
+        b.in.panel = whole_panel(k);
+        for (unsigned i = 0; i < b.p->n * b.p->n;
+             i++) /* rows that are multiplied with the others, but belong to no tile */
+                memset(ret_input + i * b.in.panel + used, 0, (b.in.panel - used) * sizeof(float));
+        b.patches = scratch->floats;
+        b.end = b.p->tiles;
+        spread(&b, pieces_of(&b), transform_piece, &b);
+        hedge_scratch_give(k->kernels, scratch);
+        return 0;
+}
+
+static int run_begun(hedge_kernel_t *k, const float *input, float *out)
+{
+        block_t b = make_block(k, NULL, out);
+        hedge_scratch_t *scratch;
+        int r = hedge_scratch_take(k->kernels, (size_t)b.p->n * b.p->n * b.p->out_panel, &scratch);
+
+        if (r < 0)
+                return r;
+        b.in.panel = whole_panel(k);
+        b.products = scratch->floats;
+        b.out.panels = b.products;
+        for (size_t t = 0; r == 0 && t < b.p->tiles; t += b.p->rows) {
+                choose_block(&b, t);
+                b.transformed = input + t * k->op.conv.in_c;
+                r = multiply_block(&b);
         }
         hedge_scratch_give(k->kernels, scratch);
         return r;
@@ -261,5 +329,8 @@ const hedge_backend_t hedge_backend_winograd = {
         .name = "winograd",
         .prepare = prepare_winograd,
         .run = run_winograd,
+        .input_floats = input_floats,
+        .begin = begin_winograd,
+        .run_begun = run_begun,
         .release = release_winograd,
 };
