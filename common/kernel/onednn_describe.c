@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <math.h>
 
+#define SHORT_ROW 4 /* below, its softmax of a row takes longer than ours: as long as of a whole vector */
+
 int hedge_onednn_error(dnnl_status_t status)
 {
         switch (status) {
@@ -210,14 +212,24 @@ static dnnl_status_t describe_pool(const hedge_kernel_t *k, hedge_onednn_words_t
         return s;
 }
 
+/* Repeating one element, and adding the same shape, it does by whole vectors only if there is one axis. */
+static hedge_shape_t flat(const hedge_shape_t *shape)
+{
+        return (hedge_shape_t){ .rank = 1, .dims = { (uint32_t)hedge_shape_elements(shape) } };
+}
+
 static dnnl_status_t describe_binary(const hedge_kernel_t *k, hedge_onednn_words_t *w, dnnl_alg_kind_t alg)
 {
-        hedge_shape_t b = lift(&k->in[1], k->out.rank);
+        hedge_shape_t a = k->in[0], b = lift(&k->in[1], k->out.rank);
         dnnl_status_t s;
 
         if (!hedge_shape_equal(&k->in[0], &k->out))
                 return dnnl_unimplemented; /* only the second operand may be repeated */
-        s = dense(&w->in[0], &k->in[0]);
+        if (hedge_shape_elements(&b) == 1 || hedge_shape_equal(&a, &b)) {
+                a = flat(&a);
+                b = flat(&b);
+        }
+        s = dense(&w->in[0], &a);
         if (s == dnnl_success)
                 s = dense(&w->in[1], &b);
         w->out = w->in[0];
@@ -232,6 +244,8 @@ static dnnl_status_t describe_softmax(const hedge_kernel_t *k, hedge_onednn_word
 {
         dnnl_status_t s = dense(&w->in[0], &k->in[0]);
 
+        if (k->out.dims[k->op.axis.axis] < SHORT_ROW)
+                return dnnl_unimplemented;
         w->out = w->in[0];
         if (s == dnnl_success)
                 s = dnnl_softmax_v2_forward_desc_init(&w->op.softmax, dnnl_forward_inference, dnnl_softmax_accurate,
@@ -256,8 +270,8 @@ static dnnl_status_t describe_lrn(const hedge_kernel_t *k, hedge_onednn_words_t 
 static dnnl_status_t eltwise(const hedge_kernel_t *k, hedge_onednn_words_t *w, dnnl_alg_kind_t alg, float alpha,
                              float beta)
 {
-        hedge_shape_t flat = { .rank = 1, .dims = { (uint32_t)hedge_shape_elements(&k->out) } };
-        dnnl_status_t s = dense(&w->in[0], &flat);
+        hedge_shape_t all = flat(&k->out);
+        dnnl_status_t s = dense(&w->in[0], &all);
 
         w->out = w->in[0];
         if (s == dnnl_success)
