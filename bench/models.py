@@ -150,7 +150,7 @@ class Bench:
     def networks(self, names):
         """The table of whole networks."""
         print("milliseconds of one thread: median (least; processor time), ratio = ONNX Runtime / hedge of turns side by side")
-        print(f"{'':16} {'hedge':>27} {'ONNX Runtime':>27} {'ratio':>7} {'error':>9}", flush=True)
+        print(f"{'':16} {'hedge':>27} {'ONNX Runtime':>27} {'ratio':>7} {'of proc.':>8} {'error':>9}", flush=True)
         ratios = []
         for name in names:
             path = self.path(name)
@@ -160,11 +160,11 @@ class Bench:
             backend = self.options.backends or None
             turns, error = self.measure(path, [backend])
             ours, theirs = turns[backend or "hedge"], turns.get("ort")
-            words = [summary(ours), summary(theirs) if theirs else "", ""]
+            words = [summary(ours), summary(theirs) if theirs else "", "", ""]
             if theirs:
                 ratios.append(ratio(ours, theirs))
-                words[2] = f"{ratios[-1]:.3f}"
-            print(f"{name:16} {words[0]:>27} {words[1]:>27} {words[2]:>7} {say_error(error):>9}", flush=True)
+                words[2:] = f"{ratios[-1]:.3f}", f"{cpu_ratio(ours, theirs):.3f}"
+            print(f"{name:16} {words[0]:>27} {words[1]:>27} {words[2]:>7} {words[3]:>8} {say_error(error):>9}", flush=True)
             self.results.append({"network": name, "turns": turns, "ratio": ratios[-1] if theirs else None, "error": error})
         print_mean(ratios)
 
@@ -264,6 +264,11 @@ def summary(turns):
 def ratio(ours, theirs):
     """Of the medians of turns that stand side by side, the median."""
     return statistics.median(statistics.median(b) / statistics.median(a) for (_, a), (_, b) in zip(ours, theirs))
+
+
+def cpu_ratio(ours, theirs):
+    """The same of processor time, which other programs on the machine disturb less."""
+    return statistics.median(b / len(y) / (a / len(x)) for (a, x), (b, y) in zip(ours, theirs))
 
 
 def print_mean(ratios):
