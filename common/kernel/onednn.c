@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/kernel/onednn_describe.h"
+#include "common/kernel/onednn_choose.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -179,66 +179,6 @@ static int pack(state_t *s, dnnl_engine_t engine, const dnnl_memory_desc_t *from
         return r;
 }
 
-static int describe_primitive(const hedge_kernel_t *k, dnnl_engine_t engine, const hedge_onednn_words_t *words,
-                              dnnl_primitive_desc_t *ret)
-{
-        dnnl_primitive_attr_t attr;
-        int r = hedge_onednn_error(dnnl_primitive_attr_create(&attr));
-
-        if (r < 0)
-                return r;
-        r = hedge_onednn_error(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-        if (r == 0 && k->op.kind != HEDGE_OP_CLAMP && k->op.kind != HEDGE_OP_LEAKY_RELU)
-                r = hedge_onednn_fuse(&k->op.activation, attr);
-        if (r == 0)
-                r = hedge_onednn_error(dnnl_primitive_desc_create(ret, &words->op, attr, engine, NULL));
-        dnnl_primitive_attr_destroy(attr);
-        return r;
-}
-
-/* What oneDNN would compute with: "jit:avx2", "gemm:jit", "ref:any", ... */
-static const char *implementation(dnnl_primitive_desc_t pd)
-{
-        const char *name = NULL;
-
-        return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success && name
-                       ? name
-                       : "ref";
-}
-
-/* oneDNN's own reference loops are slower than ours. */
-static bool is_reference(dnnl_primitive_desc_t pd)
-{
-        return !strncmp(implementation(pd), "ref", 3);
-}
-
-/* One row times a matrix is as fast as the weights come from memory. Before AVX-512 oneDNN does it by its general
- * matrix product, which reaches three quarters of that; as a convolution, whose weights are packed, it reaches all. */
-static int prefer_convolution(const hedge_kernel_t *k, dnnl_engine_t engine, hedge_onednn_words_t *words,
-                              dnnl_primitive_desc_t *pd)
-{
-        hedge_onednn_words_t other;
-        dnnl_primitive_desc_t found;
-        int r;
-
-        if (k->op.kind != HEDGE_OP_FULLY_CONNECTED || k->in[0].dims[0] != 1 || !strstr(implementation(*pd), "gemm:"))
-                return 0;
-        r = hedge_onednn_describe_row(k, &other);
-        if (r == 0)
-                r = describe_primitive(k, engine, &other, &found);
-        if (r < 0)
-                return r == HEDGE_EUNSUPPORTED ? 0 : r;
-        if (!strncmp(implementation(found), "jit", 3)) {
-                dnnl_primitive_desc_t slower = *pd;
-
-                *pd = found;
-                found = slower;
-                *words = other;
-        }
-        dnnl_primitive_desc_destroy(found);
-        return 0;
-}
-
 static int pack_constants(hedge_kernel_t *k, prepared_t *p, dnnl_engine_t engine, dnnl_primitive_desc_t pd,
                           const hedge_onednn_words_t *words, const float *const *constants)
 {
@@ -274,12 +214,9 @@ static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
         if (!p)
                 return -ENOMEM;
         use_threads(k);
-        r = describe_primitive(k, engine, &words, &pd);
+        r = hedge_onednn_choose(k, engine, &words, &pd);
         if (r < 0)
                 return r;
-        r = is_reference(pd) ? HEDGE_EUNSUPPORTED : prefer_convolution(k, engine, &words, &pd);
-        if (r < 0)
-                goto out;
         memcpy(p->in, words.in, sizeof(p->in));
         memcpy(p->args, words.args, sizeof(p->args));
         p->n_in = words.n_in;
@@ -291,7 +228,6 @@ static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
         r = hedge_onednn_error(dnnl_primitive_create(&p->primitive, pd));
         if (r == 0 && words.weights.ndims)
                 r = pack_constants(k, p, engine, pd, &words, constants);
-out:
         dnnl_primitive_desc_destroy(pd);
         return r;
 }
