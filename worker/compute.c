@@ -166,6 +166,8 @@ static void rest(hedge_compute_t *c)
 {
         if (hedge_shares_figures(c->settings.shares).alive == 0)
                 hedge_kernels_destroy(&c->kernels);
+        else if (c->kernels)
+                hedge_kernels_trim(c->kernels);
         hedge_memory_trim();
 }
 

@@ -47,13 +47,40 @@ static int make_frame(hedge_part_t *part, hedge_precision_t wire, float *floats,
         return r;
 }
 
+static unsigned parts_of_input(const hedge_task_t *task, uint32_t input)
+{
+        unsigned n = 0;
+
+        for (uint32_t i = 0; i < task->n_order; i++)
+                n += task->order[i].input == input;
+        return n;
+}
+
+/* What the parts of an input have in common is done once, with the first of them. */
+static int begin_input(hedge_task_t *task, const hedge_task_part_t *which)
+{
+        if (task->begun && task->begun_input == which->input)
+                return 0;
+        hedge_kernel_input_destroy(&task->begun);
+        if (parts_of_input(task, which->input) < 2)
+                return 0;
+        task->begun_input = which->input;
+        return hedge_kernel_input_new(hedge_share_kernel(task->share, which->block), task->inputs[which->input].data,
+                                      &task->begun);
+}
+
 static int run_kernel(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, float *out)
 {
+        hedge_kernel_t *kernel = hedge_share_kernel(task->share, which->block);
         hedge_floats_t *input = &task->inputs[which->input];
         int r = hedge_floats_open(input, slack);
         const float *const in[] = { input->data, NULL };
 
-        return r < 0 ? r : hedge_kernel_run(hedge_share_kernel(task->share, which->block), in, out);
+        if (r == 0)
+                r = begin_input(task, which);
+        if (r < 0)
+                return r;
+        return task->begun ? hedge_kernel_run_input(kernel, task->begun, out) : hedge_kernel_run(kernel, in, out);
 }
 
 int hedge_part_compute(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, hedge_part_t **ret)

@@ -20,6 +20,8 @@ struct hedge_share {
         bool in_table;
         unsigned references; /* the table's is one */
         uint64_t bytes;      /* counted */
+        uint64_t spare;      /* of these, what it can do without: see make_room */
+        float *filters;      /* as they came; NULL while nothing is spare */
         uint32_t n_blocks;
         hedge_kernel_t *kernels[]; /* n_blocks; NULL until prepared */
 };
@@ -27,6 +29,7 @@ struct hedge_share {
 struct hedge_shares {
         pthread_mutex_t lock;
         uint64_t bytes_max, frame_bytes_max, bytes;
+        uint64_t spare; /* of the shares in the table */
         uint32_t held, alive;
         hedge_share_t *buckets[BUCKETS];
 };
@@ -74,6 +77,7 @@ static void take_out(hedge_share_t *share)
         *link = share->next;
         share->in_table = false;
         share->shares->held -= share->state == HELD;
+        share->shares->spare -= share->spare;
 }
 
 /* Nobody refers to it any more. Its memory is free before it stops counting. */
@@ -84,6 +88,7 @@ static void free_share(hedge_share_t *share)
 
         for (uint32_t i = 0; i < share->n_blocks; i++)
                 hedge_kernel_destroy(&share->kernels[i]);
+        free(share->filters);
         free(share);
         pthread_mutex_lock(&shares->lock);
         shares->bytes -= bytes;
@@ -148,9 +153,12 @@ static int compare_known(const hedge_share_t *known, const hedge_msg_share_t *me
         return known->state == HELD ? 1 : 2;
 }
 
+/* What can be done without is room: it is given back before the share is packed. */
 static int count_bytes(hedge_shares_t *shares, uint64_t bytes, hedge_why_t *why)
 {
-        if (bytes > shares->bytes_max || shares->bytes > shares->bytes_max - bytes)
+        const uint64_t needed = shares->bytes - shares->spare;
+
+        if (bytes > shares->bytes_max || needed > shares->bytes_max - bytes)
                 return hedge_why(why, HEDGE_ELIMIT, "a share of %llu bytes does not fit: %llu of %llu bytes are taken",
                                  (unsigned long long)bytes, (unsigned long long)shares->bytes,
                                  (unsigned long long)shares->bytes_max);
@@ -208,7 +216,11 @@ int hedge_shares_claim(hedge_shares_t *shares, const hedge_msg_share_t *message,
         return r;
 }
 
-static int prepare_block(hedge_share_t *share, hedge_kernels_t *kernels, const float *filter, hedge_kernel_t **ret)
+/* ---- packing ---- */
+
+/* @param bytes_max  Of the block, where its kernel has a choice. */
+static int prepare_block(const hedge_share_t *share, hedge_kernels_t *kernels, const float *filter, uint64_t bytes_max,
+                         hedge_kernel_t **ret)
 {
         const hedge_conv_t *conv = &share->conv;
         const hedge_op_t op = { .kind = HEDGE_OP_CONV, .conv = *conv };
@@ -218,11 +230,86 @@ static int prepare_block(hedge_share_t *share, hedge_kernels_t *kernels, const f
         };
         const float *const constants[] = { NULL, filter };
 
-        return hedge_kernel_new(kernels, &op, in, 2, constants, ret);
+        return hedge_kernel_new_within(kernels, &op, in, 2, constants,
+                                       bytes_max < SIZE_MAX ? (size_t)bytes_max : SIZE_MAX, ret);
+}
+
+static uint64_t filter_bytes(const hedge_share_t *share)
+{
+        return share->n_blocks * hedge_conv_filter_elements(&share->conv) * sizeof(float);
+}
+
+/* The share in the table that can do without most, with a reference of the caller's; NULL: none can do without anything. */
+static hedge_share_t *find_spare(hedge_shares_t *shares)
+{
+        hedge_share_t *most = NULL;
+
+        pthread_mutex_lock(&shares->lock);
+        for (unsigned i = 0; i < BUCKETS; i++)
+                for (hedge_share_t *share = shares->buckets[i]; share; share = share->next)
+                        if (share->spare > (most ? most->spare : 0))
+                                most = share;
+        if (most)
+                most->references++;
+        pthread_mutex_unlock(&shares->lock);
+        return most;
+}
+
+/* What the share takes now, of which it can do without `spare`. */
+static void recount(hedge_share_t *share, uint64_t bytes, uint64_t spare)
+{
+        hedge_shares_t *shares = share->shares;
+
+        pthread_mutex_lock(&shares->lock);
+        shares->bytes += bytes - share->bytes;
+        if (share->in_table)
+                shares->spare += spare - share->spare;
+        share->bytes = bytes;
+        share->spare = spare;
+        pthread_mutex_unlock(&shares->lock);
+}
+
+/* Pack a share's blocks again, without transforms, from the filters as they came. A block that can't be stays as it is. */
+static void repack(hedge_share_t *share, hedge_kernels_t *kernels)
+{
+        const size_t stride = hedge_conv_filter_elements(&share->conv);
+        uint64_t packed = HEDGE_SHARE_OVERHEAD_BYTES;
+
+        for (uint32_t i = 0; i < share->n_blocks; i++) {
+                hedge_kernel_t *plain = NULL;
+
+                if (prepare_block(share, kernels, share->filters + i * stride, 0, &plain) == 0) {
+                        hedge_kernel_destroy(&share->kernels[i]);
+                        share->kernels[i] = plain;
+                }
+                packed += HEDGE_SHARE_OVERHEAD_BYTES + hedge_kernel_bytes(share->kernels[i]);
+        }
+        free(share->filters);
+        share->filters = NULL;
+        recount(share, packed, 0);
+}
+
+/* Transformed filters are faster, but several times as large: they take only memory that nobody else wants. */
+static void make_room(hedge_shares_t *shares, hedge_kernels_t *kernels)
+{
+        for (;;) {
+                hedge_share_t *share = NULL;
+                bool full;
+
+                pthread_mutex_lock(&shares->lock);
+                full = shares->bytes > shares->bytes_max;
+                pthread_mutex_unlock(&shares->lock);
+                if (full)
+                        share = find_spare(shares);
+                if (!share)
+                        return;
+                repack(share, kernels);
+                hedge_share_unref(&share);
+        }
 }
 
 /* Packing may take more than the floats did (channels padded to the vector's width, for one). */
-static int count_packed(hedge_share_t *share, uint64_t packed, hedge_why_t *why)
+static int count_packed(hedge_share_t *share, hedge_kernels_t *kernels, uint64_t packed, hedge_why_t *why)
 {
         hedge_shares_t *shares = share->shares;
         uint64_t extra = packed > share->bytes ? packed - share->bytes : 0;
@@ -233,18 +320,53 @@ static int count_packed(hedge_share_t *share, uint64_t packed, hedge_why_t *why)
         if (r == 0)
                 share->bytes += extra;
         pthread_mutex_unlock(&shares->lock);
+        if (r == 0)
+                make_room(shares, kernels);
         return r;
+}
+
+/* Room for a block's transformed filters: an equal part of what nobody has counted. The filters themselves are kept beside them,
+ * and are counted already. */
+static uint64_t room_for_block(const hedge_share_t *share)
+{
+        hedge_shares_t *shares = share->shares;
+        uint64_t room;
+
+        pthread_mutex_lock(&shares->lock);
+        room = shares->bytes_max > shares->bytes ? shares->bytes_max - shares->bytes : 0;
+        pthread_mutex_unlock(&shares->lock);
+        return room / share->n_blocks;
+}
+
+static bool is_transformed(const hedge_share_t *share)
+{
+        bool transformed = false;
+
+        for (uint32_t i = 0; i < share->n_blocks; i++)
+                transformed |= hedge_kernel_method(share->kernels[i]) != HEDGE_CONV_DIRECT;
+        return transformed;
+}
+
+static void keep_filters(hedge_share_t *share, const float *filters)
+{
+        if (!is_transformed(share))
+                return;
+        share->filters = hedge_floats_new(filter_bytes(share) / sizeof(float));
+        if (share->filters) /* else nothing is spare */
+                memcpy(share->filters, filters, filter_bytes(share));
 }
 
 /* Give back what was counted too much, and let tasks see the share. @return 1 where it was dropped in the meantime. */
 static int publish(hedge_share_t *share, uint64_t packed)
 {
         hedge_shares_t *shares = share->shares;
+        const uint64_t least = HEDGE_SHARE_OVERHEAD_BYTES * (1 + (uint64_t)share->n_blocks) + filter_bytes(share);
         bool dropped;
 
+        if (share->filters)
+                packed += filter_bytes(share);
+        recount(share, packed, share->filters && packed > least ? packed - least : 0);
         pthread_mutex_lock(&shares->lock);
-        shares->bytes -= share->bytes - packed;
-        share->bytes = packed;
         share->state = HELD;
         shares->held += share->in_table;
         dropped = !share->in_table;
@@ -252,26 +374,41 @@ static int publish(hedge_share_t *share, uint64_t packed)
         return dropped;
 }
 
-int hedge_share_prepare(hedge_share_t *share, hedge_kernels_t *kernels, const float *filters, hedge_why_t *why)
+/* @return 0, HEDGE_ELIMIT (what is packed so far was counted), ... */
+static int pack_blocks(hedge_share_t *share, hedge_kernels_t *kernels, const float *filters, uint64_t room,
+                       uint64_t *ret_packed, hedge_why_t *why)
 {
         const size_t stride = hedge_conv_filter_elements(&share->conv);
         uint64_t packed = HEDGE_SHARE_OVERHEAD_BYTES;
         int r = 0;
 
         for (uint32_t i = 0; i < share->n_blocks && r == 0; i++) {
-                r = prepare_block(share, kernels, filters + i * stride, &share->kernels[i]);
-                if (r < 0) {
-                        hedge_why(why, r, "preparing filter block %u: %s", i, hedge_strerror(r));
-                        break;
-                }
+                hedge_kernel_destroy(&share->kernels[i]);
+                r = prepare_block(share, kernels, filters + i * stride, room, &share->kernels[i]);
+                if (r < 0)
+                        return hedge_why(why, r, "preparing filter block %u: %s", i, hedge_strerror(r));
                 packed += HEDGE_SHARE_OVERHEAD_BYTES + hedge_kernel_bytes(share->kernels[i]);
-                r = count_packed(share, packed, why);
+                r = count_packed(share, kernels, packed, why);
         }
-        if (r < 0)
-                hedge_share_abandon(share);
-        else
-                r = publish(share, packed);
+        *ret_packed = packed;
         return r;
+}
+
+int hedge_share_prepare(hedge_share_t *share, hedge_kernels_t *kernels, const float *filters, hedge_why_t *why)
+{
+        uint64_t packed;
+        int r;
+
+        make_room(share->shares, kernels);
+        r = pack_blocks(share, kernels, filters, room_for_block(share), &packed, why);
+        if (r == HEDGE_ELIMIT) /* a library's padding made the transformed filters larger than foreseen */
+                r = pack_blocks(share, kernels, filters, 0, &packed, why);
+        if (r < 0) {
+                hedge_share_abandon(share);
+                return r;
+        }
+        keep_filters(share, filters);
+        return publish(share, packed);
 }
 
 void hedge_share_abandon(hedge_share_t *share)

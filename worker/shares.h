@@ -38,6 +38,10 @@ int hedge_shares_claim(hedge_shares_t *shares, const hedge_msg_share_t *message,
                        hedge_share_t **ret, hedge_why_t *why);
 
 /** Pack a claimed share's filter blocks. What packing takes more than was counted when it was claimed is counted now.
+ *
+ * Where the memory lasts, filters are packed for the fastest method, which may take several times their own size, and are kept beside
+ * as they came; when it is wanted for other shares, the largest are packed again without. So this belongs to the thread that runs
+ * the kernels, and a method costs no share its place.
  * On failure it is taken out of the table, as if it had never come.
  * @param filters  The frame's floats: ell_b blocks of out_c x kernel_h x kernel_w x (in_c / groups). Not kept.
  * @return 0, 1 (done, but it was dropped in the meantime), HEDGE_ELIMIT, HEDGE_EKERNEL, HEDGE_ESHAPE, -EINVAL, -ENOMEM. */

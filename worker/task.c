@@ -146,6 +146,7 @@ out:
 
 void hedge_task_strip(hedge_task_t *task)
 {
+        hedge_kernel_input_destroy(&task->begun);
         for (uint32_t i = 0; i < task->n_inputs; i++)
                 hedge_floats_release(&task->inputs[i]);
         task->n_inputs = 0;

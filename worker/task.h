@@ -25,8 +25,10 @@ typedef struct hedge_task {
         uint32_t n_inputs, n_order;
         hedge_floats_t *inputs; /* compute thread */
         hedge_task_part_t *order;
-        hedge_precision_t wire; /* of the inputs, and of the parts that are asked for */
-        uint64_t input_bytes;   /* of the frames as they came; of the one task that runs they are decoded besides */
+        hedge_kernel_input_t *begun; /* compute thread: an input of several parts, NULL: none yet */
+        uint32_t begun_input;        /* which */
+        hedge_precision_t wire;      /* of the inputs, and of the parts that are asked for */
+        uint64_t input_bytes; /* of the frames as they came; of the one task that runs they are decoded besides */
         hedge_fate_t fate;
         struct hedge_task *later; /* compute thread: of those that have not arrived yet */
         int64_t clock_us;         /* compute thread: the emulated board's time: when the last part was finished */

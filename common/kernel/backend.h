@@ -2,13 +2,23 @@
 #ifndef HEDGE_KERNEL_BACKEND_H
 #define HEDGE_KERNEL_BACKEND_H
 
+#include <pthread.h>
+
 #include "common/kernel/kernel.h"
+#include "common/kernel/products.h"
+#include "common/kernel/scratch.h"
 
 /** Inside common/kernel: what kernel.c asks of a back end. */
 typedef struct hedge_backend {
         const char *name;
         size_t slack;      /**< hedge_kernels_slack */
         double conv_error; /**< hedge_kernels_conv_error */
+
+        /** For Winograd's convolutions. NULL: the back end has none. */
+        const hedge_products_ops_t *products;
+
+        /** Call work(arg, i) for i = 0 .. count - 1, in at most kernel->threads threads, and wait for all. With products. */
+        void (*spread)(hedge_kernel_t *kernel, size_t count, void (*work)(void *arg, size_t i), void *arg);
 
         /** Start the back end; sets kernels->state. NULL: nothing to start.
          * @return 0, HEDGE_EKERNEL, -ENOMEM. */
@@ -25,6 +35,13 @@ typedef struct hedge_backend {
         /** Compute; `in` holds the constants too, unless packed. Called from several threads at once. */
         int (*run)(hedge_kernel_t *kernel, const float *const *in, float *out);
 
+        /** Floats that an input takes once it is brought into the form that run_begun wants. NULL: there is no such form. */
+        size_t (*input_floats)(const hedge_kernel_t *kernel);
+
+        /** Bring an input into that form, for all kernels of the same geometry and method. */
+        int (*begin)(hedge_kernel_t *kernel, const float *in, float *ret_input);
+        int (*run_begun)(hedge_kernel_t *kernel, const float *input, float *out);
+
         /** Undo prepare, also after it failed half-way. May be NULL. */
         void (*release)(hedge_kernel_t *kernel);
 } hedge_backend_t;
@@ -32,14 +49,18 @@ typedef struct hedge_backend {
 struct hedge_kernels {
         const hedge_backend_t *backend;
         unsigned threads;
-        void *state; /**< the back end's own */
+        unsigned methods; /**< hedge_kernels_allow */
+        pthread_mutex_t scratch_lock;
+        hedge_scratch_t *scratch; /**< those that nobody uses */
+        void *state;              /**< the back end's own */
 };
 
 struct hedge_kernel {
         hedge_kernels_t *kernels;
-        const hedge_backend_t *computes; /**< kernels->backend or the plain reference */
+        const hedge_backend_t *computes; /**< kernels->backend, Winograd, or the plain reference */
         void *state;                     /**< its own */
         hedge_op_t op;
+        hedge_conv_method_t method; /**< of a convolution */
         hedge_shape_t out;
         hedge_shape_t *in;
         unsigned n_in;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/kernel/backend.h"
+#include "common/kernel/winograd.h"
 
 #define FEW_INPUTS  8
 #define LIGHT_MACS  2000000 /* about 50 us of one core: what it takes to wake the others */
@@ -59,6 +59,8 @@ int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **r
                 return -ENOMEM;
         kernels->backend = found;
         kernels->threads = threads ? threads : 1;
+        kernels->methods = (1u << HEDGE_CONV_METHODS) - 1;
+        pthread_mutex_init(&kernels->scratch_lock, NULL);
         if (found->open) {
                 int r = found->open(kernels);
 
@@ -77,6 +79,8 @@ void hedge_kernels_destroy(hedge_kernels_t **kernels)
                 return;
         if ((*kernels)->backend->close)
                 (*kernels)->backend->close(*kernels);
+        hedge_scratch_free(*kernels);
+        pthread_mutex_destroy(&(*kernels)->scratch_lock);
         free(*kernels);
         *kernels = NULL;
 }
@@ -94,6 +98,16 @@ size_t hedge_kernels_slack(const hedge_kernels_t *kernels)
 double hedge_kernels_conv_error(const hedge_kernels_t *kernels)
 {
         return kernels->backend->conv_error;
+}
+
+void hedge_kernels_allow(hedge_kernels_t *kernels, unsigned methods)
+{
+        kernels->methods = methods;
+}
+
+void hedge_kernels_trim(hedge_kernels_t *kernels)
+{
+        hedge_scratch_free(kernels);
 }
 
 /* Filters, weights and biases are packed once, so they must be there. */
@@ -137,22 +151,39 @@ static unsigned threads_for(const hedge_kernel_t *k)
         return hedge_op_work(&k->op, k->in, k->n_in) < light ? 1 : k->kernels->threads;
 }
 
-/* The back end if it can, else the plain reference. */
-static int prepare(hedge_kernel_t *k, const float *const *constants)
+static int prepare_with(hedge_kernel_t *k, const hedge_backend_t *b, const float *const *constants)
 {
-        const hedge_backend_t *b = k->kernels->backend;
+        int r;
+
+        if (!b->prepare)
+                return HEDGE_EUNSUPPORTED;
+        k->computes = b;
+        r = b->prepare(k, constants);
+        if (r < 0 && b->release)
+                b->release(k);
+        if (r == HEDGE_EUNSUPPORTED) {
+                k->computes = NULL;
+                k->packed = false;
+        }
+        return r;
+}
+
+/* By Winograd where that is faster, else the back end if it can, else the plain reference. */
+static int prepare(hedge_kernel_t *k, const float *const *constants, size_t bytes_max)
+{
         int r = HEDGE_EUNSUPPORTED;
 
-        if (b->prepare && hedge_shape_elements(&k->out) > 0) {
-                k->computes = b;
-                r = b->prepare(k, constants);
-                if (r < 0 && b->release)
-                        b->release(k);
+        if (hedge_shape_elements(&k->out) > 0) {
+                k->method = hedge_winograd_choose(k, k->kernels->methods, bytes_max);
+                if (k->method != HEDGE_CONV_DIRECT)
+                        r = prepare_with(k, &hedge_backend_winograd, constants);
+                if (r == HEDGE_EUNSUPPORTED) {
+                        k->method = HEDGE_CONV_DIRECT;
+                        r = prepare_with(k, k->kernels->backend, constants);
+                }
         }
         if (r == HEDGE_EUNSUPPORTED) {
                 k->computes = &hedge_backend_plain;
-                k->state = NULL;
-                k->packed = false;
                 r = 0;
         }
         return r;
@@ -160,6 +191,12 @@ static int prepare(hedge_kernel_t *k, const float *const *constants)
 
 int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
                      const float *const *constants, hedge_kernel_t **ret)
+{
+        return hedge_kernel_new_within(kernels, op, in, n_in, constants, SIZE_MAX, ret);
+}
+
+int hedge_kernel_new_within(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
+                            const float *const *constants, size_t bytes_max, hedge_kernel_t **ret)
 {
         hedge_kernel_t *k;
         hedge_shape_t out;
@@ -182,7 +219,7 @@ int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge
                 goto fail;
         memcpy(k->in, in, n_in * sizeof(in[0]));
         k->threads = threads_for(k);
-        r = prepare(k, constants);
+        r = prepare(k, constants, bytes_max);
         if (r < 0) {
                 k->computes = NULL; /* released already */
                 goto fail;
@@ -219,6 +256,18 @@ const hedge_shape_t *hedge_kernel_shape(const hedge_kernel_t *kernel)
         return &kernel->out;
 }
 
+hedge_conv_method_t hedge_kernel_method(const hedge_kernel_t *kernel)
+{
+        return kernel->method;
+}
+
+const char *hedge_conv_method_name(hedge_conv_method_t method)
+{
+        static const char *const method_names[HEDGE_CONV_METHODS] = { "direct", "winograd 2x2", "winograd 4x4" };
+
+        return method_names[method];
+}
+
 size_t hedge_kernel_bytes(const hedge_kernel_t *kernel)
 {
         return kernel->bytes;
@@ -244,4 +293,48 @@ int hedge_kernel_run(hedge_kernel_t *k, const float *const *in, float *out)
         if (all != few)
                 free(all);
         return r;
+}
+
+struct hedge_kernel_input {
+        const float *given;
+        hedge_conv_method_t method;
+        float *begun; /* NULL: the kernels take it as it is given */
+};
+
+int hedge_kernel_input_new(hedge_kernel_t *k, const float *in, hedge_kernel_input_t **ret)
+{
+        hedge_kernel_input_t *input = calloc(1, sizeof(*input));
+        int r = 0;
+
+        if (!input)
+                return -ENOMEM;
+        input->given = in;
+        input->method = k->method;
+        if (k->computes->input_floats) {
+                input->begun = hedge_floats_new(k->computes->input_floats(k));
+                r = input->begun ? k->computes->begin(k, in, input->begun) : -ENOMEM;
+        }
+        if (r < 0)
+                hedge_kernel_input_destroy(&input);
+        else
+                *ret = input;
+        return r;
+}
+
+void hedge_kernel_input_destroy(hedge_kernel_input_t **input)
+{
+        if (!*input)
+                return;
+        free((*input)->begun);
+        free(*input);
+        *input = NULL;
+}
+
+int hedge_kernel_run_input(hedge_kernel_t *k, const hedge_kernel_input_t *input, float *out)
+{
+        const float *in[FEW_INPUTS] = { input->given };
+
+        if (input->begun && input->method == k->method)
+                return k->computes->run_begun(k, input->begun, out);
+        return hedge_kernel_run(k, in, out);
 }

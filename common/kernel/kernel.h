@@ -11,6 +11,14 @@
 typedef struct hedge_kernels hedge_kernels_t;
 typedef struct hedge_kernel hedge_kernel_t;
 
+/** Ways to compute a convolution. */
+typedef enum hedge_conv_method {
+        HEDGE_CONV_DIRECT,     /**< the library's own: direct, or as one matrix product */
+        HEDGE_CONV_WINOGRAD_2, /**< F(2x2, 3x3): for 3x3 filters of stride 1 only, as the others below */
+        HEDGE_CONV_WINOGRAD_4, /**< F(4x4, 3x3) */
+        HEDGE_CONV_METHODS
+} hedge_conv_method_t;
+
 /** Open a back end.
  *
  * @param backend "onednn", "xnnpack", "plain" (the reference, slow), or NULL for the build's best.
@@ -35,6 +43,11 @@ size_t hedge_kernels_slack(const hedge_kernels_t *kernels);
 /** Error of a convolution relative to the largest output magnitude, as measured; for error budgets. */
 double hedge_kernels_conv_error(const hedge_kernels_t *kernels);
 
+/** Allow only some methods for convolutions prepared from now on, for tests and benchmarks; where none of them
+ * applies it is direct.
+ * @param methods  A mask of 1 << HEDGE_CONV_*. */
+void hedge_kernels_allow(hedge_kernels_t *kernels, unsigned methods);
+
 /** Prepare an operator.
  *
  * @param op         Checked by hedge_op_infer inside.
@@ -45,11 +58,22 @@ double hedge_kernels_conv_error(const hedge_kernels_t *kernels);
 int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
                      const float *const *constants, hedge_kernel_t **ret);
 
+/** The same, where memory is short: a method whose transformed filters would take more than `bytes_max` is left out. (The
+ * direct one is never: it takes about the filters' own size.) */
+int hedge_kernel_new_within(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
+                            const float *const *constants, size_t bytes_max, hedge_kernel_t **ret);
+
 /** NULL-safe; nullifies. */
 void hedge_kernel_destroy(hedge_kernel_t **kernel);
 
 /** The output's shape. */
 const hedge_shape_t *hedge_kernel_shape(const hedge_kernel_t *kernel);
+
+/** How a convolution is computed; chosen when it was prepared, from its geometry alone. */
+hedge_conv_method_t hedge_kernel_method(const hedge_kernel_t *kernel);
+
+/** "direct", "winograd 4x4", ... */
+const char *hedge_conv_method_name(hedge_conv_method_t method);
 
 /** Bytes of memory that the prepared operator holds (packed constants). */
 size_t hedge_kernel_bytes(const hedge_kernel_t *kernel);
@@ -61,5 +85,22 @@ size_t hedge_kernel_bytes(const hedge_kernel_t *kernel);
  *             back end's slack too: it may be read there, though never written.
  * @return 0, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_kernel_run(hedge_kernel_t *kernel, const float *const *in, float *out);
+
+/** An input for several kernels, each a convolution of the same geometry, as the filter blocks of a share are: what all of them would do
+ * with it (Winograd's transform) is done once. */
+typedef struct hedge_kernel_input hedge_kernel_input_t;
+
+/** @param kernel  Any of the kernels. @param in  As for hedge_kernel_run. Borrowed until the input is destroyed.
+ * @return 0, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_kernel_input_new(hedge_kernel_t *kernel, const float *in, hedge_kernel_input_t **ret);
+
+/** NULL-safe; nullifies. */
+void hedge_kernel_input_destroy(hedge_kernel_input_t **input);
+
+/** Compute, as hedge_kernel_run does. A kernel that another method computes takes the input as it was given. */
+int hedge_kernel_run_input(hedge_kernel_t *kernel, const hedge_kernel_input_t *input, float *out);
+
+/** Free the memory that calls have left for later ones. */
+void hedge_kernels_trim(hedge_kernels_t *kernels);
 
 #endif

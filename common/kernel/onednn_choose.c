@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/kernel/onednn_state.h"
+
 #define ONE_VECTOR    16  /* floats of AVX-512 */
 #define MANY_CHANNELS 512 /* of a depthwise convolution */
 
@@ -113,7 +115,7 @@ int hedge_onednn_choose(const hedge_kernel_t *k, dnnl_engine_t engine, hedge_one
 
         if (r < 0)
                 return r;
-        r = strncmp(implementation(pd), "ref", 3) ? prefer_faster(k, engine, words, &pd) : HEDGE_EUNSUPPORTED;
+        r = hedge_onednn_is_reference(pd) ? HEDGE_EUNSUPPORTED : prefer_faster(k, engine, words, &pd);
         if (r < 0)
                 dnnl_primitive_desc_destroy(pd);
         else

@@ -44,7 +44,7 @@ static void close_xnnpack(hedge_kernels_t *kernels)
         kernels->state = NULL;
 }
 
-static int start(hedge_kernels_t *kernels)
+int hedge_xnnpack_start(hedge_kernels_t *kernels)
 {
         state_t *s = kernels->state;
         int r = 0;
@@ -65,7 +65,7 @@ static int start(hedge_kernels_t *kernels)
 static int prepare_xnnpack(hedge_kernel_t *k, const float *const *constants)
 {
         prepared_t *p;
-        int r = start(k->kernels);
+        int r = hedge_xnnpack_start(k->kernels);
 
         if (r < 0)
                 return r;
@@ -108,15 +108,24 @@ static int run_xnnpack(hedge_kernel_t *k, const float *const *in, float *out)
         return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
 }
 
+static void spread_xnnpack(hedge_kernel_t *k, size_t count, void (*work)(void *arg, size_t i), void *arg)
+{
+        const state_t *s = k->kernels->state;
+
+        pthreadpool_parallelize_1d(k->threads > 1 ? s->pool : NULL, work, arg, count, PTHREADPOOL_FLAG_YIELD_WORKERS);
+}
+
 const hedge_backend_t hedge_backend_xnnpack = {
         .name = "xnnpack",
         .slack = XNN_EXTRA_BYTES,
-        .conv_error = 4e-6,
+        .conv_error = 6e-6, /* of the peak: worst of 8,000 convolutions 2.7e-6, of 512 channels 4e-6; both F(4x4) */
+        .products = &hedge_products_xnnpack,
         .open = open_xnnpack,
         .close = close_xnnpack,
         .prepare = prepare_xnnpack,
         .run = run_xnnpack,
         .release = release_xnnpack,
+        .spread = spread_xnnpack,
 };
 
 _Static_assert(XNN_EXTRA_BYTES <= HEDGE_TENSOR_SLACK, "our tensors have too little room behind them");

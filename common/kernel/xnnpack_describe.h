@@ -6,6 +6,9 @@
 
 #include "common/kernel/backend.h"
 
+/** Start XNNPACK and the kernels' threads, if that has not been done. @return 0, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_xnnpack_start(hedge_kernels_t *kernels);
+
 /** Make the XNNPACK operator of a kernel, its constants packed inside; sets kernel->packed and kernel->bytes.
  * @return 0, HEDGE_EUNSUPPORTED, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_xnnpack_create(hedge_kernel_t *kernel, const float *const *constants, xnn_operator_t *ret);

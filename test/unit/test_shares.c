@@ -240,6 +240,102 @@ static void an_abandoned_share_leaves_nothing(void **state)
         keep(f, 1);
 }
 
+/* Large enough to be worth transforming, in a cap that holds eight such shares as they come. */
+static const hedge_conv_t large = {
+        .in_h = 26,
+        .in_w = 26,
+        .in_c = 32,
+        .out_c = 32,
+        .kernel_h = 3,
+        .kernel_w = 3,
+        .stride_h = 1,
+        .stride_w = 1,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .groups = 1,
+};
+
+#define LARGE_FILTERS (BLOCKS * 32 * 3 * 3 * 32)
+#define LARGE_OUT     (24 * 24 * 32)
+
+static int keep_large(fixture_t *f, uint8_t name, const float *filters)
+{
+        hedge_msg_share_t m = { .conv = large, .ell_b = BLOCKS, .layer = "model/layer" };
+        hedge_share_t *share = NULL;
+        hedge_why_t why;
+        int r;
+
+        memset(&m.digest, name, sizeof(m.digest));
+        r = hedge_shares_claim(f->shares, &m, LARGE_FILTERS * sizeof(float), &share, &why);
+        if (r == 0) {
+                assert_int_equal(hedge_share_prepare(share, f->kernels, filters, &why), 0);
+                hedge_share_unref(&share);
+        }
+        return r;
+}
+
+static hedge_conv_method_t compute_with(fixture_t *f, uint8_t name, const float *input, float *out)
+{
+        const float *const in[] = { input, NULL };
+        hedge_conv_method_t method;
+        hedge_digest_t digest;
+        hedge_share_t *share;
+
+        memset(&digest, name, sizeof(digest));
+        share = hedge_shares_find(f->shares, &digest);
+        assert_non_null(share);
+        method = hedge_kernel_method(hedge_share_kernel(share, BLOCKS - 1));
+        assert_int_equal(hedge_kernel_run(hedge_share_kernel(share, BLOCKS - 1), in, out), 0);
+        hedge_share_unref(&share);
+        return method;
+}
+
+static void transformed_filters_take_only_what_nobody_wants(void **state)
+{
+        fixture_t *f = *state;
+        float *filters = hedge_floats_new(LARGE_FILTERS), *input = hedge_floats_new(hedge_conv_in_elements(&large));
+        float *before = hedge_floats_new(LARGE_OUT), *after = hedge_floats_new(LARGE_OUT);
+        hedge_shares_figures_t figures;
+
+        if (!strcmp(hedge_kernels_available()[0], "plain")) {
+                free(filters);
+                free(input);
+                free(before);
+                free(after);
+                print_message("this build has no back end that transforms filters\n");
+                skip();
+        }
+        hedge_kernels_destroy(&f->kernels);
+        assert_int_equal(hedge_kernels_new(NULL, 1, &f->kernels), 0);
+        for (size_t i = 0; i < LARGE_FILTERS; i++)
+                filters[i] = (float)(i % 11) / 5 - 1;
+        for (size_t i = 0; i < hedge_conv_in_elements(&large); i++)
+                input[i] = (float)(i % 13) / 6 - 1;
+
+        assert_int_equal(keep_large(f, 1, filters), 0);
+        assert_int_not_equal(compute_with(f, 1, input, before), HEDGE_CONV_DIRECT);
+        figures = hedge_shares_figures(f->shares);
+        assert_true(figures.bytes > 2 * LARGE_FILTERS * sizeof(float));
+        for (uint8_t name = 2; name <= 8; name++)
+                assert_int_equal(keep_large(f, name, filters), 0);
+        figures = hedge_shares_figures(f->shares);
+        assert_int_equal(figures.held, 8);
+        assert_true(figures.bytes <= CAP);
+        assert_int_equal(compute_with(f, 1, input, after), HEDGE_CONV_DIRECT);
+        for (size_t i = 0; i < LARGE_OUT; i++) /* 288 products of at most 1: rounding of either method is far below */
+                assert_true(before[i] - after[i] < 1e-3f && after[i] - before[i] < 1e-3f);
+        assert_int_equal(keep_large(f, 9, filters), HEDGE_ELIMIT);
+
+        hedge_shares_clear(f->shares);
+        assert_int_equal(hedge_shares_figures(f->shares).bytes, 0);
+        assert_int_equal(keep_large(f, 1, filters), 0);
+        assert_int_not_equal(compute_with(f, 1, input, after), HEDGE_CONV_DIRECT);
+        free(filters);
+        free(input);
+        free(before);
+        free(after);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -248,7 +344,7 @@ int main(void)
                 TEST(a_share_is_held_once_it_is_prepared),  TEST(sending_a_share_again_changes_nothing),
                 TEST(the_cap_holds_before_memory_is_taken), TEST(geometry_and_frame_must_fit),
                 TEST(a_share_in_use_outlives_its_drop),     TEST(a_share_dropped_before_it_is_prepared_is_not_held),
-                TEST(an_abandoned_share_leaves_nothing),
+                TEST(an_abandoned_share_leaves_nothing),    TEST(transformed_filters_take_only_what_nobody_wants),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/kernel/onednn_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/kernel/onednn_describe.h"
+
+/* From libgomp, which Debian's oneDNN computes with; <omp.h> comes with one compiler only. */
+extern void omp_set_num_threads(int threads);
+extern void GOMP_parallel(void (*work)(void *data), void *data, unsigned threads, unsigned flags);
+
+void hedge_onednn_use_threads(unsigned threads)
+{
+        omp_set_num_threads((int)threads);
+}
+
+static void context_free(hedge_onednn_context_t *c)
+{
+        if (c->stream)
+                dnnl_stream_destroy(c->stream);
+        free(c->scratch);
+        free(c);
+}
+
+void hedge_onednn_contexts_free(hedge_onednn_state_t *s)
+{
+        while (s->idle) {
+                hedge_onednn_context_t *c = s->idle;
+
+                s->idle = c->next;
+                context_free(c);
+        }
+}
+
+int hedge_onednn_engine(hedge_onednn_state_t *s, dnnl_engine_t *ret)
+{
+        int r = 0;
+
+        pthread_mutex_lock(&s->lock);
+        if (!s->engine)
+                r = hedge_onednn_error(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
+        *ret = s->engine;
+        pthread_mutex_unlock(&s->lock);
+        return r;
+}
+
+int hedge_onednn_context_take(hedge_onednn_state_t *s, size_t scratch_bytes, hedge_onednn_context_t **ret)
+{
+        hedge_onednn_context_t *c;
+        int r = 0;
+
+        pthread_mutex_lock(&s->lock);
+        c = s->idle;
+        if (c)
+                s->idle = c->next;
+        pthread_mutex_unlock(&s->lock);
+        if (!c) {
+                c = calloc(1, sizeof(*c));
+                if (!c)
+                        return -ENOMEM;
+                r = hedge_onednn_error(dnnl_stream_create(&c->stream, s->engine, dnnl_stream_default_flags));
+        }
+        if (r == 0 && c->scratch_bytes < scratch_bytes) {
+                free(c->scratch);
+                c->scratch = hedge_floats_new((scratch_bytes + sizeof(float) - 1) / sizeof(float));
+                c->scratch_bytes = c->scratch ? scratch_bytes : 0;
+                r = c->scratch ? 0 : -ENOMEM;
+        }
+        if (r < 0) {
+                context_free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+void hedge_onednn_context_give(hedge_onednn_state_t *s, hedge_onednn_context_t *c)
+{
+        pthread_mutex_lock(&s->lock);
+        c->next = s->idle;
+        s->idle = c;
+        pthread_mutex_unlock(&s->lock);
+}
+
+int hedge_onednn_pack(hedge_onednn_state_t *s, dnnl_engine_t engine, const dnnl_memory_desc_t *from, const float *data,
+                      const dnnl_memory_desc_t *to, float **ret_data, dnnl_memory_t *ret)
+{
+        size_t bytes = dnnl_memory_desc_get_size(to);
+        dnnl_memory_t source = NULL;
+        dnnl_primitive_desc_t pd = NULL;
+        dnnl_primitive_t reorder = NULL;
+        dnnl_exec_arg_t args[2];
+        hedge_onednn_context_t *c = NULL;
+        int r;
+
+        *ret_data = hedge_floats_new((bytes + sizeof(float) - 1) / sizeof(float));
+        if (!*ret_data)
+                return -ENOMEM;
+        r = hedge_onednn_error(dnnl_memory_create(ret, to, engine, *ret_data));
+        if (r == 0) /* only read, but oneDNN's handles know no const */
+                r = hedge_onednn_error(dnnl_memory_create(&source, from, engine, (void *)(uintptr_t)data));
+        if (r == 0)
+                r = hedge_onednn_error(dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL));
+        if (r == 0)
+                r = hedge_onednn_error(dnnl_primitive_create(&reorder, pd));
+        if (r == 0)
+                r = hedge_onednn_context_take(s, 0, &c);
+        if (r == 0) {
+                args[0] = (dnnl_exec_arg_t){ DNNL_ARG_FROM, source };
+                args[1] = (dnnl_exec_arg_t){ DNNL_ARG_TO, *ret };
+                r = hedge_onednn_error(dnnl_primitive_execute(reorder, c->stream, 2, args));
+                if (r == 0)
+                        r = hedge_onednn_error(dnnl_stream_wait(c->stream));
+                hedge_onednn_context_give(s, c);
+        }
+        if (reorder)
+                dnnl_primitive_destroy(reorder);
+        if (pd)
+                dnnl_primitive_desc_destroy(pd);
+        if (source)
+                dnnl_memory_destroy(source);
+        return r;
+}
+
+bool hedge_onednn_is_reference(dnnl_primitive_desc_t pd)
+{
+        const char *name = NULL;
+
+        return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) != dnnl_success || !name ||
+               !strncmp(name, "ref", 3);
+}
+
+int hedge_onednn_call_add(hedge_onednn_call_t *call, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md)
+{
+        dnnl_memory_t memory;
+        int r = hedge_onednn_error(dnnl_memory_create(&memory, md, engine, DNNL_MEMORY_NONE));
+
+        if (r == 0) {
+                call->arg[call->n++] = (dnnl_exec_arg_t){ which, memory };
+                call->given = call->n;
+        }
+        return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
+}
+
+void hedge_onednn_call_keep(hedge_onednn_call_t *call, int which, dnnl_memory_t memory)
+{
+        if (memory)
+                call->arg[call->n++] = (dnnl_exec_arg_t){ which, memory };
+}
+
+int hedge_onednn_call_run(hedge_onednn_call_t *call, dnnl_primitive_t primitive, const float *const *data,
+                          hedge_onednn_context_t *context)
+{
+        int r = 0;
+
+        for (int i = 0; r == 0 && i < call->given; i++)
+                r = hedge_onednn_error(dnnl_memory_set_data_handle(call->arg[i].memory, (void *)(uintptr_t)data[i]));
+        if (r == 0)
+                r = hedge_onednn_error(dnnl_primitive_execute(primitive, context->stream, call->n, call->arg));
+        if (r == 0)
+                r = hedge_onednn_error(dnnl_stream_wait(context->stream));
+        return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
+}
+
+void hedge_onednn_call_free(hedge_onednn_call_t *call)
+{
+        if (!call)
+                return;
+        for (int i = 0; i < call->given; i++)
+                dnnl_memory_destroy(call->arg[i].memory);
+        free(call);
+}
+
+typedef struct team {
+        void (*work)(void *arg, size_t i);
+        void *arg;
+        size_t count;
+        _Atomic size_t next;
+} team_t;
+
+static void take_part(void *data)
+{
+        team_t *team = data;
+
+        for (size_t i; (i = team->next++) < team->count;)
+                team->work(team->arg, i);
+}
+
+void hedge_onednn_spread(hedge_kernel_t *k, size_t count, void (*work)(void *arg, size_t i), void *arg)
+{
+        team_t team = { work, arg, count, 0 };
+
+        if (k->threads > 1 && count > 1)
+                GOMP_parallel(take_part, &team, k->threads, 0);
+        else
+                take_part(&team);
+}
