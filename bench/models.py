@@ -34,6 +34,14 @@ FILES = {  # below the folder of models, or None: made with `hedge model make`
     "person": "mlperf-tiny/mlperf_tiny_vww_mobilenetv1_0.25_96.onnx",
     "alexnet": None,
 }
+WAYS = {  # columns of the layers' table: arguments of hedge-run-model; the mask is 1 << HEDGE_CONV_* of kernel.h
+    "onednn": ["-b", "onednn"],
+    "direct": ["-b", "onednn", "-m", "1"],
+    "wino. 2x2": ["-b", "onednn", "-m", "2"],
+    "wino. 4x4": ["-b", "onednn", "-m", "4"],
+    "xnnpack": ["-b", "xnnpack"],
+    "xn.direct": ["-b", "xnnpack", "-m", "1"],
+}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -43,7 +51,10 @@ def parse():
     p.add_argument("--build", default="build", metavar="FOLDER", help="a build of hedge (build)")
     data = os.environ.get("HEDGE_TEST_DATA", "../shared/data")
     p.add_argument("--data", default=os.path.join(data, "models"), metavar="FOLDER", help="the models (%(default)s)")
-    p.add_argument("--backends", default="", metavar="A,B", help="hedge's back ends (the build's best; layers: all)")
+    p.add_argument("--backend", metavar="NAME", help="hedge's back end (the build's best)")
+    p.add_argument("--direct", action="store_true", help="networks without Winograd's convolutions")
+    p.add_argument("--ways", default=",".join(WAYS), metavar="A,B", help="columns of the layers' table (%(default)s); the "
+                   "first is what is compared with ONNX Runtime")
     p.add_argument("--seconds", type=float, default=6, help="to spend on each program and network or layer (6)")
     p.add_argument("--nodes", action="store_true", help="print what each node of hedge takes instead")
     p.add_argument("--ort", metavar="FOLDER", help="where onnxruntime-node is or is to be (bench-ort in the build)")
@@ -52,6 +63,9 @@ def parse():
     for name in a.names:
         if name not in FILES and name != "layers":
             p.error(f"no such network: {name}")
+    for way in a.ways.split(","):
+        if way not in WAYS:
+            p.error(f"no such way: {way}")
     return a
 
 
@@ -112,10 +126,13 @@ class Bench:
         subprocess.run([self.maker, "layer", str(size), str(channels), str(filters), path], check=True)
         return path
 
-    def open(self, model, backends, profile=False):
+    def ours(self):
+        """Arguments for networks."""
+        return [*(["-b", self.options.backend] if self.options.backend else []), *(["-m", "1"] if self.options.direct else [])]
+
+    def open(self, model, ways, profile=False):
         """The programs, hedge's first, all given the same input."""
-        runners = {name or "hedge": Runner([self.runner, *(["--backend", name] if name else []), model])
-                   for name in backends}
+        runners = {name: Runner([self.runner, *arguments, model]) for name, arguments in ways.items()}
         extents = next(iter(runners.values())).greeting.split()
         if self.ort:
             runners["ort"] = Runner(["node", os.path.join(HERE, "ort.js"), self.ort, model, *extents],
@@ -136,9 +153,9 @@ class Bench:
         runners["ort"].tell("output", file)
         return max(float(r.tell("compare", file)[0]) for name, r in runners.items() if name != "ort")
 
-    def measure(self, model, backends, layer=False):
+    def measure(self, model, ways, layer=False):
         """@return {program: [(processor nanoseconds or 0, [nanoseconds]) of each turn]}, error."""
-        runners = self.open(model, backends, layer)
+        runners = self.open(model, ways, layer)
         turns = take_turns(runners, self.options.seconds, layer)
         error = self.compare(runners)
         if layer and "ort" in runners:
@@ -150,53 +167,52 @@ class Bench:
     def networks(self, names):
         """The table of whole networks."""
         print("milliseconds of one thread: median (least; processor time), ratio = ONNX Runtime / hedge of turns side by side")
-        print(f"{'':16} {'hedge':>27} {'ONNX Runtime':>27} {'ratio':>7} {'error':>9}", flush=True)
+        print(f"{'':16} {'hedge':>27} {'ONNX Runtime':>27} {'ratio':>7} {'of proc.':>8} {'error':>9}", flush=True)
         ratios = []
         for name in names:
             path = self.path(name)
             if not path:
                 print(f"{name:16} is not in {self.options.data}, skipped")
                 continue
-            backend = self.options.backends or None
-            turns, error = self.measure(path, [backend])
-            ours, theirs = turns[backend or "hedge"], turns.get("ort")
-            words = [summary(ours), summary(theirs) if theirs else "", ""]
+            turns, error = self.measure(path, {"hedge": self.ours()})
+            ours, theirs = turns["hedge"], turns.get("ort")
+            words = [summary(ours), summary(theirs) if theirs else "", "", ""]
             if theirs:
                 ratios.append(ratio(ours, theirs))
-                words[2] = f"{ratios[-1]:.3f}"
-            print(f"{name:16} {words[0]:>27} {words[1]:>27} {words[2]:>7} {say_error(error):>9}", flush=True)
+                words[2:] = f"{ratios[-1]:.3f}", f"{cpu_ratio(ours, theirs):.3f}"
+            print(f"{name:16} {words[0]:>27} {words[1]:>27} {words[2]:>7} {words[3]:>8} {say_error(error):>9}", flush=True)
             self.results.append({"network": name, "turns": turns, "ratio": ratios[-1] if theirs else None, "error": error})
         print_mean(ratios)
 
     def layers(self):
         """The table of convolutions of 3 x 3 with stride 1."""
-        backends = self.options.backends.split(",") if self.options.backends else ["onednn", "xnnpack"]
-        backends = [b for b in backends if self.has(b)]
-        print("\n3 x 3 convolutions with bias and relu: milliseconds of the node alone, median; ratio = ONNX Runtime / the best")
-        print(f"{'':16}" + "".join(f" {b:>9}" for b in backends) + f" {'ONNX Rt.':>9} {'ratio':>7} {'error':>9}", flush=True)
+        ways = {way: WAYS[way] for way in self.options.ways.split(",") if self.has(WAYS[way])}
+        first = next(iter(ways))
+        print("\n3 x 3 convolutions with bias and relu: milliseconds of the node alone, median; "
+              f"ratio = ONNX Runtime / {first}")
+        print(f"{'':16}" + "".join(f" {b:>9}" for b in ways) + f" {'ONNX Rt.':>9} {'ratio':>7} {'error':>9}", flush=True)
         ratios = []
         for size, channels, filters in shapes():
-            turns, error = self.measure(self.layer(size, channels, filters), backends, layer=True)
+            turns, error = self.measure(self.layer(size, channels, filters), ways, layer=True)
             times = {name: median(t) for name, t in turns.items()}
-            best = min(backends, key=times.get)
             words = ""
             if "ort" in turns:
-                ratios.append(ratio(turns[best], turns["ort"]))
+                ratios.append(ratio(turns[first], turns["ort"]))
                 words = f" {times['ort']:9.3f} {ratios[-1]:7.3f} {say_error(error):>9}"
-            print(f"{f'{size}: {channels} -> {filters}':16}" + "".join(f" {times[b]:9.3f}" for b in backends) + words, flush=True)
+            print(f"{f'{size}: {channels} -> {filters}':16}" + "".join(f" {times[b]:9.3f}" for b in ways) + words, flush=True)
             self.results.append({"layer": [size, channels, filters], "turns": turns, "ratio": ratios[-1] if words else None,
                                  "error": error})
         print_mean(ratios)
 
-    def has(self, backend):
-        """Is a back end in this build? A model of one layer that it takes says so."""
+    def has(self, way):
+        """Is its back end in this build? A model of one layer that it takes says so."""
         path = self.layer(4, 4, 4)
-        return subprocess.run([self.runner, "--backend", backend, path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        return subprocess.run([self.runner, *way, path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL).returncode == 0
 
     def nodes(self, name):
         self.ort, path = None, self.path(name)
-        runner = next(iter(self.open(path, [self.options.backends or None]).values()))
+        runner = next(iter(self.open(path, {"hedge": self.ours()}).values()))
         median_of = 2 * FEWEST_TURNS + 1
         runner.run(median_of)
         lines = [runner.line().split(None, 2) for _ in range(int(runner.tell("nodes", median_of)[0]))]
@@ -264,6 +280,11 @@ def summary(turns):
 def ratio(ours, theirs):
     """Of the medians of turns that stand side by side, the median."""
     return statistics.median(statistics.median(b) / statistics.median(a) for (_, a), (_, b) in zip(ours, theirs))
+
+
+def cpu_ratio(ours, theirs):
+    """The same of processor time, which other programs on the machine disturb less."""
+    return statistics.median(b / len(y) / (a / len(x)) for (a, x), (b, y) in zip(ours, theirs))
 
 
 def print_mean(ratios):

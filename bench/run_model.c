@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
 
-/* hedge-run-model [--backend NAME] MODEL.onnx: a model of one input on one thread, run as it is told to on standard
- * input. models.py talks to it and to ort.js line by line, so that both take turns.
+/* hedge-run-model [-b BACKEND] [-m METHODS] MODEL.onnx: a model of one input on one thread, run as it is told to on
+ * standard input; METHODS is a mask for hedge_kernels_allow. models.py talks to it and to ort.js line by line, so that both take turns.
  *
  *   input FILE    the input's floats, raw
  *   run N         -> processor nanoseconds of N runs together, then nanoseconds of each
@@ -48,7 +49,7 @@ static void forget_outputs(runner_t *r)
         r->ran = false;
 }
 
-static int open_runner(runner_t *r, const char *backend, const char *path)
+static int open_runner(runner_t *r, const char *backend, unsigned methods, const char *path)
 {
         hedge_why_t why = { .text = "" };
         int e = hedge_onnx_load(path, NULL, &r->graph, &why);
@@ -57,6 +58,8 @@ static int open_runner(runner_t *r, const char *backend, const char *path)
                 e = HEDGE_EUNSUPPORTED;
         if (e == 0)
                 e = hedge_kernels_new(backend, 1, &r->kernels);
+        if (e == 0 && methods)
+                hedge_kernels_allow(r->kernels, methods);
         if (e == 0)
                 e = hedge_engine_new(r->graph, r->kernels, &r->engine);
         if (e == 0) {
@@ -232,11 +235,11 @@ static int obey(runner_t *r, const char *verb, const char *object)
         return -EINVAL;
 }
 
-static int serve(const char *backend, const char *path)
+static int serve(const char *backend, unsigned methods, const char *path)
 {
         runner_t r = { 0 };
         char verb[16], object[WORD + 1];
-        int e = open_runner(&r, backend, path);
+        int e = open_runner(&r, backend, methods, path);
 
         for (uint32_t d = 0; e == 0 && d < r.input.shape.rank; d++)
                 printf("%u%c", r.input.shape.dims[d], d + 1 < r.input.shape.rank ? ' ' : '\n');
@@ -253,10 +256,21 @@ static int serve(const char *backend, const char *path)
 
 int main(int argc, char **argv)
 {
-        if (argc == 4 && !strcmp(argv[1], "--backend"))
-                return serve(argv[2], argv[3]);
-        if (argc == 2)
-                return serve(NULL, argv[1]);
-        fprintf(stderr, "usage: hedge-run-model [--backend NAME] MODEL\n");
-        return 2;
+        const char *backend = NULL;
+        unsigned methods = 0; /* those that hedge would choose from */
+        int option;
+
+        while ((option = getopt(argc, argv, "b:m:")) >= 0) {
+                if (option == 'b')
+                        backend = optarg;
+                else if (option == 'm')
+                        methods = (unsigned)strtoul(optarg, NULL, 10);
+                else
+                        break;
+        }
+        if (option >= 0 || optind + 1 != argc) {
+                fprintf(stderr, "usage: hedge-run-model [-b BACKEND] [-m METHODS] MODEL\n");
+                return 2;
+        }
+        return serve(backend, methods, argv[optind]);
 }

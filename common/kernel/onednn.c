@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/kernel/onednn_describe.h"
+#include "common/kernel/onednn_choose.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -45,23 +45,6 @@ static void close_onednn(hedge_kernels_t *kernels)
         kernels->state = NULL;
 }
 
-static int describe_primitive(const hedge_kernel_t *k, dnnl_engine_t engine, const hedge_onednn_words_t *words,
-                              dnnl_primitive_desc_t *ret)
-{
-        dnnl_primitive_attr_t attr;
-        int r = hedge_onednn_error(dnnl_primitive_attr_create(&attr));
-
-        if (r < 0)
-                return r;
-        r = hedge_onednn_error(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-        if (r == 0 && k->op.kind != HEDGE_OP_CLAMP && k->op.kind != HEDGE_OP_LEAKY_RELU)
-                r = hedge_onednn_fuse(&k->op.activation, attr);
-        if (r == 0)
-                r = hedge_onednn_error(dnnl_primitive_desc_create(ret, &words->op, attr, engine, NULL));
-        dnnl_primitive_attr_destroy(attr);
-        return r;
-}
-
 static int pack_constants(hedge_kernel_t *k, prepared_t *p, dnnl_engine_t engine, dnnl_primitive_desc_t pd,
                           const hedge_onednn_words_t *words, const float *const *constants)
 {
@@ -99,13 +82,9 @@ static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
         if (!p)
                 return -ENOMEM;
         hedge_onednn_use_threads(k->threads);
-        r = describe_primitive(k, engine, &words, &pd);
+        r = hedge_onednn_choose(k, engine, &words, &pd);
         if (r < 0)
                 return r;
-        if (hedge_onednn_is_reference(pd)) {
-                r = HEDGE_EUNSUPPORTED;
-                goto out;
-        }
         memcpy(p->in, words.in, sizeof(p->in));
         memcpy(p->args, words.args, sizeof(p->args));
         p->n_in = words.n_in;
@@ -117,7 +96,6 @@ static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
         r = hedge_onednn_error(dnnl_primitive_create(&p->primitive, pd));
         if (r == 0 && words.weights.ndims)
                 r = pack_constants(k, p, engine, pd, &words, constants);
-out:
         dnnl_primitive_desc_destroy(pd);
         return r;
 }

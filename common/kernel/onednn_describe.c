@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <math.h>
 
+#define SHORT_ROW 4 /* below, its softmax of a row takes longer than ours: as long as of a whole vector */
+
 int hedge_onednn_error(dnnl_status_t status)
 {
         switch (status) {
@@ -104,25 +106,36 @@ static dnnl_status_t bias(dnnl_memory_desc_t *md, uint32_t extent)
         return dnnl_memory_desc_init_by_tag(md, 1, dims, dnnl_f32, dnnl_a);
 }
 
-static dnnl_status_t describe_conv(const hedge_kernel_t *k, hedge_onednn_words_t *w)
+static dnnl_status_t convolution(const hedge_conv_t *c, const hedge_shape_t *in, const hedge_shape_t *out,
+                                 bool has_bias, hedge_onednn_words_t *w)
 {
-        const hedge_conv_t *c = &k->op.conv;
         dnnl_dims_t strides = { c->stride_h, c->stride_w }, dilation = { c->dilation_h - 1, c->dilation_w - 1 };
         dnnl_dims_t before = { c->pad_top, c->pad_left }, after = { c->pad_bottom, c->pad_right };
         dnnl_memory_desc_t any;
-        dnnl_status_t s = image(&w->in[0], &k->in[0]);
+        dnnl_status_t s = image(&w->in[0], in);
 
         if (s == dnnl_success)
-                s = image(&w->out, &k->out);
+                s = image(&w->out, out);
         if (s == dnnl_success)
                 s = filter(c, &w->weights, &any);
-        if (s == dnnl_success && k->n_in > 2)
+        if (s == dnnl_success && has_bias)
                 s = bias(&w->bias, c->out_c);
         if (s == dnnl_success)
                 s = dnnl_dilated_convolution_forward_desc_init(
                         &w->op.conv, dnnl_forward_inference, dnnl_convolution_direct, &w->in[0], &any,
-                        k->n_in > 2 ? &w->bias : NULL, &w->out, strides, dilation, before, after);
+                        has_bias ? &w->bias : NULL, &w->out, strides, dilation, before, after);
         return s;
+}
+
+int hedge_onednn_describe_row(const hedge_kernel_t *k, hedge_onednn_words_t *w)
+{
+        uint32_t n_in = k->in[1].dims[1], n_out = k->in[1].dims[0];
+        hedge_conv_t c = { .in_h = 1, .in_w = 1, .in_c = n_in, .out_c = n_out, .kernel_h = 1, .kernel_w = 1 };
+        hedge_shape_t in = { 4, { 1, 1, 1, n_in } }, out = { 4, { 1, 1, 1, n_out } };
+
+        c.stride_h = c.stride_w = c.dilation_h = c.dilation_w = c.groups = 1;
+        *w = (hedge_onednn_words_t){ .n_in = 1, .args = { DNNL_ARG_SRC } };
+        return hedge_onednn_error(convolution(&c, &in, &out, k->n_in > 2, w));
 }
 
 static dnnl_status_t describe_inner_product(const hedge_kernel_t *k, hedge_onednn_words_t *w)
@@ -210,14 +223,24 @@ static dnnl_status_t describe_pool(const hedge_kernel_t *k, hedge_onednn_words_t
         return s;
 }
 
+/* Repeating one element, and adding the same shape, it does by whole vectors only if there is one axis. */
+static hedge_shape_t flat(const hedge_shape_t *shape)
+{
+        return (hedge_shape_t){ .rank = 1, .dims = { (uint32_t)hedge_shape_elements(shape) } };
+}
+
 static dnnl_status_t describe_binary(const hedge_kernel_t *k, hedge_onednn_words_t *w, dnnl_alg_kind_t alg)
 {
-        hedge_shape_t b = lift(&k->in[1], k->out.rank);
+        hedge_shape_t a = k->in[0], b = lift(&k->in[1], k->out.rank);
         dnnl_status_t s;
 
         if (!hedge_shape_equal(&k->in[0], &k->out))
                 return dnnl_unimplemented; /* only the second operand may be repeated */
-        s = dense(&w->in[0], &k->in[0]);
+        if (hedge_shape_elements(&b) == 1 || hedge_shape_equal(&a, &b)) {
+                a = flat(&a);
+                b = flat(&b);
+        }
+        s = dense(&w->in[0], &a);
         if (s == dnnl_success)
                 s = dense(&w->in[1], &b);
         w->out = w->in[0];
@@ -232,6 +255,8 @@ static dnnl_status_t describe_softmax(const hedge_kernel_t *k, hedge_onednn_word
 {
         dnnl_status_t s = dense(&w->in[0], &k->in[0]);
 
+        if (k->out.dims[k->op.axis.axis] < SHORT_ROW)
+                return dnnl_unimplemented;
         w->out = w->in[0];
         if (s == dnnl_success)
                 s = dnnl_softmax_v2_forward_desc_init(&w->op.softmax, dnnl_forward_inference, dnnl_softmax_accurate,
@@ -256,8 +281,8 @@ static dnnl_status_t describe_lrn(const hedge_kernel_t *k, hedge_onednn_words_t 
 static dnnl_status_t eltwise(const hedge_kernel_t *k, hedge_onednn_words_t *w, dnnl_alg_kind_t alg, float alpha,
                              float beta)
 {
-        hedge_shape_t flat = { .rank = 1, .dims = { (uint32_t)hedge_shape_elements(&k->out) } };
-        dnnl_status_t s = dense(&w->in[0], &flat);
+        hedge_shape_t all = flat(&k->out);
+        dnnl_status_t s = dense(&w->in[0], &all);
 
         w->out = w->in[0];
         if (s == dnnl_success)
@@ -282,7 +307,7 @@ int hedge_onednn_describe(const hedge_kernel_t *k, hedge_onednn_words_t *w)
         *w = (hedge_onednn_words_t){ .n_in = 1, .args = { DNNL_ARG_SRC } };
         switch (k->op.kind) {
         case HEDGE_OP_CONV:
-                return hedge_onednn_error(describe_conv(k, w));
+                return hedge_onednn_error(convolution(&k->op.conv, &k->in[0], &k->out, k->n_in > 2, w));
         case HEDGE_OP_FULLY_CONNECTED:
                 return hedge_onednn_error(describe_inner_product(k, w));
         case HEDGE_OP_MATMUL:

@@ -28,6 +28,10 @@ typedef struct hedge_onednn_words {
  * @return 0, HEDGE_EUNSUPPORTED, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_onednn_describe(const hedge_kernel_t *kernel, hedge_onednn_words_t *ret_words);
 
+/** Say a fully connected operator over one row (in[0] is 1 x K) as a convolution of 1 x 1 over one pixel.
+ * @return as hedge_onednn_describe. */
+int hedge_onednn_describe_row(const hedge_kernel_t *kernel, hedge_onednn_words_t *ret_words);
+
 /** The fused activation as a post-op.
  * @return 0, HEDGE_EUNSUPPORTED, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_onednn_fuse(const hedge_activation_t *activation, dnnl_primitive_attr_t attr);

@@ -11,6 +11,26 @@ int hedge_plain_reshape(const hedge_kernel_t *k, const float *const *in, float *
         return 0;
 }
 
+/* Most pieces are long, but coordinates of boxes are few: then calling memcpy takes longer than what it does. */
+static inline void copy(float *to, const float *from, size_t n)
+{
+        switch (n) {
+        case 0:
+                break;
+        case 1:
+                *to = *from;
+                break;
+        case 2:
+                memcpy(to, from, 2 * sizeof(*to));
+                break;
+        case 4:
+                memcpy(to, from, 4 * sizeof(*to));
+                break;
+        default:
+                memcpy(to, from, n * sizeof(*to));
+        }
+}
+
 int hedge_plain_concat(const hedge_kernel_t *k, const float *const *in, float *out)
 {
         uint32_t axis = k->op.axis.axis;
@@ -24,8 +44,7 @@ int hedge_plain_concat(const hedge_kernel_t *k, const float *const *in, float *o
                 for (unsigned i = 0; i < k->n_in; i++) {
                         size_t n = k->in[i].dims[axis] * inner;
 
-                        if (n > 0)
-                                memcpy(out, in[i] + o * n, n * sizeof(float));
+                        copy(out, in[i] + o * n, n);
                         out += n;
                 }
         }
@@ -78,7 +97,7 @@ static void gather_rows(const gather_t *g, const float *in, float *out)
                 const float *from = gather_at(g, in, at, last);
 
                 if (stride == 1)
-                        memcpy(out, from, n * sizeof(float));
+                        copy(out, from, n);
                 else
                         for (uint32_t i = 0; i < n; i++)
                                 out[i] = from[i * stride];
@@ -94,10 +113,26 @@ static void transpose_tile(const float *in, float *out, uint32_t rows, uint32_t 
                         out[r * out_stride + c] = in[c * in_stride + r];
 }
 
+/* Three planes to pixels, in a form that compilers make shuffles of: every picture comes in through here. */
+static void join_planes(const float *restrict in, float *restrict out, uint32_t rows, int64_t in_stride)
+{
+        const float *restrict a = in, *restrict b = in + in_stride, *restrict c = in + 2 * in_stride;
+
+        for (size_t r = 0; r < rows; r++) {
+                out[3 * r] = a[r];
+                out[3 * r + 1] = b[r];
+                out[3 * r + 2] = c[r];
+        }
+}
+
 /* out[r][c] = in[c][r], tile by tile, so that whole cache lines are used on both sides. */
 static void transpose_matrix(const float *in, float *out, uint32_t rows, uint32_t columns, int64_t in_stride,
                              int64_t out_stride)
 {
+        if (columns == 3 && out_stride == 3) {
+                join_planes(in, out, rows, in_stride);
+                return;
+        }
         for (uint32_t r = 0; r < rows; r += TILE) {
                 uint32_t height = rows - r < TILE ? rows - r : TILE;
 

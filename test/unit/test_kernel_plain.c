@@ -269,6 +269,27 @@ static void moves(void **state)
         GIVES(op, nhwc, turned, big);
 }
 
+/* Rows of one and more elements, taken out of longer ones and put together again. */
+static void moves_short_rows(void **state)
+{
+        float whole[7 * 6], left[7 * 6], right[7 * 6];
+        hedge_shape_t in[2] = { matrix(7, 6), { 0 } };
+
+        (void)state;
+        fill(whole, 7 * 6, 9);
+        for (uint32_t n = 1; n < 6; n++) {
+                hedge_op_t op = { .kind = HEDGE_OP_SLICE, .slice = { { 0, 0 }, { 1, 1 }, matrix(7, n) } };
+
+                for (uint32_t r = 0; r < 7; r++)
+                        for (uint32_t c = 0; c < 6; c++)
+                                *(c < n ? &left[r * n + c] : &right[r * (6 - n) + c - n]) = whole[r * 6 + c];
+                gives_all(&op, in, &(const float *){ whole }, 1, left, 7 * (size_t)n);
+                op = (hedge_op_t){ .kind = HEDGE_OP_CONCAT, .axis = { 1 } };
+                gives_all(&op, (hedge_shape_t[]){ matrix(7, n), matrix(7, 6 - n) }, (const float *[]){ left, right }, 2,
+                          whole, 7 * 6);
+        }
+}
+
 static void resizes_nearest(void **state)
 {
         const float x[] = { 1, 2, 3, 4 };
@@ -359,10 +380,19 @@ static void crops_and_resizes(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(convolution),    cmocka_unit_test(products),      cmocka_unit_test(max_pool),
-                cmocka_unit_test(average_pool),   cmocka_unit_test(element_wise),  cmocka_unit_test(normalises),
-                cmocka_unit_test(pads),           cmocka_unit_test(moves),         cmocka_unit_test(resizes_nearest),
-                cmocka_unit_test(resizes_linear), cmocka_unit_test(resizes_cubic), cmocka_unit_test(crops_and_resizes),
+                cmocka_unit_test(convolution),
+                cmocka_unit_test(products),
+                cmocka_unit_test(max_pool),
+                cmocka_unit_test(average_pool),
+                cmocka_unit_test(element_wise),
+                cmocka_unit_test(normalises),
+                cmocka_unit_test(pads),
+                cmocka_unit_test(moves),
+                cmocka_unit_test(resizes_nearest),
+                cmocka_unit_test(moves_short_rows),
+                cmocka_unit_test(resizes_linear),
+                cmocka_unit_test(resizes_cubic),
+                cmocka_unit_test(crops_and_resizes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
