@@ -238,8 +238,9 @@ static void try_text(const editor_t *editor, const hedge_field_t *field, msgpack
 
 static void try_shape(const editor_t *editor, msgpack_object *at)
 {
-        msgpack_object dims[7] = { number(1 << 16), number(1 << 15), number(1), number(1),
-                                   number(1),       number(1),       number(1) };
+        msgpack_object dims[7] = {
+                number(HEDGE_MAX_ELEMENTS >> 15), number(1 << 15), number(1), number(1), number(1), number(1), number(1)
+        };
 
         expect(editor, at, list(dims, 2), 0);
         expect(editor, at, list(dims, 0), 0);
