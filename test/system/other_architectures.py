@@ -2,7 +2,7 @@
 """One cluster of boards of several architectures: coded layers give what `hedge local` gives, also where only the foreign
 boards are left, and a network is trained by them all.
 
-`./dev cross` runs it. HEDGE_TEST_WORKERS says what a foreign board runs, one a line: `arm64=qemu-aarch64 -L ROOT PROGRAM`;
+`./dev cross` runs it. HEDGE_TEST_WORKERS says what two or more foreign boards run, one a line: `arm64=qemu-aarch64 -L ROOT PROGRAM`;
 the last board is of this machine's kind."""
 import os
 import shlex
@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(os.environ["HEDGE"]).resolve().parent.parent
-FOREIGN = dict(line.split("=", 1) for line in os.environ.get("HEDGE_TEST_WORKERS", "").splitlines() if line)
-if not FOREIGN:
-    print("skipped: HEDGE_TEST_WORKERS names no worker of another architecture")
+FOREIGN = [line.split("=", 1) for line in os.environ.get("HEDGE_TEST_WORKERS", "").splitlines() if line]
+if len(FOREIGN) < 2:
+    print("skipped: HEDGE_TEST_WORKERS names no two workers of other architectures")
     sys.exit(77)
 
 
@@ -22,7 +22,7 @@ def make_programs(folder):
     """Programs for `hedge up`, which finds the daemons beside itself: a worker that is another program for every board."""
     shutil.copy(HERE / "client/hedge", folder)
     os.symlink(HERE / "daemon/hedged", folder / "hedged")
-    cases = [f"*/board-{i}.yaml) exec {command} \"$@\" ;;\n" for i, command in enumerate(FOREIGN.values(), 1)]
+    cases = [f"*/board-{i}.yaml) exec {command} \"$@\" ;;\n" for i, (_, command) in enumerate(FOREIGN, 1)]
     worker = folder / "hedge-worker"
     worker.write_text(f"#!/bin/sh\ncase $2 in\n{''.join(cases)}esac\nexec {shlex.quote(str(HERE / 'worker/hedge-worker'))} \"$@\"\n")
     worker.chmod(0o755)
@@ -60,7 +60,7 @@ def infer(c, model, source, inputs, delta, boards):
 
 def check_foreign(c):
     """Every foreign board's process is what was asked for."""
-    for i, command in enumerate(FOREIGN.values(), 1):
+    for i, (_, command) in enumerate(FOREIGN, 1):
         words = Path(f"/proc/{c.pid(f'board-{i}')}/cmdline").read_text().split("\0")
         check(words[:len(shlex.split(command))] == shlex.split(command), f"board-{i} runs", words)
 
@@ -79,7 +79,7 @@ def infer_with_all(c):
     foreign = {numbers[f"board-{i}"] for i in range(1, BOARDS)}
     infer(c, "digits", source, [one, seven], len(foreign), foreign)
     done = {b["name"]: b["parts_done"] for b in c.status()["boards"]}
-    print("parts:", ", ".join(f"{kind} {done[f'board-{i}']}" for i, kind in enumerate(FOREIGN, 1)))
+    print("parts:", ", ".join(f"{kind} {done[f'board-{i}']}" for i, (kind, _) in enumerate(FOREIGN, 1)))
     check(all(done[f"board-{i}"] > 0 for i in range(1, BOARDS)), done)
 
 
