@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/kernel/onednn_columns.h"
 #include "common/kernel/onednn_state.h"
 
 typedef struct prepared {
@@ -15,6 +16,7 @@ typedef struct prepared {
         int args[2];
         unsigned n_in;
         size_t scratch_bytes;
+        size_t columns; /* elements of all windows, behind the primitive's own scratch memory; 0: none are wanted */
         dnnl_memory_t weights, bias;
         float *weights_data, *bias_data;
         hedge_onednn_call_t *_Atomic idle; /* of the last call */
@@ -93,6 +95,7 @@ static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
         if (scratch)
                 p->scratch = *scratch;
         p->scratch_bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
+        p->columns = words.columns ? hedge_onednn_columns(k) : 0;
         r = hedge_onednn_error(dnnl_primitive_create(&p->primitive, pd));
         if (r == 0 && words.weights.ndims)
                 r = pack_constants(k, p, engine, pd, &words, constants);
@@ -141,6 +144,12 @@ static int make_call(const prepared_t *p, dnnl_engine_t engine, hedge_onednn_cal
         return 0;
 }
 
+/* Floats of the primitive's own scratch memory, whole cache lines. */
+static size_t own_scratch(const prepared_t *p)
+{
+        return (p->scratch_bytes + HEDGE_ALIGNMENT - 1) / HEDGE_ALIGNMENT * (HEDGE_ALIGNMENT / sizeof(float));
+}
+
 static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 {
         const float *data[HEDGE_ONEDNN_MAX_ARGS] = { NULL };
@@ -148,13 +157,17 @@ static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
         hedge_onednn_state_t *s = k->kernels->state;
         hedge_onednn_call_t *call = atomic_exchange(&p->idle, NULL);
         hedge_onednn_context_t *c = NULL;
-        int r = hedge_onednn_context_take(s, p->scratch_bytes, &c);
+        int r = hedge_onednn_context_take(s, (own_scratch(p) + p->columns) * sizeof(float), &c);
 
         hedge_onednn_use_threads(k->threads);
         if (r == 0 && !call)
                 r = make_call(p, s->engine, &call);
         if (r == 0) {
                 memcpy(data, in, p->n_in * sizeof(data[0]));
+                if (p->columns) {
+                        hedge_onednn_columns_fill(k, in[0], c->scratch + own_scratch(p));
+                        data[0] = c->scratch + own_scratch(p);
+                }
                 data[p->n_in] = out;
                 data[p->n_in + 1] = c->scratch;
                 r = hedge_onednn_call_run(call, p->primitive, data, c);

@@ -127,14 +127,16 @@ static dnnl_status_t convolution(const hedge_conv_t *c, const hedge_shape_t *in,
         return s;
 }
 
-int hedge_onednn_describe_row(const hedge_kernel_t *k, hedge_onednn_words_t *w)
+int hedge_onednn_describe_pixels(const hedge_kernel_t *k, hedge_onednn_words_t *w)
 {
-        uint32_t n_in = k->in[1].dims[1], n_out = k->in[1].dims[0];
-        hedge_conv_t c = { .in_h = 1, .in_w = 1, .in_c = n_in, .out_c = n_out, .kernel_h = 1, .kernel_w = 1 };
-        hedge_shape_t in = { 4, { 1, 1, 1, n_in } }, out = { 4, { 1, 1, 1, n_out } };
+        bool row = k->op.kind == HEDGE_OP_FULLY_CONNECTED;
+        uint32_t n_out = k->in[1].dims[0], n_in = (uint32_t)(hedge_shape_elements(&k->in[1]) / n_out);
+        uint32_t h = row ? 1 : k->out.dims[0] * k->out.dims[1], width = row ? 1 : k->out.dims[2];
+        hedge_conv_t c = { .in_h = h, .in_w = width, .in_c = n_in, .out_c = n_out, .kernel_h = 1, .kernel_w = 1 };
+        hedge_shape_t in = { 4, { 1, h, width, n_in } }, out = { 4, { 1, h, width, n_out } };
 
         c.stride_h = c.stride_w = c.dilation_h = c.dilation_w = c.groups = 1;
-        *w = (hedge_onednn_words_t){ .n_in = 1, .args = { DNNL_ARG_SRC } };
+        *w = (hedge_onednn_words_t){ .n_in = 1, .args = { DNNL_ARG_SRC }, .columns = !row };
         return hedge_onednn_error(convolution(&c, &in, &out, k->n_in > 2, w));
 }
 

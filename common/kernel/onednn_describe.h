@@ -22,15 +22,17 @@ typedef struct hedge_onednn_words {
         int args[2];                   /**< DNNL_ARG_* of those inputs */
         unsigned n_in;
         dnnl_memory_desc_t weights, bias; /**< as the caller has them; ndims 0: none */
+        bool columns;                     /**< in[0] is the windows of the input: see onednn_columns.h */
 } hedge_onednn_words_t;
 
 /** Say a kernel's operator in oneDNN's words.
  * @return 0, HEDGE_EUNSUPPORTED, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_onednn_describe(const hedge_kernel_t *kernel, hedge_onednn_words_t *ret_words);
 
-/** Say a fully connected operator over one row (in[0] is 1 x K) as a convolution of 1 x 1 over one pixel.
+/** Say a fully connected operator over one row (in[0] is 1 x K) as a convolution of 1 x 1 over one pixel, or a convolution
+ * as one of 1 x 1 over its windows: see onednn_columns.h.
  * @return as hedge_onednn_describe. */
-int hedge_onednn_describe_row(const hedge_kernel_t *kernel, hedge_onednn_words_t *ret_words);
+int hedge_onednn_describe_pixels(const hedge_kernel_t *kernel, hedge_onednn_words_t *ret_words);
 
 /** The fused activation as a post-op.
  * @return 0, HEDGE_EUNSUPPORTED, HEDGE_EKERNEL, -ENOMEM. */
