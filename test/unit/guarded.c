@@ -29,6 +29,8 @@ bool hedge_guarded_broken(void)
 extern void *__libc_memalign(size_t alignment, size_t bytes);
 extern void __libc_free(void *memory);
 
+#define FOR_LIBRARIES __attribute__((visibility("default")))
+
 static char *land; /* PLOTS of PLOT_BYTES, the last page of each not to be touched */
 static struct plot {
         char *data;
@@ -70,18 +72,18 @@ bool hedge_guarded_broken(void)
         return false;
 }
 
-void *aligned_alloc(size_t alignment, size_t bytes)
+FOR_LIBRARIES void *aligned_alloc(size_t alignment, size_t bytes)
 {
         return hedge_guarded ? take(alignment, bytes) : __libc_memalign(alignment, bytes);
 }
 
-int posix_memalign(void **ret, size_t alignment, size_t bytes)
+FOR_LIBRARIES int posix_memalign(void **ret, size_t alignment, size_t bytes)
 {
         *ret = aligned_alloc(alignment, bytes);
         return *ret ? 0 : ENOMEM;
 }
 
-void free(void *memory)
+FOR_LIBRARIES void free(void *memory)
 {
         const uintptr_t at = (uintptr_t)memory - (uintptr_t)land;
 
