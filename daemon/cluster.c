@@ -293,6 +293,20 @@ void hedged_cluster_tick(hedged_cluster_t *c, int64_t now_ms, int64_t now_us)
         promote_spares(c, now_ms);
 }
 
+bool hedged_cluster_calm(const hedged_cluster_t *c)
+{
+        for (unsigned i = 0; i < c->count; i++) {
+                const hedged_board_t *b = c->boards[i];
+
+                if (b->state == HEDGED_BOARD_GONE)
+                        continue;
+                if (b->state != HEDGED_BOARD_ALIVE || (!b->usable && b->index != HEDGED_NO_INDEX) ||
+                    b->patient_until_ms || !b->ping_sequence || !b->ping_answered)
+                        return false;
+        }
+        return true;
+}
+
 hedged_board_t *const *hedged_cluster_boards(const hedged_cluster_t *c, unsigned *ret_count)
 {
         *ret_count = c->count;

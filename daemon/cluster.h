@@ -102,6 +102,9 @@ void hedged_cluster_disconnected(hedged_cluster_t *cluster, int fd);
  * (board->ping_sequence); the caller sends it. */
 void hedged_cluster_tick(hedged_cluster_t *cluster, int64_t now_ms, int64_t now_us);
 
+/** Has every board that is not gone answered its last PING, and is none suspect, on probation or taking a share in? */
+bool hedged_cluster_calm(const hedged_cluster_t *cluster);
+
 /** All boards that are known, in order of arrival; `count` of them. */
 hedged_board_t *const *hedged_cluster_boards(const hedged_cluster_t *cluster, unsigned *ret_count);
 

@@ -93,7 +93,8 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           "share anew.",
           NULL, NULL, 0 },
         { "cluster.heartbeat_ms", HEDGE_CONF_UINT, AT(cluster.heartbeat_ms), 50, 60000, "500", "ms",
-          "Boards are asked for a sign of life this often.", NULL, NULL, 0 },
+          "Boards are asked for a sign of life this often; every fourth time while the cluster has nothing to do.",
+          NULL, NULL, 0 },
         { "cluster.strikes", HEDGE_CONF_UINT, AT(cluster.strikes), 1, 100, "3", NULL,
           "A board that misses so many heartbeats in a row is suspect: it gets no work, and what it had counts as "
           "lost.",

@@ -17,10 +17,11 @@
 #include "daemon/repository.h"
 #include "daemon/state.h"
 
-#define STOP_MS       700 /* what still runs by then is given up, so that stopping takes less than a second */
-#define LINGER_MS     200
-#define MAIL_PER_TURN 256 /* read before the loop looks at everything else */
-#define MONITOR       "inproc://boards.monitor"
+#define IDLE_HEARTBEATS 4   /* fewer than half of the ten after which a board takes its coordinator for lost */
+#define STOP_MS         700 /* what still runs by then is given up, so that stopping takes less than a second */
+#define LINGER_MS       200
+#define MAIL_PER_TURN   256 /* read before the loop looks at everything else */
+#define MONITOR         "inproc://boards.monitor"
 
 /* ---- start ---- */
 
@@ -335,21 +336,38 @@ static void begin_stop(hedged_coordinator_t *c)
         hedged_products_stop(c);
 }
 
+/* When the next PINGs are due. Where nobody waits for a board its death holds nothing up, so calm boards are left to sleep; one
+ * that owes an answer is asked again in a heartbeat, and all are at once when work comes. */
+static int64_t next_tick_ms(const hedged_coordinator_t *c)
+{
+        const int64_t busy_ms = (int64_t)c->config->cluster.heartbeat_ms;
+        const int64_t most_ms = (int64_t)c->config->cluster.gone_ms / 2;
+        int64_t idle_ms = IDLE_HEARTBEATS * busy_ms;
+
+        if (!c->ticked_ms)
+                return 0;
+        if (c->in_flight || c->preparing || c->n_loads || c->n_asks || c->stopping || !hedged_training_idle(c) ||
+            !hedged_cluster_calm(c->cluster))
+                return c->ticked_ms + busy_ms;
+        idle_ms = idle_ms < most_ms ? idle_ms : most_ms;
+        return c->ticked_ms + (idle_ms > busy_ms ? idle_ms : busy_ms);
+}
+
 static void tick(hedged_coordinator_t *c)
 {
-        if (hedge_now_ms() < c->next_tick_ms)
+        if (hedge_now_ms() < next_tick_ms(c))
                 return;
         hedged_boards_tick(c);
         hedged_planning_tick(c);
         hedged_line_tick(c->line);
         save_measurements(c, false);
-        c->next_tick_ms = hedge_now_ms() + (int64_t)c->config->cluster.heartbeat_ms;
+        c->ticked_ms = hedge_now_ms();
 }
 
 /* How long the loop may sleep, in milliseconds. */
 static long sleep_ms(const hedged_coordinator_t *c, int64_t watchdog_ms)
 {
-        int64_t now = hedge_now_ms(), until = c->next_tick_ms;
+        int64_t now = hedge_now_ms(), until = next_tick_ms(c);
 
         for (unsigned i = 0; i < c->n_loads; i++)
                 until = c->loads[i]->answer_by_ms < until ? c->loads[i]->answer_by_ms : until;

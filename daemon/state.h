@@ -90,7 +90,7 @@ struct hedged_coordinator {
         uint64_t products;              /* so many so far */
         hedged_chance_t product_chance; /* that a packet comes in time */
 
-        int64_t next_tick_ms;
+        int64_t ticked_ms; /* last; 0: never */
         bool stopping;
         int64_t stop_by_ms;
 };

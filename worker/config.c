@@ -120,7 +120,8 @@ static int check_rest(const hedge_worker_config_t *config, hedge_why_t *why)
                                  (unsigned long long)config->reconnect.max_ms,
                                  (unsigned long long)config->reconnect.min_ms);
         if (!hedge_worker_config_backend(config))
-                return hedge_why(why, HEDGE_ECONFIG, "compute.backend: %s is not in this build",
+                return hedge_why(why, HEDGE_ECONFIG,
+                                 "compute.backend: %s is not in this build, or its module is not installed",
                                  backends[config->compute.backend]);
         return 0;
 }

@@ -2,58 +2,73 @@
 #include "common/kernel/kernel.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/kernel/winograd.h"
+#include "common/plugin.h"
 
 #define FEW_INPUTS  8
 #define LIGHT_MACS  2000000 /* about 50 us of one core: what it takes to wake the others */
 #define LIGHT_MOVED 200000  /* the same in elements, for what does not multiply matrices */
 
-static const hedge_backend_t *const backends[] = {
+/* Best first. Those of a library are in its module, which exports `symbol`. */
+static const struct {
+        const char *name, *symbol;
+} backends[] = {
 #ifdef HEDGE_ONEDNN
-        &hedge_backend_onednn,
+        { "onednn", "hedge_backend_onednn" },
 #endif
 #ifdef HEDGE_XNNPACK
-        &hedge_backend_xnnpack,
+        { "xnnpack", "hedge_backend_xnnpack" },
 #endif
-        &hedge_backend_plain,
+        { "plain", NULL },
 };
 
-static const char *const names[] = {
-#ifdef HEDGE_ONEDNN
-        "onednn",
-#endif
-#ifdef HEDGE_XNNPACK
-        "xnnpack",
-#endif
-        "plain",
-        NULL,
-};
+#define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
+
+static const char *names[N_BACKENDS + 1];
+
+static void find_names(void)
+{
+        for (size_t i = 0, n = 0; i < N_BACKENDS; i++)
+                if (!backends[i].symbol || hedge_plugin_installed(backends[i].name))
+                        names[n++] = backends[i].name;
+}
 
 const char *const *hedge_kernels_available(void)
 {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        pthread_once(&once, find_names);
         return names;
 }
 
-static const hedge_backend_t *find_backend(const char *name)
+static int find_backend(const char *name, const hedge_backend_t **ret, hedge_why_t *why)
 {
-        if (!name)
-                return backends[0];
-        for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
-                if (!strcmp(backends[i]->name, name))
-                        return backends[i];
-        return NULL;
+        void *found = NULL;
+        int r;
+
+        for (size_t i = 0; i < N_BACKENDS; i++) {
+                if (strcmp(backends[i].name, name) != 0)
+                        continue;
+                r = backends[i].symbol ? hedge_plugin_open(name, &backends[i].symbol, 1, &found, why) : 0;
+                if (r == 0)
+                        *ret = found ? found : &hedge_backend_plain;
+                return r;
+        }
+        return hedge_why(why, HEDGE_EUNSUPPORTED, "the back end %s is not in this build", name);
 }
 
 int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **ret)
 {
-        const hedge_backend_t *found = find_backend(backend);
+        const hedge_backend_t *found = NULL;
         hedge_kernels_t *kernels;
+        int r = find_backend(backend ? backend : hedge_kernels_available()[0], &found, NULL);
 
-        if (!found)
-                return HEDGE_EUNSUPPORTED;
+        if (r < 0)
+                return r;
         kernels = calloc(1, sizeof(*kernels));
         if (!kernels)
                 return -ENOMEM;
@@ -62,8 +77,7 @@ int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **r
         kernels->methods = (1u << HEDGE_CONV_METHODS) - 1;
         pthread_mutex_init(&kernels->scratch_lock, NULL);
         if (found->open) {
-                int r = found->open(kernels);
-
+                r = found->open(kernels);
                 if (r < 0) {
                         hedge_kernels_destroy(&kernels);
                         return r;

@@ -21,9 +21,9 @@ typedef enum hedge_conv_method {
 
 /** Open a back end.
  *
- * @param backend "onednn", "xnnpack", "plain" (the reference, slow), or NULL for the build's best.
+ * @param backend "onednn", "xnnpack", "plain" (the reference, slow), or NULL for the best that is here.
  * @param threads Threads one operator may use, at least 1.
- * @return 0, HEDGE_EUNSUPPORTED (not in this build), HEDGE_EKERNEL, -ENOMEM. */
+ * @return 0, HEDGE_EUNSUPPORTED (not here, or a library that it needs is not), HEDGE_EKERNEL, -ENOMEM. */
 int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **ret);
 
 /** All kernels made from it must be gone. NULL-safe; nullifies. */
@@ -32,7 +32,7 @@ void hedge_kernels_destroy(hedge_kernels_t **kernels);
 /** "onednn", "xnnpack" or "plain". */
 const char *hedge_kernels_name(const hedge_kernels_t *kernels);
 
-/** The back ends of this build, best first, NULL at the end. */
+/** The back ends that are here: in this build, and installed (common/plugin.h). Best first, NULL at the end. */
 const char *const *hedge_kernels_available(void);
 
 /** Readable bytes that this back end wants behind every input of hedge_kernel_run: at most HEDGE_TENSOR_SLACK.

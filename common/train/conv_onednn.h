@@ -5,10 +5,11 @@
 #include "common/train/layer.h"
 
 /** A convolution's three products by oneDNN, where it has fast code for them: on x86 three to five times as fast as
- * columns and a BLAS. One thread computes. Not in every build. */
+ * columns and a BLAS. One thread computes. Not in every build, and in a module, which is opened when it is first asked
+ * for (common/plugin.h). */
 typedef struct hedge_conv_onednn hedge_conv_onednn_t;
 
-/** Is it in this build? */
+/** Is it here? Opens the module. */
 bool hedge_conv_onednn_built(void);
 
 /** @param layer  A checked CONV; borrowed, must outlive it.

@@ -58,7 +58,8 @@ static int choose(const char *products, bool *ret_onednn, hedge_why_t *why)
         if (products && !onednn && strcmp(products, "blas") != 0)
                 return hedge_why(why, -EINVAL, "products by '%s': onednn or blas", products);
         if (onednn && !built)
-                return hedge_why(why, HEDGE_EUNSUPPORTED, "oneDNN is not in this build");
+                return hedge_why(why, HEDGE_EUNSUPPORTED,
+                                 "oneDNN is not in this build, or its module is not installed");
         *ret_onednn = onednn || (!products && built);
         return 0;
 }
