@@ -134,7 +134,7 @@ int hedge_request_matmul(hedge_connection_t *connection, const hedge_msg_matmul_
 
         message.matmul.id = hedge_connection_id(connection);
         r = hedge_connection_request(connection, &message, frames, 2, HEDGE_MSG_MATMUL_OK, wait_ms, ret, why);
-        if (r == 0 && zmq_msg_size(&ret->frames[0]) != (size_t)asked->rows * asked->columns * sizeof(float)) {
+        if (r == 0 && zmq_msg_size(&ret->frames[0]) / sizeof(float) != (uint64_t)asked->rows * asked->columns) {
                 hedge_envelope_release(ret);
                 return hedge_why(why, HEDGE_EMALFORMED, "the coordinator's product is of another size than %u x %u",
                                  asked->rows, asked->columns);

@@ -5,9 +5,10 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "common/tensor.h"
 
 #define MAX_EXTENT   (1u << 20)
-#define MAX_ELEMENTS (UINT64_C(1) << 31)
+#define MAX_ELEMENTS HEDGE_MAX_ELEMENTS
 
 static uint32_t out_extent(uint32_t in, uint32_t pad, uint32_t kernel, uint32_t dilation, uint32_t stride)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define MAX_EXTENT   (1u << 20) /* of windows, strides, pads */
-#define MAX_ELEMENTS ((UINT64_C(1) << 31) - 1)
+#define MAX_ELEMENTS (HEDGE_MAX_ELEMENTS - 1)
 #define MAX_INPUTS   4096u
 
 typedef int infer_fn(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,

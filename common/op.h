@@ -134,7 +134,7 @@ const char *hedge_op_name(hedge_op_kind_t kind);
 
 /** Check an operator against its inputs' shapes and say the output's.
  *
- * All that a kernel relies on is checked here (ranks, extents, attributes, sizes below 2^31 elements), so that
+ * All that a kernel relies on is checked here (ranks, extents, attributes, sizes below HEDGE_MAX_ELEMENTS), so that
  * nothing from a model file reaches a kernel unchecked.
  * @param in   Shapes of the inputs; a missing bias is simply not counted in n_in.
  * @param why  May be NULL.

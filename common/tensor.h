@@ -9,6 +9,9 @@
 #define HEDGE_ALIGNMENT    64 /**< of every tensor that hedge allocates, in bytes */
 #define HEDGE_TENSOR_SLACK 64 /**< readable bytes behind every tensor that hedge allocates */
 
+/** Most elements of a tensor from outside: 2^31, or 2^29 where a size_t of 32 bits has to count their bytes. */
+#define HEDGE_MAX_ELEMENTS (SIZE_MAX > UINT32_MAX ? UINT64_C(1) << 31 : UINT64_C(1) << 29)
+
 /** The extents of a tensor, outermost first. Images are N x H x W x C ("NHWC") everywhere inside hedge. */
 typedef struct hedge_shape {
         uint32_t rank;                 /**< 0 (a scalar) .. HEDGE_MAX_RANK */

@@ -9,7 +9,7 @@
 
 typedef struct hedged_coded_settings {
         hedge_mailbox_t *loop;
-        double accuracy;     /**< budget: condition x conv_error must not be above it */
+        double accuracy;     /**< budget: hedge_decode_error must not be above it */
         double conv_error;   /**< the boards' kernel error, relative to the output's peak */
         unsigned timeout_ms; /**< a layer that is not in by then is given up */
         unsigned threads;    /**< for encoding and decoding */

@@ -59,8 +59,7 @@ static int try_solve(hedged_gather_t *g)
         if (r < 0)
                 return r;
         g->gain = hedge_decoder_gain(g->decoder);
-        g->solved = hedge_decode_error(g->condition, g->gain, g->settings->conv_error, g->variant->cut.wire) <=
-                    g->settings->accuracy;
+        g->solved = hedge_decode_error(g->gain, g->settings->conv_error, g->variant->cut.wire) <= g->settings->accuracy;
         return 0;
 }
 

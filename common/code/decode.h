@@ -48,17 +48,18 @@ bool hedge_decoder_possible(const hedge_decoder_t *decoder, const bool *alive);
  * @return 0, HEDGE_EUNDECODABLE, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */
 int hedge_decoder_solve(hedge_decoder_t *decoder, double *ret_condition);
 
-/** How much larger errors are in the answer than in the parts: sqrt(sum of D's squares / K), for errors of the parts that
- * have nothing to do with one another (wire rounding, kernel rounding). 1 where all parts are plain. The condition bounds what
- * the worst error could become; this is what it does become. After hedge_decoder_solve. */
+/** How much larger errors are in the answer than in a plain part, for errors of the parts that have nothing to do with one another
+ * (what boards round while they compute, and what is rounded for the wire): sqrt(sum over blocks k and parts p of
+ * (D[k][p] x length of p's column)^2 / K), as a part and what it is wrong by are as large as its column is long. 1 where all parts
+ * are plain. (The condition bounds what the worst errors could become together; `./dev bench rounding` shows that they do not.)
+ * After hedge_decoder_solve. */
 double hedge_decoder_gain(const hedge_decoder_t *decoder);
 
-/** The error to be reckoned with in an answer: the condition bounds what the kernels' rounding can become; rounding on the wire
- * is as random as can be, and grows by the gain.
+/** The error to be reckoned with in an answer, relative to its peak.
  * @param conv_error  The kernels', relative to the output's peak. @param wire  hedge_precision_error is its own. */
-static inline double hedge_decode_error(double condition, double gain, double conv_error, hedge_precision_t wire)
+static inline double hedge_decode_error(double gain, double conv_error, hedge_precision_t wire)
 {
-        return condition * conv_error + gain * hedge_precision_error(wire);
+        return gain * (conv_error + hedge_precision_error(wire));
 }
 
 /** Put the layer's output together: decode, crop, bias, activation in one float pass. After hedge_decoder_solve.

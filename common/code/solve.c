@@ -209,13 +209,20 @@ static int solve_into(const double *g, hedge_solution_t *s)
         return r;
 }
 
-/* Rows that are a copy have the sum 1. */
-static double gain_of(const hedge_solution_t *s)
+/* A part is as large as its column is long, and so is what it is wrong by. Rows that are a copy have the sum 1. */
+static double gain_of(const double *g, const hedge_solution_t *s)
 {
         double sum = s->rank - s->dense;
 
-        for (size_t i = 0; i < (size_t)s->dense * s->count; i++)
-                sum += s->f64[i] * s->f64[i];
+        for (unsigned p = 0; p < s->count; p++) {
+                double column = 0, used = 0;
+
+                for (unsigned k = 0; k < s->rank; k++)
+                        column += g[(size_t)p * s->rank + k] * g[(size_t)p * s->rank + k];
+                for (unsigned i = 0; i < s->dense; i++)
+                        used += s->f64[(size_t)i * s->count + p] * s->f64[(size_t)i * s->count + p];
+                sum += column * used;
+        }
         return sqrt(sum / s->rank);
 }
 
@@ -229,7 +236,7 @@ int hedge_solve(const hedge_code_t *code, const uint16_t *ids, unsigned count, h
         if (g && s) {
                 memcpy(s->ids, ids, count * sizeof(*ids));
                 r = solve_into(g, s);
-                s->gain = gain_of(s);
+                s->gain = gain_of(g, s);
         }
         free(g);
         if (r < 0) {

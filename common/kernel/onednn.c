@@ -181,7 +181,7 @@ static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 const hedge_backend_t hedge_backend_onednn = {
         .name = "onednn",
         .slack = 0,
-        .conv_error = 6e-6, /* of the peak: worst of 8,000 convolutions 2.7e-6, of 512 channels 4e-6; both F(4x4) */
+        .conv_error = HEDGE_CONV_ERROR,
         .products = &hedge_products_onednn,
         .open = open_onednn,
         .close = close_onednn,

@@ -118,7 +118,7 @@ static void spread_xnnpack(hedge_kernel_t *k, size_t count, void (*work)(void *a
 const hedge_backend_t hedge_backend_xnnpack = {
         .name = "xnnpack",
         .slack = XNN_EXTRA_BYTES,
-        .conv_error = 6e-6, /* of the peak: worst of 8,000 convolutions 2.7e-6, of 512 channels 4e-6; both F(4x4) */
+        .conv_error = HEDGE_CONV_ERROR,
         .products = &hedge_products_xnnpack,
         .open = open_xnnpack,
         .close = close_xnnpack,

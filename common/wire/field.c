@@ -67,8 +67,8 @@ int hedge_field_check(const hedge_field_t *field, const void *value, hedge_why_t
                 return check_conv(value, why);
         case HEDGE_FIELD_SHAPE:
                 if (hedge_shape_check(value, HEDGE_SHAPE_MAX_ELEMENTS) < 0)
-                        return hedge_why(why, HEDGE_ELIMIT, "a shape of more than 2^31 elements or %d extents",
-                                         HEDGE_MAX_RANK);
+                        return hedge_why(why, HEDGE_ELIMIT, "a shape of more than %" PRIu64 " elements or %d extents",
+                                         HEDGE_SHAPE_MAX_ELEMENTS, HEDGE_MAX_RANK);
                 return 0;
         case HEDGE_FIELD_BOOL:
         case HEDGE_FIELD_DIGEST:

@@ -11,7 +11,7 @@
 /** Fields: what one key of a record (a msgpack map) is, where it lies in the C structure and what it may hold. */
 
 #define HEDGE_CONV_NUMBERS       15u
-#define HEDGE_SHAPE_MAX_ELEMENTS (UINT64_C(1) << 31)
+#define HEDGE_SHAPE_MAX_ELEMENTS HEDGE_MAX_ELEMENTS
 
 typedef enum hedge_field_kind {
         HEDGE_FIELD_U32,

@@ -268,7 +268,8 @@ int hedge_wire_check_tensor(const hedge_shape_t *shape, zmq_msg_t *frame, hedge_
         char text[80];
 
         if (hedge_shape_check(shape, HEDGE_SHAPE_MAX_ELEMENTS) < 0)
-                return hedge_why(why, HEDGE_ELIMIT, "a shape of more than 2^31 elements or %d extents", HEDGE_MAX_RANK);
+                return hedge_why(why, HEDGE_ELIMIT, "a shape of more than %" PRIu64 " elements or %d extents",
+                                 HEDGE_SHAPE_MAX_ELEMENTS, HEDGE_MAX_RANK);
         if (hedge_shape_elements(shape) * sizeof(float) != zmq_msg_size(frame))
                 return hedge_why(why, HEDGE_EMALFORMED, "a frame of %zu bytes for a tensor of shape %s",
                                  zmq_msg_size(frame), hedge_shape_text(shape, text, sizeof(text)));

@@ -39,9 +39,9 @@ static void count(const hedged_duties_t *d, gathered_t *g, const hedged_duty_par
                 g->strip_rank[p->strip]++, g->ranked++;
 }
 
-static bool is_accurate(const hedged_tolerance_t *t, double condition, double gain)
+static bool is_accurate(const hedged_tolerance_t *t, double gain)
 {
-        return hedge_decode_error(condition, gain, t->conv_error, t->wire) <= t->accuracy;
+        return hedge_decode_error(gain, t->conv_error, t->wire) <= t->accuracy;
 }
 
 /* Give the decoder parts until it is content. @return 0, HEDGE_EUNDECODABLE, ... */
@@ -67,8 +67,7 @@ static int gather(const hedged_duties_t *d, hedge_decoder_t *decoder, const doub
                 r = hedge_decoder_solve(decoder, ret_condition);
                 if (r < 0 && r != HEDGE_EUNDECODABLE)
                         return r;
-                if (r == 0 &&
-                    (is_accurate(tolerance, *ret_condition, hedge_decoder_gain(decoder)) || tries++ >= MORE_PARTS))
+                if (r == 0 && (is_accurate(tolerance, hedge_decoder_gain(decoder)) || tries++ >= MORE_PARTS))
                         return 0;
         }
 }

@@ -19,7 +19,7 @@ typedef struct hedged_tolerance {
 #define HEDGED_CALIBRATE_TRIALS 4
 
 /** Boards of speeds 1 / (1 + e), e ~ Exp(1) from `luck`, give their parts in order until what came decodes with
- * condition x conv_error + gain x wire_error <= accuracy, as the coordinator does it.
+ * gain x (conv_error + wire_error) <= accuracy, as the coordinator does it.
  * @return 0, HEDGE_EUNDECODABLE (in some trial all parts together do not), HEDGE_EKERNEL, -ENOMEM. */
 int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, const hedged_luck_t *luck,
                      const hedged_tolerance_t *tolerance, hedged_quality_t *ret);

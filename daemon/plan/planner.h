@@ -12,7 +12,7 @@
  *  - needs more boards than slots - plan.spare, where plan.scheme is auto (steal needs none; nsctc, mds and krp are always
  *    held to it, unless both sides are given),
  *  - puts more on a board than the layer's part of plan.share_bytes,
- *  - is not accurate enough: condition x kernel error + gain x wire error above plan.accuracy.
+ *  - is not accurate enough: gain x (kernel error + wire error) above plan.accuracy.
  * What remains is compared by plan.objective. It has to be at least 5 % faster than the coordinator alone (for the objective
  * cost: at most 5 % slower, and cheaper), else the layer stays local; not so where both sides are given. */
 typedef struct hedged_planner hedged_planner_t;

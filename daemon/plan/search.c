@@ -315,7 +315,7 @@ static int fine_round(const hedged_query_t *q, known_t *k, hedge_precision_t wir
 
         if (r < 0)
                 return r == HEDGE_EUNDECODABLE ? -ENOENT : r;
-        error = hedge_decode_error(quality->condition, quality->gain, p->conv_error, wire);
+        error = hedge_decode_error(quality->gain, p->conv_error, wire);
         if (error > p->config->plan.accuracy)
                 return -ENOENT;
         usual = k->duties->need;

@@ -12,9 +12,13 @@ with Cluster(boards=4) as c:
     check(all(row.split().count("-") == 3 for row in rows), rows)
 
     c.load_digits()
-    c.infer("digits", *[digit] * 20)
-    before = {b["name"]: b for b in c.status()["boards"]}
-    check(all(b["measured_tasks"] > 0 and b["up_bytes_per_s"] != 1.25e7 for b in before.values()), before)
+    for _ in range(50):  # a board whose tasks are cancelled, as others were faster, is measured later
+        c.infer("digits", *[digit] * 20)
+        before = {b["name"]: b for b in c.status()["boards"]}
+        if all(b["measured_tasks"] > 0 and b["up_bytes_per_s"] != 1.25e7 for b in before.values()):
+            break
+    else:
+        check(False, before)
     text = c.hedge("status", "--verbose").stdout
     check("GMAC/S" in text and "DELAY MS" in text and all(len(line) <= 80 for line in text.splitlines()), text)
     check(not [row for row in text.splitlines() if " - " in row], text)

@@ -88,7 +88,7 @@ static inline void random_shape(uint64_t *state, hedge_shape_t *shape)
 {
         shape->rank = (uint32_t)random_between(state, 0, HEDGE_MAX_RANK);
         for (uint32_t i = 0; i < shape->rank; i++)
-                shape->dims[i] = (uint32_t)random_between(state, 0, 32);
+                shape->dims[i] = (uint32_t)random_between(state, 0, 28); /* 28^6 < 2^29 */
 }
 
 /* The blocks that a random message's lists live in. */

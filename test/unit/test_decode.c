@@ -380,13 +380,23 @@ static void test_plain_parts_are_copied(void **state)
         free(first);
 }
 
-/* The mean square over the blocks of what errors of 1 in every part become, from the decode matrix by way of apply. */
+static double column_length(const hedge_code_t *code, unsigned board, unsigned part)
+{
+        double column[HEDGE_CODE_MAX_PARTS], sum = 0;
+
+        hedge_code_column(code, board, part, column);
+        for (unsigned k = 0; k < hedge_code_rank(code); k++)
+                sum += column[k] * column[k];
+        return sqrt(sum);
+}
+
+/* The mean square over the blocks of what errors as large as the parts become, from the decode matrix by way of apply. */
 static void check_gain(const hedge_code_t *code, const hedge_partition_t *p, unsigned n)
 {
         const hedge_activation_t none = { HEDGE_ACT_NONE, 0, 0 };
-        const float zero[2] = { 0, 0 }, one[2] = { 1, 1 };
+        const float zero[2] = { 0, 0 };
+        float output[32], error[64][2];
         const float *parts[64];
-        float output[32];
         hedge_decoder_t *decoder;
         double sum = 0, gain;
 
@@ -396,11 +406,12 @@ static void check_gain(const hedge_code_t *code, const hedge_partition_t *p, uns
 
                 hedge_code_order(code, i % 8, order);
                 assert_int_equal(hedge_decoder_add(decoder, i % 8, order[i / 8]), (int)i);
+                error[i][0] = error[i][1] = (float)column_length(code, i % 8, order[i / 8]);
                 parts[i] = zero;
         }
         assert_int_equal(hedge_decoder_solve(decoder, NULL), 0);
         for (unsigned i = 0; i < n; i++) {
-                parts[i] = one;
+                parts[i] = error[i];
                 hedge_decoder_apply(decoder, p, parts, NULL, &none, output, 1);
                 parts[i] = zero;
                 for (unsigned k = 0; k < 32; k++)
@@ -425,6 +436,12 @@ static void test_gain(void **state)
                 assert_int_equal(hedge_code_new_with(&params, &code, NULL), 0);
                 check_gain(code, &p, 16 + extra);
                 check_gain(code, &p, 16 + extra); /* with the matrix that was kept */
+                hedge_code_destroy(&code);
+
+                params = (hedge_code_params_t){ .scheme = HEDGE_SCHEME_NSCTC, .k_a = 4, .k_b = 4, .n = 8 };
+                assert_int_equal(hedge_code_new_with(&params, &code, NULL), 0); /* columns of length 2 */
+                assert_true(fabs(column_length(code, 1, 1) - 2) < 1e-12);
+                check_gain(code, &p, 32);
                 hedge_code_destroy(&code);
         }
 }

@@ -238,8 +238,9 @@ static void try_text(const editor_t *editor, const hedge_field_t *field, msgpack
 
 static void try_shape(const editor_t *editor, msgpack_object *at)
 {
-        msgpack_object dims[7] = { number(1 << 16), number(1 << 15), number(1), number(1),
-                                   number(1),       number(1),       number(1) };
+        msgpack_object dims[7] = {
+                number(HEDGE_MAX_ELEMENTS >> 15), number(1 << 15), number(1), number(1), number(1), number(1), number(1)
+        };
 
         expect(editor, at, list(dims, 2), 0);
         expect(editor, at, list(dims, 0), 0);
@@ -573,13 +574,16 @@ static void names_are_file_names(void **unused)
 
 static void a_frame_must_hold_its_shape(void **unused)
 {
-        hedge_shape_t shape = { 4, { 1, 2, 3, 4 } }, huge = { 3, { UINT32_MAX, UINT32_MAX, UINT32_MAX } };
+        const hedge_shape_t huge = { 3, { UINT32_MAX, UINT32_MAX, UINT32_MAX } };
+        const hedge_shape_t wraps = { 2, { 8, (1u << 27) + 3 } }; /* 96 bytes and 2^32 */
+        hedge_shape_t shape = { 4, { 1, 2, 3, 4 } };
         zmq_msg_t frame;
         hedge_why_t why;
 
         zmq_msg_init_size(&frame, 96);
         assert_int_equal(hedge_wire_check_tensor(&shape, &frame, &why), 0);
         assert_int_equal(hedge_wire_check_tensor(&huge, &frame, &why), HEDGE_ELIMIT);
+        assert_true(hedge_wire_check_tensor(&wraps, &frame, &why) < 0);
         shape.dims[0] = 2;
         assert_int_equal(hedge_wire_check_tensor(&shape, &frame, &why), HEDGE_EMALFORMED);
         assert_non_null(strstr(why.text, "2x2x3x4"));

@@ -254,7 +254,7 @@ static void calibrating_counts_parts_until_it_is_accurate(void **state)
         assert_int_equal(few.need, 36);
         assert_in_range(many.need, 37, 48);
         assert_true(many.gain < few.gain && many.condition < few.condition);
-        assert_true(many.condition * tight.conv_error + many.gain * 4e-5 <= tight.accuracy);
+        assert_true(hedge_decode_error(many.gain, tight.conv_error, tight.wire) <= tight.accuracy);
         hedged_luck_destroy(&luck);
         hedged_duties_destroy(&d);
         hedge_code_destroy(&code);
