@@ -27,7 +27,8 @@ typedef struct hedge_products_costs {
 } hedge_products_costs_t;
 
 typedef struct hedge_products_ops {
-        /** For vectors of up to 4, 8 and 16 floats. Fitted to measured layers of VGG-16, ResNet-18 and ResNet-56; `./dev bench kernel`
+        /** For vectors of up to 4, 8 and 16 floats. Fitted to measured layers of VGG-16, ResNet-18 and ResNet-56, with their filters in
+         * memory, where a network of more than the caches hold has them; `./dev bench kernel --models layers`
          * shows what each choice brings. */
         hedge_products_costs_t costs[3];
 

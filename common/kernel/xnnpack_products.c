@@ -63,7 +63,7 @@ static int run_product(hedge_products_t *p, unsigned which, const float *in, flo
 }
 
 const hedge_products_ops_t hedge_products_xnnpack = {
-        .costs = { { 8, 8, 1000 }, { 10, 7, 2000 }, { 12, 14, 2000 } },
+        .costs = { { 8, 8, 1000 }, { 10, 12, 2000 }, { 12, 20, 2000 } },
         .open = open_products,
         .close = close_products,
         .pack = pack_product,
