@@ -97,9 +97,9 @@ static float *place(field_t *f, size_t floats, bool behind, size_t slack)
         if (f->bytes + slack > FIELD_BYTES)
                 FAIL("a buffer of %zu bytes does not fit", f->bytes);
         f->data = f->start + (behind ? FIELD_BYTES - slack - f->bytes : 0);
-        f->from = f->data - f->start > MARGIN ? f->data - MARGIN : f->start;
-        f->to = f->start + FIELD_BYTES - (f->data + f->bytes) > MARGIN ? f->data + f->bytes + MARGIN
-                                                                       : f->start + FIELD_BYTES;
+        f->from = (size_t)(f->data - f->start) > MARGIN ? f->data - MARGIN : f->start;
+        f->to = (size_t)(f->start + FIELD_BYTES - (f->data + f->bytes)) > MARGIN ? f->data + f->bytes + MARGIN
+                                                                                 : f->start + FIELD_BYTES;
         memset(f->from, UNTOUCHED, (size_t)(f->to - f->from));
         return (float *)(void *)f->data;
 }
