@@ -10,21 +10,22 @@
 #define HEDGE_WINOGRAD_PAIRS 2
 #define HEDGE_WINOGRAD_SQRT2 1.41421356237309504880
 
-static const double hedge_winograd_points[HEDGE_WINOGRAD_PAIRS + 1][HEDGE_WINOGRAD_PAIRS] = {
+static const double __attribute__((unused)) hedge_winograd_points[HEDGE_WINOGRAD_PAIRS + 1][HEDGE_WINOGRAD_PAIRS] = {
         { 0 },
         { 1 },
         { HEDGE_WINOGRAD_SQRT2 / 2, HEDGE_WINOGRAD_SQRT2 },
 };
 
 /** Coefficients of the product of (y - p_j^2) over all pairs j, by rising powers of y = x^2. */
-static const double hedge_winograd_all[HEDGE_WINOGRAD_PAIRS + 1][HEDGE_WINOGRAD_PAIRS + 1] = {
+static const double __attribute__((unused)) hedge_winograd_all[HEDGE_WINOGRAD_PAIRS + 1][HEDGE_WINOGRAD_PAIRS + 1] = {
         { 1 },
         { -1, 1 },
         { 1, -2.5, 1 },
 };
 
 /** The same without pair i. */
-static const double hedge_winograd_but[HEDGE_WINOGRAD_PAIRS + 1][HEDGE_WINOGRAD_PAIRS][HEDGE_WINOGRAD_PAIRS] = {
+static const double __attribute__((unused))
+hedge_winograd_but[HEDGE_WINOGRAD_PAIRS + 1][HEDGE_WINOGRAD_PAIRS][HEDGE_WINOGRAD_PAIRS] = {
         { { 0 } },
         { { 1 } },
         { { -2, 1 }, { -0.5, 1 } },
