@@ -5,11 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Inside of common/co3: the loops over gradients, compiled once per instruction set. All give the same bits. */
+#include "common/isa.h"
 
-#define HEDGE_ISA_JOIN(prefix, x) prefix##_##x
-#define HEDGE_ISA_NAME(prefix, x) HEDGE_ISA_JOIN(prefix, x)
-#define ISA(x)                    HEDGE_ISA_NAME(HEDGE_ISA, x)
+/** Inside of common/co3: the loops over gradients, compiled once per instruction set. All give the same bits. */
 
 /** The conversions of one small floating-point format. */
 typedef struct hedge_minifloat {

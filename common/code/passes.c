@@ -11,24 +11,12 @@
 
 const hedge_passes_t *hedge_passes_f32(void)
 {
-#ifdef __x86_64__
-        if (__builtin_cpu_supports("avx512f"))
-                return &avx512_passes_f32;
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-                return &avx2_passes_f32;
-#endif
-        return &base_passes_f32;
+        return HEDGE_ISA_BEST(passes_f32);
 }
 
 const hedge_passes_t *hedge_passes_f64(void)
 {
-#ifdef __x86_64__
-        if (__builtin_cpu_supports("avx512f"))
-                return &avx512_passes_f64;
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-                return &avx2_passes_f64;
-#endif
-        return &base_passes_f64;
+        return HEDGE_ISA_BEST(passes_f64);
 }
 
 typedef struct join_work {

@@ -3,12 +3,9 @@
 #define HEDGE_PASSES_ISA_H
 
 #include "common/code/passes.h"
+#include "common/isa.h"
 
 /** Inside of common/code: what each instruction set's copy of passes_isa.c defines. */
-
-#define HEDGE_ISA_JOIN(prefix, x) prefix##_##x
-#define HEDGE_ISA_NAME(prefix, x) HEDGE_ISA_JOIN(prefix, x)
-#define ISA(x)                    HEDGE_ISA_NAME(HEDGE_ISA, x)
 
 extern const hedge_passes_t base_passes_f32, base_passes_f64;
 extern const hedge_passes_t avx2_passes_f32, avx2_passes_f64;

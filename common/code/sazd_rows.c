@@ -6,13 +6,7 @@
 /* The fastest that this processor runs. */
 static const hedge_sazd_isa_t *find(void)
 {
-#ifdef __x86_64__
-        if (__builtin_cpu_supports("avx512f"))
-                return &avx512_sazd;
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-                return &avx2_sazd;
-#endif
-        return &base_sazd;
+        return HEDGE_ISA_BEST(sazd);
 }
 
 /* Do rows follow one another without gaps, in all of them? */

@@ -11,7 +11,8 @@
 typedef struct hedge_kernels hedge_kernels_t;
 typedef struct hedge_kernel hedge_kernel_t;
 
-/** Ways to compute a convolution. */
+/** Ways to compute a convolution. All keep to hedge_kernels_conv_error; where an input is infinite or not a number, Winograd's give
+ * not a number for all outputs of its tiles, the direct ones only for those that it reaches. */
 typedef enum hedge_conv_method {
         HEDGE_CONV_DIRECT,     /**< the library's own: direct, or as one matrix product */
         HEDGE_CONV_WINOGRAD_2, /**< F(2x2, 3x3): for 3x3 filters of stride 1 only, as the others below */

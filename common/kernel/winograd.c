@@ -22,13 +22,7 @@ typedef struct prepared {
 
 const hedge_winograd_isa_t *hedge_winograd_isa(void)
 {
-#ifdef __x86_64__
-        if (__builtin_cpu_supports("avx512f"))
-                return &avx512_winograd;
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-                return &avx2_winograd;
-#endif
-        return &base_winograd;
+        return HEDGE_ISA_BEST(winograd);
 }
 
 /* The matrices lie an odd number of cache lines apart, so that the same row of all of them does not fall into one set. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "common/conv.h"
+#include "common/isa.h"
 
 /** Inside of common/kernel: the transforms of Winograd's convolution F(m x m, 3 x 3), compiled once per instruction set.
  *
@@ -48,10 +49,6 @@ typedef struct hedge_winograd_isa {
         /** Transform tiles [begin, end) of the products back, A^T M A, crop, add the bias, activate. */
         void (*output)(unsigned m, const hedge_winograd_output_t *output, size_t begin, size_t end);
 } hedge_winograd_isa_t;
-
-#define HEDGE_ISA_JOIN(prefix, x) prefix##_##x
-#define HEDGE_ISA_NAME(prefix, x) HEDGE_ISA_JOIN(prefix, x)
-#define ISA(x)                    HEDGE_ISA_NAME(HEDGE_ISA, x)
 
 extern const hedge_winograd_isa_t base_winograd, avx2_winograd, avx512_winograd;
 
