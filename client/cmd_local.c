@@ -132,11 +132,10 @@ static int make_engine(local_t *local, const local_values_t *v, hedge_why_t *why
 {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         unsigned threads = v->threads ? (unsigned)v->threads : cores > 0 ? (unsigned)cores : 1;
-        int r = hedge_kernels_new(v->backend, threads, &local->kernels);
+        int r = hedge_kernels_open(v->backend, threads, &local->kernels, why);
 
         if (r < 0)
-                return hedge_why(why, r, "cannot open the kernels %s: %s", v->backend ? v->backend : "of this build",
-                                 hedge_strerror(r));
+                return r;
         r = hedge_engine_new(local->graph, local->kernels, &local->engine);
         return r < 0 ? hedge_why(why, r, "%s: %s", local->model, hedge_strerror(r)) : 0;
 }

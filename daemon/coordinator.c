@@ -180,10 +180,9 @@ static int open_threads(hedged_coordinator_t *c, hedge_why_t *why)
         if (r < 0)
                 return r;
         c->macs_per_s = settings.macs_per_s;
-        r = hedge_kernels_new(hedged_config_backend(c->config), threads, &c->kernels);
-
+        r = hedge_kernels_open(hedged_config_backend(c->config), threads, &c->kernels, why);
         if (r < 0)
-                return hedge_why(why, r, "cannot open the compute back end: %s", hedge_strerror(r));
+                return r;
         r = open_measure(c, why);
         if (r < 0)
                 return r;

@@ -46,11 +46,10 @@ static void prepare_share(hedge_compute_t *c, hedge_share_work_t *work)
                 return;
         }
         if (!c->kernels)
-                r = hedge_kernels_new(c->settings.backend, c->settings.threads, &c->kernels);
-        if (r == 0)
-                r = hedge_floats_open(&work->filters, 0);
+                r = hedge_kernels_open(c->settings.backend, c->settings.threads, &c->kernels, &work->why);
+        if (r == 0 && hedge_floats_open(&work->filters, 0) < 0)
+                r = hedge_why(&work->why, -ENOMEM, "no memory for a share");
         if (r < 0) {
-                hedge_why(&work->why, r, "%s", hedge_strerror(r));
                 hedge_share_abandon(work->share);
         } else {
                 r = hedge_share_prepare(work->share, c->kernels, work->filters.data, &work->why);

@@ -61,17 +61,32 @@ static int find_backend(const char *name, const hedge_backend_t **ret, hedge_why
         return hedge_why(why, HEDGE_EUNSUPPORTED, "the back end %s is not in this build", name);
 }
 
+/* A back end whose module or library does not open is as good as none: the next one is taken. The last always opens. */
+static int find_best(const hedge_backend_t **ret)
+{
+        int r = HEDGE_EUNSUPPORTED;
+
+        for (const char *const *name = hedge_kernels_available(); r < 0 && *name; name++)
+                r = find_backend(*name, ret, NULL);
+        return r;
+}
+
 int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **ret)
+{
+        return hedge_kernels_open(backend, threads, ret, NULL);
+}
+
+int hedge_kernels_open(const char *backend, unsigned threads, hedge_kernels_t **ret, hedge_why_t *why)
 {
         const hedge_backend_t *found = NULL;
         hedge_kernels_t *kernels;
-        int r = find_backend(backend ? backend : hedge_kernels_available()[0], &found, NULL);
+        int r = backend ? find_backend(backend, &found, why) : find_best(&found);
 
         if (r < 0)
                 return r;
         kernels = calloc(1, sizeof(*kernels));
         if (!kernels)
-                return -ENOMEM;
+                return hedge_why(why, -ENOMEM, "out of memory");
         kernels->backend = found;
         kernels->threads = threads ? threads : 1;
         kernels->methods = (1u << HEDGE_CONV_METHODS) - 1;
@@ -80,7 +95,7 @@ int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **r
                 r = found->open(kernels);
                 if (r < 0) {
                         hedge_kernels_destroy(&kernels);
-                        return r;
+                        return hedge_why(why, r, "the back end %s does not start: %s", found->name, hedge_strerror(r));
                 }
         }
         *ret = kernels;

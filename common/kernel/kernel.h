@@ -27,6 +27,9 @@ typedef enum hedge_conv_method {
  * @return 0, HEDGE_EUNSUPPORTED (not here, or a library that it needs is not), HEDGE_EKERNEL, -ENOMEM. */
 int hedge_kernels_new(const char *backend, unsigned threads, hedge_kernels_t **ret);
 
+/** The same, with the sentence for a person: which module is missing, or which library it wants. */
+int hedge_kernels_open(const char *backend, unsigned threads, hedge_kernels_t **ret, hedge_why_t *why);
+
 /** All kernels made from it must be gone. NULL-safe; nullifies. */
 void hedge_kernels_destroy(hedge_kernels_t **kernels);
 
