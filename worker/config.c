@@ -68,7 +68,7 @@ const hedge_conf_row_t hedge_worker_conf_rows[] = {
           NULL, NULL, 0 },
         { "reconnect.silence_ms", HEDGE_CONF_UINT, AT(reconnect.silence_ms), 0, 3600000, "0", "ms",
           "HELLO is said again when nothing came from the coordinator for so long, and a new connection made after "
-          "three times as long; 0: ten of the coordinator's heartbeats.",
+          "three times as long; 0: ten of the coordinator's heartbeats. Less than five counts as five.",
           NULL, NULL, 0 },
         { "log.level", HEDGE_CONF_CHOICE, AT(log_level), 0, 0, "info", NULL, "What is logged.", levels, NULL, 0 },
         { "test.allow_emulation", HEDGE_CONF_BOOL, AT(test.allow_emulation), 0, 0, "false", NULL,

@@ -12,6 +12,7 @@
 #include "worker/session_messages.h"
 
 #define HEARTBEATS_SILENT    10
+#define HEARTBEATS_APART     5
 #define SILENCES_TO_REOPEN   3
 #define DEFAULT_HEARTBEAT_MS 1000 /* before the first WELCOME */
 #define MESSAGES_AT_ONCE     32
@@ -59,9 +60,14 @@ void hedge_session_destroy(hedge_session_t **session)
         *session = NULL;
 }
 
+/* An idle cluster's PINGs are four heartbeats apart: what is shorter than five says nothing. */
 static int64_t silence_ms(const hedge_session_t *s)
 {
-        return s->settings.silence_ms ? s->settings.silence_ms : HEARTBEATS_SILENT * (int64_t)s->heartbeat_ms;
+        const int64_t least_ms = HEARTBEATS_APART * (int64_t)s->heartbeat_ms;
+
+        if (!s->settings.silence_ms)
+                return HEARTBEATS_SILENT * (int64_t)s->heartbeat_ms;
+        return s->settings.silence_ms > least_ms ? s->settings.silence_ms : least_ms;
 }
 
 /* Between half of the back-off and all of it, so that a cluster's boards do not come all at once. */

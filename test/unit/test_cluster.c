@@ -124,6 +124,35 @@ static void an_answer_takes_the_strikes_back(void **state)
         assert_true(a->round_trip_ms > 0.2 && a->round_trip_ms < 0.3);
 }
 
+static void calm_is_who_has_answered(void **state)
+{
+        (void)state;
+        hedged_board_t *a, *b;
+
+        assert_true(hedged_cluster_calm(cluster)); /* nobody is there */
+        a = hello("a", 1, "ra", 10);
+        assert_false(hedged_cluster_calm(cluster)); /* it has not been asked yet */
+        tick();
+        assert_false(hedged_cluster_calm(cluster));
+        pong(a);
+        assert_true(hedged_cluster_calm(cluster));
+        b = hello("b", 2, "rb", 11);
+        assert_false(hedged_cluster_calm(cluster));
+        tick();
+        pong(a);
+        assert_false(hedged_cluster_calm(cluster));
+        pong(b);
+        assert_true(hedged_cluster_calm(cluster));
+        hedged_cluster_lost(cluster, b);
+        assert_false(hedged_cluster_calm(cluster)); /* suspect */
+        for (unsigned i = 0; i <= GONE / HEARTBEAT; i++) {
+                tick();
+                pong(a);
+        }
+        assert_int_equal(b->state, HEDGED_BOARD_GONE);
+        assert_true(hedged_cluster_calm(cluster)); /* nobody waits for it any more */
+}
+
 /* 5 MB at 10 Mbit/s take 4 s: PINGs that wait behind them are not missed. */
 static void a_share_on_its_way_excuses_silence(void **state)
 {
@@ -262,6 +291,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_suspect_comes_back_with_any_message, setup, teardown),
                 cmocka_unit_test_setup_teardown(who_comes_and_goes_is_put_on_probation, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_closed_connection_counts_at_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(calm_is_who_has_answered, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_new_process_is_told_apart, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_spare_takes_the_place_of_one_that_is_gone, setup, teardown),
                 cmocka_unit_test_setup_teardown(too_many_boards_are_refused, setup, teardown),
