@@ -38,6 +38,9 @@ def add_options(parser):
     p("--runs", type=int, default=20, metavar="R", help="requests per scheme (20)")
     p("--warmup", type=int, default=2, metavar="W", help="requests per scheme before those (2)")
     p("--seed", type=int, default=1, metavar="S", help="of weights, inputs and luck (1)")
+    p("--store", type=int, default=0, metavar="MIB", help="every board answers from what it computed before for the same share and "
+      "input, and keeps so much of it (0: not at all)")
+    p("--verify", action="store_true", help="compute what the stores have, too, and compare")
     p("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of hedged.yaml")
     p("--timeout", type=float, default=120, metavar="S", help="of a request (120)")
     p("--json", type=Path, metavar="FILE", help="write the results there")
@@ -52,8 +55,11 @@ def check_options(parser, a):
     if bad:
         parser.error(f"--set {bad[0]}: KEY=VALUE is wanted")
     a.set = dict(s.split("=", 1) for s in a.set)
-    if not (1 <= a.boards <= 64 and 1 <= a.runs <= 100000 and 0 <= a.warmup <= 1000 and 0 <= a.seed < 2**32):
-        parser.error("out of range: --boards, --runs, --warmup or --seed")
+    if a.store:
+        a.warmup = max(a.warmup, INPUTS)  # every input once, so that what is measured is in the stores
+    if not (1 <= a.boards <= 64 and 1 <= a.runs <= 100000 and 0 <= a.warmup <= 1000 and 0 <= a.seed < 2**32 and
+            0 <= a.store <= 2**20):
+        parser.error("out of range: --boards, --runs, --warmup, --seed or --store")
 
 
 class Cluster(Bed):
@@ -73,7 +79,8 @@ class Cluster(Bed):
             "prior.here_macs_per_s": int(gflops * 1e9 / 2),
             "prior.link_mbit": mbit,
             "prior.here_link_mbit": COORDINATOR_MBIT,
-        } | (settings or {}) | a.set, {"memory.shares_bytes": SHARES}, coordinator_gflops=gflops)
+        } | (settings or {}) | a.set, {"memory.shares_bytes": SHARES}, coordinator_gflops=gflops,
+            store_mib=a.store, verify=a.verify)
 
     @property
     def here_macs_per_s(self):

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 import draw  # noqa: E402
 from emulated import ALONE, Cluster, Progress, add_options, check_options, write_json  # noqa: E402
-from answers import busy_since, percentile, processor_ticks  # noqa: E402
+from answers import busy_since, how_made, percentile, processor_ticks, since  # noqa: E402
 from bed import COORDINATOR_MBIT, run  # noqa: E402
 from networks import Q16_BYTES  # noqa: E402
 
@@ -185,10 +185,10 @@ class Yardsticks:
 def run_level(bed, a, number, level, layer_ms, progress):
     lines = lines_for(a, level, layer_ms)
     requests = {scheme: [] for scheme in a.schemes}
-    ticks = None
+    ticks = parts = None
     for i in range(-a.warmup, a.runs):
         if i == 0:
-            ticks = processor_ticks()
+            ticks, parts = processor_ticks(), bed.parts()
         for j in range(len(a.schemes)):
             scheme = a.schemes[(i + j) % len(a.schemes)]
             bed.trouble((number + 1) * LEVEL_ROUNDS + a.warmup + i, *lines)
@@ -199,6 +199,7 @@ def run_level(bed, a, number, level, layer_ms, progress):
     everything = [r for rs in requests.values() for r in rs]
     return requests, {
         "level": level, "emulation": lines, "machine_busy": busy_since(ticks),
+        "parts": since(bed.parts(), parts),
         "limit_ms": round(Yardsticks(bed, a, level).limit_ms(requests), 3),
         "results": [summarise(scheme, rs) for scheme, rs in requests.items()],
         "layers": {scheme: describe_layers(rs) for scheme, rs in requests.items()},
@@ -251,7 +252,7 @@ def say(report, row):
     print(f"\n{report['model']}, {report['boards']} boards {report['profile']}, scenario {report['scenario']}"
           + (f", level {row['level']:g} ({report['level_unit']})" if report["level_unit"] else ""))
     print(f"one board alone {short(report['single_ms'])} ms, limit {short(row['limit_ms'])} ms; this machine was busy "
-          f"{100 * row['machine_busy']:.0f} % of the time")
+          f"{100 * row['machine_busy']:.0f} % of the time\nboards: {how_made(row['parts'])}")
     print(f"{'SCHEME':12}{'MEAN MS':>9}{'MEDIAN':>9}{'P99':>9}{'x LIMIT':>9}{'CODING':>8}{'WRONG':>7}{'LOST':>6}"
           f"{'ERROR':>10}")
     for r in row["results"]:

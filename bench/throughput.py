@@ -15,7 +15,7 @@ import time
 sys.dont_write_bytecode = True
 
 from emulated import Cluster, Progress, add_options, check_options, write_json  # noqa: E402
-from answers import busy_since, percentile, processor_ticks  # noqa: E402
+from answers import busy_since, how_made, percentile, processor_ticks, since  # noqa: E402
 from bed import run  # noqa: E402
 
 ROUNDS = 4  # each scheme gets its requests in so many turns, so that all meet the same machine
@@ -101,7 +101,7 @@ def measure(a):
             if a.warmup:
                 Crowd(bed, scheme, range(a.warmup), min(a.in_flight, a.warmup), progress).run()
         answers, seconds = {s: [] for s in a.schemes}, dict.fromkeys(a.schemes, 0.0)
-        ticks = processor_ticks()
+        ticks, parts = processor_ticks(), bed.parts()
         for i, numbers in enumerate(turns(a.runs)):
             for j in range(len(a.schemes)):
                 scheme = a.schemes[(i + j) % len(a.schemes)]
@@ -112,7 +112,7 @@ def measure(a):
         report = {"model": a.model, "profile": a.profile, "boards": a.boards, "in_flight": a.in_flight,
                   "slowdown": a.slowdown, "seed": a.seed, "settings": a.set, "error_budget": bed.tolerance,
                   "single_ms": round(bed.network_model.alone_ms(bed.here_macs_per_s), 3),
-                  "machine_busy": busy_since(ticks),
+                  "machine_busy": busy_since(ticks), "parts": since(bed.parts(), parts),
                   "results": [summarise(s, answers[s], seconds[s]) for s in a.schemes]}
     if a.json:
         write_json(a.json, report)
@@ -123,7 +123,7 @@ def measure(a):
 def say(report):
     print(f"\n{report['model']}, {report['boards']} boards {report['profile']}, {report['in_flight']} requests in flight")
     print(f"one board alone {1e3 / report['single_ms']:.3g} requests/s; this machine was busy "
-          f"{100 * report['machine_busy']:.0f} % of the time")
+          f"{100 * report['machine_busy']:.0f} % of the time\nboards: {how_made(report['parts'])}")
     print(f"{'SCHEME':12}{'REQUESTS/S':>11}{'MEAN MS':>10}{'MEDIAN':>9}{'P99':>9}{'WRONG':>7}{'LOST':>6}{'ERROR':>10}")
     for r in report["results"]:
         if r["mean_ms"] is None:

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/thread.h"
 #include "worker/memory.h"
 
@@ -128,7 +129,10 @@ static int do_part(hedge_compute_t *c, hedge_task_t *task, const hedge_task_part
         if (!begin_step(c, task))
                 return 1;
         start_us = hedge_now_us();
-        r = hedge_part_compute(task, which, hedge_kernels_slack(c->kernels), &part);
+        if (task->fate.store_bytes && !c->stored && hedge_stored_parts_new(&c->stored) < 0)
+                log_warning("job=%llu: no memory for a store of parts, ignoring: everything is computed",
+                            (unsigned long long)task->job);
+        r = hedge_part_compute(task, which, hedge_kernels_slack(c->kernels), c->stored, &part);
         end_step(c);
         if (r < 0)
                 return r;
@@ -160,6 +164,22 @@ static void run_task(hedge_compute_t *c, hedge_task_t *task)
         hedge_task_strip(task);
 }
 
+/* How much the test bed's store was of use, once after every burst of work. */
+static void tell_stored(hedge_compute_t *c)
+{
+        hedge_stored_figures_t f;
+
+        if (!c->stored)
+                return;
+        f = hedge_stored_parts_figures(c->stored);
+        if (f.found + f.computed == c->stored_told)
+                return;
+        c->stored_told = f.found + f.computed;
+        log_info("stored=%llu computed=%llu checked=%llu wrong=%llu bytes=%llu: parts so far",
+                 (unsigned long long)f.found, (unsigned long long)f.computed, (unsigned long long)f.checked,
+                 (unsigned long long)f.wrong, (unsigned long long)f.bytes);
+}
+
 /* Nothing to do: give memory back, and all that the back end holds when there is no share for it. */
 static void rest(hedge_compute_t *c)
 {
@@ -167,6 +187,7 @@ static void rest(hedge_compute_t *c)
                 hedge_kernels_destroy(&c->kernels);
         else if (c->kernels)
                 hedge_kernels_trim(c->kernels);
+        tell_stored(c);
         hedge_memory_trim();
 }
 
@@ -245,6 +266,7 @@ static void *run(void *arg)
                 }
         }
         give_back_arrivals(c);
+        tell_stored(c);
         pthread_mutex_lock(&c->lock);
         c->over = true;
         pthread_cond_signal(&c->ended);
@@ -315,6 +337,7 @@ void hedge_compute_destroy(hedge_compute_t **compute)
         hedge_mailbox_destroy(&c->work);
         hedge_mailbox_destroy(&c->results);
         hedge_kernels_destroy(&c->kernels);
+        hedge_stored_parts_destroy(&c->stored);
         pthread_cond_destroy(&c->changed);
         pthread_cond_destroy(&c->ended);
         pthread_mutex_destroy(&c->lock);

@@ -34,10 +34,12 @@ typedef struct hedge_compute {
         pthread_t thread;
         hedge_mailbox_t *work, *results;
         hedge_mail_t stop;
-        hedge_kernels_t *kernels;  /**< the thread's; NULL while there is no share for it */
-        hedge_arrivals_t arrivals; /**< the thread's */
-        pthread_mutex_t lock;      /**< of everything below, and of tasks' `cancelled` */
-        pthread_cond_t changed;    /**< cancelled, stopping, room for parts: the thread waits for it */
+        hedge_kernels_t *kernels;     /**< the thread's; NULL while there is no share for it */
+        hedge_arrivals_t arrivals;    /**< the thread's */
+        hedge_stored_parts_t *stored; /**< the thread's; NULL until a task's fate has a store */
+        uint64_t stored_told;         /**< parts that the log knows of */
+        pthread_mutex_t lock;         /**< of everything below, and of tasks' `cancelled` */
+        pthread_cond_t changed;       /**< cancelled, stopping, room for parts: the thread waits for it */
         pthread_cond_t ended;
         bool stopping, over;
         uint64_t unsent_bytes, parts_done;

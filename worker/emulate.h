@@ -19,6 +19,8 @@ typedef struct hedge_fate {
         int64_t arrival_us; /**< it is not here before (monotonic time); 0: it is here, HEDGE_NEVER_US: it never will be */
         int64_t hold_us;    /**< its answers leave so much later than they are ready */
         bool fails;         /**< it is answered with an error at once */
+        uint64_t store_bytes; /**< worker/stored_parts.h: may take so much; 0: there is none */
+        bool verify;          /**< what the store has is computed too, and compared */
 } hedge_fate_t;
 
 /** @param path        The file, copied; NULL: none. One that is not there, or has a wrong line, is told of in the log, and what

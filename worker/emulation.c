@@ -46,6 +46,8 @@ static const row_t rows[] = {
         { "seed", { WHOLE(seed, 0, INFINITY) }, 1 },
         { "round", { WHOLE(round, 0, INFINITY) }, 1 },
         { "macs_per_s", { NUMBER(macs_per_s, 1, 1e18) }, 1 },
+        { "store", { WHOLE(store_mib, 0, HEDGE_EMULATION_STORE_MAX) }, 1 },
+        { "verify", { WHOLE(verify, 0, 1) }, 1 },
         { "slowdown", { NUMBER(slowdown, 0, 1e6) }, 1 },
         { "task_slowdown", { NUMBER(task_slowdown, 0, 1e6) }, 1 },
         { "delay_ms", { NUMBER(delay_ms, 0, MS_MAX) }, 1 },

@@ -14,6 +14,9 @@
  *     boards N, board NUMBER   how many boards there are, and which of them this one is (0 .. N-1)
  *     seed S, round N          of all draws; a round is a request: its number is written here before it is sent
  *     macs_per_s R             multiply-accumulates per second; without it as the program was told at its start
+ *     store MIB                answer from what was computed for the same share and input before, of which so much is kept; what a
+ *                              part takes is emulated all the same, so only with macs_per_s
+ *     verify 0 or 1            1: compute what the store has, too, and compare
  *     slowdown TAU             in every round this board is 1 + Exp(TAU) times slower (Exp: exponential with that mean)
  *     task_slowdown TAU        the same again for every job
  *     delay_ms MEAN            the tasks of a job come later by Exp(MEAN), its answers leave later by another Exp(MEAN): the
@@ -26,7 +29,7 @@
  * failing, silent and fixed take the first, next and again next boards of one random order of them, new in each round: no board
  * is of two kinds, and their counts together are at most `boards`. */
 typedef struct hedge_emulation {
-        uint64_t boards, board, seed, round;
+        uint64_t boards, board, seed, round, store_mib, verify;
         double macs_per_s, slowdown, task_slowdown, delay_ms;
         uint64_t fixed, failing, silent;
         double fixed_ms;
@@ -36,6 +39,7 @@ typedef struct hedge_emulation {
 
 #define HEDGE_EMULATION_TEXT_MAX   65536u
 #define HEDGE_EMULATION_BOARDS_MAX 4096u
+#define HEDGE_EMULATION_STORE_MAX  1048576u /**< MiB */
 
 /** Read such a text. @return 0, HEDGE_ECONFIG: why begins with the number of the line that is wrong, "3: ...". */
 int hedge_emulation_parse(const char *text, hedge_emulation_t *ret, hedge_why_t *why);

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/log.h"
 #include "common/wire/link.h"
 
 static void release_bytes(void *data, void *hint)
@@ -69,26 +71,73 @@ static int begin_input(hedge_task_t *task, const hedge_task_part_t *which)
                                       &task->begun);
 }
 
-static int run_kernel(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, float *out)
+static int run_kernel(hedge_task_t *task, const hedge_task_part_t *which, float *out)
 {
         hedge_kernel_t *kernel = hedge_share_kernel(task->share, which->block);
-        hedge_floats_t *input = &task->inputs[which->input];
-        int r = hedge_floats_open(input, slack);
-        const float *const in[] = { input->data, NULL };
+        const float *const in[] = { task->inputs[which->input].data, NULL };
+        int r = begin_input(task, which);
 
-        if (r == 0)
-                r = begin_input(task, which);
         if (r < 0)
                 return r;
         return task->begun ? hedge_kernel_run_input(kernel, task->begun, out) : hedge_kernel_run(kernel, in, out);
 }
 
-int hedge_part_compute(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, hedge_part_t **ret)
+static hedge_stored_key_t key_of(hedge_task_t *task, const hedge_task_part_t *which)
+{
+        const hedge_floats_t *input = &task->inputs[which->input];
+
+        if (task->digested_input != which->input + 1) {
+                task->digested = hedge_stored_digest(input->data, input->elements);
+                task->digested_input = which->input + 1;
+        }
+        return (hedge_stored_key_t){ .share = *hedge_share_digest(task->share),
+                                     .input = task->digested,
+                                     .block = which->block,
+                                     .method = hedge_kernel_method(hedge_share_kernel(task->share, which->block)) };
+}
+
+/* From the store, or computed and put there. */
+static int recall(hedge_task_t *task, const hedge_task_part_t *which, hedge_stored_parts_t *stored, float *out,
+                  size_t elements)
+{
+        const hedge_stored_key_t key = key_of(task, which);
+        const float *found = hedge_stored_parts_find(stored, &key, elements);
+        int r;
+
+        if (found && !task->fate.verify) {
+                memcpy(out, found, elements * sizeof(*out));
+                return 0;
+        }
+        r = run_kernel(task, which, out);
+        if (r < 0)
+                return r;
+        if (!found)
+                hedge_stored_parts_put(stored, &key, out, elements, task->fate.store_bytes);
+        else if (!hedge_stored_parts_check(stored, found, out, elements))
+                log_warning("job=%llu: part %u is not what the store has, answering with what was computed",
+                            (unsigned long long)task->job, which->number);
+        return 0;
+}
+
+static int make_floats(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, hedge_stored_parts_t *stored,
+                       float *out, size_t elements)
+{
+        int r = hedge_floats_open(&task->inputs[which->input], slack);
+
+        if (r < 0)
+                return r;
+        if (stored && task->fate.store_bytes)
+                return recall(task, which, stored, out, elements);
+        return run_kernel(task, which, out);
+}
+
+int hedge_part_compute(hedge_task_t *task, const hedge_task_part_t *which, size_t slack, hedge_stored_parts_t *stored,
+                       hedge_part_t **ret)
 {
         const size_t elements = hedge_conv_out_elements(hedge_share_conv(task->share));
         hedge_part_t *part = calloc(1, sizeof(*part));
         float *floats = hedge_floats_new(elements);
-        int r = part && floats ? run_kernel(task, which, slack, floats) : -ENOMEM;
+        int r = part && floats ? make_floats(task, which, slack, stored, floats, elements) : -ENOMEM;
 
         if (r == 0)
                 r = make_frame(part, task->wire, floats, elements);

@@ -27,6 +27,8 @@ typedef struct hedge_task {
         hedge_task_part_t *order;
         hedge_kernel_input_t *begun; /* compute thread: an input of several parts, NULL: none yet */
         uint32_t begun_input;        /* which */
+        hedge_digest_t digested;     /* compute thread: of the input before the one with this number */
+        uint32_t digested_input;     /* its number + 1; 0: none yet */
         hedge_precision_t wire;      /* of the inputs, and of the parts that are asked for */
         uint64_t input_bytes; /* of the frames as they came; of the one task that runs they are decoded besides */
         hedge_fate_t fate;

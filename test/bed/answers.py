@@ -51,6 +51,20 @@ def percentile(values, p):
     return sorted(values)[max(0, -(-len(values) * p // 100) - 1)]
 
 
+def how_made(parts):
+    """For a table: whether its boards really computed. @param parts  Of Bed.parts(), from before and after, or {}."""
+    if not parts:
+        return "computed"
+    stored = parts["stored"] / max(1, parts["stored"] + parts["computed"])
+    wrong = f", {parts['wrong']} WRONG" if parts["wrong"] else ""
+    checked = f" ({parts['checked']} computed again{wrong})" if parts["checked"] else ""
+    return f"{100 * stored:.0f} % of the parts from what boards computed before{checked}"
+
+
+def since(parts, before):
+    return {key: parts[key] - before[key] for key in parts}
+
+
 def processor_ticks():
     """@return ticks that this machine's processors worked, and all."""
     with open("/proc/stat") as file:

@@ -12,6 +12,7 @@ there, while encryption and copying take this machine's.
 """
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,7 +31,7 @@ from events import Player  # noqa: E402
 from network import Network, Unavailable, is_orphan  # noqa: E402
 
 COORDINATOR_MBIT = 1000
-KINDS = {"pi4-1g": (15, 1000), "pi3-100m": (5, 100), "slow-100m": (1.5, 100),
+KINDS = {"pi5-1g": (60, 1000), "pi4-1g": (15, 1000), "pi3-100m": (5, 100), "slow-100m": (1.5, 100),
          "slow-20m": (1.5, 20)}  # GFLOP/s, Mbit/s
 PROFILES = {name: [name] for name in KINDS} | {"mixed": ["pi4-1g", "pi3-100m", "pi3-100m", "slow-100m"]}  # in turn
 STOP_S = 5
@@ -76,17 +77,20 @@ def write_settings(path, settings):
 
 class Bed:
     """@param settings, board_settings  {"plan.scheme": "uncoded"}: keys of hedged.yaml and of every hedge-worker.yaml.
+    @param store_mib  Boards answer from what they computed before for the same share and input, and keep so much of it: 0 for not
+    at all. What parts take is emulated all the same; verify: what the store has is computed too, and compared.
     @param coordinator_gflops  What the coordinator's own layers are slowed down to; None: they take this machine's time.
     @raise network.Unavailable  Where namespaces are not to be had."""
 
     def __init__(self, boards=10, profile="pi3-100m", settings=None, board_settings=None,
-                 coordinator_gflops=None):
+                 coordinator_gflops=None, store_mib=0, verify=False):
         self.kinds = board_kinds(profile, boards)
         self.settings, self.board_settings = dict(settings or {}), dict(board_settings or {})
         self.names = [f"board-{i}" for i in range(1, boards + 1)]
         self.network = Network([COORDINATOR_MBIT, *(mbit for _, mbit in self.kinds)])
         self.gflops = {name: gflops for name, (gflops, _) in zip(self.names, self.kinds)}
         self.coordinator_gflops = coordinator_gflops
+        self.store = (f"store {store_mib}", f"verify {int(verify)}") if store_mib else ()
         self.dir = self.player = None
         self.processes = {}
         self.slower, self.troubles = {}, ()
@@ -220,10 +224,25 @@ class Bed:
         """At once, so that nobody reads half of it."""
         fresh = self.dir / f"emulate/{name}.new"
         fresh.write_text("\n".join((f"macs_per_s {self.gflops[name] * 1e9 / 2 / self.slower.get(name, 1)!r}",
-                                    f"boards {len(self.names)}", f"board {self.names.index(name)}", *self.troubles, "")))
+                                    f"boards {len(self.names)}", f"board {self.names.index(name)}", *self.store, *self.troubles, "")))
         fresh.rename(self.dir / f"emulate/{name}")
 
     # --- how they fare ---
+
+    def told_of_store(self, name):
+        """{"stored", "computed", ..}: parts, as the board's log has it after its last burst of work."""
+        lines = re.findall(r"stored=(\d+) computed=(\d+) checked=(\d+) wrong=(\d+)", (self.dir / f"log/{name}.log").read_text())
+        return dict(zip(("stored", "computed", "checked", "wrong"), map(int, lines[-1] if lines else (0,) * 4)))
+
+    def parts(self):
+        """How this bed's parts came about: the sums of told_of_store over all boards; {} where everything is computed."""
+        if not self.store:
+            return {}
+        done = {b["name"]: b["parts_done"] for b in self.status()["boards"]}
+        wait_for("what the boards say of their stores",
+                 lambda: all(t["stored"] + t["computed"] >= done[n] for n, t in ((n, self.told_of_store(n)) for n in self.names)))
+        told = [self.told_of_store(name) for name in self.names]
+        return {key: sum(t[key] for t in told) for key in told[0]}
 
     def lives(self, name):
         check(self.processes[name].poll() is None, name, "ended with", self.processes[name].returncode)

@@ -63,6 +63,8 @@ static void a_wrong_line_is_named_and_changes_nothing(void **state)
         static const struct {
                 const char *text, *why;
         } wrong[] = {
+                { "store -1\n", "1: store: '-1' is no whole number from 0 to 1.04858e+06" },
+                { "verify 2\n", "1: verify: '2' is no whole number from 0 to 1" },
                 { "seed 1\nspeed 2\n", "2: there is no key 'speed'" },
                 { "seed\n", "1: seed takes 1 values" },
                 { "\n\nstraggler 1 2\n", "3: straggler takes 3 values" },

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/stored_parts.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ELEMENTS 1000
+#define ROOM     (1u << 20)
+
+static hedge_stored_key_t key_of(uint8_t share, const float *input, uint32_t block, uint32_t method)
+{
+        hedge_stored_key_t key = { .input = hedge_stored_digest(input, ELEMENTS), .block = block, .method = method };
+
+        memset(&key.share, share, sizeof(key.share));
+        return key;
+}
+
+static void only_the_same_part_is_found(void **state)
+{
+        float inputs[2][ELEMENTS], part[ELEMENTS];
+        hedge_stored_parts_t *stored = NULL;
+        hedge_stored_key_t key, others[4];
+        hedge_stored_figures_t figures;
+        const float *found;
+
+        (void)state;
+        for (unsigned i = 0; i < ELEMENTS; i++) {
+                inputs[0][i] = inputs[1][i] = (float)i;
+                part[i] = -(float)i;
+        }
+        inputs[1][ELEMENTS - 1] += 1;
+        assert_int_equal(hedge_stored_parts_new(&stored), 0);
+        key = key_of(1, inputs[0], 2, 0);
+        assert_null(hedge_stored_parts_find(stored, &key, ELEMENTS));
+        hedge_stored_parts_put(stored, &key, part, ELEMENTS, ROOM);
+        found = hedge_stored_parts_find(stored, &key, ELEMENTS);
+        assert_non_null(found);
+        assert_memory_equal(found, part, sizeof(part));
+        assert_null(hedge_stored_parts_find(stored, &key, ELEMENTS - 1));
+
+        others[0] = key_of(2, inputs[0], 2, 0);
+        others[1] = key_of(1, inputs[1], 2, 0);
+        others[2] = key_of(1, inputs[0], 3, 0);
+        others[3] = key_of(1, inputs[0], 2, 1);
+        for (unsigned i = 0; i < 4; i++)
+                assert_null(hedge_stored_parts_find(stored, &others[i], ELEMENTS));
+
+        assert_true(hedge_stored_parts_check(stored, found, part, ELEMENTS));
+        part[7] += 1;
+        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS));
+        figures = hedge_stored_parts_figures(stored);
+        assert_int_equal(figures.found, 1);
+        assert_int_equal(figures.computed, 6);
+        assert_int_equal(figures.checked, 2);
+        assert_int_equal(figures.wrong, 1);
+        hedge_stored_parts_destroy(&stored);
+        assert_null(stored);
+        hedge_stored_parts_destroy(&stored);
+}
+
+static void no_more_is_kept_than_there_is_room_for(void **state)
+{
+        float input[ELEMENTS], part[ELEMENTS] = { 0 };
+        hedge_stored_parts_t *stored = NULL;
+        unsigned kept = 0;
+
+        (void)state;
+        memset(input, 0, sizeof(input));
+        assert_int_equal(hedge_stored_parts_new(&stored), 0);
+        for (uint32_t block = 0; block < 2 * ROOM / sizeof(part); block++) {
+                const hedge_stored_key_t key = key_of(1, input, block, 0);
+
+                hedge_stored_parts_put(stored, &key, part, ELEMENTS, ROOM);
+                kept += hedge_stored_parts_find(stored, &key, ELEMENTS) != NULL;
+                assert_true(hedge_stored_parts_figures(stored).bytes <= ROOM);
+        }
+        /* what goes with each part takes a little, too */
+        assert_in_range(kept, ROOM / sizeof(part) * 9 / 10, ROOM / sizeof(part));
+        hedge_stored_parts_destroy(&stored);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(only_the_same_part_is_found),
+                cmocka_unit_test(no_more_is_kept_than_there_is_room_for),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/stored_parts.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 1024u
+
+typedef struct entry {
+        struct entry *next; /* in its bucket */
+        hedge_stored_key_t key;
+        size_t elements;
+        float part[];
+} entry_t;
+
+struct hedge_stored_parts {
+        hedge_stored_figures_t figures;
+        entry_t *buckets[BUCKETS];
+};
+
+_Static_assert(sizeof(hedge_stored_key_t) == 2 * sizeof(hedge_digest_t) + 8, "keys are compared as bytes");
+
+int hedge_stored_parts_new(hedge_stored_parts_t **ret)
+{
+        hedge_stored_parts_t *stored = calloc(1, sizeof(*stored));
+
+        if (!stored)
+                return -ENOMEM;
+        *ret = stored;
+        return 0;
+}
+
+void hedge_stored_parts_destroy(hedge_stored_parts_t **stored)
+{
+        if (!*stored)
+                return;
+        for (unsigned i = 0; i < BUCKETS; i++)
+                for (entry_t *entry = (*stored)->buckets[i], *next; entry; entry = next) {
+                        next = entry->next;
+                        free(entry);
+                }
+        free(*stored);
+        *stored = NULL;
+}
+
+hedge_digest_t hedge_stored_digest(const float *input, size_t elements)
+{
+        hedge_digest_t digest;
+
+        crypto_generichash(digest.bytes, sizeof(digest.bytes), (const unsigned char *)input, elements * sizeof(*input),
+                           NULL, 0);
+        return digest;
+}
+
+static entry_t **bucket(hedge_stored_parts_t *stored, const hedge_stored_key_t *key)
+{
+        const unsigned place = key->input.bytes[0] | (unsigned)key->share.bytes[0] << 8;
+
+        return &stored->buckets[(place + key->block) % BUCKETS];
+}
+
+const float *hedge_stored_parts_find(hedge_stored_parts_t *stored, const hedge_stored_key_t *key, size_t elements)
+{
+        const entry_t *entry = *bucket(stored, key);
+
+        while (entry && (entry->elements != elements || memcmp(&entry->key, key, sizeof(*key))))
+                entry = entry->next;
+        stored->figures.found += entry != NULL;
+        stored->figures.computed += entry == NULL;
+        return entry ? entry->part : NULL;
+}
+
+void hedge_stored_parts_put(hedge_stored_parts_t *stored, const hedge_stored_key_t *key, const float *part,
+                            size_t elements, uint64_t bytes_max)
+{
+        const uint64_t bytes = sizeof(entry_t) + (uint64_t)elements * sizeof(*part);
+        entry_t *entry, **head = bucket(stored, key);
+
+        if (bytes > bytes_max || stored->figures.bytes > bytes_max - bytes)
+                return;
+        entry = malloc(bytes);
+        if (!entry)
+                return;
+        entry->key = *key;
+        entry->elements = elements;
+        memcpy(entry->part, part, elements * sizeof(*part));
+        entry->next = *head;
+        *head = entry;
+        stored->figures.bytes += bytes;
+}
+
+bool hedge_stored_parts_check(hedge_stored_parts_t *stored, const float *found, const float *computed, size_t elements)
+{
+        const bool same = memcmp(found, computed, elements * sizeof(*found)) == 0;
+
+        stored->figures.checked++;
+        stored->figures.wrong += !same;
+        return same;
+}
+
+hedge_stored_figures_t hedge_stored_parts_figures(const hedge_stored_parts_t *stored)
+{
+        return stored->figures;
+}

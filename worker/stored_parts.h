@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_WORKER_STORED_PARTS_H
+#define HEDGE_WORKER_STORED_PARTS_H
+
+#include "common/kernel/kernel.h"
+#include "common/wire/message.h"
+
+/** For test beds: parts that an emulated board has computed before, so that ten boards of 5 GFLOP/s fit on a machine that has
+ * not 50. A part is found again by its share, its filter block, the method of its kernel and its input's digest; what it takes is
+ * emulated either way. Belongs to one thread. */
+typedef struct hedge_stored_parts hedge_stored_parts_t;
+
+/** What a part is made of. */
+typedef struct hedge_stored_key {
+        hedge_digest_t share, input;
+        uint32_t block;
+        uint32_t method; /**< hedge_conv_method_t: others round in other ways */
+} hedge_stored_key_t;
+
+typedef struct hedge_stored_figures {
+        uint64_t found, computed; /**< parts */
+        uint64_t checked, wrong;  /**< of those found: computed again, and not the same to the bit */
+        uint64_t bytes;
+} hedge_stored_figures_t;
+
+/** @return 0, -ENOMEM. */
+int hedge_stored_parts_new(hedge_stored_parts_t **ret);
+
+/** NULL-safe; nullifies. */
+void hedge_stored_parts_destroy(hedge_stored_parts_t **stored);
+
+/** The digest of an input's floats. */
+hedge_digest_t hedge_stored_digest(const float *input, size_t elements);
+
+/** @return the floats that were put under this key, `elements` of them, or NULL. Borrowed until the store is destroyed. */
+const float *hedge_stored_parts_find(hedge_stored_parts_t *stored, const hedge_stored_key_t *key, size_t elements);
+
+/** Keep a copy, unless all of them would then take more than bytes_max, or there is no memory: then it is computed again when
+ * it is asked for again. */
+void hedge_stored_parts_put(hedge_stored_parts_t *stored, const hedge_stored_key_t *key, const float *part,
+                            size_t elements, uint64_t bytes_max);
+
+/** A part that was found was computed again: were they the same? @return whether. */
+bool hedge_stored_parts_check(hedge_stored_parts_t *stored, const float *found, const float *computed, size_t elements);
+
+hedge_stored_figures_t hedge_stored_parts_figures(const hedge_stored_parts_t *stored);
+
+#endif
