@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/train/conv_onednn.h"
 
-#include <errno.h>
-
-#ifdef HEDGE_ONEDNN
 #include <dnnl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,11 +35,6 @@ struct hedge_conv_onednn {
 static int code_of(dnnl_status_t status)
 {
         return status == dnnl_success ? 0 : status == dnnl_out_of_memory ? -ENOMEM : HEDGE_EKERNEL;
-}
-
-bool hedge_conv_onednn_built(void)
-{
-        return true;
 }
 
 static void drop_memory(dnnl_memory_t *memory)
@@ -344,32 +337,3 @@ int hedge_conv_onednn_backward(hedge_conv_onednn_t *c, const hedge_layer_pass_t 
                 r = code_of(dnnl_stream_wait(c->stream));
         return r == 0 && pass->dx ? go_by_input(c, pass, p) : r;
 }
-
-#else
-
-bool hedge_conv_onednn_built(void)
-{
-        return false;
-}
-
-int hedge_conv_onednn_new(const hedge_layer_t *layer, hedge_conv_onednn_t **ret)
-{
-        return HEDGE_EUNSUPPORTED;
-}
-
-void hedge_conv_onednn_destroy(hedge_conv_onednn_t **conv)
-{
-        *conv = NULL;
-}
-
-int hedge_conv_onednn_forward(hedge_conv_onednn_t *conv, const hedge_layer_pass_t *pass)
-{
-        return HEDGE_EUNSUPPORTED;
-}
-
-int hedge_conv_onednn_backward(hedge_conv_onednn_t *conv, const hedge_layer_pass_t *pass)
-{
-        return HEDGE_EUNSUPPORTED;
-}
-
-#endif
