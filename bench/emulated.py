@@ -109,8 +109,11 @@ class Cluster(Bed):
                     if m["name"] == name)
         check(macs == self.network_model.macs, "networks.py is wrong about", self.a.model, ":", macs, "MACs")
 
-    def trouble(self, round_number, *lines):
-        """What happens to the boards in the requests that follow: the same in all of one round."""
+    def trouble(self, round_number, *lines, number=None):
+        """What happens to the boards in the requests that follow: the same in all of one round.
+        @param number  Of the one request that follows, for the stores; None: several may."""
+        if self.store and number is not None:
+            lines = (f"input {number % INPUTS + 1}", *lines)
         self.emulate(f"seed {self.a.seed}", f"round {round_number}", *lines)
 
     def request(self, scheme, number, who=0):

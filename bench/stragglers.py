@@ -191,7 +191,7 @@ def run_level(bed, a, number, level, layer_ms, progress):
             ticks, parts = processor_ticks(), bed.parts()
         for j in range(len(a.schemes)):
             scheme = a.schemes[(i + j) % len(a.schemes)]
-            bed.trouble((number + 1) * LEVEL_ROUNDS + a.warmup + i, *lines)
+            bed.trouble((number + 1) * LEVEL_ROUNDS + a.warmup + i, *lines, number=i)
             progress.step(f"level {level:g}, {scheme}")
             answer = bed.request(scheme, i)
             if i >= 0:

@@ -128,5 +128,6 @@ void hedge_emulate_task(hedge_emulate_t *e, uint64_t job, hedge_fate_t *ret)
         ret->hold_us = (int64_t)(draws.out_ms * 1000);
         ret->fails = kind == HEDGE_EMULATION_FAILING;
         ret->store_bytes = ret->macs_per_s > 0 ? e->now.store_mib << 20 : 0; /* else what it takes would be missing */
+        ret->input = e->now.input;
         ret->verify = e->now.verify;
 }

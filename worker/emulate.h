@@ -20,6 +20,7 @@ typedef struct hedge_fate {
         int64_t hold_us;    /**< its answers leave so much later than they are ready */
         bool fails;         /**< it is answered with an error at once */
         uint64_t store_bytes; /**< worker/stored_parts.h: may take so much; 0: there is none */
+        uint64_t input;       /**< which input of the network it is of; 0: not told */
         bool verify;          /**< what the store has is computed too, and compared */
 } hedge_fate_t;
 

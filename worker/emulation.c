@@ -47,6 +47,7 @@ static const row_t rows[] = {
         { "round", { WHOLE(round, 0, INFINITY) }, 1 },
         { "macs_per_s", { NUMBER(macs_per_s, 1, 1e18) }, 1 },
         { "store", { WHOLE(store_mib, 0, HEDGE_EMULATION_STORE_MAX) }, 1 },
+        { "input", { WHOLE(input, 0, INFINITY) }, 1 },
         { "verify", { WHOLE(verify, 0, 1) }, 1 },
         { "slowdown", { NUMBER(slowdown, 0, 1e6) }, 1 },
         { "task_slowdown", { NUMBER(task_slowdown, 0, 1e6) }, 1 },

@@ -16,7 +16,9 @@
  *     macs_per_s R             multiply-accumulates per second; without it as the program was told at its start
  *     store MIB                answer from what was computed for the same share and input before, of which so much is kept; what a
  *                              part takes is emulated all the same, so only with macs_per_s
- *     verify 0 or 1            1: compute what the store has, too, and compare
+ *     input N                  above 0: of which input of the network the requests are. A part is then found again by this number in
+ *                              place of its own input's digest: what is decoded differs by rounding from request to request
+ *     verify 0 or 1            1: compute what the store has, too, and compare: to the bit, or, where inputs go by number, to 5e-3 of the peak
  *     slowdown TAU             in every round this board is 1 + Exp(TAU) times slower (Exp: exponential with that mean)
  *     task_slowdown TAU        the same again for every job
  *     delay_ms MEAN            the tasks of a job come later by Exp(MEAN), its answers leave later by another Exp(MEAN): the
@@ -29,7 +31,7 @@
  * failing, silent and fixed take the first, next and again next boards of one random order of them, new in each round: no board
  * is of two kinds, and their counts together are at most `boards`. */
 typedef struct hedge_emulation {
-        uint64_t boards, board, seed, round, store_mib, verify;
+        uint64_t boards, board, seed, round, store_mib, input, verify;
         double macs_per_s, slowdown, task_slowdown, delay_ms;
         uint64_t fixed, failing, silent;
         double fixed_ms;

@@ -2,6 +2,8 @@
 #include "worker/stored_parts.h"
 
 #include <errno.h>
+#include <float.h>
+#include <math.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,11 +56,19 @@ hedge_digest_t hedge_stored_digest(const float *input, size_t elements)
         return digest;
 }
 
+hedge_digest_t hedge_stored_number(uint64_t input)
+{
+        hedge_digest_t digest = { { 0 } };
+
+        memcpy(digest.bytes, &input, sizeof(input));
+        return digest;
+}
+
 static entry_t **bucket(hedge_stored_parts_t *stored, const hedge_stored_key_t *key)
 {
         const unsigned place = key->input.bytes[0] | (unsigned)key->share.bytes[0] << 8;
 
-        return &stored->buckets[(place + key->block) % BUCKETS];
+        return &stored->buckets[(place + key->part) % BUCKETS];
 }
 
 const float *hedge_stored_parts_find(hedge_stored_parts_t *stored, const hedge_stored_key_t *key, size_t elements)
@@ -91,9 +101,26 @@ void hedge_stored_parts_put(hedge_stored_parts_t *stored, const hedge_stored_key
         stored->figures.bytes += bytes;
 }
 
-bool hedge_stored_parts_check(hedge_stored_parts_t *stored, const float *found, const float *computed, size_t elements)
+static bool is_near(const float *found, const float *computed, size_t elements, double tolerance)
 {
-        const bool same = memcmp(found, computed, elements * sizeof(*found)) == 0;
+        double peak = 0, worst = 0;
+
+        for (size_t i = 0; i < elements; i++) {
+                const double off = fabs((double)found[i] - computed[i]);
+
+                if (!(off <= DBL_MAX)) /* not a number, or infinite */
+                        return false;
+                worst = fmax(worst, off);
+                peak = fmax(peak, fabs(computed[i]));
+        }
+        return worst <= tolerance * peak;
+}
+
+bool hedge_stored_parts_check(hedge_stored_parts_t *stored, const float *found, const float *computed, size_t elements,
+                              double tolerance)
+{
+        const bool same = memcmp(found, computed, elements * sizeof(*found)) == 0 ||
+                          (tolerance > 0 && is_near(found, computed, elements, tolerance));
 
         stored->figures.checked++;
         stored->figures.wrong += !same;

@@ -6,20 +6,20 @@
 #include "common/wire/message.h"
 
 /** For test beds: parts that an emulated board has computed before, so that ten boards of 5 GFLOP/s fit on a machine that has
- * not 50. A part is found again by its share, its filter block, the method of its kernel and its input's digest; what it takes is
- * emulated either way. Belongs to one thread. */
+ * not 50. A part is found again by its share, its number in it, the method of its kernel and its input; what it takes is emulated
+ * either way. Belongs to one thread. */
 typedef struct hedge_stored_parts hedge_stored_parts_t;
 
 /** What a part is made of. */
 typedef struct hedge_stored_key {
-        hedge_digest_t share, input;
-        uint32_t block;
-        uint32_t method; /**< hedge_conv_method_t: others round in other ways */
+        hedge_digest_t share, input; /**< of the input's floats, or of the number by which the test bed calls it */
+        uint32_t part;               /**< la * ell_b + lb */
+        uint32_t method;             /**< hedge_conv_method_t: others round in other ways */
 } hedge_stored_key_t;
 
 typedef struct hedge_stored_figures {
         uint64_t found, computed; /**< parts */
-        uint64_t checked, wrong;  /**< of those found: computed again, and not the same to the bit */
+        uint64_t checked, wrong;  /**< of those found: computed again, and not the same */
         uint64_t bytes;
 } hedge_stored_figures_t;
 
@@ -40,8 +40,12 @@ const float *hedge_stored_parts_find(hedge_stored_parts_t *stored, const hedge_s
 void hedge_stored_parts_put(hedge_stored_parts_t *stored, const hedge_stored_key_t *key, const float *part,
                             size_t elements, uint64_t bytes_max);
 
-/** A part that was found was computed again: were they the same? @return whether. */
-bool hedge_stored_parts_check(hedge_stored_parts_t *stored, const float *found, const float *computed, size_t elements);
+/** The digest that stands for an input which the test bed calls by a number. */
+hedge_digest_t hedge_stored_number(uint64_t input);
+
+/** A part that was found was computed again: are they the same, to `tolerance` of the peak (0: to the bit)? @return whether. */
+bool hedge_stored_parts_check(hedge_stored_parts_t *stored, const float *found, const float *computed, size_t elements,
+                              double tolerance);
 
 hedge_stored_figures_t hedge_stored_parts_figures(const hedge_stored_parts_t *stored);
 

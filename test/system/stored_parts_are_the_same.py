@@ -53,6 +53,18 @@ try:
         infer(c, one)
         wait_for("boards that compare", lambda: told(c)[2] > 0)
         check(told(c)[3] == 0, "not the same to the bit:", told(c))
+
+        # Inputs by number: what is another one under the same number is found wrong, and computed.
+        emulate("store 64", "input 1")
+        infer(c, one)
+        before = told(c)[2]
+        emulate("store 64", "input 1", "verify 1")
+        infer(c, one)
+        wait_for("boards that compare what goes by number", lambda: told(c)[2] > before)
+        check(told(c)[3] == 0, "not the same but for rounding:", told(c))
+        got = infer(c, seven)
+        wait_for("boards that find another input", lambda: told(c)[3] > 0)
+        check(all(abs(x - y) <= 1e-4 * max(map(abs, wanted[1])) for x, y in zip(got, wanted[1])), got, wanted[1])
 finally:
     for path in EMULATION.parent.iterdir():
         path.unlink()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/stored_parts.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 #define ELEMENTS 1000
 #define ROOM     (1u << 20)
 
-static hedge_stored_key_t key_of(uint8_t share, const float *input, uint32_t block, uint32_t method)
+static hedge_stored_key_t key_of(uint8_t share, const float *input, uint32_t part, uint32_t method)
 {
-        hedge_stored_key_t key = { .input = hedge_stored_digest(input, ELEMENTS), .block = block, .method = method };
+        hedge_stored_key_t key = { .input = hedge_stored_digest(input, ELEMENTS), .part = part, .method = method };
 
         memset(&key.share, share, sizeof(key.share));
         return key;
@@ -49,14 +50,21 @@ static void only_the_same_part_is_found(void **state)
         for (unsigned i = 0; i < 4; i++)
                 assert_null(hedge_stored_parts_find(stored, &others[i], ELEMENTS));
 
-        assert_true(hedge_stored_parts_check(stored, found, part, ELEMENTS));
-        part[7] += 1;
-        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS));
+        assert_true(hedge_stored_parts_check(stored, found, part, ELEMENTS, 0));
+        part[7] += 1; /* of a peak of 999 */
+        assert_true(hedge_stored_parts_check(stored, found, part, ELEMENTS, 2e-3));
+        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS, 5e-4));
+        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS, 0));
+        part[7] = NAN;
+        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS, 1));
         figures = hedge_stored_parts_figures(stored);
         assert_int_equal(figures.found, 1);
         assert_int_equal(figures.computed, 6);
-        assert_int_equal(figures.checked, 2);
-        assert_int_equal(figures.wrong, 1);
+        assert_int_equal(figures.checked, 5);
+        assert_int_equal(figures.wrong, 3);
+        key.input = hedge_stored_number(1);
+        others[0].input = hedge_stored_number(2);
+        assert_memory_not_equal(&key.input, &others[0].input, sizeof(key.input));
         hedge_stored_parts_destroy(&stored);
         assert_null(stored);
         hedge_stored_parts_destroy(&stored);
