@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/kernel/onednn_describe.h"
+#include "common/kernel/team.h"
 
 /* From libgomp, which Debian's oneDNN computes with; <omp.h> comes with one compiler only. */
 extern void omp_set_num_threads(int threads);
@@ -173,27 +174,19 @@ void hedge_onednn_call_free(hedge_onednn_call_t *call)
         free(call);
 }
 
-typedef struct team {
-        void (*work)(void *arg, size_t i);
-        void *arg;
-        size_t count;
-        _Atomic size_t next;
-} team_t;
-
-static void take_part(void *data)
+static void work_with_others(void *team)
 {
-        team_t *team = data;
-
-        for (size_t i; (i = team->next++) < team->count;)
-                team->work(team->arg, i);
+        hedge_team_work(team);
 }
 
 void hedge_onednn_spread(hedge_kernel_t *k, size_t count, void (*work)(void *arg, size_t i), void *arg)
 {
-        team_t team = { work, arg, count, 0 };
+        hedge_team_t team;
 
+        hedge_team_begin(&team, work, arg, count);
         if (k->threads > 1 && count > 1)
-                GOMP_parallel(take_part, &team, k->threads, 0);
+                GOMP_parallel(work_with_others, &team, k->threads, 0);
         else
-                take_part(&team);
+                hedge_team_work(&team);
+        hedge_team_end(&team);
 }

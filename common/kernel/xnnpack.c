@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/kernel/plain.h"
+#include "common/kernel/team.h"
 
 typedef struct state {
         pthread_mutex_t lock;
@@ -108,11 +109,24 @@ static int run_xnnpack(hedge_kernel_t *k, const float *const *in, float *out)
         return r == HEDGE_EUNSUPPORTED ? HEDGE_EKERNEL : r;
 }
 
+static void work_with_others(void *team, size_t thread)
+{
+        (void)thread;
+        hedge_team_work(team);
+}
+
 static void spread_xnnpack(hedge_kernel_t *k, size_t count, void (*work)(void *arg, size_t i), void *arg)
 {
         const state_t *s = k->kernels->state;
+        hedge_team_t team;
 
-        pthreadpool_parallelize_1d(k->threads > 1 ? s->pool : NULL, work, arg, count, PTHREADPOOL_FLAG_YIELD_WORKERS);
+        hedge_team_begin(&team, work, arg, count);
+        if (s->pool && k->threads > 1 && count > 1)
+                pthreadpool_parallelize_1d(s->pool, work_with_others, &team, k->threads,
+                                           PTHREADPOOL_FLAG_YIELD_WORKERS);
+        else
+                hedge_team_work(&team);
+        hedge_team_end(&team);
 }
 
 const hedge_backend_t hedge_backend_xnnpack = {
