@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/code/decode.h"
+#include "common/code/conv/decode.h"
 #include "common/kernel/kernel.h"
 #include "daemon/plan/plan.h"
 

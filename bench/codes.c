@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/code/streamed.h"
-#include "common/code/study.h"
+#include "common/code/conv/streamed.h"
+#include "common/code/conv/study.h"
 
 #define TRIALS 300u
 #define SEED   1u

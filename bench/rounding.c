@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/code/decode.h"
+#include "common/code/conv/decode.h"
 #include "common/kernel/kernel.h"
 
 #define TRIALS 40

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/code/poly.h"
-#include "common/code/sazd.h"
+#include "common/code/sazd/poly.h"
+#include "common/code/sazd/sazd.h"
 #include "common/tensor.h"
 
 /* hedge-bench-sazd: how fast one thread encodes all parities and decodes the worst pattern (r neighbours missing), by

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "common/code/random.h"
-#include "common/code/uep_decode.h"
-#include "common/code/uep_expect.h"
-#include "common/code/uep_product.h"
+#include "common/code/uep/decode.h"
+#include "common/code/uep/expect.h"
+#include "common/code/uep/product.h"
 
 /* The setting of the UEP paper: 9 sub-products in three classes of three, blocks of variance 10, 1 and 0.1, 30 boards,
  * exponential latencies. Only the blocks are smaller: their size matters to nothing that is measured here. */

@@ -9,9 +9,9 @@
 #include "client/json.h"
 #include "client/table.h"
 
-int hedge_labels_parse(const char *text, size_t size, hedge_labels_t *ret)
+int hedgec_labels_parse(const char *text, size_t size, hedgec_labels_t *ret)
 {
-        hedge_labels_t labels = { .text = malloc(size + 1) };
+        hedgec_labels_t labels = { .text = malloc(size + 1) };
         size_t n = 0, at = 0;
 
         if (!labels.text)
@@ -42,14 +42,14 @@ int hedge_labels_parse(const char *text, size_t size, hedge_labels_t *ret)
         return 0;
 }
 
-void hedge_labels_release(hedge_labels_t *labels)
+void hedgec_labels_release(hedgec_labels_t *labels)
 {
         free(labels->text);
         free(labels->lines);
-        *labels = (hedge_labels_t){ 0 };
+        *labels = (hedgec_labels_t){ 0 };
 }
 
-const char *hedge_labels_name(const hedge_labels_t *labels, uint32_t index)
+const char *hedgec_labels_name(const hedgec_labels_t *labels, uint32_t index)
 {
         return index < labels->count ? labels->lines[index] : NULL;
 }
@@ -59,7 +59,7 @@ static bool better(float a, float b)
         return isnan(b) ? !isnan(a) : a > b;
 }
 
-uint32_t hedge_top(const float *scores, size_t size, uint32_t n, uint32_t *indices)
+uint32_t hedgec_top(const float *scores, size_t size, uint32_t n, uint32_t *indices)
 {
         uint32_t count = 0, at;
 
@@ -77,7 +77,7 @@ uint32_t hedge_top(const float *scores, size_t size, uint32_t n, uint32_t *indic
 }
 
 /* The best of the first output. @return how many, 0 also where there is no output; -ENOMEM. */
-static int find_top(const hedge_answer_t *answer, uint32_t n, uint32_t **ret)
+static int find_top(const hedgec_answer_t *answer, uint32_t n, uint32_t **ret)
 {
         size_t size = answer->n_outputs ? hedge_shape_elements(&answer->outputs[0].shape) : 0;
         uint32_t *indices;
@@ -88,127 +88,128 @@ static int find_top(const hedge_answer_t *answer, uint32_t n, uint32_t **ret)
         if (!indices)
                 return -ENOMEM;
         *ret = indices;
-        return (int)hedge_top(n ? answer->outputs[0].data : NULL, size, n, indices);
+        return (int)hedgec_top(n ? answer->outputs[0].data : NULL, size, n, indices);
 }
 
-static struct json_object *parts_json(hedge_json_t *json, const hedge_layer_report_t *layer)
+static struct json_object *parts_json(hedgec_json_t *json, const hedge_layer_report_t *layer)
 {
-        struct json_object *array = hedge_json_array(json), *entry;
+        struct json_object *array = hedgec_json_array(json), *entry;
 
         for (uint32_t i = 0; i < layer->n_parts; i++) {
                 const hedge_part_report_t *part = &layer->parts[i];
 
-                entry = hedge_json_object(json);
-                hedge_json_add_uint(json, entry, "board", part->board);
-                hedge_json_add_uint(json, entry, "part", part->part);
-                hedge_json_add_double(json, entry, "sent_ms", part->sent_ms, 9);
+                entry = hedgec_json_object(json);
+                hedgec_json_add_uint(json, entry, "board", part->board);
+                hedgec_json_add_uint(json, entry, "part", part->part);
+                hedgec_json_add_double(json, entry, "sent_ms", part->sent_ms, 9);
                 if (part->received_ms > 0)
-                        hedge_json_add_double(json, entry, "received_ms", part->received_ms, 9);
+                        hedgec_json_add_double(json, entry, "received_ms", part->received_ms, 9);
                 else
-                        hedge_json_add_null(json, entry, "received_ms");
-                hedge_json_add_double(json, entry, "compute_ms", (double)part->compute_us / 1000, 9);
-                hedge_json_add_bool(json, entry, "used", part->used);
-                hedge_json_add(json, array, NULL, entry);
+                        hedgec_json_add_null(json, entry, "received_ms");
+                hedgec_json_add_double(json, entry, "compute_ms", (double)part->compute_us / 1000, 9);
+                hedgec_json_add_bool(json, entry, "used", part->used);
+                hedgec_json_add(json, array, NULL, entry);
         }
         return array;
 }
 
-static struct json_object *layer_json(hedge_json_t *json, const hedge_layer_report_t *layer, bool trace)
+static struct json_object *layer_json(hedgec_json_t *json, const hedge_layer_report_t *layer, bool trace)
 {
-        struct json_object *object = hedge_json_object(json), *boards = hedge_json_array(json);
+        struct json_object *object = hedgec_json_object(json), *boards = hedgec_json_array(json);
 
-        hedge_json_add_string(json, object, "name", layer->name);
-        hedge_json_add_string(json, object, "scheme", layer->scheme);
-        hedge_json_add_uint(json, object, "k_a", layer->k_a);
-        hedge_json_add_uint(json, object, "k_b", layer->k_b);
-        hedge_json_add_uint(json, object, "delta", layer->delta);
-        hedge_json_add_uint(json, object, "parts_needed", layer->parts_needed);
-        hedge_json_add_uint(json, object, "parts_used", layer->parts_used);
-        hedge_json_add_uint(json, object, "parts_received", layer->parts_received);
+        hedgec_json_add_string(json, object, "name", layer->name);
+        hedgec_json_add_string(json, object, "scheme", layer->scheme);
+        hedgec_json_add_uint(json, object, "k_a", layer->k_a);
+        hedgec_json_add_uint(json, object, "k_b", layer->k_b);
+        hedgec_json_add_uint(json, object, "delta", layer->delta);
+        hedgec_json_add_uint(json, object, "parts_needed", layer->parts_needed);
+        hedgec_json_add_uint(json, object, "parts_used", layer->parts_used);
+        hedgec_json_add_uint(json, object, "parts_received", layer->parts_received);
         for (uint32_t i = 0; i < layer->n_boards; i++)
-                hedge_json_add_uint(json, boards, NULL, layer->boards[i]);
-        hedge_json_add(json, object, "boards_used", boards);
-        hedge_json_add_uint(json, object, "boards_lost", layer->lost);
-        hedge_json_add_double(json, object, "condition", layer->condition, 6);
-        hedge_json_add_double(json, object, "encode_ms", layer->encode_ms, 6);
-        hedge_json_add_double(json, object, "wait_ms", layer->wait_ms, 6);
-        hedge_json_add_double(json, object, "decode_ms", layer->decode_ms, 6);
-        hedge_json_add_double(json, object, "start_ms", layer->start_ms, 9);
-        hedge_json_add_double(json, object, "end_ms", layer->end_ms, 9);
-        hedge_json_add_string(json, object, "wire", layer->wire);
+                hedgec_json_add_uint(json, boards, NULL, layer->boards[i]);
+        hedgec_json_add(json, object, "boards_used", boards);
+        hedgec_json_add_uint(json, object, "boards_lost", layer->lost);
+        hedgec_json_add_double(json, object, "condition", layer->condition, 6);
+        hedgec_json_add_double(json, object, "encode_ms", layer->encode_ms, 6);
+        hedgec_json_add_double(json, object, "wait_ms", layer->wait_ms, 6);
+        hedgec_json_add_double(json, object, "decode_ms", layer->decode_ms, 6);
+        hedgec_json_add_double(json, object, "start_ms", layer->start_ms, 9);
+        hedgec_json_add_double(json, object, "end_ms", layer->end_ms, 9);
+        hedgec_json_add_string(json, object, "wire", layer->wire);
         if (layer->predicted_ms > 0)
-                hedge_json_add_double(json, object, "predicted_ms", layer->predicted_ms, 6);
+                hedgec_json_add_double(json, object, "predicted_ms", layer->predicted_ms, 6);
         else
-                hedge_json_add_null(json, object, "predicted_ms");
+                hedgec_json_add_null(json, object, "predicted_ms");
         if (trace)
-                hedge_json_add(json, object, "parts", parts_json(json, layer));
+                hedgec_json_add(json, object, "parts", parts_json(json, layer));
         return object;
 }
 
-static struct json_object *top_json(hedge_json_t *json, const hedge_answer_t *answer, const hedge_labels_t *labels,
+static struct json_object *top_json(hedgec_json_t *json, const hedgec_answer_t *answer, const hedgec_labels_t *labels,
                                     const uint32_t *indices, int n)
 {
-        struct json_object *array = hedge_json_array(json), *entry;
+        struct json_object *array = hedgec_json_array(json), *entry;
 
         for (int i = 0; i < n; i++) {
-                const char *name = hedge_labels_name(labels, indices[i]);
+                const char *name = hedgec_labels_name(labels, indices[i]);
 
-                entry = hedge_json_object(json);
-                hedge_json_add_uint(json, entry, "index", indices[i]);
+                entry = hedgec_json_object(json);
+                hedgec_json_add_uint(json, entry, "index", indices[i]);
                 if (name)
-                        hedge_json_add_string(json, entry, "label", name);
+                        hedgec_json_add_string(json, entry, "label", name);
                 else
-                        hedge_json_add_null(json, entry, "label");
-                hedge_json_add_double(json, entry, "score", (double)answer->outputs[0].data[indices[i]], 9);
-                hedge_json_add(json, array, NULL, entry);
+                        hedgec_json_add_null(json, entry, "label");
+                hedgec_json_add_double(json, entry, "score", (double)answer->outputs[0].data[indices[i]], 9);
+                hedgec_json_add(json, array, NULL, entry);
         }
         return array;
 }
 
-int hedge_answer_print_json(const hedge_answer_t *answer, const hedge_labels_t *labels, uint32_t top, FILE *out)
+int hedgec_answer_print_json(const hedgec_answer_t *answer, const hedgec_labels_t *labels, uint32_t top, FILE *out)
 {
-        hedge_json_t json = { 0 };
+        hedgec_json_t json = { 0 };
         struct json_object *layers;
         uint32_t *indices;
         int n = find_top(answer, top, &indices);
 
         if (n < 0)
                 return n;
-        json.root = hedge_json_object(&json);
-        hedge_json_add_string(&json, json.root, "input", answer->input);
-        hedge_json_add_string(&json, json.root, "model", answer->model);
-        hedge_json_add(&json, json.root, "top", top_json(&json, answer, labels, indices, n));
-        hedge_json_add_double(&json, json.root, "latency_ms", answer->latency_ms, 6);
-        layers = hedge_json_array(&json);
+        json.root = hedgec_json_object(&json);
+        hedgec_json_add_string(&json, json.root, "input", answer->input);
+        hedgec_json_add_string(&json, json.root, "model", answer->model);
+        hedgec_json_add(&json, json.root, "top", top_json(&json, answer, labels, indices, n));
+        hedgec_json_add_double(&json, json.root, "latency_ms", answer->latency_ms, 6);
+        layers = hedgec_json_array(&json);
         for (uint32_t i = 0; i < answer->n_layers; i++)
-                hedge_json_add(&json, layers, NULL, layer_json(&json, &answer->layers[i], answer->trace));
-        hedge_json_add(&json, json.root, "layers", layers);
+                hedgec_json_add(&json, layers, NULL, layer_json(&json, &answer->layers[i], answer->trace));
+        hedgec_json_add(&json, json.root, "layers", layers);
         free(indices);
-        return hedge_json_print(&json, 0, out);
+        return hedgec_json_print(&json, 0, out);
 }
 
-int hedge_answer_print_text(const hedge_answer_t *answer, const hedge_labels_t *labels, uint32_t top, FILE *out)
+int hedgec_answer_print_text(const hedgec_answer_t *answer, const hedgec_labels_t *labels, uint32_t top, FILE *out)
 {
-        static const hedge_column_t columns[] = {
-                { "SCORE", HEDGE_RIGHT, 0 }, { "CLASS", HEDGE_RIGHT, 0 }, { "LABEL", HEDGE_LEFT, 16 }, { .title = NULL }
-        };
-        hedge_table_t *table = hedge_table_new(columns);
+        static const hedgec_column_t columns[] = { { "SCORE", HEDGEC_RIGHT, 0 },
+                                                   { "CLASS", HEDGEC_RIGHT, 0 },
+                                                   { "LABEL", HEDGEC_LEFT, 16 },
+                                                   { .title = NULL } };
+        hedgec_table_t *table = hedgec_table_new(columns);
         uint32_t *indices = NULL;
         int n = table ? find_top(answer, top, &indices) : -ENOMEM;
         int r;
 
         for (int i = 0; i < n; i++) {
-                const char *name = hedge_labels_name(labels, indices[i]);
+                const char *name = hedgec_labels_name(labels, indices[i]);
 
-                hedge_table_cell(table, "%.5g", (double)answer->outputs[0].data[indices[i]]);
-                hedge_table_cell(table, "%u", indices[i]);
-                hedge_table_cell(table, "%s", name ? name : "-");
+                hedgec_table_cell(table, "%.5g", (double)answer->outputs[0].data[indices[i]]);
+                hedgec_table_cell(table, "%u", indices[i]);
+                hedgec_table_cell(table, "%s", name ? name : "-");
         }
         if (n >= 0)
                 fprintf(out, "%s: %s, %.1f ms\n", answer->input, answer->model, answer->latency_ms);
-        r = n > 0 ? hedge_table_print(table, 2, out) : n;
+        r = n > 0 ? hedgec_table_print(table, 2, out) : n;
         free(indices);
-        hedge_table_destroy(&table);
+        hedgec_table_destroy(&table);
         return r;
 }
 
@@ -219,7 +220,7 @@ static int compare_numbers(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-char *hedge_boards_text(const uint32_t *boards, uint32_t count, char *buf, size_t size)
+char *hedgec_boards_text(const uint32_t *boards, uint32_t count, char *buf, size_t size)
 {
         uint32_t *sorted = malloc((count ? count : 1) * sizeof(*sorted));
         size_t used = 0;
@@ -240,16 +241,16 @@ out:
         return buf;
 }
 
-int hedge_answer_print_layers(const hedge_answer_t *answer, FILE *out)
+int hedgec_answer_print_layers(const hedgec_answer_t *answer, FILE *out)
 {
-        static const hedge_column_t columns[] = {
-                { "LAYER", HEDGE_TAIL, 10 },  { "SCHEME", HEDGE_LEFT, 0 },
-                { "CUT", HEDGE_RIGHT, 0 },    { "PARTS", HEDGE_RIGHT, 0 },
-                { "BOARDS", HEDGE_LEFT, 11 }, { "COND", HEDGE_RIGHT, 0 },
-                { "ENC MS", HEDGE_RIGHT, 0 }, { "WAIT MS", HEDGE_RIGHT, 0 },
-                { "DEC MS", HEDGE_RIGHT, 0 }, { .title = NULL },
+        static const hedgec_column_t columns[] = {
+                { "LAYER", HEDGEC_TAIL, 10 },  { "SCHEME", HEDGEC_LEFT, 0 },
+                { "CUT", HEDGEC_RIGHT, 0 },    { "PARTS", HEDGEC_RIGHT, 0 },
+                { "BOARDS", HEDGEC_LEFT, 11 }, { "COND", HEDGEC_RIGHT, 0 },
+                { "ENC MS", HEDGEC_RIGHT, 0 }, { "WAIT MS", HEDGEC_RIGHT, 0 },
+                { "DEC MS", HEDGEC_RIGHT, 0 }, { .title = NULL },
         };
-        hedge_table_t *table = hedge_table_new(columns);
+        hedgec_table_t *table = hedgec_table_new(columns);
         char boards[128];
         int r;
 
@@ -258,23 +259,23 @@ int hedge_answer_print_layers(const hedge_answer_t *answer, FILE *out)
         for (uint32_t i = 0; i < answer->n_layers; i++) {
                 const hedge_layer_report_t *layer = &answer->layers[i];
 
-                hedge_table_cell(table, "%s", layer->name);
-                hedge_table_cell(table, "%s", layer->scheme);
-                hedge_table_cell(table, "%ux%u", layer->k_a, layer->k_b);
-                hedge_table_cell(table, "%u/%u", layer->parts_used, layer->parts_needed);
-                hedge_table_cell(table, "%s",
-                                 hedge_boards_text(layer->boards, layer->n_boards, boards, sizeof(boards)));
-                hedge_table_cell(table, "%.3g", layer->condition);
-                hedge_table_cell(table, "%.2f", layer->encode_ms);
-                hedge_table_cell(table, "%.2f", layer->wait_ms);
-                hedge_table_cell(table, "%.2f", layer->decode_ms);
+                hedgec_table_cell(table, "%s", layer->name);
+                hedgec_table_cell(table, "%s", layer->scheme);
+                hedgec_table_cell(table, "%ux%u", layer->k_a, layer->k_b);
+                hedgec_table_cell(table, "%u/%u", layer->parts_used, layer->parts_needed);
+                hedgec_table_cell(table, "%s",
+                                  hedgec_boards_text(layer->boards, layer->n_boards, boards, sizeof(boards)));
+                hedgec_table_cell(table, "%.3g", layer->condition);
+                hedgec_table_cell(table, "%.2f", layer->encode_ms);
+                hedgec_table_cell(table, "%.2f", layer->wait_ms);
+                hedgec_table_cell(table, "%.2f", layer->decode_ms);
         }
-        r = answer->n_layers ? hedge_table_print(table, 2, out) : 0;
-        hedge_table_destroy(&table);
+        r = answer->n_layers ? hedgec_table_print(table, 2, out) : 0;
+        hedgec_table_destroy(&table);
         return r;
 }
 
-int hedge_answer_write_raw(const hedge_answer_t *answer, FILE *out)
+int hedgec_answer_write_raw(const hedgec_answer_t *answer, FILE *out)
 {
         for (uint32_t i = 0; i < answer->n_outputs; i++) {
                 size_t elements = hedge_shape_elements(&answer->outputs[i].shape);

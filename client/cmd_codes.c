@@ -5,7 +5,7 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "common/code/study.h"
+#include "common/code/conv/study.h"
 
 typedef struct codes_values {
         const char *scheme;
@@ -15,39 +15,39 @@ typedef struct codes_values {
 
 static const codes_values_t presets = { .scheme = "nsctc", .seed = 1 };
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(STRING, "scheme", 's', codes_values_t, scheme, "S",
-                  "nsctc, krp, mds, lt, steal, uncoded, replication"),
-        HEDGE_ROW_UINT("ka", 0, codes_values_t, k_a, "A", "input strips", 1, HEDGE_CODE_MAX_PARTS),
-        HEDGE_ROW_UINT("kb", 0, codes_values_t, k_b, "B", "filter blocks", 1, HEDGE_CODE_MAX_PARTS),
-        HEDGE_ROW_UINT("n", 'n', codes_values_t, n, "N", "boards", 1, HEDGE_CODE_MAX_BOARDS),
-        HEDGE_ROW_UINT("ell-a", 0, codes_values_t, ell_a, "L", "coded inputs of each board (krp, lt)", 1,
-                       HEDGE_CODE_MAX_PARTS),
-        HEDGE_ROW_UINT("ell-b", 0, codes_values_t, ell_b, "L", "coded filter blocks of each board (krp)", 1,
-                       HEDGE_CODE_MAX_PARTS),
-        HEDGE_ROW(FLAG, "systematic", 0, codes_values_t, systematic, NULL, "plain parts first (krp, mds)"),
-        HEDGE_ROW_UINT("seed", 0, codes_values_t, seed, "SEED", "of the code, the data and the sets of boards (1)", 0,
-                       UINT64_MAX),
-        HEDGE_ROW(FLAG, "json", 'j', codes_values_t, json, NULL, "print one JSON object"),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(STRING, "scheme", 's', codes_values_t, scheme, "S",
+                   "nsctc, krp, mds, lt, steal, uncoded, replication"),
+        HEDGEC_ROW_UINT("ka", 0, codes_values_t, k_a, "A", "input strips", 1, HEDGE_CODE_MAX_PARTS),
+        HEDGEC_ROW_UINT("kb", 0, codes_values_t, k_b, "B", "filter blocks", 1, HEDGE_CODE_MAX_PARTS),
+        HEDGEC_ROW_UINT("n", 'n', codes_values_t, n, "N", "boards", 1, HEDGE_CODE_MAX_BOARDS),
+        HEDGEC_ROW_UINT("ell-a", 0, codes_values_t, ell_a, "L", "coded inputs of each board (krp, lt)", 1,
+                        HEDGE_CODE_MAX_PARTS),
+        HEDGEC_ROW_UINT("ell-b", 0, codes_values_t, ell_b, "L", "coded filter blocks of each board (krp)", 1,
+                        HEDGE_CODE_MAX_PARTS),
+        HEDGEC_ROW(FLAG, "systematic", 0, codes_values_t, systematic, NULL, "plain parts first (krp, mds)"),
+        HEDGEC_ROW_UINT("seed", 0, codes_values_t, seed, "SEED", "of the code, the data and the sets of boards (1)", 0,
+                        UINT64_MAX),
+        HEDGEC_ROW(FLAG, "json", 'j', codes_values_t, json, NULL, "print one JSON object"),
+        HEDGEC_ROW_END,
 };
 
 static int print_json(const hedge_code_t *code, const hedge_code_study_t *study)
 {
-        hedge_json_t json = { 0 };
+        hedgec_json_t json = { 0 };
 
-        json.root = hedge_json_object(&json);
-        hedge_json_add_string(&json, json.root, "scheme", hedge_scheme_name(hedge_code_scheme(code)));
-        hedge_json_add_uint(&json, json.root, "k_a", hedge_code_k_a(code));
-        hedge_json_add_uint(&json, json.root, "k_b", hedge_code_k_b(code));
-        hedge_json_add_uint(&json, json.root, "n", hedge_code_boards(code));
-        hedge_json_add_uint(&json, json.root, "delta", study->delta);
-        hedge_json_add_uint(&json, json.root, "subsets", study->subsets);
-        hedge_json_add_double(&json, json.root, "cond_median", study->cond_median, 6);
-        hedge_json_add_double(&json, json.root, "cond_worst", study->cond_worst, 6);
-        hedge_json_add_double(&json, json.root, "mse_float32", study->mse_float32, 6);
-        hedge_json_add_double(&json, json.root, "mse_float64", study->mse_float64, 6);
-        return hedge_json_print(&json, 0, stdout);
+        json.root = hedgec_json_object(&json);
+        hedgec_json_add_string(&json, json.root, "scheme", hedge_scheme_name(hedge_code_scheme(code)));
+        hedgec_json_add_uint(&json, json.root, "k_a", hedge_code_k_a(code));
+        hedgec_json_add_uint(&json, json.root, "k_b", hedge_code_k_b(code));
+        hedgec_json_add_uint(&json, json.root, "n", hedge_code_boards(code));
+        hedgec_json_add_uint(&json, json.root, "delta", study->delta);
+        hedgec_json_add_uint(&json, json.root, "subsets", study->subsets);
+        hedgec_json_add_double(&json, json.root, "cond_median", study->cond_median, 6);
+        hedgec_json_add_double(&json, json.root, "cond_worst", study->cond_worst, 6);
+        hedgec_json_add_double(&json, json.root, "mse_float32", study->mse_float32, 6);
+        hedgec_json_add_double(&json, json.root, "mse_float64", study->mse_float64, 6);
+        return hedgec_json_print(&json, 0, stdout);
 }
 
 static void print_error(const char *what, double mse)
@@ -81,9 +81,9 @@ static int run(const void *values, char **operands, unsigned n_operands)
         int r;
 
         if (scheme < 0)
-                return hedge_complain_usage("codes", "codes: there is no scheme '%s'", v->scheme);
+                return hedgec_complain_usage("codes", "codes: there is no scheme '%s'", v->scheme);
         if (!v->k_a || !v->k_b || !v->n)
-                return hedge_complain_usage("codes", "codes: --ka, --kb and --n are wanted");
+                return hedgec_complain_usage("codes", "codes: --ka, --kb and --n are wanted");
         params = (hedge_code_params_t){
                 .scheme = (hedge_scheme_t)scheme,
                 .k_a = (unsigned)v->k_a,
@@ -102,10 +102,10 @@ static int run(const void *values, char **operands, unsigned n_operands)
         else if (!r)
                 print_text(code, &study);
         hedge_code_destroy(&code);
-        return r < 0 ? hedge_complain("%s", why.text[0] ? why.text : hedge_strerror(r)) : EXIT_SUCCESS;
+        return r < 0 ? hedgec_complain("%s", why.text[0] ? why.text : hedge_strerror(r)) : EXIT_SUCCESS;
 }
 
-const hedge_command_t hedge_command_codes = {
+const hedgec_command_t hedgec_command_codes = {
         .name = "codes",
         .operands = "",
         .summary = "study a code: condition numbers and decoding errors",

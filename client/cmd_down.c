@@ -14,10 +14,10 @@ typedef struct down_values {
         bool quiet;
 } down_values_t;
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(STRING, "dir", 'd', down_values_t, dir, "DIR", "the cluster's folder (HEDGE_DIR)"),
-        HEDGE_ROW(FLAG, "quiet", 'q', down_values_t, quiet, NULL, "say nothing where all goes well"),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(STRING, "dir", 'd', down_values_t, dir, "DIR", "the cluster's folder (HEDGE_DIR)"),
+        HEDGEC_ROW(FLAG, "quiet", 'q', down_values_t, quiet, NULL, "say nothing where all goes well"),
+        HEDGEC_ROW_END,
 };
 
 static void report(const char *dir, bool coordinator, unsigned boards)
@@ -29,20 +29,20 @@ static void report(const char *dir, bool coordinator, unsigned boards)
                        boards == 1 ? "" : "s", dir);
 }
 
-static int bring_down(const down_values_t *v, const hedge_site_t *site, hedge_process_t *processes, hedge_why_t *why)
+static int bring_down(const down_values_t *v, const hedgec_site_t *site, hedgec_process_t *processes, hedge_why_t *why)
 {
-        int n = hedge_site_processes(site, processes, NULL, why);
+        int n = hedgec_site_processes(site, processes, NULL, why);
         bool coordinator;
         unsigned killed;
 
         if (n < 0)
                 return n;
         coordinator = n && !strcmp(processes[0].name, "hedged");
-        killed = hedge_process_stop_all(processes, (unsigned)n, GRACE_MS);
+        killed = hedgec_process_stop_all(processes, (unsigned)n, GRACE_MS);
         if (killed)
-                hedge_complain("%u %s did not stop within %d s and had to be killed", killed,
-                               killed == 1 ? "process" : "processes", GRACE_MS / 1000);
-        hedge_site_clean(site);
+                hedgec_complain("%u %s did not stop within %d s and had to be killed", killed,
+                                killed == 1 ? "process" : "processes", GRACE_MS / 1000);
+        hedgec_site_clean(site);
         if (!v->quiet)
                 report(site->dir, coordinator, (unsigned)n - coordinator);
         return 0;
@@ -51,26 +51,26 @@ static int bring_down(const down_values_t *v, const hedge_site_t *site, hedge_pr
 static int run(const void *values, char **operands, unsigned n_operands)
 {
         const down_values_t *v = values;
-        hedge_target_t target = { .dir = v->dir };
-        const char *dir = hedge_target_dir(&target);
-        hedge_process_t *processes;
-        hedge_site_t site;
+        hedgec_target_t target = { .dir = v->dir };
+        const char *dir = hedgec_target_dir(&target);
+        hedgec_process_t *processes;
+        hedgec_site_t site;
         hedge_why_t why = { "" };
         int r;
 
         if (!dir)
-                return hedge_complain_usage("down", "down: --dir DIR (or HEDGE_DIR) must say where");
-        processes = calloc(HEDGE_SITE_BOARDS_MAX + 1, sizeof(*processes));
-        r = processes ? hedge_site_open(dir, &site, &why) : hedge_why(&why, -ENOMEM, "out of memory");
+                return hedgec_complain_usage("down", "down: --dir DIR (or HEDGE_DIR) must say where");
+        processes = calloc(HEDGEC_SITE_BOARDS_MAX + 1, sizeof(*processes));
+        r = processes ? hedgec_site_open(dir, &site, &why) : hedge_why(&why, -ENOMEM, "out of memory");
         if (!r) {
                 r = bring_down(v, &site, processes, &why);
-                hedge_site_close(&site);
+                hedgec_site_close(&site);
         }
         free(processes);
-        return r < 0 ? hedge_complain("%s", why.text) : EXIT_SUCCESS;
+        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
 }
 
-const hedge_command_t hedge_command_down = {
+const hedgec_command_t hedgec_command_down = {
         .name = "down",
         .operands = "",
         .summary = "end a cluster started by 'hedge up'",

@@ -11,18 +11,18 @@
 #define IN_FLIGHT 4
 
 typedef struct infer_values {
-        hedge_target_t target;
-        hedge_show_options_t show;
+        hedgec_target_t target;
+        hedgec_show_options_t show;
         bool trace;
 } infer_values_t;
 
-static const infer_values_t presets = { .show = HEDGE_SHOW_PRESETS };
+static const infer_values_t presets = { .show = HEDGEC_SHOW_PRESETS };
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW_TABLE(infer_values_t, show, hedge_show_options),
-        HEDGE_ROW(FLAG, "trace", 0, infer_values_t, trace, NULL, "with --json: every part's board, times and use"),
-        HEDGE_ROW_TABLE(infer_values_t, target, hedge_target_options),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW_TABLE(infer_values_t, show, hedgec_show_options),
+        HEDGEC_ROW(FLAG, "trace", 0, infer_values_t, trace, NULL, "with --json: every part's board, times and use"),
+        HEDGEC_ROW_TABLE(infer_values_t, target, hedgec_target_options),
+        HEDGEC_ROW_END,
 };
 
 /* One input on its way. */
@@ -35,9 +35,9 @@ typedef struct slot {
 } slot_t;
 
 typedef struct infer {
-        hedge_connection_t *connection;
-        hedge_form_t form;
-        hedge_show_t show;
+        hedgec_connection_t *connection;
+        hedgec_form_t form;
+        hedgec_show_t show;
         const char *model;
         int64_t timeout_ms;
         bool trace;
@@ -74,14 +74,14 @@ static int send_tensors(infer_t *infer, slot_t *slot, hedge_tensor_t *tensors)
                         hedge_tensor_release(&tensors[i]);
                 return hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
         }
-        message.infer.id = slot->id = hedge_connection_id(infer->connection);
+        message.infer.id = slot->id = hedgec_connection_id(infer->connection);
         strcpy(message.infer.model, infer->model);
         message.infer.n_inputs = n;
         message.infer.inputs = infer->form.shapes;
         message.infer.trace = infer->trace;
         r = make_frames(tensors, n, frames, &slot->why);
         if (!r)
-                r = hedge_connection_send(infer->connection, &message, frames, n, &slot->why);
+                r = hedgec_connection_send(infer->connection, &message, frames, n, &slot->why);
         free(frames);
         return r;
 }
@@ -93,7 +93,7 @@ static void send_input(infer_t *infer, slot_t *slot, const char *operand)
         int r;
 
         *slot = (slot_t){ .result = 1 };
-        r = tensors ? hedge_input_read(&infer->form, operand, tensors, &slot->why)
+        r = tensors ? hedgec_input_read(&infer->form, operand, tensors, &slot->why)
                     : hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
         if (!r)
                 r = send_tensors(infer, slot, tensors);
@@ -119,21 +119,21 @@ static int receive(infer_t *infer, slot_t *oldest)
         hedge_envelope_t answer;
         hedge_why_t why = { "" };
         slot_t *slot;
-        int r = hedge_connection_receive(infer->connection, left > 1 ? (int)left : 1, &answer, &why);
+        int r = hedgec_connection_receive(infer->connection, left > 1 ? (int)left : 1, &answer, &why);
 
         if (r < 0) {
                 oldest->result = r;
                 oldest->why = why;
                 return r == -ECONNRESET ? r : 0;
         }
-        slot = find_slot(infer, hedge_answer_id(&answer.message));
-        if (!slot && answer.message.type == HEDGE_MSG_ERROR && !answer.message.error.job)
+        slot = find_slot(infer, hedgec_answer_id(&answer.message));
+        if (!slot && answer.message.type == HEDGE_MSG_ERROR && !answer.message.error.about)
                 slot = oldest;
         if (!slot) {
                 hedge_envelope_release(&answer); /* too late: it has been given up */
                 return 0;
         }
-        slot->result = hedge_answer_check(&answer.message, HEDGE_MSG_RESULT, &slot->why);
+        slot->result = hedgec_answer_check(&answer.message, HEDGE_MSG_RESULT, &slot->why);
         if (slot->result)
                 hedge_envelope_release(&answer);
         else
@@ -165,22 +165,22 @@ static void show_slot(infer_t *infer, slot_t *slot, const char *operand)
         int r;
 
         if (slot->result < 0) {
-                hedge_show_failure(&infer->show, operand, slot->why.text);
+                hedgec_show_failure(&infer->show, operand, slot->why.text);
                 return;
         }
         outputs = calloc(result->n_outputs ? result->n_outputs : 1, sizeof(*outputs));
         r = outputs ? take_outputs(&slot->answer, outputs, &slot->why) : -ENOMEM;
         if (r < 0)
-                hedge_show_failure(&infer->show, operand, slot->why.text[0] ? slot->why.text : hedge_strerror(r));
+                hedgec_show_failure(&infer->show, operand, slot->why.text[0] ? slot->why.text : hedge_strerror(r));
         else
-                hedge_show_answer(&infer->show, &(hedge_answer_t){ .input = operand,
-                                                                   .model = infer->model,
-                                                                   .n_outputs = result->n_outputs,
-                                                                   .outputs = outputs,
-                                                                   .latency_ms = result->latency_ms,
-                                                                   .n_layers = result->n_layers,
-                                                                   .layers = result->layers,
-                                                                   .trace = infer->trace });
+                hedgec_show_answer(&infer->show, &(hedgec_answer_t){ .input = operand,
+                                                                     .model = infer->model,
+                                                                     .n_outputs = result->n_outputs,
+                                                                     .outputs = outputs,
+                                                                     .latency_ms = result->latency_ms,
+                                                                     .n_layers = result->n_layers,
+                                                                     .layers = result->layers,
+                                                                     .trace = infer->trace });
         for (uint32_t i = 0; outputs && i < result->n_outputs; i++)
                 hedge_tensor_release(&outputs[i]);
         free(outputs);
@@ -203,17 +203,17 @@ static void run_inputs(infer_t *infer, char **operands, unsigned n)
                 if (shown < sent && oldest->result < 1)
                         show_slot(infer, oldest, operands[shown]);
                 else
-                        hedge_show_failure(&infer->show, operands[shown], "the coordinator went away");
+                        hedgec_show_failure(&infer->show, operands[shown], "the coordinator went away");
                 shown++;
         }
 }
 
-static int learn_model(infer_t *infer, const hedge_show_options_t *show, hedge_labels_t *labels, hedge_why_t *why)
+static int learn_model(infer_t *infer, const hedgec_show_options_t *show, hedgec_labels_t *labels, hedge_why_t *why)
 {
         const hedge_model_status_t *model;
         hedge_envelope_t answer;
         hedge_shape_t *shapes;
-        int r = hedge_request_model(infer->connection, infer->model, &answer, labels, why);
+        int r = hedgec_request_model(infer->connection, infer->model, &answer, labels, why);
 
         if (r < 0)
                 return r;
@@ -221,13 +221,13 @@ static int learn_model(infer_t *infer, const hedge_show_options_t *show, hedge_l
         shapes = calloc(model->n_inputs ? model->n_inputs : 1, sizeof(*shapes));
         for (uint32_t i = 0; shapes && i < model->n_inputs; i++)
                 shapes[i] = model->inputs[i].shape;
-        r = shapes ? hedge_form_init(&infer->form, shapes, model->n_inputs) : -ENOMEM;
+        r = shapes ? hedgec_form_init(&infer->form, shapes, model->n_inputs) : -ENOMEM;
         free(shapes);
         if (r < 0) {
                 hedge_why(why, r, "%s", hedge_strerror(r));
         } else {
                 infer->form.preprocess = model->preprocess;
-                r = hedge_show_prepare(show, &infer->form, why);
+                r = hedgec_show_prepare(show, &infer->form, why);
         }
         hedge_envelope_release(&answer);
         return r;
@@ -237,29 +237,29 @@ static int run(const void *values, char **operands, unsigned n_operands)
 {
         const infer_values_t *v = values;
         infer_t infer = { .model = operands[0], .trace = v->trace };
-        hedge_labels_t labels = { 0 };
+        hedgec_labels_t labels = { 0 };
         hedge_why_t why = { "" };
-        int status = hedge_connect("infer", &v->target, &infer.connection), r;
+        int status = hedgec_connect("infer", &v->target, &infer.connection), r;
 
         if (status)
                 return status;
-        infer.timeout_ms = (int64_t)(v->target.timeout_s ? v->target.timeout_s : HEDGE_DEFAULT_TIMEOUT_S) * 1000;
+        infer.timeout_ms = (int64_t)(v->target.timeout_s ? v->target.timeout_s : HEDGEC_DEFAULT_TIMEOUT_S) * 1000;
         r = learn_model(&infer, &v->show, &labels, &why);
         if (!r)
-                r = hedge_show_open(&infer.show, &v->show, infer.model, &labels, n_operands - 1, &why);
+                r = hedgec_show_open(&infer.show, &v->show, infer.model, &labels, n_operands - 1, &why);
         if (!r) {
                 run_inputs(&infer, operands + 1, n_operands - 1);
-                status = hedge_show_close(&infer.show);
+                status = hedgec_show_close(&infer.show);
         } else {
-                status = hedge_complain("%s", why.text);
+                status = hedgec_complain("%s", why.text);
         }
-        hedge_labels_release(&labels);
-        hedge_form_release(&infer.form);
-        hedge_connection_close(&infer.connection);
+        hedgec_labels_release(&labels);
+        hedgec_form_release(&infer.form);
+        hedgec_connection_close(&infer.connection);
         return status;
 }
 
-const hedge_command_t hedge_command_infer = {
+const hedgec_command_t hedgec_command_infer = {
         .name = "infer",
         .operands = "MODEL INPUT...",
         .summary = "run inputs through a model on the cluster",

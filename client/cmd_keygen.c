@@ -8,9 +8,9 @@ typedef struct keygen_values {
         bool quiet;
 } keygen_values_t;
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(FLAG, "quiet", 'q', keygen_values_t, quiet, NULL, "do not say what to do with the files"),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(FLAG, "quiet", 'q', keygen_values_t, quiet, NULL, "do not say what to do with the files"),
+        HEDGEC_ROW_END,
 };
 
 static int run(const void *values, char **operands, unsigned n_operands)
@@ -21,7 +21,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
         int r = hedge_keys_generate(dir, name, &why);
 
         if (r < 0)
-                return hedge_complain("%s", why.text[0] ? why.text : hedge_strerror(r));
+                return hedgec_complain("%s", why.text[0] ? why.text : hedge_strerror(r));
         if (v->quiet)
                 return EXIT_SUCCESS;
         printf("Made %s/%s.secret and %s/%s.pub.\n"
@@ -34,7 +34,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
         return EXIT_SUCCESS;
 }
 
-const hedge_command_t hedge_command_keygen = {
+const hedgec_command_t hedgec_command_keygen = {
         .name = "keygen",
         .operands = "DIR NAME",
         .summary = "make a key pair for a coordinator, a board or a client",

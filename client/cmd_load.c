@@ -17,17 +17,17 @@
 #define IMPORT_MS 60000 /* to send, read and store it; waiting for the boards comes on top */
 
 typedef struct load_values {
-        hedge_target_t target;
+        hedgec_target_t target;
         const char *name, *manifest;
         bool no_wait;
 } load_values_t;
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(STRING, "name", 'n', load_values_t, name, "NAME", "call it NAME"),
-        HEDGE_ROW(STRING, "manifest", 'm', load_values_t, manifest, "FILE", "its model.yaml (that beside model.onnx)"),
-        HEDGE_ROW(FLAG, "no-wait", 0, load_values_t, no_wait, NULL, "do not wait until the boards hold it"),
-        HEDGE_ROW_TABLE(load_values_t, target, hedge_target_options),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(STRING, "name", 'n', load_values_t, name, "NAME", "call it NAME"),
+        HEDGEC_ROW(STRING, "manifest", 'm', load_values_t, manifest, "FILE", "its model.yaml (that beside model.onnx)"),
+        HEDGEC_ROW(FLAG, "no-wait", 0, load_values_t, no_wait, NULL, "do not wait until the boards hold it"),
+        HEDGEC_ROW_TABLE(load_values_t, target, hedgec_target_options),
+        HEDGEC_ROW_END,
 };
 
 /* What is sent: nothing (a model of the repository), the ONNX file, or that and its manifest. */
@@ -41,14 +41,14 @@ static int add_manifest(parcel_t *parcel, const char *onnx, const char *file, he
         hedge_manifest_t manifest;
         size_t size;
         char *text;
-        int r = hedge_model_manifest(onnx, file, &manifest, why);
+        int r = hedgec_model_manifest(onnx, file, &manifest, why);
 
         if (r < 0)
                 return r;
         if (manifest.preprocess.given) {
                 r = hedge_manifest_write(&manifest, &text, &size);
                 if (!r) {
-                        r = hedge_frame_text(text, size, &parcel->frames[1], why);
+                        r = hedgec_frame_text(text, size, &parcel->frames[1], why);
                         if (r < 0)
                                 free(text);
                         else
@@ -76,45 +76,45 @@ static int pack(const load_values_t *v, const char *operand, parcel_t *parcel, c
                                          "there is no file '%s' (a model of the repository takes no --name "
                                          "and no --manifest)",
                                          operand);
-                return hedge_set_name(name, size, operand, why);
+                return hedgec_set_name(name, size, operand, why);
         }
-        r = v->name ? hedge_set_name(name, size, v->name, why) : hedge_model_default_name(operand, name, size, why);
+        r = v->name ? hedgec_set_name(name, size, v->name, why) : hedgec_model_default_name(operand, name, size, why);
         if (!r && !hedge_name_ok(name))
                 r = hedge_why(why, -EINVAL,
                               "'%s' is no name: letters, digits, '.', '_' and '-', the first a letter or digit", name);
         if (!r)
-                r = hedge_frame_file(operand, &parcel->frames[0], why);
+                r = hedgec_frame_file(operand, &parcel->frames[0], why);
         if (r < 0)
                 return r;
         parcel->n_frames = 1;
         return add_manifest(parcel, operand, v->manifest, why);
 }
 
-static int ask_progress(hedge_connection_t *connection, const char *name)
+static int ask_progress(hedgec_connection_t *connection, const char *name)
 {
         hedge_message_t message = { .type = HEDGE_MSG_MODELS };
 
-        message.models.id = hedge_connection_id(connection);
+        message.models.id = hedgec_connection_id(connection);
         strcpy(message.models.name, name);
-        return hedge_connection_send(connection, &message, NULL, 0, NULL);
+        return hedgec_connection_send(connection, &message, NULL, 0, NULL);
 }
 
 /* Wait for LOAD_OK, and show meanwhile how many boards hold the model. */
-static int wait_loaded(hedge_connection_t *connection, const char *name, uint64_t id, int64_t wait_ms, unsigned boards,
+static int wait_loaded(hedgec_connection_t *connection, const char *name, uint64_t id, int64_t wait_ms, unsigned boards,
                        hedge_envelope_t *ret, hedge_why_t *why)
 {
         int64_t deadline = hedge_now_ms() + wait_ms, left;
-        hedge_progress_t progress;
+        hedgec_progress_t progress;
         hedge_envelope_t answer;
         int r;
 
-        hedge_progress_start(&progress, "loading", "boards", boards);
+        hedgec_progress_start(&progress, "loading", "boards", boards);
         for (;;) {
                 left = deadline - hedge_now_ms();
                 if (!progress.terminal || left < ASK_MS)
-                        r = hedge_connection_receive(connection, left > 1 ? (int)left : 1, &answer, why);
+                        r = hedgec_connection_receive(connection, left > 1 ? (int)left : 1, &answer, why);
                 else
-                        r = hedge_connection_receive(connection, ASK_MS, &answer, why);
+                        r = hedgec_connection_receive(connection, ASK_MS, &answer, why);
                 if (r == -ETIMEDOUT && progress.terminal && left > ASK_MS) {
                         r = ask_progress(connection, name);
                         if (!r)
@@ -123,15 +123,15 @@ static int wait_loaded(hedge_connection_t *connection, const char *name, uint64_
                 if (r < 0)
                         break;
                 if (answer.message.type == HEDGE_MSG_MODELS_OK && answer.message.models_ok.n_models == 1)
-                        hedge_progress_update(&progress, answer.message.models_ok.models[0].ready_boards);
-                if (hedge_answer_id(&answer.message) == id)
+                        hedgec_progress_update(&progress, answer.message.models_ok.models[0].ready_boards);
+                if (hedgec_answer_id(&answer.message) == id)
                         break;
                 hedge_envelope_release(&answer);
         }
-        hedge_progress_clear(&progress);
+        hedgec_progress_clear(&progress);
         if (r < 0)
                 return r;
-        r = hedge_answer_check(&answer.message, HEDGE_MSG_LOAD_OK, why);
+        r = hedgec_answer_check(&answer.message, HEDGE_MSG_LOAD_OK, why);
         if (r < 0)
                 hedge_envelope_release(&answer);
         else
@@ -141,37 +141,37 @@ static int wait_loaded(hedge_connection_t *connection, const char *name, uint64_
 
 static void report(const hedge_model_status_t *model, unsigned boards, bool waited)
 {
-        printf("Loaded %s: %s multiply-accumulates, %u of %u layers coded", model->name, hedge_text_count(model->macs),
+        printf("Loaded %s: %s multiply-accumulates, %u of %u layers coded", model->name, hedgec_text_count(model->macs),
                model->coded_layers, model->layers);
         if (model->coded_layers)
                 printf(", %u of %u boards hold it (%s each)", model->ready_boards, boards,
-                       hedge_text_bytes(model->share_bytes));
+                       hedgec_text_bytes(model->share_bytes));
         puts(".");
         if (waited && strcmp(model->state, "ready"))
                 fprintf(stderr,
                         "hedge: too few boards hold it yet, so its layers run on the coordinator until they do\n");
 }
 
-static int load(const load_values_t *v, hedge_connection_t *connection, parcel_t *parcel, const char *name,
+static int load(const load_values_t *v, hedgec_connection_t *connection, parcel_t *parcel, const char *name,
                 hedge_why_t *why)
 {
-        int64_t wait_ms = (int64_t)(v->target.timeout_s ? v->target.timeout_s : HEDGE_DEFAULT_TIMEOUT_S) * 1000;
+        int64_t wait_ms = (int64_t)(v->target.timeout_s ? v->target.timeout_s : HEDGEC_DEFAULT_TIMEOUT_S) * 1000;
         hedge_message_t message = { .type = HEDGE_MSG_LOAD };
         hedge_envelope_t answer;
         unsigned boards;
-        int r = hedge_request_status(connection, &answer, why);
+        int r = hedgec_request_status(connection, &answer, why);
 
         if (r < 0) {
                 for (uint32_t i = 0; i < parcel->n_frames; i++)
                         zmq_msg_close(&parcel->frames[i]);
                 return r;
         }
-        boards = hedge_status_count(&answer.message.status_ok, "alive");
+        boards = hedgec_status_count(&answer.message.status_ok, "alive");
         hedge_envelope_release(&answer);
-        message.load.id = hedge_connection_id(connection);
+        message.load.id = hedgec_connection_id(connection);
         strcpy(message.load.name, name);
         message.load.wait_ms = v->no_wait ? 0 : (uint32_t)wait_ms;
-        r = hedge_connection_send(connection, &message, parcel->frames, parcel->n_frames, why);
+        r = hedgec_connection_send(connection, &message, parcel->frames, parcel->n_frames, why);
         if (!r)
                 r = wait_loaded(connection, name, message.load.id, IMPORT_MS + wait_ms, boards, &answer, why);
         if (r < 0)
@@ -184,47 +184,47 @@ static int load(const load_values_t *v, hedge_connection_t *connection, parcel_t
 static int run_load(const void *values, char **operands, unsigned n_operands)
 {
         const load_values_t *v = values;
-        hedge_connection_t *connection = NULL;
+        hedgec_connection_t *connection = NULL;
         char name[HEDGE_MODEL_NAME_MAX];
         parcel_t parcel = { .n_frames = 0 };
         hedge_why_t why = { "" };
         int r = pack(v, operands[0], &parcel, name, sizeof(name), &why), status;
 
-        status = r < 0 ? hedge_complain("%s", why.text) : hedge_connect("load", &v->target, &connection);
+        status = r < 0 ? hedgec_complain("%s", why.text) : hedgec_connect("load", &v->target, &connection);
         if (status) {
                 for (uint32_t i = 0; i < parcel.n_frames; i++)
                         zmq_msg_close(&parcel.frames[i]);
                 return status;
         }
         r = load(v, connection, &parcel, name, &why);
-        hedge_connection_close(&connection);
-        return r < 0 ? hedge_complain("%s: %s", operands[0], why.text) : EXIT_SUCCESS;
+        hedgec_connection_close(&connection);
+        return r < 0 ? hedgec_complain("%s: %s", operands[0], why.text) : EXIT_SUCCESS;
 }
 
 static int run_unload(const void *values, char **operands, unsigned n_operands)
 {
-        const hedge_target_t *target = values;
-        hedge_connection_t *connection = NULL;
+        const hedgec_target_t *target = values;
+        hedgec_connection_t *connection = NULL;
         hedge_message_t message = { .type = HEDGE_MSG_UNLOAD };
         hedge_envelope_t answer;
         hedge_why_t why = { "" };
-        int r = hedge_connect("unload", target, &connection);
+        int r = hedgec_connect("unload", target, &connection);
 
         if (r)
                 return r;
-        message.unload.id = hedge_connection_id(connection);
-        r = hedge_set_name(message.unload.name, sizeof(message.unload.name), operands[0], &why);
+        message.unload.id = hedgec_connection_id(connection);
+        r = hedgec_set_name(message.unload.name, sizeof(message.unload.name), operands[0], &why);
         if (!r)
-                r = hedge_connection_request(connection, &message, NULL, 0, HEDGE_MSG_UNLOAD_OK, 0, &answer, &why);
+                r = hedgec_connection_request(connection, &message, NULL, 0, HEDGE_MSG_UNLOAD_OK, 0, &answer, &why);
         if (!r) {
                 printf("Unloaded %s; 'hedge load %s' brings it back.\n", operands[0], operands[0]);
                 hedge_envelope_release(&answer);
         }
-        hedge_connection_close(&connection);
-        return r < 0 ? hedge_complain("%s", why.text) : EXIT_SUCCESS;
+        hedgec_connection_close(&connection);
+        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
 }
 
-const hedge_command_t hedge_command_load = {
+const hedgec_command_t hedgec_command_load = {
         .name = "load",
         .operands = "FILE|NAME",
         .summary = "load an ONNX model onto the cluster, or bring one back",
@@ -240,15 +240,15 @@ const hedge_command_t hedge_command_load = {
         .run = run_load,
 };
 
-const hedge_command_t hedge_command_unload = {
+const hedgec_command_t hedgec_command_unload = {
         .name = "unload",
         .operands = "NAME",
         .summary = "take a model off the cluster",
         .details = "Take a model out of service, now and after restarts. Its file stays in the\n"
                    "repository; 'hedge load NAME' brings it back.",
         .example = "hedge unload squeezenet",
-        .options = hedge_target_options,
-        .values_size = sizeof(hedge_target_t),
+        .options = hedgec_target_options,
+        .values_size = sizeof(hedgec_target_t),
         .min_operands = 1,
         .max_operands = 1,
         .run = run_unload,

@@ -16,18 +16,20 @@
 typedef struct local_values {
         const char *dir, *manifest, *backend;
         uint64_t threads;
-        hedge_show_options_t show;
+        hedgec_show_options_t show;
 } local_values_t;
 
-static const local_values_t presets = { .show = HEDGE_SHOW_PRESETS };
+static const local_values_t presets = { .show = HEDGEC_SHOW_PRESETS };
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW_TABLE(local_values_t, show, hedge_show_options),
-        HEDGE_ROW(STRING, "manifest", 'm', local_values_t, manifest, "FILE", "its model.yaml (that beside model.onnx)"),
-        HEDGE_ROW(STRING, "dir", 'd', local_values_t, dir, "DIR", "MODEL may be one of the cluster in DIR (HEDGE_DIR)"),
-        HEDGE_ROW_UINT("threads", 0, local_values_t, threads, "T", "compute threads (one per core)", 1, 1024),
-        HEDGE_ROW(STRING, "backend", 0, local_values_t, backend, "NAME", "kernels: onednn, xnnpack or plain"),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW_TABLE(local_values_t, show, hedgec_show_options),
+        HEDGEC_ROW(STRING, "manifest", 'm', local_values_t, manifest, "FILE",
+                   "its model.yaml (that beside model.onnx)"),
+        HEDGEC_ROW(STRING, "dir", 'd', local_values_t, dir, "DIR",
+                   "MODEL may be one of the cluster in DIR (HEDGE_DIR)"),
+        HEDGEC_ROW_UINT("threads", 0, local_values_t, threads, "T", "compute threads (one per core)", 1, 1024),
+        HEDGEC_ROW(STRING, "backend", 0, local_values_t, backend, "NAME", "kernels: onednn, xnnpack or plain"),
+        HEDGEC_ROW_END,
 };
 
 typedef struct local {
@@ -35,8 +37,8 @@ typedef struct local {
         hedge_graph_t *graph;
         hedge_kernels_t *kernels;
         hedge_engine_t *engine;
-        hedge_form_t form;
-        hedge_show_t show;
+        hedgec_form_t form;
+        hedgec_show_t show;
         hedge_tensor_t *inputs, *outputs;
 } local_t;
 
@@ -47,11 +49,11 @@ static int compute(local_t *local, const char *operand)
 
         if (r < 0)
                 return r;
-        hedge_show_answer(&local->show, &(hedge_answer_t){ .input = operand,
-                                                           .model = local->model,
-                                                           .n_outputs = local->graph->n_outputs,
-                                                           .outputs = local->outputs,
-                                                           .latency_ms = (double)(hedge_now_us() - start) / 1000 });
+        hedgec_show_answer(&local->show, &(hedgec_answer_t){ .input = operand,
+                                                             .model = local->model,
+                                                             .n_outputs = local->graph->n_outputs,
+                                                             .outputs = local->outputs,
+                                                             .latency_ms = (double)(hedge_now_us() - start) / 1000 });
         for (uint32_t i = 0; i < local->graph->n_outputs; i++)
                 hedge_tensor_release(&local->outputs[i]);
         return 0;
@@ -60,17 +62,17 @@ static int compute(local_t *local, const char *operand)
 static void run_input(local_t *local, const char *operand)
 {
         hedge_why_t why = { "" };
-        int r = hedge_input_read(&local->form, operand, local->inputs, &why);
+        int r = hedgec_input_read(&local->form, operand, local->inputs, &why);
 
         if (r < 0) {
-                hedge_show_failure(&local->show, operand, why.text);
+                hedgec_show_failure(&local->show, operand, why.text);
                 return;
         }
         r = compute(local, operand);
         for (uint32_t i = 0; i < local->form.n_inputs; i++)
                 hedge_tensor_release(&local->inputs[i]);
         if (r < 0)
-                hedge_show_failure(&local->show, operand, hedge_strerror(r));
+                hedgec_show_failure(&local->show, operand, hedge_strerror(r));
 }
 
 static int make_form(local_t *local, const hedge_manifest_t *manifest)
@@ -81,7 +83,7 @@ static int make_form(local_t *local, const hedge_manifest_t *manifest)
 
         for (uint32_t i = 0; shapes && i < graph->n_inputs; i++)
                 shapes[i] = graph->values[graph->inputs[i]].shape;
-        r = shapes ? hedge_form_init(&local->form, shapes, graph->n_inputs) : -ENOMEM;
+        r = shapes ? hedgec_form_init(&local->form, shapes, graph->n_inputs) : -ENOMEM;
         free(shapes);
         if (!r)
                 local->form.preprocess = manifest->preprocess;
@@ -90,7 +92,7 @@ static int make_form(local_t *local, const hedge_manifest_t *manifest)
         return r || !local->inputs || !local->outputs ? -ENOMEM : 0;
 }
 
-static int join_labels(const hedge_manifest_t *manifest, hedge_labels_t *ret)
+static int join_labels(const hedge_manifest_t *manifest, hedgec_labels_t *ret)
 {
         char *text = NULL;
         size_t size = 0;
@@ -101,22 +103,22 @@ static int join_labels(const hedge_manifest_t *manifest, hedge_labels_t *ret)
                 return -ENOMEM;
         for (uint32_t i = 0; i < manifest->n_labels; i++)
                 fprintf(out, "%s\n", manifest->labels[i]);
-        r = fclose(out) ? -ENOMEM : hedge_labels_parse(text, size, ret);
+        r = fclose(out) ? -ENOMEM : hedgec_labels_parse(text, size, ret);
         free(text);
         return r;
 }
 
-static int read_model(local_t *local, const local_values_t *v, hedge_labels_t *labels, hedge_why_t *why)
+static int read_model(local_t *local, const local_values_t *v, hedgec_labels_t *labels, hedge_why_t *why)
 {
-        const char *dir = hedge_target_dir(&(hedge_target_t){ .dir = v->dir });
+        const char *dir = hedgec_target_dir(&(hedgec_target_t){ .dir = v->dir });
         hedge_manifest_t manifest = { .n_labels = 0 };
         char path[PATH_MAX];
-        int r = hedge_model_find(local->model, dir, path, sizeof(path), why);
+        int r = hedgec_model_find(local->model, dir, path, sizeof(path), why);
 
         if (!r)
                 r = hedge_onnx_load(path, NULL, &local->graph, why);
         if (!r)
-                r = hedge_model_manifest(path, v->manifest, &manifest, why);
+                r = hedgec_model_manifest(path, v->manifest, &manifest, why);
         if (r < 0)
                 return r;
         if (local->graph->n_inputs)
@@ -145,7 +147,7 @@ static void release(local_t *local)
         hedge_engine_destroy(&local->engine);
         hedge_kernels_destroy(&local->kernels);
         hedge_graph_destroy(&local->graph);
-        hedge_form_release(&local->form);
+        hedgec_form_release(&local->form);
         free(local->inputs);
         free(local->outputs);
 }
@@ -154,29 +156,29 @@ static int run(const void *values, char **operands, unsigned n_operands)
 {
         const local_values_t *v = values;
         local_t local = { .model = operands[0] };
-        hedge_labels_t labels = { 0 };
+        hedgec_labels_t labels = { 0 };
         hedge_why_t why = { "" };
         int r = read_model(&local, v, &labels, &why), status;
 
         if (!r)
                 r = make_engine(&local, v, &why);
         if (!r)
-                r = hedge_show_prepare(&v->show, &local.form, &why);
+                r = hedgec_show_prepare(&v->show, &local.form, &why);
         if (!r)
-                r = hedge_show_open(&local.show, &v->show, local.model, &labels, n_operands - 1, &why);
+                r = hedgec_show_open(&local.show, &v->show, local.model, &labels, n_operands - 1, &why);
         if (!r) {
                 for (unsigned i = 1; i < n_operands; i++)
                         run_input(&local, operands[i]);
-                status = hedge_show_close(&local.show);
+                status = hedgec_show_close(&local.show);
         } else {
-                status = hedge_complain("%s", why.text);
+                status = hedgec_complain("%s", why.text);
         }
-        hedge_labels_release(&labels);
+        hedgec_labels_release(&labels);
         release(&local);
         return status;
 }
 
-const hedge_command_t hedge_command_local = {
+const hedgec_command_t hedgec_command_local = {
         .name = "local",
         .operands = "MODEL INPUT...",
         .summary = "run inputs through a model in this process alone",

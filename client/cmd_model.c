@@ -21,10 +21,10 @@ typedef struct model_values {
 
 static const model_values_t presets = { .seed = 1 };
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW_UINT("seed", 's', model_values_t, seed, "S", "of the weights (1)", 0, UINT64_MAX),
-        HEDGE_ROW(FLAG, "quiet", 'q', model_values_t, quiet, NULL, "do not say what was made"),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW_UINT("seed", 's', model_values_t, seed, "S", "of the weights (1)", 0, UINT64_MAX),
+        HEDGEC_ROW(FLAG, "quiet", 'q', model_values_t, quiet, NULL, "do not say what was made"),
+        HEDGEC_ROW_END,
 };
 
 /* A file on its way: written beside its place and moved there when whole. */
@@ -33,7 +33,7 @@ typedef struct file {
         char beside[PATH_MAX];
         int fd;
         uint64_t written;
-        hedge_progress_t progress;
+        hedgec_progress_t progress;
 } file_t;
 
 static volatile sig_atomic_t interrupted;
@@ -66,7 +66,7 @@ static int write_some(void *arg, const void *bytes, size_t size)
                 size -= (size_t)n;
                 file->written += (uint64_t)n;
         }
-        hedge_progress_update(&file->progress, file->written / MEGABYTE);
+        hedgec_progress_update(&file->progress, file->written / MEGABYTE);
         return 0;
 }
 
@@ -111,9 +111,9 @@ static int make(const hedge_zoo_t *zoo, const char *path, hedge_why_t *why)
         r = open_beside(&file, path, why);
         if (r < 0)
                 return r;
-        hedge_progress_start(&file.progress, "making", "MB", hedge_zoo_bytes(zoo) / MEGABYTE);
+        hedgec_progress_start(&file.progress, "making", "MB", hedge_zoo_bytes(zoo) / MEGABYTE);
         r = hedge_zoo_write(zoo, write_some, &file);
-        hedge_progress_clear(&file.progress);
+        hedgec_progress_clear(&file.progress);
         return close_beside(&file, r, why);
 }
 
@@ -126,20 +126,20 @@ static int run(const void *values, char **operands, unsigned n_operands)
         int r;
 
         if (strcmp(operands[0], "make") != 0)
-                return hedge_complain_usage("model", "model: 'make' is wanted and not '%s'", operands[0]);
+                return hedgec_complain_usage("model", "model: 'make' is wanted and not '%s'", operands[0]);
         r = hedge_zoo_new(network, v->seed, 1, &zoo, &why);
         if (r == HEDGE_EUNSUPPORTED)
-                return hedge_complain_usage("model", "model: %s", why.text);
+                return hedgec_complain_usage("model", "model: %s", why.text);
         if (r == 0)
                 r = make(zoo, path, &why);
         if (r == 0 && !v->quiet)
                 printf("Made %s: %s with the weights of seed %llu, %.1f MB.\n", path, network,
                        (unsigned long long)v->seed, (double)hedge_zoo_bytes(zoo) / MEGABYTE);
         hedge_zoo_destroy(&zoo);
-        return r < 0 ? hedge_complain("%s", why.text) : EXIT_SUCCESS;
+        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
 }
 
-const hedge_command_t hedge_command_model = {
+const hedgec_command_t hedgec_command_model = {
         .name = "model",
         .operands = "make vgg16|resnet18|alexnet|lenet5 FILE",
         .summary = "make a well-known network with seeded weights, to measure with",

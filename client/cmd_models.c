@@ -8,82 +8,82 @@
 #include "client/table.h"
 
 typedef struct models_values {
-        hedge_target_t target;
+        hedgec_target_t target;
         bool json;
 } models_values_t;
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(FLAG, "json", 'j', models_values_t, json, NULL, "print one JSON object per model and line"),
-        HEDGE_ROW_TABLE(models_values_t, target, hedge_target_options),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(FLAG, "json", 'j', models_values_t, json, NULL, "print one JSON object per model and line"),
+        HEDGEC_ROW_TABLE(models_values_t, target, hedgec_target_options),
+        HEDGEC_ROW_END,
 };
 
-static struct json_object *tensors_json(hedge_json_t *json, const hedge_model_tensor_t *tensors, uint32_t n)
+static struct json_object *tensors_json(hedgec_json_t *json, const hedge_model_tensor_t *tensors, uint32_t n)
 {
-        struct json_object *array = hedge_json_array(json), *object;
+        struct json_object *array = hedgec_json_array(json), *object;
 
         for (uint32_t i = 0; i < n; i++) {
-                object = hedge_json_object(json);
-                hedge_json_add_string(json, object, "name", tensors[i].name);
-                hedge_json_add_shape(json, object, "shape", &tensors[i].shape);
-                hedge_json_add(json, array, NULL, object);
+                object = hedgec_json_object(json);
+                hedgec_json_add_string(json, object, "name", tensors[i].name);
+                hedgec_json_add_shape(json, object, "shape", &tensors[i].shape);
+                hedgec_json_add(json, array, NULL, object);
         }
         return array;
 }
 
-static struct json_object *numbers_json(hedge_json_t *json, const double *values, int n)
+static struct json_object *numbers_json(hedgec_json_t *json, const double *values, int n)
 {
-        struct json_object *array = hedge_json_array(json);
+        struct json_object *array = hedgec_json_array(json);
 
         for (int i = 0; i < n; i++)
-                hedge_json_add_double(json, array, NULL, values[i], 9);
+                hedgec_json_add_double(json, array, NULL, values[i], 9);
         return array;
 }
 
-static struct json_object *preprocess_json(hedge_json_t *json, const hedge_model_preprocess_t *p)
+static struct json_object *preprocess_json(hedgec_json_t *json, const hedge_model_preprocess_t *p)
 {
-        struct json_object *object = hedge_json_object(json);
+        struct json_object *object = hedgec_json_object(json);
 
-        hedge_json_add_uint(json, object, "resize", p->resize);
-        hedge_json_add_bool(json, object, "crop", p->crop);
-        hedge_json_add_double(json, object, "scale", p->scale, 9);
-        hedge_json_add(json, object, "mean", numbers_json(json, p->mean, 3));
-        hedge_json_add(json, object, "std", numbers_json(json, p->std, 3));
-        hedge_json_add_string(json, object, "channel_order", p->bgr ? "bgr" : "rgb");
-        hedge_json_add_string(json, object, "layout", p->nhwc ? "nhwc" : "nchw");
+        hedgec_json_add_uint(json, object, "resize", p->resize);
+        hedgec_json_add_bool(json, object, "crop", p->crop);
+        hedgec_json_add_double(json, object, "scale", p->scale, 9);
+        hedgec_json_add(json, object, "mean", numbers_json(json, p->mean, 3));
+        hedgec_json_add(json, object, "std", numbers_json(json, p->std, 3));
+        hedgec_json_add_string(json, object, "channel_order", p->bgr ? "bgr" : "rgb");
+        hedgec_json_add_string(json, object, "layout", p->nhwc ? "nhwc" : "nchw");
         return object;
 }
 
 static int print_json(const hedge_model_status_t *model)
 {
-        hedge_json_t json = { 0 };
+        hedgec_json_t json = { 0 };
 
-        json.root = hedge_json_object(&json);
-        hedge_json_add_string(&json, json.root, "name", model->name);
-        hedge_json_add_string(&json, json.root, "state", model->state);
-        hedge_json_add_uint(&json, json.root, "macs", model->macs);
-        hedge_json_add_uint(&json, json.root, "parameters", model->parameters);
-        hedge_json_add_uint(&json, json.root, "layers", model->layers);
-        hedge_json_add_uint(&json, json.root, "coded_layers", model->coded_layers);
-        hedge_json_add_uint(&json, json.root, "ready_boards", model->ready_boards);
-        hedge_json_add_uint(&json, json.root, "share_bytes", model->share_bytes);
-        hedge_json_add(&json, json.root, "inputs", tensors_json(&json, model->inputs, model->n_inputs));
-        hedge_json_add(&json, json.root, "outputs", tensors_json(&json, model->outputs, model->n_outputs));
+        json.root = hedgec_json_object(&json);
+        hedgec_json_add_string(&json, json.root, "name", model->name);
+        hedgec_json_add_string(&json, json.root, "state", model->state);
+        hedgec_json_add_uint(&json, json.root, "macs", model->macs);
+        hedgec_json_add_uint(&json, json.root, "parameters", model->parameters);
+        hedgec_json_add_uint(&json, json.root, "layers", model->layers);
+        hedgec_json_add_uint(&json, json.root, "coded_layers", model->coded_layers);
+        hedgec_json_add_uint(&json, json.root, "ready_boards", model->ready_boards);
+        hedgec_json_add_uint(&json, json.root, "share_bytes", model->share_bytes);
+        hedgec_json_add(&json, json.root, "inputs", tensors_json(&json, model->inputs, model->n_inputs));
+        hedgec_json_add(&json, json.root, "outputs", tensors_json(&json, model->outputs, model->n_outputs));
         if (model->preprocess.given)
-                hedge_json_add(&json, json.root, "preprocess", preprocess_json(&json, &model->preprocess));
+                hedgec_json_add(&json, json.root, "preprocess", preprocess_json(&json, &model->preprocess));
         else
-                hedge_json_add_null(&json, json.root, "preprocess");
-        return hedge_json_print(&json, 0, stdout);
+                hedgec_json_add_null(&json, json.root, "preprocess");
+        return hedgec_json_print(&json, 0, stdout);
 }
 
 static int print_list(const hedge_msg_models_ok_t *answer)
 {
-        static const hedge_column_t columns[] = {
-                { "MODEL", HEDGE_LEFT, 12 },  { "STATE", HEDGE_LEFT, 0 },  { "MACS", HEDGE_RIGHT, 0 },
-                { "PARAMS", HEDGE_RIGHT, 0 }, { "CODED", HEDGE_RIGHT, 0 }, { "BOARDS", HEDGE_RIGHT, 0 },
-                { "SHARES", HEDGE_RIGHT, 0 }, { "INPUT", HEDGE_LEFT, 0 },  { .title = NULL }
+        static const hedgec_column_t columns[] = {
+                { "MODEL", HEDGEC_LEFT, 12 },  { "STATE", HEDGEC_LEFT, 0 },  { "MACS", HEDGEC_RIGHT, 0 },
+                { "PARAMS", HEDGEC_RIGHT, 0 }, { "CODED", HEDGEC_RIGHT, 0 }, { "BOARDS", HEDGEC_RIGHT, 0 },
+                { "SHARES", HEDGEC_RIGHT, 0 }, { "INPUT", HEDGEC_LEFT, 0 },  { .title = NULL }
         };
-        hedge_table_t *table = hedge_table_new(columns);
+        hedgec_table_t *table = hedgec_table_new(columns);
         char shape[96];
         int r;
 
@@ -92,21 +92,21 @@ static int print_list(const hedge_msg_models_ok_t *answer)
         for (uint32_t i = 0; i < answer->n_models; i++) {
                 const hedge_model_status_t *model = &answer->models[i];
 
-                hedge_table_cell(table, "%s", model->name);
-                hedge_table_cell(table, "%s", model->state);
-                hedge_table_cell(table, "%s", hedge_text_count(model->macs));
-                hedge_table_cell(table, "%s", hedge_text_count(model->parameters));
-                hedge_table_cell(table, "%u/%u", model->coded_layers, model->layers);
-                hedge_table_cell(table, "%u", model->ready_boards);
-                hedge_table_cell(table, "%s", hedge_text_bytes(model->share_bytes));
-                hedge_table_cell(table, "%s",
-                                 model->n_inputs ? hedge_shape_text(&model->inputs[0].shape, shape, sizeof(shape))
-                                                 : "-");
+                hedgec_table_cell(table, "%s", model->name);
+                hedgec_table_cell(table, "%s", model->state);
+                hedgec_table_cell(table, "%s", hedgec_text_count(model->macs));
+                hedgec_table_cell(table, "%s", hedgec_text_count(model->parameters));
+                hedgec_table_cell(table, "%u/%u", model->coded_layers, model->layers);
+                hedgec_table_cell(table, "%u", model->ready_boards);
+                hedgec_table_cell(table, "%s", hedgec_text_bytes(model->share_bytes));
+                hedgec_table_cell(table, "%s",
+                                  model->n_inputs ? hedge_shape_text(&model->inputs[0].shape, shape, sizeof(shape))
+                                                  : "-");
         }
         if (!answer->n_models)
                 puts("No model is loaded: 'hedge load FILE' does that.");
-        r = answer->n_models ? hedge_table_print(table, 0, stdout) : 0;
-        hedge_table_destroy(&table);
+        r = answer->n_models ? hedgec_table_print(table, 0, stdout) : 0;
+        hedgec_table_destroy(&table);
         return r;
 }
 
@@ -116,7 +116,7 @@ static void print_tensors(const char *what, const hedge_model_tensor_t *tensors,
 
         for (uint32_t i = 0; i < n; i++) {
                 printf("%-12s  %-20s  ", i ? "" : what, hedge_shape_text(&tensors[i].shape, shape, sizeof(shape)));
-                hedge_print_safe(tensors[i].name, stdout);
+                hedgec_print_safe(tensors[i].name, stdout);
                 putchar('\n');
         }
 }
@@ -139,13 +139,13 @@ static void print_preprocess(const hedge_model_preprocess_t *p)
 static int print_one(const hedge_model_status_t *model, uint32_t n_labels)
 {
         printf("%-12s  ", "name");
-        hedge_print_safe(model->name, stdout);
+        hedgec_print_safe(model->name, stdout);
         printf("\n%-12s  ", "state");
-        hedge_print_safe(model->state, stdout);
-        printf("\n%-12s  %s multiply-accumulates, %s parameters\n", "size", hedge_text_count(model->macs),
-               hedge_text_count(model->parameters));
+        hedgec_print_safe(model->state, stdout);
+        printf("\n%-12s  %s multiply-accumulates, %s parameters\n", "size", hedgec_text_count(model->macs),
+               hedgec_text_count(model->parameters));
         printf("%-12s  %u, %u of them coded\n", "layers", model->layers, model->coded_layers);
-        printf("%-12s  %u hold it, %s each\n", "boards", model->ready_boards, hedge_text_bytes(model->share_bytes));
+        printf("%-12s  %u hold it, %s each\n", "boards", model->ready_boards, hedgec_text_bytes(model->share_bytes));
         print_tensors("inputs", model->inputs, model->n_inputs);
         print_tensors("outputs", model->outputs, model->n_outputs);
         printf("%-12s  %u\n", "labels", n_labels);
@@ -153,25 +153,25 @@ static int print_one(const hedge_model_status_t *model, uint32_t n_labels)
         return 0;
 }
 
-static int ask_one(hedge_connection_t *connection, const char *name, bool as_json, hedge_why_t *why)
+static int ask_one(hedgec_connection_t *connection, const char *name, bool as_json, hedge_why_t *why)
 {
-        hedge_labels_t labels = { 0 };
+        hedgec_labels_t labels = { 0 };
         hedge_envelope_t answer;
-        int r = hedge_request_model(connection, name, &answer, &labels, why);
+        int r = hedgec_request_model(connection, name, &answer, &labels, why);
 
         if (r < 0)
                 return r;
         r = as_json ? print_json(answer.message.models_ok.models)
                     : print_one(answer.message.models_ok.models, labels.count);
-        hedge_labels_release(&labels);
+        hedgec_labels_release(&labels);
         hedge_envelope_release(&answer);
         return r < 0 ? hedge_why(why, r, "out of memory") : 0;
 }
 
-static int ask_all(hedge_connection_t *connection, bool as_json, hedge_why_t *why)
+static int ask_all(hedgec_connection_t *connection, bool as_json, hedge_why_t *why)
 {
         hedge_envelope_t answer;
-        int r = hedge_request_models(connection, NULL, &answer, why);
+        int r = hedgec_request_models(connection, NULL, &answer, why);
 
         if (r < 0)
                 return r;
@@ -186,18 +186,18 @@ static int ask_all(hedge_connection_t *connection, bool as_json, hedge_why_t *wh
 static int run(const void *values, char **operands, unsigned n_operands)
 {
         const models_values_t *v = values;
-        hedge_connection_t *connection = NULL;
+        hedgec_connection_t *connection = NULL;
         hedge_why_t why = { "" };
-        int r = hedge_connect("models", &v->target, &connection);
+        int r = hedgec_connect("models", &v->target, &connection);
 
         if (r)
                 return r;
         r = n_operands ? ask_one(connection, operands[0], v->json, &why) : ask_all(connection, v->json, &why);
-        hedge_connection_close(&connection);
-        return r < 0 ? hedge_complain("%s", why.text) : EXIT_SUCCESS;
+        hedgec_connection_close(&connection);
+        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
 }
 
-const hedge_command_t hedge_command_models = {
+const hedgec_command_t hedgec_command_models = {
         .name = "models",
         .operands = "[NAME]",
         .summary = "list the models, or show one",

@@ -9,13 +9,13 @@
 #include "client/media/npy.h"
 #include "client/requests.h"
 #include "client/table.h"
-#include "common/code/uep_setup.h"
+#include "common/code/uep/setup.h"
 #include "common/train/replace.h"
 
 #define GRACE_MS 60000 /* for sending, coding and the way back, beside the deadline */
 
 typedef struct multiply_values {
-        hedge_target_t target;
+        hedgec_target_t target;
         int scheme, split;
         const char *blocks, *windows, *out;
         uint64_t deadline_ms, packets, levels, classes, seed;
@@ -27,29 +27,29 @@ static const char *const splits[] = { "row-column", "column-row", NULL };
 
 static const multiply_values_t presets = { .scheme = HEDGE_UEP_EW, .seed = 1 };
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW_UINT("deadline", 0, multiply_values_t, deadline_ms, "MS", "answer after so long at the latest", 1,
-                       3600000),
-        HEDGE_ROW(STRING, "out", 'o', multiply_values_t, out, "C.npy", "write the product there"),
-        HEDGE_ROW_CHOICE("scheme", 's', multiply_values_t, scheme, "CODE",
-                         "uep-now, uep-ew, mds, replication or uncoded", schemes),
-        HEDGE_ROW_CHOICE("split", 0, multiply_values_t, split, "HOW", "row-column or column-row", splits),
-        HEDGE_ROW(STRING, "blocks", 'b', multiply_values_t, blocks, "AxB", "blocks of A and of B; 3x3 if not given"),
-        HEDGE_ROW_UINT("packets", 'p', multiply_values_t, packets, "N", "tasks in all, not one per board", 1,
-                       HEDGE_UEP_MAX_PACKETS),
-        HEDGE_ROW(STRING, "windows", 'w', multiply_values_t, windows, "P,P,P",
-                  "uep: the classes' probabilities; else by deadline"),
-        HEDGE_ROW_UINT("levels", 0, multiply_values_t, levels, "N", "levels of importance of a factor's blocks", 1,
-                       HEDGE_UEP_MAX_PRODUCTS),
-        HEDGE_ROW_UINT("classes", 0, multiply_values_t, classes, "N", "classes of importance of sub-products", 1,
-                       HEDGE_UEP_MAX_CLASSES),
-        HEDGE_ROW(FLAG, "stacked", 0, multiply_values_t, stacked, NULL, "a coefficient of its own per sub-product"),
-        HEDGE_ROW_UINT("seed", 0, multiply_values_t, seed, "N", "of windows and coefficients", 0, UINT64_MAX),
-        HEDGE_ROW(FLAG, "check", 0, multiply_values_t, check, NULL, "multiply here as well, for the true error"),
-        HEDGE_ROW(FLAG, "verbose", 'v', multiply_values_t, verbose, NULL, "show every packet"),
-        HEDGE_ROW(FLAG, "json", 'j', multiply_values_t, json, NULL, "print one JSON object, with every packet"),
-        HEDGE_ROW_TABLE(multiply_values_t, target, hedge_target_options),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW_UINT("deadline", 0, multiply_values_t, deadline_ms, "MS", "answer after so long at the latest", 1,
+                        3600000),
+        HEDGEC_ROW(STRING, "out", 'o', multiply_values_t, out, "C.npy", "write the product there"),
+        HEDGEC_ROW_CHOICE("scheme", 's', multiply_values_t, scheme, "CODE",
+                          "uep-now, uep-ew, mds, replication or uncoded", schemes),
+        HEDGEC_ROW_CHOICE("split", 0, multiply_values_t, split, "HOW", "row-column or column-row", splits),
+        HEDGEC_ROW(STRING, "blocks", 'b', multiply_values_t, blocks, "AxB", "blocks of A and of B; 3x3 if not given"),
+        HEDGEC_ROW_UINT("packets", 'p', multiply_values_t, packets, "N", "tasks in all, not one per board", 1,
+                        HEDGE_UEP_MAX_PACKETS),
+        HEDGEC_ROW(STRING, "windows", 'w', multiply_values_t, windows, "P,P,P",
+                   "uep: the classes' probabilities; else by deadline"),
+        HEDGEC_ROW_UINT("levels", 0, multiply_values_t, levels, "N", "levels of importance of a factor's blocks", 1,
+                        HEDGE_UEP_MAX_PRODUCTS),
+        HEDGEC_ROW_UINT("classes", 0, multiply_values_t, classes, "N", "classes of importance of sub-products", 1,
+                        HEDGE_UEP_MAX_CLASSES),
+        HEDGEC_ROW(FLAG, "stacked", 0, multiply_values_t, stacked, NULL, "a coefficient of its own per sub-product"),
+        HEDGEC_ROW_UINT("seed", 0, multiply_values_t, seed, "N", "of windows and coefficients", 0, UINT64_MAX),
+        HEDGEC_ROW(FLAG, "check", 0, multiply_values_t, check, NULL, "multiply here as well, for the true error"),
+        HEDGEC_ROW(FLAG, "verbose", 'v', multiply_values_t, verbose, NULL, "show every packet"),
+        HEDGEC_ROW(FLAG, "json", 'j', multiply_values_t, json, NULL, "print one JSON object, with every packet"),
+        HEDGEC_ROW_TABLE(multiply_values_t, target, hedgec_target_options),
+        HEDGEC_ROW_END,
 };
 
 typedef struct multiply {
@@ -73,8 +73,8 @@ static int parse_blocks(const char *text, hedge_uep_shape_t *shape, hedge_why_t 
         if (n < sizeof(first)) {
                 memcpy(first, text, n);
                 first[n] = 0;
-                if (hedge_uint_parse(first, 1, HEDGE_UEP_MAX_PRODUCTS, &a) < 0 ||
-                    hedge_uint_parse(text[n] ? text + n + 1 : first, 1, HEDGE_UEP_MAX_PRODUCTS, &b) < 0)
+                if (hedgec_uint_parse(first, 1, HEDGE_UEP_MAX_PRODUCTS, &a) < 0 ||
+                    hedgec_uint_parse(text[n] ? text + n + 1 : first, 1, HEDGE_UEP_MAX_PRODUCTS, &b) < 0)
                         b = 0;
         }
         if (b == 0)
@@ -127,7 +127,7 @@ static int read_factor(multiply_t *m, unsigned i, hedge_why_t *why)
 {
         const hedge_shape_t *shape = &m->factors[i].shape;
         char text[96];
-        int r = hedge_npy_load_float32(m->names[i], &m->factors[i], why);
+        int r = hedgec_npy_load_float32(m->names[i], &m->factors[i], why);
 
         if (r < 0)
                 return r;
@@ -162,7 +162,7 @@ static int read_factors(multiply_t *m, hedge_why_t *why)
 
 /* ---- the product ---- */
 
-static int ask(multiply_t *m, hedge_connection_t *connection, hedge_envelope_t *ret, hedge_why_t *why)
+static int ask(multiply_t *m, hedgec_connection_t *connection, hedge_envelope_t *ret, hedge_why_t *why)
 {
         const uint64_t own_ms = m->values->target.timeout_s * 1000;
         const uint64_t wait_ms = m->values->deadline_ms + (own_ms ? own_ms : GRACE_MS);
@@ -196,8 +196,8 @@ static int ask(multiply_t *m, hedge_connection_t *connection, hedge_envelope_t *
                         return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
                 }
         }
-        return hedge_request_matmul(connection, &asked, frames, wait_ms < INT32_MAX ? (int)wait_ms : INT32_MAX, ret,
-                                    why);
+        return hedgec_request_matmul(connection, &asked, frames, wait_ms < INT32_MAX ? (int)wait_ms : INT32_MAX, ret,
+                                     why);
 }
 
 /* |C' - C|^2 / |C|^2, row by row in double. */
@@ -237,7 +237,7 @@ static int write_product(const multiply_t *m, float *c, hedge_why_t *why)
 
         if (r < 0)
                 return r;
-        if (hedge_npy_write(&tensor, replace.file) < 0)
+        if (hedgec_npy_write(&tensor, replace.file) < 0)
                 r = hedge_why(why, -EIO, "cannot write %s: %s", m->values->out, strerror(errno ? errno : EIO));
         return hedge_replace_end(&replace, r, why);
 }
@@ -253,53 +253,53 @@ static unsigned received(const hedge_msg_matmul_ok_t *ok)
         return n;
 }
 
-static struct json_object *packet_json(hedge_json_t *json, const hedge_packet_report_t *p)
+static struct json_object *packet_json(hedgec_json_t *json, const hedge_packet_report_t *p)
 {
-        struct json_object *object = hedge_json_object(json);
+        struct json_object *object = hedgec_json_object(json);
 
-        hedge_json_add_uint(json, object, "board", p->board);
-        hedge_json_add_uint(json, object, "window", p->window);
+        hedgec_json_add_uint(json, object, "board", p->board);
+        hedgec_json_add_uint(json, object, "window", p->window);
         if (p->received_ms > 0)
-                hedge_json_add_double(json, object, "received_ms", p->received_ms, 6);
+                hedgec_json_add_double(json, object, "received_ms", p->received_ms, 6);
         else
-                hedge_json_add_null(json, object, "received_ms");
-        hedge_json_add_uint(json, object, "determined", p->determined);
+                hedgec_json_add_null(json, object, "received_ms");
+        hedgec_json_add_uint(json, object, "determined", p->determined);
         return object;
 }
 
 static int print_json(const multiply_t *m, const hedge_msg_matmul_ok_t *ok)
 {
-        hedge_json_t json = { 0 };
-        struct json_object *root = json.root = hedge_json_object(&json), *packets = hedge_json_array(&json);
+        hedgec_json_t json = { 0 };
+        struct json_object *root = json.root = hedgec_json_object(&json), *packets = hedgec_json_array(&json);
 
-        hedge_json_add_uint(&json, root, "rows", m->shape.rows);
-        hedge_json_add_uint(&json, root, "inner", m->shape.inner);
-        hedge_json_add_uint(&json, root, "columns", m->shape.columns);
-        hedge_json_add_string(&json, root, "scheme", hedge_uep_scheme_name(m->setup.scheme));
-        hedge_json_add_string(&json, root, "split", hedge_uep_split_name(m->shape.split));
-        hedge_json_add_uint(&json, root, "blocks_a", m->shape.blocks_a);
-        hedge_json_add_uint(&json, root, "blocks_b", m->shape.blocks_b);
-        hedge_json_add_uint(&json, root, "deadline_ms", m->values->deadline_ms);
-        hedge_json_add_double(&json, root, "ms", ok->ms, 6);
-        hedge_json_add_uint(&json, root, "received", received(ok));
-        hedge_json_add_uint(&json, root, "products", ok->products);
-        hedge_json_add_uint(&json, root, "determined", ok->determined);
-        hedge_json_add_double(&json, root, "expected_error", ok->expected_error, 6);
+        hedgec_json_add_uint(&json, root, "rows", m->shape.rows);
+        hedgec_json_add_uint(&json, root, "inner", m->shape.inner);
+        hedgec_json_add_uint(&json, root, "columns", m->shape.columns);
+        hedgec_json_add_string(&json, root, "scheme", hedge_uep_scheme_name(m->setup.scheme));
+        hedgec_json_add_string(&json, root, "split", hedge_uep_split_name(m->shape.split));
+        hedgec_json_add_uint(&json, root, "blocks_a", m->shape.blocks_a);
+        hedgec_json_add_uint(&json, root, "blocks_b", m->shape.blocks_b);
+        hedgec_json_add_uint(&json, root, "deadline_ms", m->values->deadline_ms);
+        hedgec_json_add_double(&json, root, "ms", ok->ms, 6);
+        hedgec_json_add_uint(&json, root, "received", received(ok));
+        hedgec_json_add_uint(&json, root, "products", ok->products);
+        hedgec_json_add_uint(&json, root, "determined", ok->determined);
+        hedgec_json_add_double(&json, root, "expected_error", ok->expected_error, 6);
         if (m->error >= 0)
-                hedge_json_add_double(&json, root, "error", m->error, 6);
+                hedgec_json_add_double(&json, root, "error", m->error, 6);
         for (uint32_t i = 0; i < ok->n_packets; i++)
-                hedge_json_add(&json, packets, NULL, packet_json(&json, &ok->packets[i]));
-        hedge_json_add(&json, root, "packets", packets);
-        return hedge_json_print(&json, 0, stdout);
+                hedgec_json_add(&json, packets, NULL, packet_json(&json, &ok->packets[i]));
+        hedgec_json_add(&json, root, "packets", packets);
+        return hedgec_json_print(&json, 0, stdout);
 }
 
 static int print_packets(const hedge_msg_matmul_ok_t *ok)
 {
-        static const hedge_column_t columns[] = {
-                { "PACKET", HEDGE_RIGHT, 0 }, { "BOARD", HEDGE_RIGHT, 0 }, { "WINDOW", HEDGE_RIGHT, 0 },
-                { "MS", HEDGE_RIGHT, 0 },     { "KNOWN", HEDGE_RIGHT, 0 }, { .title = NULL },
+        static const hedgec_column_t columns[] = {
+                { "PACKET", HEDGEC_RIGHT, 0 }, { "BOARD", HEDGEC_RIGHT, 0 }, { "WINDOW", HEDGEC_RIGHT, 0 },
+                { "MS", HEDGEC_RIGHT, 0 },     { "KNOWN", HEDGEC_RIGHT, 0 }, { .title = NULL },
         };
-        hedge_table_t *table = hedge_table_new(columns);
+        hedgec_table_t *table = hedgec_table_new(columns);
         int r;
 
         if (!table)
@@ -307,14 +307,14 @@ static int print_packets(const hedge_msg_matmul_ok_t *ok)
         for (uint32_t i = 0; i < ok->n_packets; i++) {
                 const hedge_packet_report_t *p = &ok->packets[i];
 
-                hedge_table_cell(table, "%u", i);
-                hedge_table_cell(table, "%u", p->board);
-                hedge_table_cell(table, "%u", p->window + 1);
-                hedge_table_cell(table, p->received_ms > 0 ? "%.1f" : "-", p->received_ms);
-                hedge_table_cell(table, p->received_ms > 0 ? "%u" : "-", p->determined);
+                hedgec_table_cell(table, "%u", i);
+                hedgec_table_cell(table, "%u", p->board);
+                hedgec_table_cell(table, "%u", p->window + 1);
+                hedgec_table_cell(table, p->received_ms > 0 ? "%.1f" : "-", p->received_ms);
+                hedgec_table_cell(table, p->received_ms > 0 ? "%u" : "-", p->determined);
         }
-        r = hedge_table_print(table, 0, stdout);
-        hedge_table_destroy(&table);
+        r = hedgec_table_print(table, 0, stdout);
+        hedgec_table_destroy(&table);
         putchar('\n');
         return r;
 }
@@ -354,9 +354,9 @@ static int show(multiply_t *m, hedge_envelope_t *answer, hedge_why_t *why)
 
 static int multiply(multiply_t *m, hedge_why_t *why)
 {
-        hedge_connection_t *connection = NULL;
+        hedgec_connection_t *connection = NULL;
         hedge_envelope_t answer;
-        int status = hedge_connect("multiply", &m->values->target, &connection), r;
+        int status = hedgec_connect("multiply", &m->values->target, &connection), r;
 
         if (status)
                 return status;
@@ -365,8 +365,8 @@ static int multiply(multiply_t *m, hedge_why_t *why)
                 r = show(m, &answer, why);
                 hedge_envelope_release(&answer);
         }
-        hedge_connection_close(&connection);
-        return r < 0 ? hedge_complain("%s", why->text) : EXIT_SUCCESS;
+        hedgec_connection_close(&connection);
+        return r < 0 ? hedgec_complain("%s", why->text) : EXIT_SUCCESS;
 }
 
 static int run(const void *values, char **operands, unsigned n_operands)
@@ -376,14 +376,14 @@ static int run(const void *values, char **operands, unsigned n_operands)
         int status;
 
         if (read_options(&m, &why) < 0)
-                return hedge_complain_usage("multiply", "multiply: %s", why.text);
-        status = read_factors(&m, &why) < 0 ? hedge_complain("%s", why.text) : multiply(&m, &why);
+                return hedgec_complain_usage("multiply", "multiply: %s", why.text);
+        status = read_factors(&m, &why) < 0 ? hedgec_complain("%s", why.text) : multiply(&m, &why);
         hedge_tensor_release(&m.factors[0]);
         hedge_tensor_release(&m.factors[1]);
         return status;
 }
 
-const hedge_command_t hedge_command_multiply = {
+const hedgec_command_t hedgec_command_multiply = {
         .name = "multiply",
         .operands = "A.npy B.npy",
         .summary = "multiply two matrices on the cluster by a deadline",

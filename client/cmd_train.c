@@ -16,19 +16,20 @@
 #define TAKE_IN_MS 600000 /* to send the data, have it checked and stored */
 
 typedef struct train_values {
-        hedge_target_t target;
-        hedge_option_list_t set;
+        hedgec_target_t target;
+        hedgec_option_list_t set;
         const char *output;
         bool json, detach;
 } train_values_t;
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(STRING, "output", 'o', train_values_t, output, "MODEL.onnx", "write the model there when it is done"),
-        HEDGE_ROW(LIST, "set", 's', train_values_t, set, "KEY=VALUE", "change a key of the job, as sgd.rate=0.1"),
-        HEDGE_ROW(FLAG, "detach", 0, train_values_t, detach, NULL, "do not wait for the end"),
-        HEDGE_ROW(FLAG, "json", 'j', train_values_t, json, NULL, "print a JSON object per epoch and event"),
-        HEDGE_ROW_TABLE(train_values_t, target, hedge_target_options),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(STRING, "output", 'o', train_values_t, output, "MODEL.onnx",
+                   "write the model there when it is done"),
+        HEDGEC_ROW(LIST, "set", 's', train_values_t, set, "KEY=VALUE", "change a key of the job, as sgd.rate=0.1"),
+        HEDGEC_ROW(FLAG, "detach", 0, train_values_t, detach, NULL, "do not wait for the end"),
+        HEDGEC_ROW(FLAG, "json", 'j', train_values_t, json, NULL, "print a JSON object per epoch and event"),
+        HEDGEC_ROW_TABLE(train_values_t, target, hedgec_target_options),
+        HEDGEC_ROW_END,
 };
 
 /* A job as it is sent. */
@@ -51,22 +52,22 @@ static void release_order(order_t *order)
 }
 
 /* The text, as --set has it. */
-static int read_text(const char *path, const hedge_option_list_t *set, order_t *order, hedge_why_t *why)
+static int read_text(const char *path, const hedgec_option_list_t *set, order_t *order, hedge_why_t *why)
 {
         uint8_t *bytes;
         char *text;
         size_t size;
-        int r = hedge_file_read(path, HEDGE_JOB_MAX_BYTES, &bytes, &size, why);
+        int r = hedgec_file_read(path, HEDGE_JOB_MAX_BYTES, &bytes, &size, why);
 
         if (r < 0)
                 return r;
         text = (char *)bytes;
         for (unsigned i = 0; !r && i < set->count; i++)
-                r = hedge_job_text_set(path, &text, &size, set->items[i], why);
+                r = hedgec_job_text_set(path, &text, &size, set->items[i], why);
         if (!r)
                 r = hedge_job_parse(path, text, size, &order->job, why);
         if (!r)
-                r = hedge_frame_text(text, size, &order->frames[0], why);
+                r = hedgec_frame_text(text, size, &order->frames[0], why);
         if (r < 0)
                 free(text);
         else
@@ -111,7 +112,7 @@ static int add_files(const char *path, order_t *order, hedge_why_t *why)
                 if (!order->paths[i])
                         return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
                 order->n_files++;
-                r = hedge_frame_file(order->paths[i], &order->frames[order->n_frames], why);
+                r = hedgec_frame_file(order->paths[i], &order->frames[order->n_frames], why);
                 if (r < 0)
                         return r;
                 order->n_frames++;
@@ -123,11 +124,11 @@ static int add_files(const char *path, order_t *order, hedge_why_t *why)
 static int complain(const char *path, const hedge_why_t *why)
 {
         if (!strncmp(why->text, path, strlen(path)))
-                return hedge_complain("%s", why->text);
-        return hedge_complain("%s: %s", path, why->text);
+                return hedgec_complain("%s", why->text);
+        return hedgec_complain("%s: %s", path, why->text);
 }
 
-static int send_order(const train_values_t *v, hedge_connection_t *connection, order_t *order, hedge_job_status_t *ret,
+static int send_order(const train_values_t *v, hedgec_connection_t *connection, order_t *order, hedge_job_status_t *ret,
                       hedge_why_t *why)
 {
         int wait_ms = v->target.timeout_s ? (int)v->target.timeout_s * 1000 : TAKE_IN_MS;
@@ -136,12 +137,13 @@ static int send_order(const train_values_t *v, hedge_connection_t *connection, o
         hedge_envelope_t answer;
         int r;
 
-        message.train.id = hedge_connection_id(connection);
+        message.train.id = hedgec_connection_id(connection);
         order->n_frames = 0;
-        r = hedge_connection_request(connection, &message, order->frames, n, HEDGE_MSG_TRAIN_OK, wait_ms, &answer, why);
+        r = hedgec_connection_request(connection, &message, order->frames, n, HEDGE_MSG_TRAIN_OK, wait_ms, &answer,
+                                      why);
         if (r < 0)
                 return r;
-        r = hedge_answer_one_job(&answer.message, why);
+        r = hedgec_answer_one_job(&answer.message, why);
         if (!r)
                 *ret = answer.message.jobs_ok.jobs[0];
         ret->epochs_done = NULL;
@@ -153,16 +155,16 @@ static int send_order(const train_values_t *v, hedge_connection_t *connection, o
 
 static int say_taken_in(const train_values_t *v, const hedge_job_status_t *job)
 {
-        hedge_json_t json = { 0 };
+        hedgec_json_t json = { 0 };
 
         if (v->json && !v->detach)
                 return EXIT_SUCCESS;
         if (v->json) {
-                json.root = hedge_training_json(&json, job);
-                return hedge_json_print(&json, 0, stdout) < 0 ? hedge_complain("out of memory") : EXIT_SUCCESS;
+                json.root = hedgec_training_json(&json, job);
+                return hedgec_json_print(&json, 0, stdout) < 0 ? hedgec_complain("out of memory") : EXIT_SUCCESS;
         }
         printf("Job %" PRIu64 " (%s, ", job->job, job->name);
-        hedge_print_safe(job->method, stdout);
+        hedgec_print_safe(job->method, stdout);
         if (v->detach)
                 printf(") is taken in: 'hedge jobs %" PRIu64 "' shows it, 'hedge jobs stop %" PRIu64 "' ends it.\n",
                        job->job, job->job);
@@ -172,53 +174,53 @@ static int say_taken_in(const train_values_t *v, const hedge_job_status_t *job)
         return EXIT_SUCCESS;
 }
 
-static int train(const train_values_t *v, const char *path, order_t *order, const hedge_job_model_t *model)
+static int train(const train_values_t *v, const char *path, order_t *order, const hedgec_job_model_t *model)
 {
-        hedge_connection_t *connection = NULL;
+        hedgec_connection_t *connection = NULL;
         hedge_job_status_t job = { 0 };
         hedge_why_t why = { "" };
-        int status = hedge_connect("train", &v->target, &connection), r;
+        int status = hedgec_connect("train", &v->target, &connection), r;
 
         if (status)
                 return status;
         r = send_order(v, connection, order, &job, &why);
         if (r == -ECONNRESET || r == -ETIMEDOUT)
-                status = hedge_complain("%s; 'hedge jobs' tells whether it has taken the job in", why.text);
+                status = hedgec_complain("%s; 'hedge jobs' tells whether it has taken the job in", why.text);
         else
                 status = r < 0 ? complain(path, &why) : say_taken_in(v, &job);
         if (!status && !v->detach)
-                status = hedge_follow_to_end(&(hedge_follow_t){ &v->target, job.job, v->json, 0 }, &connection,
-                                             model->onnx ? model : NULL);
-        hedge_connection_close(&connection);
+                status = hedgec_follow_to_end(&(hedgec_follow_t){ &v->target, job.job, v->json, 0 }, &connection,
+                                              model->onnx ? model : NULL);
+        hedgec_connection_close(&connection);
         return status;
 }
 
 static int run(const void *values, char **operands, unsigned n_operands)
 {
         const train_values_t *v = values;
-        hedge_job_model_t model = { NULL, NULL, NULL };
+        hedgec_job_model_t model = { NULL, NULL, NULL };
         order_t order = { .n_frames = 0 };
         hedge_why_t why = { "" };
         int r, status;
 
         if (v->output && v->detach)
-                return hedge_complain_usage("train", "train: --output waits for the end, --detach does not; "
-                                                     "'hedge jobs model' fetches a model later");
+                return hedgec_complain_usage("train", "train: --output waits for the end, --detach does not; "
+                                                      "'hedge jobs model' fetches a model later");
         r = read_text(operands[0], &v->set, &order, &why);
         if (!r)
                 r = add_files(operands[0], &order, &why);
         if (r < 0)
                 status = complain(operands[0], &why);
-        else if (v->output && hedge_job_model_name(v->output, &model, &why) < 0)
-                status = hedge_complain("cannot write %s", why.text);
+        else if (v->output && hedgec_job_model_name(v->output, &model, &why) < 0)
+                status = hedgec_complain("cannot write %s", why.text);
         else
                 status = train(v, operands[0], &order, &model);
-        hedge_job_model_release(&model);
+        hedgec_job_model_release(&model);
         release_order(&order);
         return status;
 }
 
-const hedge_command_t hedge_command_train = {
+const hedgec_command_t hedgec_command_train = {
         .name = "train",
         .operands = "JOB.yaml",
         .summary = "train a network on the cluster",

@@ -23,35 +23,35 @@ typedef struct up_values {
         const char *dir;
         uint64_t boards, threads;
         bool detach, quiet;
-        hedge_option_list_t set, set_board;
+        hedgec_option_list_t set, set_board;
 } up_values_t;
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(STRING, "dir", 'd', up_values_t, dir, "DIR", "the cluster's folder (HEDGE_DIR); made if missing"),
-        HEDGE_ROW_UINT("boards", 'b', up_values_t, boards, "N", "how many boards (8)", 1, HEDGE_SITE_BOARDS_MAX),
-        HEDGE_ROW(FLAG, "detach", 0, up_values_t, detach, NULL, "leave it running and return"),
-        HEDGE_ROW_UINT("threads", 't', up_values_t, threads, "T", "compute threads of a board (1)", 1, 1024),
-        HEDGE_ROW(LIST, "set", 0, up_values_t, set, "KEY=VALUE", "a setting of hedged.yaml; may be repeated"),
-        HEDGE_ROW(LIST, "set-board", 0, up_values_t, set_board, "KEY=VALUE", "the same for every board"),
-        HEDGE_ROW(FLAG, "quiet", 'q', up_values_t, quiet, NULL, "say nothing where all goes well"),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(STRING, "dir", 'd', up_values_t, dir, "DIR", "the cluster's folder (HEDGE_DIR); made if missing"),
+        HEDGEC_ROW_UINT("boards", 'b', up_values_t, boards, "N", "how many boards (8)", 1, HEDGEC_SITE_BOARDS_MAX),
+        HEDGEC_ROW(FLAG, "detach", 0, up_values_t, detach, NULL, "leave it running and return"),
+        HEDGEC_ROW_UINT("threads", 't', up_values_t, threads, "T", "compute threads of a board (1)", 1, 1024),
+        HEDGEC_ROW(LIST, "set", 0, up_values_t, set, "KEY=VALUE", "a setting of hedged.yaml; may be repeated"),
+        HEDGEC_ROW(LIST, "set-board", 0, up_values_t, set_board, "KEY=VALUE", "the same for every board"),
+        HEDGEC_ROW(FLAG, "quiet", 'q', up_values_t, quiet, NULL, "say nothing where all goes well"),
+        HEDGEC_ROW_END,
 };
 
 static const up_values_t presets = { .boards = 8, .threads = 1 };
 
 typedef struct up {
         const up_values_t *values;
-        hedge_site_t site;
-        hedge_notify_t notify;
-        hedge_process_t *processes; /* hedged, then the boards */
-        unsigned count;             /* of processes started */
+        hedgec_site_t site;
+        hedgec_notify_t notify;
+        hedgec_process_t *processes; /* hedged, then the boards */
+        unsigned count;              /* of processes started */
 } up_t;
 
 /* The last lines of a log, indented, on stderr. */
 static void show_log(const up_t *up, const char *name)
 {
-        char path[HEDGE_SITE_PATH_MAX], *lines[LOG_LINES] = { NULL }, *line = NULL;
-        FILE *log = fopen(hedge_site_path(&up->site, path, "log/%s.log", name), "re");
+        char path[HEDGEC_SITE_PATH_MAX], *lines[LOG_LINES] = { NULL }, *line = NULL;
+        FILE *log = fopen(hedgec_site_path(&up->site, path, "log/%s.log", name), "re");
         size_t size = 0;
         unsigned n = 0;
 
@@ -69,7 +69,7 @@ static void show_log(const up_t *up, const char *name)
                 fprintf(stderr, "The end of %s:\n", path);
         for (unsigned i = n > LOG_LINES ? n - LOG_LINES : 0; i < n; i++) {
                 fputs("  ", stderr);
-                hedge_print_safe(lines[i % LOG_LINES], stderr);
+                hedgec_print_safe(lines[i % LOG_LINES], stderr);
                 fputc('\n', stderr);
         }
         for (unsigned i = 0; i < LOG_LINES; i++)
@@ -79,15 +79,15 @@ static void show_log(const up_t *up, const char *name)
 /* Refuse to start over processes that run. */
 static int check_free(const up_t *up, hedge_why_t *why)
 {
-        hedge_process_t *found = calloc(HEDGE_SITE_BOARDS_MAX + 1, sizeof(*found));
-        int n = found ? hedge_site_processes(&up->site, found, NULL, why) : hedge_why(why, -ENOMEM, "out of memory");
+        hedgec_process_t *found = calloc(HEDGEC_SITE_BOARDS_MAX + 1, sizeof(*found));
+        int n = found ? hedgec_site_processes(&up->site, found, NULL, why) : hedge_why(why, -ENOMEM, "out of memory");
 
         if (n > 0)
                 hedge_why(why, -EBUSY,
                           "a cluster already runs in %s (%s is process %d): end it with 'hedge down --dir %s'",
                           up->site.dir, found[0].name, (int)found[0].pid, up->site.dir);
         for (int i = 0; i < n; i++)
-                hedge_process_release(&found[i]);
+                hedgec_process_release(&found[i]);
         free(found);
         return n > 0 ? -EBUSY : n;
 }
@@ -95,22 +95,22 @@ static int check_free(const up_t *up, hedge_why_t *why)
 /* Start a program with its configuration; its process is the next of up->processes. */
 static int start(up_t *up, const char *name, const char *program, hedge_why_t *why)
 {
-        hedge_process_t *process = &up->processes[up->count];
-        char conf[HEDGE_SITE_PATH_MAX], path[HEDGE_SITE_PATH_MAX], argument[] = "--config";
+        hedgec_process_t *process = &up->processes[up->count];
+        char conf[HEDGEC_SITE_PATH_MAX], path[HEDGEC_SITE_PATH_MAX], argument[] = "--config";
         char executable[PATH_MAX];
-        char *argv[] = { executable, argument, hedge_site_path(&up->site, conf, "conf/%s.yaml", name), NULL };
+        char *argv[] = { executable, argument, hedgec_site_path(&up->site, conf, "conf/%s.yaml", name), NULL };
         int r;
 
         snprintf(executable, sizeof(executable), "%s", program);
         snprintf(process->name, sizeof(process->name), "%s", name);
-        hedge_site_path(&up->site, path, "log/%s.log", name);
+        hedgec_site_path(&up->site, path, "log/%s.log", name);
         unlink(path); /* each start has a log of its own: what it shows at the end is about this one */
         setenv("OMP_WAIT_POLICY", "passive", 0); /* many boards on few cores: idle compute threads must not spin */
-        r = hedge_process_start(process, argv, path, up->notify.name, why);
+        r = hedgec_process_start(process, argv, path, up->notify.name, why);
         if (r < 0)
                 return r;
         up->count++;
-        r = hedge_process_write_pid(process, hedge_site_path(&up->site, path, "run/%s.pid", name));
+        r = hedgec_process_write_pid(process, hedgec_site_path(&up->site, path, "run/%s.pid", name));
         return r < 0 ? hedge_why(why, r, "cannot write %s: %s", path, hedge_strerror(r)) : 0;
 }
 
@@ -120,7 +120,7 @@ static int died(const up_t *up, unsigned which, int status, hedge_why_t *why)
 
         show_log(up, up->processes[which].name);
         return hedge_why(why, -ECHILD, "%s %s", up->processes[which].name,
-                         hedge_process_end_text(status, how, sizeof(how)));
+                         hedgec_process_end_text(status, how, sizeof(how)));
 }
 
 /* One wait for readiness, deaths and Ctrl-C. @return 0, -ECHILD, -EINTR, -errno. */
@@ -128,7 +128,7 @@ static int watch(up_t *up, int wait_ms, hedge_why_t *why)
 {
         unsigned ended;
         int status = 0;
-        int r = hedge_notify_wait(&up->notify, up->processes, up->count, wait_ms, &ended, &status);
+        int r = hedgec_notify_wait(&up->notify, up->processes, up->count, wait_ms, &ended, &status);
 
         if (r == 2)
                 return died(up, ended, status, why);
@@ -161,35 +161,36 @@ static int wait_ready(up_t *up, hedge_why_t *why)
 
 static int start_coordinator(up_t *up, hedge_why_t *why)
 {
-        char secret[HEDGE_SITE_PATH_MAX], boards[HEDGE_SITE_PATH_MAX], clients[HEDGE_SITE_PATH_MAX];
-        char models[HEDGE_SITE_PATH_MAX], endpoint[HEDGE_SITE_PATH_MAX], conf[HEDGE_SITE_PATH_MAX];
-        char measurements[HEDGE_SITE_PATH_MAX], jobs[HEDGE_SITE_PATH_MAX], socket[HEDGE_SITE_PATH_MAX],
+        char secret[HEDGEC_SITE_PATH_MAX], boards[HEDGEC_SITE_PATH_MAX], clients[HEDGEC_SITE_PATH_MAX];
+        char models[HEDGEC_SITE_PATH_MAX], endpoint[HEDGEC_SITE_PATH_MAX], conf[HEDGEC_SITE_PATH_MAX];
+        char measurements[HEDGEC_SITE_PATH_MAX], jobs[HEDGEC_SITE_PATH_MAX], socket[HEDGEC_SITE_PATH_MAX],
                 program[PATH_MAX];
-        const hedge_site_t *site = &up->site;
-        int r = hedge_find_program("hedged", "daemon", program, sizeof(program), why);
+        const hedgec_site_t *site = &up->site;
+        int r = hedgec_find_program("hedged", "daemon", program, sizeof(program), why);
 
         snprintf(socket, sizeof(socket), "ipc://%s/run/hedged.sock", site->dir);
-        hedge_setting_t settings[] = {
-                hedge_setting_text("listen.boards", "tcp://127.0.0.1:*"),
-                hedge_setting_text("listen.clients", socket),
-                hedge_setting_text("listen.endpoint_file", hedge_site_path(site, endpoint, "run/boards.endpoint")),
-                hedge_setting_text("security", "curve"),
-                hedge_setting_text("keys.secret", hedge_site_path(site, secret, "keys/coordinator.secret")),
-                hedge_setting_text("keys.boards", hedge_site_path(site, boards, "keys/boards")),
-                hedge_setting_text("keys.clients", hedge_site_path(site, clients, "keys/clients")),
-                hedge_setting_text("models.repository", hedge_site_path(site, models, "models")),
-                hedge_setting_text("jobs.folder", hedge_site_path(site, jobs, "jobs")),
-                hedge_setting_uint("cluster.slots", up->values->boards),
-                hedge_setting_text("cluster.measurements", hedge_site_path(site, measurements, "boards.yaml")),
+        hedgec_setting_t settings[] = {
+                hedgec_setting_text("listen.boards", "tcp://127.0.0.1:*"),
+                hedgec_setting_text("listen.clients", socket),
+                hedgec_setting_text("listen.endpoint_file", hedgec_site_path(site, endpoint, "run/boards.endpoint")),
+                hedgec_setting_text("security", "curve"),
+                hedgec_setting_text("keys.secret", hedgec_site_path(site, secret, "keys/coordinator.secret")),
+                hedgec_setting_text("keys.boards", hedgec_site_path(site, boards, "keys/boards")),
+                hedgec_setting_text("keys.clients", hedgec_site_path(site, clients, "keys/clients")),
+                hedgec_setting_text("models.repository", hedgec_site_path(site, models, "models")),
+                hedgec_setting_text("jobs.folder", hedgec_site_path(site, jobs, "jobs")),
+                hedgec_setting_uint("cluster.slots", up->values->boards),
+                hedgec_setting_text("cluster.measurements", hedgec_site_path(site, measurements, "boards.yaml")),
                 /* a cluster to try things on: small networks are to be coded as well */
-                hedge_setting_uint("plan.min_macs", 100000),
+                hedgec_setting_uint("plan.min_macs", 100000),
                 /* and whatever is measured: boards of one machine are no faster than the machine */
-                hedge_setting_text("plan.cut", "simple"),
+                hedgec_setting_text("plan.cut", "simple"),
         };
 
-        hedge_site_path(site, conf, "conf/hedged.yaml");
+        hedgec_site_path(site, conf, "conf/hedged.yaml");
         if (!r)
-                r = hedge_settings_write(conf, settings, sizeof(settings) / sizeof(settings[0]), &up->values->set, why);
+                r = hedgec_settings_write(conf, settings, sizeof(settings) / sizeof(settings[0]), &up->values->set,
+                                          why);
         if (!r)
                 r = start(up, "hedged", program, why);
         return r ? r : wait_ready(up, why);
@@ -198,8 +199,8 @@ static int start_coordinator(up_t *up, hedge_why_t *why)
 /* The endpoint that hedged has bound. */
 static int read_endpoint(const up_t *up, char *text, int size, hedge_why_t *why)
 {
-        char path[HEDGE_SITE_PATH_MAX];
-        FILE *file = fopen(hedge_site_path(&up->site, path, "run/boards.endpoint"), "re");
+        char path[HEDGEC_SITE_PATH_MAX];
+        FILE *file = fopen(hedgec_site_path(&up->site, path, "run/boards.endpoint"), "re");
 
         if (!file)
                 return hedge_why(why, -errno, "cannot read %s: %s", path, hedge_strerror(-errno));
@@ -212,27 +213,27 @@ static int read_endpoint(const up_t *up, char *text, int size, hedge_why_t *why)
 
 static int start_boards(up_t *up, hedge_why_t *why)
 {
-        char secret[HEDGE_SITE_PATH_MAX], server[HEDGE_SITE_PATH_MAX], conf[HEDGE_SITE_PATH_MAX];
-        char endpoint[HEDGE_SITE_PATH_MAX], program[PATH_MAX], name[32];
-        const hedge_site_t *site = &up->site;
-        int r = hedge_find_program("hedge-worker", "worker", program, sizeof(program), why);
+        char secret[HEDGEC_SITE_PATH_MAX], server[HEDGEC_SITE_PATH_MAX], conf[HEDGEC_SITE_PATH_MAX];
+        char endpoint[HEDGEC_SITE_PATH_MAX], program[PATH_MAX], name[32];
+        const hedgec_site_t *site = &up->site;
+        int r = hedgec_find_program("hedge-worker", "worker", program, sizeof(program), why);
 
         if (!r)
                 r = read_endpoint(up, endpoint, sizeof(endpoint), why);
         for (unsigned i = 1; !r && i <= up->values->boards; i++) {
                 snprintf(name, sizeof(name), "board-%u", i);
-                hedge_setting_t settings[] = {
-                        hedge_setting_text("board.name", name),
-                        hedge_setting_text("coordinator.endpoint", endpoint),
-                        hedge_setting_text("security", "curve"),
-                        hedge_setting_text("keys.secret", hedge_site_path(site, secret, "keys/%s.secret", name)),
-                        hedge_setting_text("keys.coordinator", hedge_site_path(site, server, "keys/coordinator.pub")),
-                        hedge_setting_uint("compute.threads", up->values->threads),
+                hedgec_setting_t settings[] = {
+                        hedgec_setting_text("board.name", name),
+                        hedgec_setting_text("coordinator.endpoint", endpoint),
+                        hedgec_setting_text("security", "curve"),
+                        hedgec_setting_text("keys.secret", hedgec_site_path(site, secret, "keys/%s.secret", name)),
+                        hedgec_setting_text("keys.coordinator", hedgec_site_path(site, server, "keys/coordinator.pub")),
+                        hedgec_setting_uint("compute.threads", up->values->threads),
                 };
 
-                hedge_site_path(site, conf, "conf/%s.yaml", name);
-                r = hedge_settings_write(conf, settings, sizeof(settings) / sizeof(settings[0]), &up->values->set_board,
-                                         why);
+                hedgec_site_path(site, conf, "conf/%s.yaml", name);
+                r = hedgec_settings_write(conf, settings, sizeof(settings) / sizeof(settings[0]),
+                                          &up->values->set_board, why);
                 if (!r)
                         r = start(up, name, program, why);
         }
@@ -242,21 +243,21 @@ static int start_boards(up_t *up, hedge_why_t *why)
 /* Ask the coordinator until it counts every board. */
 static int wait_boards(up_t *up, hedge_why_t *why)
 {
-        hedge_target_t target = { .dir = up->site.dir };
+        hedgec_target_t target = { .dir = up->site.dir };
         int64_t deadline = hedge_now_ms() + START_MS;
-        hedge_connection_t *connection = NULL;
-        hedge_endpoint_t endpoint;
+        hedgec_connection_t *connection = NULL;
+        hedgec_endpoint_t endpoint;
         hedge_envelope_t answer;
         unsigned alive = 0;
-        int r = hedge_endpoint_resolve(&target, &endpoint, why);
+        int r = hedgec_endpoint_resolve(&target, &endpoint, why);
 
         if (!r)
-                r = hedge_connection_open(&endpoint, &connection, why);
+                r = hedgec_connection_open(&endpoint, &connection, why);
         while (!r) {
-                r = hedge_request_status(connection, &answer, why);
+                r = hedgec_request_status(connection, &answer, why);
                 if (r < 0)
                         break;
-                alive = hedge_status_count(&answer.message.status_ok, "alive");
+                alive = hedgec_status_count(&answer.message.status_ok, "alive");
                 hedge_envelope_release(&answer);
                 if (alive >= up->values->boards)
                         break;
@@ -266,7 +267,7 @@ static int wait_boards(up_t *up, hedge_why_t *why)
                 else
                         r = watch(up, ASK_AGAIN_MS, why);
         }
-        hedge_connection_close(&connection);
+        hedgec_connection_close(&connection);
         return r;
 }
 
@@ -276,8 +277,8 @@ static int bring_up(up_t *up, hedge_why_t *why)
 
         if (r < 0)
                 return r;
-        hedge_site_clean(&up->site);
-        r = hedge_site_make_keys(&up->site, (unsigned)up->values->boards, why);
+        hedgec_site_clean(&up->site);
+        r = hedgec_site_make_keys(&up->site, (unsigned)up->values->boards, why);
         if (!r)
                 r = start_coordinator(up, why);
         if (!r)
@@ -287,13 +288,13 @@ static int bring_up(up_t *up, hedge_why_t *why)
 
 static void take_down(up_t *up)
 {
-        unsigned killed = hedge_process_stop_all(up->processes, up->count, GRACE_MS);
+        unsigned killed = hedgec_process_stop_all(up->processes, up->count, GRACE_MS);
 
         if (killed)
-                hedge_complain("%u %s did not stop within %d s and had to be killed", killed,
-                               killed == 1 ? "process" : "processes", GRACE_MS / 1000);
+                hedgec_complain("%u %s did not stop within %d s and had to be killed", killed,
+                                killed == 1 ? "process" : "processes", GRACE_MS / 1000);
         if (up->count)
-                hedge_site_clean(&up->site);
+                hedgec_site_clean(&up->site);
         up->count = 0;
 }
 
@@ -335,15 +336,15 @@ static int stay(up_t *up)
         for (;;) {
                 unsigned ended = 0;
                 int status = 0;
-                int r = hedge_notify_wait(&up->notify, up->processes, up->count, -1, &ended, &status);
+                int r = hedgec_notify_wait(&up->notify, up->processes, up->count, -1, &ended, &status);
 
                 if (r == 1)
                         return EXIT_SUCCESS;
                 if (r < 0)
-                        return hedge_complain("cannot wait: %s", hedge_strerror(r));
+                        return hedgec_complain("cannot wait: %s", hedge_strerror(r));
                 if (r == 2) {
-                        hedge_complain("%s %s", up->processes[ended].name,
-                                       hedge_process_end_text(status, how, sizeof(how)));
+                        hedgec_complain("%s %s", up->processes[ended].name,
+                                        hedgec_process_end_text(status, how, sizeof(how)));
                         if (ended == 0)
                                 return status ? EXIT_FAILURE : EXIT_SUCCESS;
                 }
@@ -357,7 +358,7 @@ static int run_up(up_t *up)
 
         if (r < 0) {
                 take_down(up);
-                return hedge_complain("%s", why.text[0] ? why.text : hedge_strerror(r));
+                return hedgec_complain("%s", why.text[0] ? why.text : hedge_strerror(r));
         }
         if (!up->values->quiet)
                 say_how(up);
@@ -371,31 +372,31 @@ static int run_up(up_t *up)
 static int run(const void *values, char **operands, unsigned n_operands)
 {
         up_t up = { .values = values, .site = { .lock = -1 }, .notify = { .fd = -1, .stop_fd = -1 } };
-        hedge_target_t target = { .dir = up.values->dir };
-        const char *dir = hedge_target_dir(&target);
+        hedgec_target_t target = { .dir = up.values->dir };
+        const char *dir = hedgec_target_dir(&target);
         hedge_why_t why = { "" };
         int r, status;
 
         if (!dir)
-                return hedge_complain_usage("up", "up: --dir DIR (or HEDGE_DIR) must say where");
+                return hedgec_complain_usage("up", "up: --dir DIR (or HEDGE_DIR) must say where");
         up.processes = calloc(up.values->boards + 1, sizeof(*up.processes));
         r = up.processes ? 0 : hedge_why(&why, -ENOMEM, "out of memory");
         for (unsigned i = 0; !r && i <= up.values->boards; i++)
                 up.processes[i].pidfd = -1;
         if (!r)
-                r = hedge_site_create(dir, &up.site, &why);
+                r = hedgec_site_create(dir, &up.site, &why);
         if (!r)
-                r = hedge_notify_open(&up.notify, &why);
-        status = r < 0 ? hedge_complain("%s", why.text) : run_up(&up);
+                r = hedgec_notify_open(&up.notify, &why);
+        status = r < 0 ? hedgec_complain("%s", why.text) : run_up(&up);
         for (unsigned i = 0; i < up.count; i++)
-                hedge_process_release(&up.processes[i]);
-        hedge_notify_close(&up.notify);
-        hedge_site_close(&up.site);
+                hedgec_process_release(&up.processes[i]);
+        hedgec_notify_close(&up.notify);
+        hedgec_site_close(&up.site);
         free(up.processes);
         return status;
 }
 
-const hedge_command_t hedge_command_up = {
+const hedgec_command_t hedgec_command_up = {
         .name = "up",
         .operands = "",
         .summary = "start a whole cluster on this machine",

@@ -5,43 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-const hedge_command_t *const hedge_commands[] = {
-        &hedge_command_up,    &hedge_command_down,   &hedge_command_status,   &hedge_command_models,
-        &hedge_command_load,  &hedge_command_unload, &hedge_command_plan,     &hedge_command_infer,
-        &hedge_command_train, &hedge_command_jobs,   &hedge_command_multiply, &hedge_command_local,
-        &hedge_command_model, &hedge_command_codes,  &hedge_command_keygen,   NULL,
+const hedgec_command_t *const hedgec_commands[] = {
+        &hedgec_command_up,    &hedgec_command_down,   &hedgec_command_status,   &hedgec_command_models,
+        &hedgec_command_load,  &hedgec_command_unload, &hedgec_command_plan,     &hedgec_command_infer,
+        &hedgec_command_train, &hedgec_command_jobs,   &hedgec_command_multiply, &hedgec_command_local,
+        &hedgec_command_model, &hedgec_command_codes,  &hedgec_command_keygen,   NULL,
 };
 
-static const hedge_command_t *find_command(const char *name)
+static const hedgec_command_t *find_command(const char *name)
 {
-        for (unsigned i = 0; hedge_commands[i]; i++)
-                if (!strcmp(hedge_commands[i]->name, name))
-                        return hedge_commands[i];
+        for (unsigned i = 0; hedgec_commands[i]; i++)
+                if (!strcmp(hedgec_commands[i]->name, name))
+                        return hedgec_commands[i];
         return NULL;
 }
 
 static void print_list(FILE *out)
 {
         fputs("Usage: hedge COMMAND [OPTION...] [OPERAND...]\n\nCommands:\n", out);
-        for (unsigned i = 0; hedge_commands[i]; i++)
-                fprintf(out, "  %-8s  %s\n", hedge_commands[i]->name, hedge_commands[i]->summary);
+        for (unsigned i = 0; hedgec_commands[i]; i++)
+                fprintf(out, "  %-8s  %s\n", hedgec_commands[i]->name, hedgec_commands[i]->summary);
         fputs("  help      show what a command does and which options it takes\n\n"
               "'hedge help COMMAND' says more; hedge(1) has examples.\n",
               out);
 }
 
-static void print_command(const hedge_command_t *command, FILE *out)
+static void print_command(const hedgec_command_t *command, FILE *out)
 {
         fprintf(out, "Usage: hedge %s [OPTION...]%s%s\n\n%s\n", command->name, command->operands[0] ? " " : "",
                 command->operands, command->details ? command->details : command->summary);
         fputs("\nOptions:\n", out);
-        hedge_options_print(command->options, out);
+        hedgec_options_print(command->options, out);
         fprintf(out, "\nExample:\n  %s\n", command->example);
 }
 
 static int help(int argc, char **argv)
 {
-        const hedge_command_t *command;
+        const hedgec_command_t *command;
 
         if (argc < 2) {
                 print_list(stdout);
@@ -49,12 +49,12 @@ static int help(int argc, char **argv)
         }
         command = find_command(argv[1]);
         if (!command)
-                return hedge_complain_usage(NULL, "there is no command '%s'", argv[1]);
+                return hedgec_complain_usage(NULL, "there is no command '%s'", argv[1]);
         print_command(command, stdout);
         return EXIT_SUCCESS;
 }
 
-static int run_command(const hedge_command_t *command, int argc, char **argv)
+static int run_command(const hedgec_command_t *command, int argc, char **argv)
 {
         void *values = calloc(1, command->values_size);
         hedge_why_t why = { "" };
@@ -63,20 +63,20 @@ static int run_command(const hedge_command_t *command, int argc, char **argv)
         int first, status;
 
         if (!values)
-                return hedge_complain("%s", hedge_strerror(-ENOMEM));
+                return hedgec_complain("%s", hedge_strerror(-ENOMEM));
         if (command->presets)
                 memcpy(values, command->presets, command->values_size);
-        first = hedge_options_parse(command->options, argc, argv, values, &wants_help, &why);
+        first = hedgec_options_parse(command->options, argc, argv, values, &wants_help, &why);
         n = first < 0 ? 0 : (unsigned)(argc - first);
         if (first < 0) {
-                status = hedge_complain_usage(command->name, "%s: %s", command->name, why.text);
+                status = hedgec_complain_usage(command->name, "%s: %s", command->name, why.text);
         } else if (wants_help) {
                 print_command(command, stdout);
                 status = EXIT_SUCCESS;
         } else if (n < command->min_operands || n > command->max_operands) {
-                status = hedge_complain_usage(command->name, "%s: too %s operands: wanted is %s", command->name,
-                                              n < command->min_operands ? "few" : "many",
-                                              command->operands[0] ? command->operands : "none");
+                status = hedgec_complain_usage(command->name, "%s: too %s operands: wanted is %s", command->name,
+                                               n < command->min_operands ? "few" : "many",
+                                               command->operands[0] ? command->operands : "none");
         } else {
                 status = command->run(values, argv + first, n);
         }
@@ -94,9 +94,9 @@ static int take_dir(int argc, char **argv)
         return 0;
 }
 
-int hedge_main(int argc, char **argv)
+int hedgec_main(int argc, char **argv)
 {
-        const hedge_command_t *command;
+        const hedgec_command_t *command;
 
         if (argc > 1) {
                 int taken = take_dir(argc, argv);
@@ -106,7 +106,7 @@ int hedge_main(int argc, char **argv)
         }
         if (argc < 2) {
                 print_list(stderr);
-                return HEDGE_EXIT_USAGE;
+                return HEDGEC_EXIT_USAGE;
         }
         if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
                 return help(argc - 1, argv + 1);
@@ -116,6 +116,6 @@ int hedge_main(int argc, char **argv)
         }
         command = find_command(argv[1]);
         if (!command)
-                return hedge_complain_usage(NULL, "there is no command '%s'", argv[1]);
+                return hedgec_complain_usage(NULL, "there is no command '%s'", argv[1]);
         return run_command(command, argc - 1, argv + 1);
 }

@@ -15,7 +15,7 @@
         (ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | \
          ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
-struct hedge_connection {
+struct hedgec_connection {
         void *context;
         void *socket;
         void *monitor;
@@ -23,7 +23,7 @@ struct hedge_connection {
         int timeout_ms;
         bool curve;
         bool gone; /* the connection has broken once: nobody waits for it any more */
-        char address[HEDGE_ADDRESS_MAX];
+        char address[HEDGEC_ADDRESS_MAX];
 };
 
 /* The next monitor event: frame 1 is 16 bits event and 32 bits value, frame 2 the address.
@@ -48,12 +48,12 @@ static int next_event(void *monitor)
         return event;
 }
 
-static int unreachable(const hedge_connection_t *c, hedge_why_t *why)
+static int unreachable(const hedgec_connection_t *c, hedge_why_t *why)
 {
         return hedge_why(why, -ECONNREFUSED, "cannot reach the coordinator at %s: is hedged running?", c->address);
 }
 
-static int refused(const hedge_connection_t *c, hedge_why_t *why)
+static int refused(const hedgec_connection_t *c, hedge_why_t *why)
 {
         return hedge_why(
                 why, HEDGE_EDENIED,
@@ -63,7 +63,7 @@ static int refused(const hedge_connection_t *c, hedge_why_t *why)
 }
 
 /* @return 1 (shaken hands), 0 (go on waiting), or an error. */
-static int judge_handshake(const hedge_connection_t *c, int event, hedge_why_t *why)
+static int judge_handshake(const hedgec_connection_t *c, int event, hedge_why_t *why)
 {
         switch (event) {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
@@ -84,7 +84,7 @@ static int judge_handshake(const hedge_connection_t *c, int event, hedge_why_t *
         }
 }
 
-static int shake_hands(hedge_connection_t *c, hedge_why_t *why)
+static int shake_hands(hedgec_connection_t *c, hedge_why_t *why)
 {
         int64_t deadline = hedge_now_ms() + HANDSHAKE_MS;
         zmq_pollitem_t item = { c->monitor, 0, ZMQ_POLLIN, 0 };
@@ -104,7 +104,7 @@ static int shake_hands(hedge_connection_t *c, hedge_why_t *why)
                          HANDSHAKE_MS / 1000);
 }
 
-static int set_up(hedge_connection_t *c, const hedge_endpoint_t *endpoint, hedge_why_t *why)
+static int set_up(hedgec_connection_t *c, const hedgec_endpoint_t *endpoint, hedge_why_t *why)
 {
         static const char events_at[] = "inproc://hedge-client-events";
         int immediate = 1;
@@ -130,9 +130,9 @@ static int set_up(hedge_connection_t *c, const hedge_endpoint_t *endpoint, hedge
         return 0;
 }
 
-int hedge_connection_open(const hedge_endpoint_t *endpoint, hedge_connection_t **ret, hedge_why_t *why)
+int hedgec_connection_open(const hedgec_endpoint_t *endpoint, hedgec_connection_t **ret, hedge_why_t *why)
 {
-        hedge_connection_t *c = calloc(1, sizeof(*c));
+        hedgec_connection_t *c = calloc(1, sizeof(*c));
         int r;
 
         if (!c)
@@ -144,15 +144,15 @@ int hedge_connection_open(const hedge_endpoint_t *endpoint, hedge_connection_t *
         if (!r)
                 r = shake_hands(c, why);
         if (r < 0)
-                hedge_connection_close(&c);
+                hedgec_connection_close(&c);
         else
                 *ret = c;
         return r;
 }
 
-void hedge_connection_close(hedge_connection_t **connection)
+void hedgec_connection_close(hedgec_connection_t **connection)
 {
-        hedge_connection_t *c = *connection;
+        hedgec_connection_t *c = *connection;
         int none = 0;
 
         if (!c)
@@ -171,18 +171,18 @@ void hedge_connection_close(hedge_connection_t **connection)
         *connection = NULL;
 }
 
-uint64_t hedge_connection_id(hedge_connection_t *connection)
+uint64_t hedgec_connection_id(hedgec_connection_t *connection)
 {
         return ++connection->last_id;
 }
 
-static int went_away(const hedge_connection_t *c, hedge_why_t *why)
+static int went_away(const hedgec_connection_t *c, hedge_why_t *why)
 {
         return hedge_why(why, -ECONNRESET, "the coordinator at %s went away before it answered", c->address);
 }
 
 /* Wait until the socket is ready for `events`. @return 0, -ETIMEDOUT, -ECONNRESET, -errno. */
-static int wait_ready(hedge_connection_t *c, short events, int64_t deadline, hedge_why_t *why)
+static int wait_ready(hedgec_connection_t *c, short events, int64_t deadline, hedge_why_t *why)
 {
         zmq_pollitem_t items[] = { { c->socket, 0, events, 0 }, { c->monitor, 0, ZMQ_POLLIN, 0 } };
         int64_t left;
@@ -207,8 +207,8 @@ static void close_frames(zmq_msg_t *frames, uint32_t n_frames)
                 zmq_msg_close(&frames[i]);
 }
 
-int hedge_connection_send(hedge_connection_t *connection, const hedge_message_t *message, zmq_msg_t *frames,
-                          uint32_t n_frames, hedge_why_t *why)
+int hedgec_connection_send(hedgec_connection_t *connection, const hedge_message_t *message, zmq_msg_t *frames,
+                           uint32_t n_frames, hedge_why_t *why)
 {
         int64_t deadline = hedge_now_ms() + connection->timeout_ms;
         int r;
@@ -225,7 +225,7 @@ int hedge_connection_send(hedge_connection_t *connection, const hedge_message_t 
         return 0;
 }
 
-int hedge_connection_receive(hedge_connection_t *connection, int wait_ms, hedge_envelope_t *ret, hedge_why_t *why)
+int hedgec_connection_receive(hedgec_connection_t *connection, int wait_ms, hedge_envelope_t *ret, hedge_why_t *why)
 {
         int64_t deadline = hedge_now_ms() + (wait_ms ? wait_ms : connection->timeout_ms);
         hedge_why_t inner = { "" };
@@ -243,7 +243,7 @@ int hedge_connection_receive(hedge_connection_t *connection, int wait_ms, hedge_
         return 0;
 }
 
-uint64_t hedge_answer_id(const hedge_message_t *message)
+uint64_t hedgec_answer_id(const hedge_message_t *message)
 {
         switch (message->type) {
         case HEDGE_MSG_RESULT:
@@ -266,13 +266,13 @@ uint64_t hedge_answer_id(const hedge_message_t *message)
         case HEDGE_MSG_MATMUL_OK:
                 return message->matmul_ok.id;
         case HEDGE_MSG_ERROR:
-                return message->error.job;
+                return message->error.about;
         default:
                 return 0;
         }
 }
 
-int hedge_answer_check(const hedge_message_t *answer, hedge_message_type_t wanted, hedge_why_t *why)
+int hedgec_answer_check(const hedge_message_t *answer, hedge_message_type_t wanted, hedge_why_t *why)
 {
         const hedge_msg_error_t *error = &answer->error;
 
@@ -286,7 +286,7 @@ int hedge_answer_check(const hedge_message_t *answer, hedge_message_type_t wante
 }
 
 /* The answer to request `id`, whatever else comes before it. */
-static int receive_answer(hedge_connection_t *c, uint64_t id, hedge_message_type_t wanted, int64_t deadline,
+static int receive_answer(hedgec_connection_t *c, uint64_t id, hedge_message_type_t wanted, int64_t deadline,
                           hedge_envelope_t *ret, hedge_why_t *why)
 {
         hedge_envelope_t envelope;
@@ -296,16 +296,16 @@ static int receive_answer(hedge_connection_t *c, uint64_t id, hedge_message_type
         for (;;) {
                 int64_t left = deadline - hedge_now_ms();
 
-                r = hedge_connection_receive(c, left > 1 ? (int)left : 1, &envelope, why);
+                r = hedgec_connection_receive(c, left > 1 ? (int)left : 1, &envelope, why);
                 if (r < 0)
                         return r;
-                answered = hedge_answer_id(&envelope.message);
+                answered = hedgec_answer_id(&envelope.message);
                 /* An ERROR without an id is about a message that could not be read: with one request out, ours. */
                 if (answered == id || (envelope.message.type == HEDGE_MSG_ERROR && !answered))
                         break;
                 hedge_envelope_release(&envelope);
         }
-        r = hedge_answer_check(&envelope.message, wanted, why);
+        r = hedgec_answer_check(&envelope.message, wanted, why);
         if (r)
                 hedge_envelope_release(&envelope);
         else
@@ -313,12 +313,12 @@ static int receive_answer(hedge_connection_t *c, uint64_t id, hedge_message_type
         return r;
 }
 
-int hedge_connection_request(hedge_connection_t *connection, const hedge_message_t *message, zmq_msg_t *frames,
-                             uint32_t n_frames, hedge_message_type_t wanted, int wait_ms, hedge_envelope_t *ret,
-                             hedge_why_t *why)
+int hedgec_connection_request(hedgec_connection_t *connection, const hedge_message_t *message, zmq_msg_t *frames,
+                              uint32_t n_frames, hedge_message_type_t wanted, int wait_ms, hedge_envelope_t *ret,
+                              hedge_why_t *why)
 {
         int64_t deadline = hedge_now_ms() + (wait_ms ? wait_ms : connection->timeout_ms);
-        int r = hedge_connection_send(connection, message, frames, n_frames, why);
+        int r = hedgec_connection_send(connection, message, frames, n_frames, why);
 
         return r ? r : receive_answer(connection, connection->last_id, wanted, deadline, ret, why);
 }

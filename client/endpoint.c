@@ -7,21 +7,22 @@
 #include <string.h>
 #include <unistd.h>
 
-const hedge_option_t hedge_target_options[] = {
-        HEDGE_ROW(STRING, "dir", 'd', hedge_target_t, dir, "DIR", "the cluster in DIR, made by 'hedge up' (HEDGE_DIR)"),
-        HEDGE_ROW(STRING, "connect", 'c', hedge_target_t, connect, "ENDPOINT",
-                  "the coordinator at ENDPOINT (tcp://..., ipc://...)"),
-        HEDGE_ROW(STRING, "key", 0, hedge_target_t, key, "FILE.secret", "our key pair, for tcp"),
-        HEDGE_ROW(STRING, "server-key", 0, hedge_target_t, server_key, "FILE.pub",
-                  "the coordinator's public key, for tcp"),
-        HEDGE_ROW(FLAG, "insecure", 0, hedge_target_t, insecure, NULL,
-                  "tcp without keys, where the coordinator says so too"),
-        HEDGE_ROW_UINT("timeout", 0, hedge_target_t, timeout_s, "SECONDS", "wait this long for an answer (60)", 1,
-                       86400),
-        HEDGE_ROW_END,
+const hedgec_option_t hedgec_target_options[] = {
+        HEDGEC_ROW(STRING, "dir", 'd', hedgec_target_t, dir, "DIR",
+                   "the cluster in DIR, made by 'hedge up' (HEDGE_DIR)"),
+        HEDGEC_ROW(STRING, "connect", 'c', hedgec_target_t, connect, "ENDPOINT",
+                   "the coordinator at ENDPOINT (tcp://..., ipc://...)"),
+        HEDGEC_ROW(STRING, "key", 0, hedgec_target_t, key, "FILE.secret", "our key pair, for tcp"),
+        HEDGEC_ROW(STRING, "server-key", 0, hedgec_target_t, server_key, "FILE.pub",
+                   "the coordinator's public key, for tcp"),
+        HEDGEC_ROW(FLAG, "insecure", 0, hedgec_target_t, insecure, NULL,
+                   "tcp without keys, where the coordinator says so too"),
+        HEDGEC_ROW_UINT("timeout", 0, hedgec_target_t, timeout_s, "SECONDS", "wait this long for an answer (60)", 1,
+                        86400),
+        HEDGEC_ROW_END,
 };
 
-const char *hedge_target_dir(const hedge_target_t *target)
+const char *hedgec_target_dir(const hedgec_target_t *target)
 {
         const char *dir = target->dir;
 
@@ -30,7 +31,7 @@ const char *hedge_target_dir(const hedge_target_t *target)
         return dir && *dir ? dir : NULL;
 }
 
-int hedge_socket_path(const char *dir, char *path, size_t size, hedge_why_t *why)
+int hedgec_socket_path(const char *dir, char *path, size_t size, hedge_why_t *why)
 {
         char absolute[PATH_MAX];
         int length;
@@ -46,15 +47,15 @@ int hedge_socket_path(const char *dir, char *path, size_t size, hedge_why_t *why
                         return hedge_why(why, -ENAMETOOLONG, "the name of the folder is too long");
         }
         length = snprintf(path, size, "%s/run/hedged.sock", absolute);
-        if (length > HEDGE_SOCKET_PATH_MAX || length >= (int)size)
+        if (length > HEDGEC_SOCKET_PATH_MAX || length >= (int)size)
                 return hedge_why(why, -ENAMETOOLONG,
                                  "%s is too long for a socket: DIR/run/hedged.sock may have %d bytes, not %d; "
                                  "choose a shorter DIR",
-                                 dir, HEDGE_SOCKET_PATH_MAX, length);
+                                 dir, HEDGEC_SOCKET_PATH_MAX, length);
         return 0;
 }
 
-static int resolve_keys(const hedge_target_t *target, hedge_endpoint_t *endpoint, hedge_why_t *why)
+static int resolve_keys(const hedgec_target_t *target, hedgec_endpoint_t *endpoint, hedge_why_t *why)
 {
         int r;
 
@@ -75,7 +76,7 @@ static int resolve_keys(const hedge_target_t *target, hedge_endpoint_t *endpoint
         return r;
 }
 
-static int resolve_connect(const hedge_target_t *target, hedge_endpoint_t *endpoint, hedge_why_t *why)
+static int resolve_connect(const hedgec_target_t *target, hedgec_endpoint_t *endpoint, hedge_why_t *why)
 {
         const char *address = target->connect;
 
@@ -83,9 +84,9 @@ static int resolve_connect(const hedge_target_t *target, hedge_endpoint_t *endpo
                 return hedge_why(why, -EINVAL, "--connect: the endpoint is too long");
         strcpy(endpoint->address, address);
         if (!strncmp(address, "ipc://", 6)) {
-                if (strlen(address + 6) > HEDGE_SOCKET_PATH_MAX)
+                if (strlen(address + 6) > HEDGEC_SOCKET_PATH_MAX)
                         return hedge_why(why, -ENAMETOOLONG, "--connect: a socket's path may have %d bytes",
-                                         HEDGE_SOCKET_PATH_MAX);
+                                         HEDGEC_SOCKET_PATH_MAX);
                 return 0;
         }
         if (strncmp(address, "tcp://", 6) || !strchr(address + 6, ':'))
@@ -93,23 +94,23 @@ static int resolve_connect(const hedge_target_t *target, hedge_endpoint_t *endpo
         return resolve_keys(target, endpoint, why);
 }
 
-int hedge_endpoint_resolve(const hedge_target_t *target, hedge_endpoint_t *ret, hedge_why_t *why)
+int hedgec_endpoint_resolve(const hedgec_target_t *target, hedgec_endpoint_t *ret, hedge_why_t *why)
 {
-        hedge_endpoint_t endpoint = { .address = "ipc://" };
-        const char *dir = hedge_target_dir(target);
+        hedgec_endpoint_t endpoint = { .address = "ipc://" };
+        const char *dir = hedgec_target_dir(target);
         int r = 0;
 
         if (target->dir && target->connect)
                 return hedge_why(why, -EINVAL, "--dir and --connect each say which coordinator: give one of them");
         if (!target->connect && (target->key || target->server_key || target->insecure))
                 return hedge_why(why, -EINVAL, "--key, --server-key and --insecure go with --connect");
-        endpoint.timeout_ms = (int)(target->timeout_s ? target->timeout_s : HEDGE_DEFAULT_TIMEOUT_S) * 1000;
+        endpoint.timeout_ms = (int)(target->timeout_s ? target->timeout_s : HEDGEC_DEFAULT_TIMEOUT_S) * 1000;
         if (target->connect)
                 r = resolve_connect(target, &endpoint, why);
         else if (dir)
-                r = hedge_socket_path(dir, endpoint.address + 6, sizeof(endpoint.address) - 6, why);
+                r = hedgec_socket_path(dir, endpoint.address + 6, sizeof(endpoint.address) - 6, why);
         else
-                strcat(endpoint.address, HEDGE_DEFAULT_SOCKET);
+                strcat(endpoint.address, HEDGEC_DEFAULT_SOCKET);
         if (!r)
                 *ret = endpoint;
         hedge_keys_wipe(&endpoint.keys);

@@ -35,12 +35,12 @@ static int complain(const char *path, int r, const struct stat *info, hedge_why_
 {
         if (r == HEDGE_ELIMIT)
                 return hedge_why(why, r, "cannot send %s: it has %s, and a file may have %s", path,
-                                 hedge_text_bytes((unsigned long long)info->st_size),
-                                 hedge_text_bytes(hedge_wire_default_limits.max_frame_bytes));
+                                 hedgec_text_bytes((unsigned long long)info->st_size),
+                                 hedgec_text_bytes(hedge_wire_default_limits.max_frame_bytes));
         return hedge_why(why, r, "cannot read %s: %s", path, r == HEDGE_EMALFORMED ? "it is empty" : hedge_strerror(r));
 }
 
-int hedge_frame_file(const char *path, zmq_msg_t *frame, hedge_why_t *why)
+int hedgec_frame_file(const char *path, zmq_msg_t *frame, hedge_why_t *why)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         struct stat info = { 0 };
@@ -64,7 +64,7 @@ int hedge_frame_file(const char *path, zmq_msg_t *frame, hedge_why_t *why)
         return r < 0 ? complain(path, r, &info, why) : 0;
 }
 
-int hedge_frame_text(char *text, size_t size, zmq_msg_t *frame, hedge_why_t *why)
+int hedgec_frame_text(char *text, size_t size, zmq_msg_t *frame, hedge_why_t *why)
 {
         int r = hedge_frame_borrow(frame, text, size, free_text, NULL);
 

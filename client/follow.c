@@ -18,11 +18,11 @@
 #define RETRY_MS 500
 
 typedef struct watch {
-        const hedge_follow_t *follow;
-        hedge_connection_t **connection;
-        hedge_endpoint_t endpoint;
-        hedge_training_shown_t shown;
-        hedge_progress_t progress;
+        const hedgec_follow_t *follow;
+        hedgec_connection_t **connection;
+        hedgec_endpoint_t endpoint;
+        hedgec_training_shown_t shown;
+        hedgec_progress_t progress;
 } watch_t;
 
 static volatile sig_atomic_t interrupted;
@@ -42,9 +42,9 @@ static int ask(watch_t *w, uint64_t *id, hedge_why_t *why)
 {
         hedge_message_t message = { .type = HEDGE_MSG_JOBS };
 
-        *id = hedge_connection_id(*w->connection);
+        *id = hedgec_connection_id(*w->connection);
         message.jobs = (hedge_msg_jobs_t){ *id, w->follow->job, w->shown.epochs, w->shown.events };
-        return hedge_connection_send(*w->connection, &message, NULL, 0, why);
+        return hedgec_connection_send(*w->connection, &message, NULL, 0, why);
 }
 
 /* The answer to request `id`. Waits in slices, so that Ctrl-C does not wait for a coordinator that hangs. */
@@ -57,18 +57,18 @@ static int hear(watch_t *w, uint64_t id, hedge_envelope_t *ret, hedge_why_t *why
         for (;;) {
                 r = stopped(w, why);
                 if (!r)
-                        r = hedge_connection_receive(*w->connection, ASK_MS, &answer, why);
+                        r = hedgec_connection_receive(*w->connection, ASK_MS, &answer, why);
                 if (r == -ETIMEDOUT && hedge_now_ms() < deadline)
                         continue;
                 if (r < 0)
                         return r;
-                if (hedge_answer_id(&answer.message) == id)
+                if (hedgec_answer_id(&answer.message) == id)
                         break;
                 hedge_envelope_release(&answer);
         }
-        r = hedge_answer_check(&answer.message, HEDGE_MSG_JOBS_OK, why);
+        r = hedgec_answer_check(&answer.message, HEDGE_MSG_JOBS_OK, why);
         if (!r)
-                r = hedge_answer_one_job(&answer.message, why);
+                r = hedgec_answer_one_job(&answer.message, why);
         if (r < 0)
                 hedge_envelope_release(&answer);
         else
@@ -83,13 +83,13 @@ static int show(watch_t *w, const hedge_job_status_t *status, hedge_why_t *why)
         char bar[80];
 
         if (news) {
-                hedge_progress_clear(&w->progress);
-                if (hedge_training_show(status, w->follow->json, &w->shown, stdout) < 0)
+                hedgec_progress_clear(&w->progress);
+                if (hedgec_training_show(status, w->follow->json, &w->shown, stdout) < 0)
                         return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
                 fflush(stdout);
         }
-        if (!hedge_training_ended(status) && hedge_progress_due(&w->progress))
-                hedge_progress_show(&w->progress, hedge_training_bar(status, bar, sizeof(bar)));
+        if (!hedgec_training_ended(status) && hedgec_progress_due(&w->progress))
+                hedgec_progress_show(&w->progress, hedgec_training_bar(status, bar, sizeof(bar)));
         return status->n_epochs_done == HEDGE_JOB_LIST || status->n_events == HEDGE_JOB_LIST;
 }
 
@@ -113,7 +113,7 @@ static int look(watch_t *w, hedge_job_status_t *ret, hedge_why_t *why)
                 ret->n_epochs_done = ret->n_events = 0;
                 hedge_envelope_release(&answer);
         } while (more > 0);
-        return more < 0 ? more : hedge_training_ended(ret);
+        return more < 0 ? more : hedgec_training_ended(ret);
 }
 
 static bool is_away(int r)
@@ -124,22 +124,22 @@ static bool is_away(int r)
 /* Wait for a coordinator that went away. Everything it may say while it starts is no reason to give up. */
 static int await(watch_t *w, hedge_why_t *why)
 {
-        int away_ms = w->follow->away_ms ? w->follow->away_ms : HEDGE_FOLLOW_AWAY_MS;
+        int away_ms = w->follow->away_ms ? w->follow->away_ms : HEDGEC_FOLLOW_AWAY_MS;
         int64_t deadline = hedge_now_ms() + away_ms;
         int r;
 
-        hedge_progress_clear(&w->progress);
-        hedge_complain("the coordinator at %s went away; trying to reach it again for %d s", w->endpoint.address,
-                       away_ms / 1000);
-        hedge_connection_close(w->connection);
+        hedgec_progress_clear(&w->progress);
+        hedgec_complain("the coordinator at %s went away; trying to reach it again for %d s", w->endpoint.address,
+                        away_ms / 1000);
+        hedgec_connection_close(w->connection);
         do {
                 poll(NULL, 0, RETRY_MS);
                 r = stopped(w, why);
                 if (r < 0)
                         return r;
-                r = hedge_connection_open(&w->endpoint, w->connection, why);
+                r = hedgec_connection_open(&w->endpoint, w->connection, why);
                 if (!r) {
-                        hedge_complain("the coordinator is back");
+                        hedgec_complain("the coordinator is back");
                         return 0;
                 }
         } while (hedge_now_ms() < deadline);
@@ -166,68 +166,69 @@ static int watch(watch_t *w, hedge_job_status_t *ret, hedge_why_t *why)
         }
 }
 
-int hedge_follow(const hedge_follow_t *follow, hedge_connection_t **connection, hedge_job_status_t *ret,
-                 hedge_why_t *why)
+int hedgec_follow(const hedgec_follow_t *follow, hedgec_connection_t **connection, hedge_job_status_t *ret,
+                  hedge_why_t *why)
 {
         const struct sigaction catch = { .sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND };
         watch_t w = { .follow = follow, .connection = connection };
         struct sigaction before;
-        int r = hedge_endpoint_resolve(follow->target, &w.endpoint, why);
+        int r = hedgec_endpoint_resolve(follow->target, &w.endpoint, why);
 
         if (r < 0)
                 return r;
-        hedge_progress_start(&w.progress, "", "", 0);
+        hedgec_progress_start(&w.progress, "", "", 0);
         interrupted = 0;
         sigaction(SIGINT, &catch, &before);
         r = watch(&w, ret, why);
         sigaction(SIGINT, &before, NULL);
-        hedge_progress_clear(&w.progress);
+        hedgec_progress_clear(&w.progress);
         hedge_keys_wipe(&w.endpoint.keys);
         return r;
 }
 
 /* With JSON on standard output, what is for people goes beside it. */
-static void say_files(const hedge_follow_t *follow, const hedge_job_model_t *model)
+static void say_files(const hedgec_follow_t *follow, const hedgec_job_model_t *model)
 {
         FILE *out = follow->json ? stderr : stdout;
 
         fprintf(out, "Wrote %s and %s: '%s' puts it on the cluster.\n", model->onnx, model->manifest, model->load);
 }
 
-static int report(const hedge_follow_t *follow, const hedge_job_status_t *end, hedge_why_t *why)
+static int report(const hedgec_follow_t *follow, const hedge_job_status_t *end, hedge_why_t *why)
 {
         char text[HEDGE_TEXT_MAX + 64];
 
-        if (follow->json && hedge_training_end_json(end, stdout) < 0)
+        if (follow->json && hedgec_training_end_json(end, stdout) < 0)
                 return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
-        hedge_training_end_text(end, text, sizeof(text));
+        hedgec_training_end_text(end, text, sizeof(text));
         if (strcmp(end->state, "done"))
-                hedge_complain("job %" PRIu64 " %s%s", end->job, strcmp(end->state, "stopped") ? "" : "was ", text);
+                hedgec_complain("job %" PRIu64 " %s%s", end->job, strcmp(end->state, "stopped") ? "" : "was ", text);
         else if (!follow->json)
                 puts(text);
         return 0;
 }
 
-int hedge_follow_to_end(const hedge_follow_t *follow, hedge_connection_t **connection, const hedge_job_model_t *model)
+int hedgec_follow_to_end(const hedgec_follow_t *follow, hedgec_connection_t **connection,
+                         const hedgec_job_model_t *model)
 {
         hedge_job_status_t end;
         hedge_why_t why = { "" };
-        int r = hedge_follow(follow, connection, &end, &why);
+        int r = hedgec_follow(follow, connection, &end, &why);
 
         if (r == -EINTR) {
-                hedge_complain("job %" PRIu64 " goes on; 'hedge jobs %" PRIu64 "' shows it, 'hedge jobs stop %" PRIu64
-                               "' ends it",
-                               follow->job, follow->job, follow->job);
-                return HEDGE_EXIT_INTERRUPTED;
+                hedgec_complain("job %" PRIu64 " goes on; 'hedge jobs %" PRIu64 "' shows it, 'hedge jobs stop %" PRIu64
+                                "' ends it",
+                                follow->job, follow->job, follow->job);
+                return HEDGEC_EXIT_INTERRUPTED;
         }
         if (!r)
                 r = report(follow, &end, &why);
         if (!r && model && strcmp(end.state, "failed")) {
-                r = hedge_job_model_fetch(*connection, follow->job, model, &why);
+                r = hedgec_job_model_fetch(*connection, follow->job, model, &why);
                 if (!r)
                         say_files(follow, model);
         }
         if (r < 0)
-                return hedge_complain("%s", why.text[0] ? why.text : hedge_strerror(r));
+                return hedgec_complain("%s", why.text[0] ? why.text : hedge_strerror(r));
         return strcmp(end.state, "done") ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -15,22 +15,22 @@
 
 #define TENSOR_FILE_MAX ((size_t)1 << 30)
 
-int hedge_form_init(hedge_form_t *form, const hedge_shape_t *shapes, uint32_t n)
+int hedgec_form_init(hedgec_form_t *form, const hedge_shape_t *shapes, uint32_t n)
 {
-        *form = (hedge_form_t){ .n_inputs = n, .shapes = calloc(n ? n : 1, sizeof(*shapes)) };
+        *form = (hedgec_form_t){ .n_inputs = n, .shapes = calloc(n ? n : 1, sizeof(*shapes)) };
         if (!form->shapes)
                 return -ENOMEM;
         memcpy(form->shapes, shapes, n * sizeof(*shapes));
         return 0;
 }
 
-void hedge_form_release(hedge_form_t *form)
+void hedgec_form_release(hedgec_form_t *form)
 {
         free(form->shapes);
-        *form = (hedge_form_t){ 0 };
+        *form = (hedgec_form_t){ 0 };
 }
 
-int hedge_form_use_preset(hedge_form_t *form, const char *preset)
+int hedgec_form_use_preset(hedgec_form_t *form, const char *preset)
 {
         hedge_manifest_t manifest = { 0 };
         int r = hedge_manifest_preset(preset, &manifest);
@@ -44,7 +44,7 @@ int hedge_form_use_preset(hedge_form_t *form, const char *preset)
         return 0;
 }
 
-int hedge_shape_fits(const hedge_shape_t *given, const hedge_shape_t *wanted)
+int hedgec_shape_fits(const hedge_shape_t *given, const hedge_shape_t *wanted)
 {
         uint32_t g = 0, w = 0;
 
@@ -72,7 +72,7 @@ static int read_proto(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
         hedge_why_t inner = { "" };
         uint8_t *bytes;
         size_t size;
-        int r = hedge_file_read(path, TENSOR_FILE_MAX, &bytes, &size, why);
+        int r = hedgec_file_read(path, TENSOR_FILE_MAX, &bytes, &size, why);
 
         if (r < 0)
                 return r;
@@ -86,7 +86,7 @@ static int take_tensor(const char *path, hedge_tensor_t *tensor, const hedge_sha
 {
         char given[96], wanted[96];
 
-        if (hedge_shape_fits(&tensor->shape, shape)) {
+        if (hedgec_shape_fits(&tensor->shape, shape)) {
                 tensor->shape = *shape;
                 return 0;
         }
@@ -96,11 +96,11 @@ static int take_tensor(const char *path, hedge_tensor_t *tensor, const hedge_sha
         return hedge_why(why, HEDGE_ESHAPE, "%s: its shape is %s, the model wants %s", path, given, wanted);
 }
 
-static int read_picture(const char *path, const hedge_form_t *form, const hedge_shape_t *shape, hedge_tensor_t *ret,
+static int read_picture(const char *path, const hedgec_form_t *form, const hedge_shape_t *shape, hedge_tensor_t *ret,
                         hedge_why_t *why)
 {
         hedge_why_t inner = { "" };
-        hedge_picture_t picture;
+        hedgec_picture_t picture;
         int r;
 
         if (!form->preprocess.given)
@@ -108,15 +108,15 @@ static int read_picture(const char *path, const hedge_form_t *form, const hedge_
                                  "%s: the model has no model.yaml that says how pictures become its input: say "
                                  "--preprocess none, imagenet or tf",
                                  path);
-        r = hedge_picture_load(path, &picture, why);
+        r = hedgec_picture_load(path, &picture, why);
         if (r < 0)
                 return r;
-        r = hedge_preprocess(&picture, &form->preprocess, shape, ret, &inner);
-        hedge_picture_release(&picture);
+        r = hedgec_preprocess(&picture, &form->preprocess, shape, ret, &inner);
+        hedgec_picture_release(&picture);
         return r < 0 ? hedge_why(why, r, "%s: %s", path, inner.text[0] ? inner.text : hedge_strerror(r)) : 0;
 }
 
-static int read_one(const char *path, const hedge_form_t *form, const hedge_shape_t *shape, hedge_tensor_t *ret,
+static int read_one(const char *path, const hedgec_form_t *form, const hedge_shape_t *shape, hedge_tensor_t *ret,
                     hedge_why_t *why)
 {
         hedge_tensor_t tensor;
@@ -124,7 +124,7 @@ static int read_one(const char *path, const hedge_form_t *form, const hedge_shap
 
         if (!ends_with(path, ".npy") && !ends_with(path, ".pb"))
                 return read_picture(path, form, shape, ret, why);
-        r = ends_with(path, ".npy") ? hedge_npy_load(path, &tensor, why) : read_proto(path, &tensor, why);
+        r = ends_with(path, ".npy") ? hedgec_npy_load(path, &tensor, why) : read_proto(path, &tensor, why);
         if (!r)
                 r = take_tensor(path, &tensor, shape, why);
         if (!r)
@@ -132,7 +132,7 @@ static int read_one(const char *path, const hedge_form_t *form, const hedge_shap
         return r;
 }
 
-static int read_group(const hedge_form_t *form, char *names, hedge_tensor_t *tensors, hedge_why_t *why)
+static int read_group(const hedgec_form_t *form, char *names, hedge_tensor_t *tensors, hedge_why_t *why)
 {
         uint32_t n = 0;
         int r = 0;
@@ -154,7 +154,7 @@ static int read_group(const hedge_form_t *form, char *names, hedge_tensor_t *ten
         return r;
 }
 
-int hedge_input_read(const hedge_form_t *form, const char *operand, hedge_tensor_t *tensors, hedge_why_t *why)
+int hedgec_input_read(const hedgec_form_t *form, const char *operand, hedge_tensor_t *tensors, hedge_why_t *why)
 {
         hedge_why_t inner = { "" };
         char *names;

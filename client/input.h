@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_CLIENT_INPUT_H
-#define HEDGE_CLIENT_INPUT_H
+#ifndef HEDGEC_INPUT_H
+#define HEDGEC_INPUT_H
 
 #include "common/tensor.h"
 #include "common/wire/message.h"
 
 /** What a model wants to be given, whoever runs it. */
-typedef struct hedge_form {
+typedef struct hedgec_form {
         uint32_t n_inputs;
         hedge_shape_t *shapes;               /**< n_inputs, owned */
         hedge_model_preprocess_t preprocess; /**< for pictures; not given: pictures are refused */
-} hedge_form_t;
+} hedgec_form_t;
 
 /** Take the shapes of `n` inputs from `shapes`. @return 0, -ENOMEM. */
-int hedge_form_init(hedge_form_t *form, const hedge_shape_t *shapes, uint32_t n);
-void hedge_form_release(hedge_form_t *form);
+int hedgec_form_init(hedgec_form_t *form, const hedge_shape_t *shapes, uint32_t n);
+void hedgec_form_release(hedgec_form_t *form);
 
 /** Prepare pictures as a preset says ("imagenet") and not as the model's own manifest does. @return 0, -EINVAL. */
-int hedge_form_use_preset(hedge_form_t *form, const char *preset);
+int hedgec_form_use_preset(hedgec_form_t *form, const char *preset);
 
 /** Read one INPUT of the command line: a file, or, for a model of several inputs, as many file names with commas between.
  *
@@ -26,9 +26,9 @@ int hedge_form_use_preset(hedge_form_t *form, const char *preset);
  * @param tensors  form->n_inputs, allocated here, of exactly the form's shapes; release each. Written on success.
  * @param why      Begins with the name of the file.
  * @return 0, HEDGE_ESHAPE, -EINVAL (too few or too many files), or what reading them failed with. */
-int hedge_input_read(const hedge_form_t *form, const char *operand, hedge_tensor_t *tensors, hedge_why_t *why);
+int hedgec_input_read(const hedgec_form_t *form, const char *operand, hedge_tensor_t *tensors, hedge_why_t *why);
 
 /** Are the shapes the same but for extents of 1? */
-int hedge_shape_fits(const hedge_shape_t *given, const hedge_shape_t *wanted);
+int hedgec_shape_fits(const hedge_shape_t *given, const hedge_shape_t *wanted);
 
 #endif

@@ -18,15 +18,15 @@ static int check_writable(const char *path, hedge_why_t *why)
         return r;
 }
 
-void hedge_job_model_release(hedge_job_model_t *model)
+void hedgec_job_model_release(hedgec_job_model_t *model)
 {
         free(model->onnx);
         free(model->manifest);
         free(model->load);
-        *model = (hedge_job_model_t){ NULL, NULL, NULL };
+        *model = (hedgec_job_model_t){ NULL, NULL, NULL };
 }
 
-static int name_files(const char *onnx, hedge_job_model_t *model)
+static int name_files(const char *onnx, hedgec_job_model_t *model)
 {
         const char *slash = strrchr(onnx, '/'), *base = slash ? slash + 1 : onnx;
         size_t length = strlen(onnx);
@@ -47,9 +47,9 @@ static int name_files(const char *onnx, hedge_job_model_t *model)
         return n < 0 ? -ENOMEM : 0;
 }
 
-int hedge_job_model_name(const char *onnx, hedge_job_model_t *ret, hedge_why_t *why)
+int hedgec_job_model_name(const char *onnx, hedgec_job_model_t *ret, hedge_why_t *why)
 {
-        hedge_job_model_t model = { NULL, NULL, NULL };
+        hedgec_job_model_t model = { NULL, NULL, NULL };
         int r = name_files(onnx, &model);
 
         if (r < 0)
@@ -59,7 +59,7 @@ int hedge_job_model_name(const char *onnx, hedge_job_model_t *ret, hedge_why_t *
         if (!r)
                 r = check_writable(model.manifest, why);
         if (r < 0)
-                hedge_job_model_release(&model);
+                hedgec_job_model_release(&model);
         else
                 *ret = model;
         return r;
@@ -79,11 +79,11 @@ static int write_frame(const char *path, zmq_msg_t *frame, hedge_why_t *why)
         return hedge_replace_end(&replace, r, why);
 }
 
-int hedge_job_model_fetch(hedge_connection_t *connection, uint64_t job, const hedge_job_model_t *model,
-                          hedge_why_t *why)
+int hedgec_job_model_fetch(hedgec_connection_t *connection, uint64_t job, const hedgec_job_model_t *model,
+                           hedge_why_t *why)
 {
         hedge_envelope_t answer;
-        int r = hedge_request_job_model(connection, job, &answer, why);
+        int r = hedgec_request_job_model(connection, job, &answer, why);
 
         if (r < 0)
                 return r;

@@ -260,7 +260,7 @@ static bool is_setting(const char *text)
         return word;
 }
 
-int hedge_job_text_set(const char *name, char **text, size_t *size, const char *setting, hedge_why_t *why)
+int hedgec_job_text_set(const char *name, char **text, size_t *size, const char *setting, hedge_why_t *why)
 {
         edit_t edit = { .name = name, .text = *text, .size = *size, .why = why };
         splice_t splice = { .text = NULL };

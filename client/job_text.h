@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_CLIENT_JOB_TEXT_H
-#define HEDGE_CLIENT_JOB_TEXT_H
+#ifndef HEDGEC_JOB_TEXT_H
+#define HEDGEC_JOB_TEXT_H
 
 #include <stddef.h>
 
@@ -14,6 +14,6 @@
  * @param text     malloc'ed, `size` bytes; replaced by the new text on success.
  * @param setting  "sgd.rate=0.1": the key with its sections, and its value in YAML, on one line.
  * @return 0, -EINVAL (no KEY=VALUE, or what should be a section is none), HEDGE_ECONFIG (the text is no YAML), -ENOMEM. */
-int hedge_job_text_set(const char *name, char **text, size_t *size, const char *setting, hedge_why_t *why);
+int hedgec_job_text_set(const char *name, char **text, size_t *size, const char *setting, hedge_why_t *why);
 
 #endif

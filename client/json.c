@@ -6,24 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct json_object *keep(hedge_json_t *json, struct json_object *object)
+static struct json_object *keep(hedgec_json_t *json, struct json_object *object)
 {
         if (!object)
                 json->failed = 1;
         return object;
 }
 
-struct json_object *hedge_json_object(hedge_json_t *json)
+struct json_object *hedgec_json_object(hedgec_json_t *json)
 {
         return keep(json, json_object_new_object());
 }
 
-struct json_object *hedge_json_array(hedge_json_t *json)
+struct json_object *hedgec_json_array(hedgec_json_t *json)
 {
         return keep(json, json_object_new_array());
 }
 
-static void attach(hedge_json_t *json, struct json_object *to, const char *name, struct json_object *value)
+static void attach(hedgec_json_t *json, struct json_object *to, const char *name, struct json_object *value)
 {
         int r = -1;
 
@@ -35,7 +35,7 @@ static void attach(hedge_json_t *json, struct json_object *to, const char *name,
         }
 }
 
-void hedge_json_add(hedge_json_t *json, struct json_object *to, const char *name, struct json_object *value)
+void hedgec_json_add(hedgec_json_t *json, struct json_object *to, const char *name, struct json_object *value)
 {
         if (value)
                 attach(json, to, name, value);
@@ -59,7 +59,7 @@ static unsigned utf8_length(const unsigned char *c)
         return n;
 }
 
-void hedge_json_add_string(hedge_json_t *json, struct json_object *to, const char *name, const char *value)
+void hedgec_json_add_string(hedgec_json_t *json, struct json_object *to, const char *name, const char *value)
 {
         char *copy = strdup(value);
         unsigned n;
@@ -73,47 +73,47 @@ void hedge_json_add_string(hedge_json_t *json, struct json_object *to, const cha
                 if (!n)
                         *c = '?';
         }
-        hedge_json_add(json, to, name, keep(json, json_object_new_string(copy)));
+        hedgec_json_add(json, to, name, keep(json, json_object_new_string(copy)));
         free(copy);
 }
 
-void hedge_json_add_null(hedge_json_t *json, struct json_object *to, const char *name)
+void hedgec_json_add_null(hedgec_json_t *json, struct json_object *to, const char *name)
 {
         attach(json, to, name, NULL);
 }
 
-void hedge_json_add_bool(hedge_json_t *json, struct json_object *to, const char *name, int value)
+void hedgec_json_add_bool(hedgec_json_t *json, struct json_object *to, const char *name, int value)
 {
-        hedge_json_add(json, to, name, keep(json, json_object_new_boolean(value)));
+        hedgec_json_add(json, to, name, keep(json, json_object_new_boolean(value)));
 }
 
-void hedge_json_add_uint(hedge_json_t *json, struct json_object *to, const char *name, uint64_t value)
+void hedgec_json_add_uint(hedgec_json_t *json, struct json_object *to, const char *name, uint64_t value)
 {
-        hedge_json_add(json, to, name, keep(json, json_object_new_uint64(value)));
+        hedgec_json_add(json, to, name, keep(json, json_object_new_uint64(value)));
 }
 
-void hedge_json_add_double(hedge_json_t *json, struct json_object *to, const char *name, double value, int digits)
+void hedgec_json_add_double(hedgec_json_t *json, struct json_object *to, const char *name, double value, int digits)
 {
         char text[40];
 
         if (!isfinite(value)) {
-                hedge_json_add_null(json, to, name);
+                hedgec_json_add_null(json, to, name);
                 return;
         }
         snprintf(text, sizeof(text), "%.*g", digits, value);
-        hedge_json_add(json, to, name, keep(json, json_object_new_double_s(value, text)));
+        hedgec_json_add(json, to, name, keep(json, json_object_new_double_s(value, text)));
 }
 
-void hedge_json_add_shape(hedge_json_t *json, struct json_object *to, const char *name, const hedge_shape_t *shape)
+void hedgec_json_add_shape(hedgec_json_t *json, struct json_object *to, const char *name, const hedge_shape_t *shape)
 {
-        struct json_object *array = hedge_json_array(json);
+        struct json_object *array = hedgec_json_array(json);
 
         for (uint32_t i = 0; i < shape->rank; i++)
-                hedge_json_add_uint(json, array, NULL, shape->dims[i]);
-        hedge_json_add(json, to, name, array);
+                hedgec_json_add_uint(json, array, NULL, shape->dims[i]);
+        hedgec_json_add(json, to, name, array);
 }
 
-int hedge_json_print(hedge_json_t *json, int pretty, FILE *out)
+int hedgec_json_print(hedgec_json_t *json, int pretty, FILE *out)
 {
         int flags = JSON_C_TO_STRING_NOSLASHESCAPE | (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : 0);
         const char *text = json->failed ? NULL : json_object_to_json_string_ext(json->root, flags);

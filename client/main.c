@@ -6,7 +6,7 @@
 
 int main(int argc, char **argv)
 {
-        int status = hedge_main(argc, argv);
+        int status = hedgec_main(argc, argv);
 
         /* A full disk or a closed pipe must not pass for success. */
         if (fflush(stdout) || ferror(stdout)) {

@@ -20,7 +20,7 @@ static bool is_file(const char *path)
         return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
 }
 
-int hedge_model_find(const char *model, const char *dir, char *path, size_t size, hedge_why_t *why)
+int hedgec_model_find(const char *model, const char *dir, char *path, size_t size, hedge_why_t *why)
 {
         if (strlen(model) >= size)
                 return hedge_why(why, -ENAMETOOLONG, "the model's name is too long");
@@ -30,10 +30,10 @@ int hedge_model_find(const char *model, const char *dir, char *path, size_t size
         }
         if (dir && snprintf(path, size, "%s/models/%s/model.onnx", dir, model) < (int)size && is_file(path))
                 return 0;
-        if (snprintf(path, size, "%s/%s/model.onnx", HEDGE_DEFAULT_REPOSITORY, model) < (int)size && is_file(path))
+        if (snprintf(path, size, "%s/%s/model.onnx", HEDGEC_DEFAULT_REPOSITORY, model) < (int)size && is_file(path))
                 return 0;
         return hedge_why(why, -ENOENT, "there is no file '%s', nor a model of that name in %s%s%s", model,
-                         dir ? dir : "", dir ? "/models or " : "", HEDGE_DEFAULT_REPOSITORY);
+                         dir ? dir : "", dir ? "/models or " : "", HEDGEC_DEFAULT_REPOSITORY);
 }
 
 /* The folder of a file, "." where its name has none. */
@@ -54,7 +54,7 @@ static const char *base_of(const char *path)
         return slash ? slash + 1 : path;
 }
 
-int hedge_model_manifest(const char *onnx, const char *file, hedge_manifest_t *ret, hedge_why_t *why)
+int hedgec_model_manifest(const char *onnx, const char *file, hedge_manifest_t *ret, hedge_why_t *why)
 {
         char folder[PATH_MAX];
         uint8_t *text;
@@ -68,7 +68,7 @@ int hedge_model_manifest(const char *onnx, const char *file, hedge_manifest_t *r
                 *ret = (hedge_manifest_t){ 0 };
                 return 0;
         }
-        r = hedge_file_read(file, MANIFEST_MAX_BYTES, &text, &size, why);
+        r = hedgec_file_read(file, MANIFEST_MAX_BYTES, &text, &size, why);
         if (r < 0)
                 return r;
         r = hedge_manifest_parse(file, (const char *)text, size, folder, ret, why);
@@ -76,7 +76,7 @@ int hedge_model_manifest(const char *onnx, const char *file, hedge_manifest_t *r
         return r;
 }
 
-int hedge_model_default_name(const char *onnx, char *name, size_t size, hedge_why_t *why)
+int hedgec_model_default_name(const char *onnx, char *name, size_t size, hedge_why_t *why)
 {
         const char *base = base_of(onnx);
         char absolute[PATH_MAX], folder[PATH_MAX];

@@ -52,7 +52,7 @@ static void release_stops(void)
         stop_fd = -1;
 }
 
-static int bind_anywhere(hedge_notify_t *notify)
+static int bind_anywhere(hedgec_notify_t *notify)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         socklen_t size = sizeof(address);
@@ -70,7 +70,7 @@ static int bind_anywhere(hedge_notify_t *notify)
         return 0;
 }
 
-int hedge_notify_open(hedge_notify_t *notify, hedge_why_t *why)
+int hedgec_notify_open(hedgec_notify_t *notify, hedge_why_t *why)
 {
         int r;
 
@@ -82,14 +82,14 @@ int hedge_notify_open(hedge_notify_t *notify, hedge_why_t *why)
                 r = notify->stop_fd < 0 ? -errno : 0;
         }
         if (r < 0) {
-                hedge_notify_close(notify);
+                hedgec_notify_close(notify);
                 return hedge_why(why, r, "cannot listen for the programs' readiness: %s", hedge_strerror(r));
         }
         catch_stops(notify->stop_fd);
         return 0;
 }
 
-void hedge_notify_close(hedge_notify_t *notify)
+void hedgec_notify_close(hedgec_notify_t *notify)
 {
         if (notify->fd >= 0)
                 close(notify->fd);
@@ -125,7 +125,7 @@ static pid_t read_ready(int fd)
         return 0;
 }
 
-static void mark_ready(const hedge_notify_t *notify, hedge_process_t *processes, unsigned count)
+static void mark_ready(const hedgec_notify_t *notify, hedgec_process_t *processes, unsigned count)
 {
         pid_t pid;
 
@@ -135,8 +135,8 @@ static void mark_ready(const hedge_notify_t *notify, hedge_process_t *processes,
                                 processes[i].ready = true;
 }
 
-int hedge_notify_wait(const hedge_notify_t *notify, hedge_process_t *processes, unsigned count, int wait_ms,
-                      unsigned *ret_ended, int *ret_status)
+int hedgec_notify_wait(const hedgec_notify_t *notify, hedgec_process_t *processes, unsigned count, int wait_ms,
+                       unsigned *ret_ended, int *ret_status)
 {
         struct pollfd *items = calloc(count + 2, sizeof(*items));
         int r;
@@ -157,7 +157,7 @@ int hedge_notify_wait(const hedge_notify_t *notify, hedge_process_t *processes, 
         if (!r && items[0].revents)
                 mark_ready(notify, processes, count);
         for (unsigned i = 0; !r && i < count; i++) {
-                if (items[i + 2].fd >= 0 && items[i + 2].revents && hedge_process_ended(&processes[i], ret_status)) {
+                if (items[i + 2].fd >= 0 && items[i + 2].revents && hedgec_process_ended(&processes[i], ret_status)) {
                         *ret_ended = i;
                         r = 2;
                 }

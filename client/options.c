@@ -13,14 +13,14 @@
 
 /* A row, with where its value is once the tables are laid flat. */
 typedef struct flat_option {
-        const hedge_option_t *row;
+        const hedgec_option_t *row;
         size_t offset;
 } flat_option_t;
 
-static unsigned flatten(const hedge_option_t *options, size_t base, flat_option_t *flat, unsigned n)
+static unsigned flatten(const hedgec_option_t *options, size_t base, flat_option_t *flat, unsigned n)
 {
-        for (; options->type != HEDGE_OPTION_END; options++) {
-                if (options->type == HEDGE_OPTION_TABLE)
+        for (; options->type != HEDGEC_OPTION_END; options++) {
+                if (options->type == HEDGEC_OPTION_TABLE)
                         n = flatten(options->table, base + options->offset, flat, n);
                 else if (n < OPTIONS_MAX)
                         flat[n++] = (flat_option_t){ options, base + options->offset };
@@ -28,7 +28,7 @@ static unsigned flatten(const hedge_option_t *options, size_t base, flat_option_
         return n;
 }
 
-int hedge_uint_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+int hedgec_uint_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
         unsigned long long value;
         char *end;
@@ -45,7 +45,7 @@ int hedge_uint_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret
         return 0;
 }
 
-static int parse_choice(const hedge_option_t *row, const char *text, int *ret, hedge_why_t *why)
+static int parse_choice(const hedgec_option_t *row, const char *text, int *ret, hedge_why_t *why)
 {
         char known[256] = "";
 
@@ -61,39 +61,39 @@ static int parse_choice(const hedge_option_t *row, const char *text, int *ret, h
         return hedge_why(why, -EINVAL, "--%s: '%s' is none of: %s", row->name, text, known);
 }
 
-static int append(const hedge_option_t *row, const char *text, hedge_option_list_t *list, hedge_why_t *why)
+static int append(const hedgec_option_t *row, const char *text, hedgec_option_list_t *list, hedge_why_t *why)
 {
-        if (list->count == HEDGE_OPTION_LIST_MAX)
-                return hedge_why(why, -EINVAL, "--%s may be given %d times", row->name, HEDGE_OPTION_LIST_MAX);
+        if (list->count == HEDGEC_OPTION_LIST_MAX)
+                return hedge_why(why, -EINVAL, "--%s may be given %d times", row->name, HEDGEC_OPTION_LIST_MAX);
         list->items[list->count++] = text;
         return 0;
 }
 
 static int store(const flat_option_t *option, const char *text, void *values, hedge_why_t *why)
 {
-        const hedge_option_t *row = option->row;
+        const hedgec_option_t *row = option->row;
         void *value = (char *)values + option->offset;
         int r;
 
         switch (row->type) {
-        case HEDGE_OPTION_FLAG:
+        case HEDGEC_OPTION_FLAG:
                 *(bool *)value = true;
                 return 0;
-        case HEDGE_OPTION_STRING:
+        case HEDGEC_OPTION_STRING:
                 *(const char **)value = text;
                 return 0;
-        case HEDGE_OPTION_LIST:
+        case HEDGEC_OPTION_LIST:
                 return append(row, text, value, why);
-        case HEDGE_OPTION_CHOICE:
+        case HEDGEC_OPTION_CHOICE:
                 return parse_choice(row, text, value, why);
-        case HEDGE_OPTION_UINT:
-                r = hedge_uint_parse(text, row->min, row->max, value);
+        case HEDGEC_OPTION_UINT:
+                r = hedgec_uint_parse(text, row->min, row->max, value);
                 if (r == -ERANGE)
                         return hedge_why(why, -EINVAL, "--%s: %s is not within %" PRIu64 " and %" PRIu64, row->name,
                                          text, row->min, row->max);
                 return r ? hedge_why(why, -EINVAL, "--%s: '%s' is not a number", row->name, text) : 0;
-        case HEDGE_OPTION_END:
-        case HEDGE_OPTION_TABLE:
+        case HEDGEC_OPTION_END:
+        case HEDGEC_OPTION_TABLE:
                 break;
         }
         return -EINVAL;
@@ -114,8 +114,8 @@ static int complain(int code, char **argv, hedge_why_t *why)
         return hedge_why(why, -EINVAL, "there is no option %s (or it is ambiguous)", what);
 }
 
-int hedge_options_parse(const hedge_option_t *options, int argc, char **argv, void *values, bool *ret_help,
-                        hedge_why_t *why)
+int hedgec_options_parse(const hedgec_option_t *options, int argc, char **argv, void *values, bool *ret_help,
+                         hedge_why_t *why)
 {
         flat_option_t flat[OPTIONS_MAX];
         struct option longs[OPTIONS_MAX + 2] = { 0 };
@@ -125,8 +125,8 @@ int hedge_options_parse(const hedge_option_t *options, int argc, char **argv, vo
         int c, r;
 
         for (unsigned i = 0; i < n; i++) {
-                const hedge_option_t *row = flat[i].row;
-                int wants = row->type == HEDGE_OPTION_FLAG ? no_argument : required_argument;
+                const hedgec_option_t *row = flat[i].row;
+                int wants = row->type == HEDGEC_OPTION_FLAG ? no_argument : required_argument;
 
                 longs[i] = (struct option){ row->name, wants, NULL, 256 + (int)i };
                 if (row->letter)
@@ -156,7 +156,7 @@ int hedge_options_parse(const hedge_option_t *options, int argc, char **argv, vo
         return optind;
 }
 
-static void print_row(const hedge_option_t *row, FILE *out)
+static void print_row(const hedgec_option_t *row, FILE *out)
 {
         char left[64];
         int width;
@@ -171,12 +171,12 @@ static void print_row(const hedge_option_t *row, FILE *out)
                 fprintf(out, "%s\n%*s%s\n", left, HELP_COLUMN, "", row->help);
 }
 
-void hedge_options_print(const hedge_option_t *options, FILE *out)
+void hedgec_options_print(const hedgec_option_t *options, FILE *out)
 {
         flat_option_t flat[OPTIONS_MAX];
         unsigned n = flatten(options, 0, flat, 0);
 
         for (unsigned i = 0; i < n; i++)
                 print_row(flat[i].row, out);
-        print_row(&(hedge_option_t){ .name = "help", .letter = 'h', .help = "show this" }, out);
+        print_row(&(hedgec_option_t){ .name = "help", .letter = 'h', .help = "show this" }, out);
 }

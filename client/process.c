@@ -77,8 +77,8 @@ static int spawn(char *const argv[], const char *log, char **environment, pid_t 
         return -r;
 }
 
-int hedge_process_start(hedge_process_t *process, char *const argv[], const char *log, const char *notify,
-                        hedge_why_t *why)
+int hedgec_process_start(hedgec_process_t *process, char *const argv[], const char *log, const char *notify,
+                         hedge_why_t *why)
 {
         char variable[160];
         char **environment;
@@ -135,7 +135,7 @@ static bool has_argument(pid_t pid, const char *mark)
         return false;
 }
 
-int hedge_process_find(hedge_process_t *process, const char *pid_file, const char *mark)
+int hedgec_process_find(hedgec_process_t *process, const char *pid_file, const char *mark)
 {
         char text[32];
         ssize_t size = read_small(pid_file, text, sizeof(text) - 1);
@@ -146,7 +146,7 @@ int hedge_process_find(hedge_process_t *process, const char *pid_file, const cha
                 return size == -ENOENT ? 0 : (int)size;
         text[size] = '\0';
         text[strcspn(text, "\n")] = '\0';
-        if (hedge_uint_parse(text, 1, INT32_MAX, &pid))
+        if (hedgec_uint_parse(text, 1, INT32_MAX, &pid))
                 return 0;
         fd = pidfd_open((pid_t)pid, 0);
         if (fd < 0)
@@ -161,7 +161,7 @@ int hedge_process_find(hedge_process_t *process, const char *pid_file, const cha
         return 1;
 }
 
-int hedge_process_write_pid(const hedge_process_t *process, const char *pid_file)
+int hedgec_process_write_pid(const hedgec_process_t *process, const char *pid_file)
 {
         FILE *file = fopen(pid_file, "we");
 
@@ -171,7 +171,7 @@ int hedge_process_write_pid(const hedge_process_t *process, const char *pid_file
         return fclose(file) ? -errno : 0;
 }
 
-bool hedge_process_ended(hedge_process_t *process, int *ret_status)
+bool hedgec_process_ended(hedgec_process_t *process, int *ret_status)
 {
         struct pollfd item = { .fd = process->pidfd, .events = POLLIN };
         int status = 0;
@@ -180,13 +180,13 @@ bool hedge_process_ended(hedge_process_t *process, int *ret_status)
                 return process->pidfd < 0;
         if (waitpid(process->pid, &status, WNOHANG) < 0)
                 status = 0; /* another's child */
-        hedge_process_release(process);
+        hedgec_process_release(process);
         if (ret_status)
                 *ret_status = status;
         return true;
 }
 
-char *hedge_process_end_text(int status, char *buf, size_t size)
+char *hedgec_process_end_text(int status, char *buf, size_t size)
 {
         if (WIFSIGNALED(status))
                 snprintf(buf, size, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -195,7 +195,7 @@ char *hedge_process_end_text(int status, char *buf, size_t size)
         return buf;
 }
 
-void hedge_process_release(hedge_process_t *process)
+void hedgec_process_release(hedgec_process_t *process)
 {
         if (process->pidfd >= 0)
                 close(process->pidfd);
@@ -203,7 +203,7 @@ void hedge_process_release(hedge_process_t *process)
         process->pid = 0;
 }
 
-static void signal_all(hedge_process_t *processes, unsigned count, int signal)
+static void signal_all(hedgec_process_t *processes, unsigned count, int signal)
 {
         for (unsigned i = 0; i < count; i++)
                 if (processes[i].pidfd >= 0)
@@ -211,7 +211,7 @@ static void signal_all(hedge_process_t *processes, unsigned count, int signal)
 }
 
 /* Wait for those that are left, until the deadline. @return how many are still there. */
-static unsigned wait_all(hedge_process_t *processes, unsigned count, int64_t deadline)
+static unsigned wait_all(hedgec_process_t *processes, unsigned count, int64_t deadline)
 {
         struct pollfd *items = calloc(count ? count : 1, sizeof(*items));
         unsigned left = count;
@@ -221,7 +221,7 @@ static unsigned wait_all(hedge_process_t *processes, unsigned count, int64_t dea
 
                 left = 0;
                 for (unsigned i = 0; i < count; i++) {
-                        left += !hedge_process_ended(&processes[i], NULL);
+                        left += !hedgec_process_ended(&processes[i], NULL);
                         items[i] = (struct pollfd){ .fd = processes[i].pidfd, .events = POLLIN };
                 }
                 if (!left || wait <= 0)
@@ -233,7 +233,7 @@ static unsigned wait_all(hedge_process_t *processes, unsigned count, int64_t dea
         return left;
 }
 
-unsigned hedge_process_stop_all(hedge_process_t *processes, unsigned count, int grace_ms)
+unsigned hedgec_process_stop_all(hedgec_process_t *processes, unsigned count, int grace_ms)
 {
         unsigned left;
 
@@ -274,7 +274,7 @@ static bool try_search_path(const char *name, char *path, size_t size)
         return false;
 }
 
-int hedge_find_program(const char *name, const char *folder, char *path, size_t size, hedge_why_t *why)
+int hedgec_find_program(const char *name, const char *folder, char *path, size_t size, hedge_why_t *why)
 {
         char self[PATH_MAX] = "", below[64];
         ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);

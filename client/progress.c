@@ -12,9 +12,9 @@
 #define REDRAW_MS   100
 #define BAR         30
 
-void hedge_progress_start(hedge_progress_t *progress, const char *title, const char *unit, uint64_t total)
+void hedgec_progress_start(hedgec_progress_t *progress, const char *title, const char *unit, uint64_t total)
 {
-        *progress = (hedge_progress_t){
+        *progress = (hedgec_progress_t){
                 .title = title,
                 .unit = unit,
                 .total = total,
@@ -23,7 +23,7 @@ void hedge_progress_start(hedge_progress_t *progress, const char *title, const c
         };
 }
 
-char *hedge_progress_text(const hedge_progress_t *progress, uint64_t done, char *buf, int size)
+char *hedgec_progress_text(const hedgec_progress_t *progress, uint64_t done, char *buf, int size)
 {
         char bar[BAR + 1];
         uint64_t total = progress->total ? progress->total : 1;
@@ -40,31 +40,31 @@ char *hedge_progress_text(const hedge_progress_t *progress, uint64_t done, char 
         return buf;
 }
 
-bool hedge_progress_due(const hedge_progress_t *progress)
+bool hedgec_progress_due(const hedgec_progress_t *progress)
 {
         int64_t now = hedge_now_ms();
 
         return progress->terminal && now - progress->started_ms >= PATIENCE_MS && now - progress->drawn_ms >= REDRAW_MS;
 }
 
-void hedge_progress_show(hedge_progress_t *progress, const char *text)
+void hedgec_progress_show(hedgec_progress_t *progress, const char *text)
 {
-        if (!hedge_progress_due(progress))
+        if (!hedgec_progress_due(progress))
                 return;
         progress->drawn_ms = hedge_now_ms();
         fprintf(stderr, "\r%s\033[K", text);
         fflush(stderr);
 }
 
-void hedge_progress_update(hedge_progress_t *progress, uint64_t done)
+void hedgec_progress_update(hedgec_progress_t *progress, uint64_t done)
 {
         char text[80];
 
-        if (hedge_progress_due(progress))
-                hedge_progress_show(progress, hedge_progress_text(progress, done, text, sizeof(text)));
+        if (hedgec_progress_due(progress))
+                hedgec_progress_show(progress, hedgec_progress_text(progress, done, text, sizeof(text)));
 }
 
-void hedge_progress_clear(hedge_progress_t *progress)
+void hedgec_progress_clear(hedgec_progress_t *progress)
 {
         if (!progress->drawn_ms)
                 return;

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-void hedge_print_safe(const char *text, FILE *out)
+void hedgec_print_safe(const char *text, FILE *out)
 {
         for (const unsigned char *c = (const unsigned char *)text; *c; c++)
                 fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, out);
@@ -17,11 +17,11 @@ __attribute__((format(printf, 1, 0))) static void say(const char *format, va_lis
         vsnprintf(text, sizeof(text), format, args);
         fflush(stdout);
         fputs("hedge: ", stderr);
-        hedge_print_safe(text, stderr);
+        hedgec_print_safe(text, stderr);
         fputc('\n', stderr);
 }
 
-int hedge_complain(const char *format, ...)
+int hedgec_complain(const char *format, ...)
 {
         va_list args;
 
@@ -31,7 +31,7 @@ int hedge_complain(const char *format, ...)
         return EXIT_FAILURE;
 }
 
-int hedge_complain_usage(const char *command, const char *format, ...)
+int hedgec_complain_usage(const char *command, const char *format, ...)
 {
         va_list args;
 
@@ -42,5 +42,5 @@ int hedge_complain_usage(const char *command, const char *format, ...)
                 fprintf(stderr, "Try 'hedge help %s'.\n", command);
         else
                 fputs("Try 'hedge help'.\n", stderr);
-        return HEDGE_EXIT_USAGE;
+        return HEDGEC_EXIT_USAGE;
 }

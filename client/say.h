@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_CLIENT_SAY_H
-#define HEDGE_CLIENT_SAY_H
+#ifndef HEDGEC_SAY_H
+#define HEDGEC_SAY_H
 
 #include <stdio.h>
 
-#define HEDGE_EXIT_USAGE 2 /**< wrong usage; any other failure is EXIT_FAILURE */
+#define HEDGEC_EXIT_USAGE 2 /**< wrong usage; any other failure is EXIT_FAILURE */
 
 /** Say `hedge: SENTENCE` on stderr, safe for a terminal whatever the text holds. @return EXIT_FAILURE. */
-int hedge_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int hedgec_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** The same for wrong usage of a command: adds how to get help. @return HEDGE_EXIT_USAGE. */
-int hedge_complain_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** The same for wrong usage of a command: adds how to get help. @return HEDGEC_EXIT_USAGE. */
+int hedgec_complain_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Write text whose control characters are replaced by '?': names and labels come from models and peers. */
-void hedge_print_safe(const char *text, FILE *out);
+void hedgec_print_safe(const char *text, FILE *out);
 
 #endif

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-hedge_setting_t hedge_setting_text(const char *key, const char *text)
+hedgec_setting_t hedgec_setting_text(const char *key, const char *text)
 {
-        hedge_setting_t setting = { .key = key };
+        hedgec_setting_t setting = { .key = key };
         size_t used = 0;
 
         setting.value[used++] = '"';
@@ -22,9 +22,9 @@ hedge_setting_t hedge_setting_text(const char *key, const char *text)
         return setting;
 }
 
-hedge_setting_t hedge_setting_uint(const char *key, uint64_t value)
+hedgec_setting_t hedgec_setting_uint(const char *key, uint64_t value)
 {
-        hedge_setting_t setting = { .key = key };
+        hedgec_setting_t setting = { .key = key };
 
         snprintf(setting.value, sizeof(setting.value), "%" PRIu64, value);
         return setting;
@@ -38,7 +38,7 @@ static bool same_section(const char *a, const char *b)
 }
 
 /* Keys of one section stand together, in the order of each section's first key. */
-static void print_settings(const hedge_setting_t *settings, unsigned count, FILE *out)
+static void print_settings(const hedgec_setting_t *settings, unsigned count, FILE *out)
 {
         fputs("# Written by hedge up; it will be written anew.\n", out);
         for (unsigned i = 0; i < count; i++) {
@@ -59,7 +59,7 @@ static void print_settings(const hedge_setting_t *settings, unsigned count, FILE
 }
 
 /* KEY=VALUE into the list, over a setting of that key or behind the last. */
-static int merge(hedge_setting_t *settings, unsigned *count, char *text, hedge_why_t *why)
+static int merge(hedgec_setting_t *settings, unsigned *count, char *text, hedge_why_t *why)
 {
         char *equals = strchr(text, '=');
         unsigned at = 0;
@@ -76,11 +76,11 @@ static int merge(hedge_setting_t *settings, unsigned *count, char *text, hedge_w
         return 0;
 }
 
-int hedge_settings_write(const char *path, const hedge_setting_t *settings, unsigned count,
-                         const hedge_option_list_t *extra, hedge_why_t *why)
+int hedgec_settings_write(const char *path, const hedgec_setting_t *settings, unsigned count,
+                          const hedgec_option_list_t *extra, hedge_why_t *why)
 {
-        hedge_setting_t *merged = calloc(count + extra->count, sizeof(*merged));
-        char *texts[HEDGE_OPTION_LIST_MAX] = { NULL };
+        hedgec_setting_t *merged = calloc(count + extra->count, sizeof(*merged));
+        char *texts[HEDGEC_OPTION_LIST_MAX] = { NULL };
         FILE *file = NULL;
         int r = 0;
 

@@ -13,40 +13,40 @@
 
 static const char *const preprocessings[] = { "model", "none", "imagenet", "tf", NULL };
 
-const hedge_option_t hedge_show_options[] = {
-        HEDGE_ROW_CHOICE("preprocess", 'p', hedge_show_options_t, preprocess, "HOW",
-                         "pictures: model (its model.yaml), none, imagenet, tf", preprocessings),
-        HEDGE_ROW_UINT("top", 't', hedge_show_options_t, top, "N", "show the N best classes (5)", 1, 1000000),
-        HEDGE_ROW(FLAG, "json", 'j', hedge_show_options_t, json, NULL, "print one JSON object per input and line"),
-        HEDGE_ROW(FLAG, "layers", 'v', hedge_show_options_t, layers, NULL,
-                  "show per coded layer who answered and when"),
-        HEDGE_ROW(STRING, "raw", 'r', hedge_show_options_t, raw, "FILE", "write all outputs to FILE as raw float32"),
-        HEDGE_ROW(STRING, "labels", 'l', hedge_show_options_t, labels, "FILE", "names of the classes, one a line"),
-        HEDGE_ROW_END,
+const hedgec_option_t hedgec_show_options[] = {
+        HEDGEC_ROW_CHOICE("preprocess", 'p', hedgec_show_options_t, preprocess, "HOW",
+                          "pictures: model (its model.yaml), none, imagenet, tf", preprocessings),
+        HEDGEC_ROW_UINT("top", 't', hedgec_show_options_t, top, "N", "show the N best classes (5)", 1, 1000000),
+        HEDGEC_ROW(FLAG, "json", 'j', hedgec_show_options_t, json, NULL, "print one JSON object per input and line"),
+        HEDGEC_ROW(FLAG, "layers", 'v', hedgec_show_options_t, layers, NULL,
+                   "show per coded layer who answered and when"),
+        HEDGEC_ROW(STRING, "raw", 'r', hedgec_show_options_t, raw, "FILE", "write all outputs to FILE as raw float32"),
+        HEDGEC_ROW(STRING, "labels", 'l', hedgec_show_options_t, labels, "FILE", "names of the classes, one a line"),
+        HEDGEC_ROW_END,
 };
 
-static int read_labels(const char *path, hedge_labels_t *ret, hedge_why_t *why)
+static int read_labels(const char *path, hedgec_labels_t *ret, hedge_why_t *why)
 {
         uint8_t *text;
         size_t size;
-        int r = hedge_file_read(path, LABELS_MAX_BYTES, &text, &size, why);
+        int r = hedgec_file_read(path, LABELS_MAX_BYTES, &text, &size, why);
 
         if (r < 0)
                 return r;
-        r = hedge_labels_parse((const char *)text, size, ret);
+        r = hedgec_labels_parse((const char *)text, size, ret);
         free(text);
         return r < 0 ? hedge_why(why, r, "%s: %s", path, hedge_strerror(r)) : 0;
 }
 
-int hedge_show_open(hedge_show_t *show, const hedge_show_options_t *options, const char *model,
-                    hedge_labels_t *own_labels, uint64_t inputs, hedge_why_t *why)
+int hedgec_show_open(hedgec_show_t *show, const hedgec_show_options_t *options, const char *model,
+                     hedgec_labels_t *own_labels, uint64_t inputs, hedge_why_t *why)
 {
         int r;
 
-        *show = (hedge_show_t){ .options = options, .model = model, .labels = *own_labels };
-        *own_labels = (hedge_labels_t){ 0 };
+        *show = (hedgec_show_t){ .options = options, .model = model, .labels = *own_labels };
+        *own_labels = (hedgec_labels_t){ 0 };
         if (options->labels) {
-                hedge_labels_release(&show->labels);
+                hedgec_labels_release(&show->labels);
                 r = read_labels(options->labels, &show->labels, why);
                 if (r < 0)
                         return r;
@@ -55,81 +55,81 @@ int hedge_show_open(hedge_show_t *show, const hedge_show_options_t *options, con
                 show->raw = fopen(options->raw, "we");
                 if (!show->raw) {
                         r = hedge_why(why, -errno, "cannot write %s: %s", options->raw, hedge_strerror(-errno));
-                        hedge_labels_release(&show->labels);
+                        hedgec_labels_release(&show->labels);
                         return r;
                 }
         }
-        hedge_progress_start(&show->progress, "infer", "inputs", inputs);
+        hedgec_progress_start(&show->progress, "infer", "inputs", inputs);
         return 0;
 }
 
-int hedge_show_prepare(const hedge_show_options_t *options, hedge_form_t *form, hedge_why_t *why)
+int hedgec_show_prepare(const hedgec_show_options_t *options, hedgec_form_t *form, hedge_why_t *why)
 {
-        int r = options->preprocess ? hedge_form_use_preset(form, preprocessings[options->preprocess]) : 0;
+        int r = options->preprocess ? hedgec_form_use_preset(form, preprocessings[options->preprocess]) : 0;
 
         return r < 0 ? hedge_why(why, r, "--preprocess %s: %s", preprocessings[options->preprocess], hedge_strerror(r))
                      : 0;
 }
 
 /* On a terminal the bar stands below what has been printed. */
-static void step(hedge_show_t *show)
+static void step(hedgec_show_t *show)
 {
         show->done++;
         fflush(stdout);
-        hedge_progress_update(&show->progress, show->done);
+        hedgec_progress_update(&show->progress, show->done);
 }
 
-void hedge_show_answer(hedge_show_t *show, const hedge_answer_t *answer)
+void hedgec_show_answer(hedgec_show_t *show, const hedgec_answer_t *answer)
 {
-        const hedge_show_options_t *o = show->options;
+        const hedgec_show_options_t *o = show->options;
         int r;
 
-        hedge_progress_clear(&show->progress);
-        r = o->json ? hedge_answer_print_json(answer, &show->labels, (uint32_t)o->top, stdout)
-                    : hedge_answer_print_text(answer, &show->labels, (uint32_t)o->top, stdout);
+        hedgec_progress_clear(&show->progress);
+        r = o->json ? hedgec_answer_print_json(answer, &show->labels, (uint32_t)o->top, stdout)
+                    : hedgec_answer_print_text(answer, &show->labels, (uint32_t)o->top, stdout);
         if (!r && o->layers && !o->json)
-                r = hedge_answer_print_layers(answer, stdout);
+                r = hedgec_answer_print_layers(answer, stdout);
         if (!r && show->raw)
-                r = hedge_answer_write_raw(answer, show->raw);
+                r = hedgec_answer_write_raw(answer, show->raw);
         if (r < 0) {
-                hedge_complain("%s: cannot show the answer: %s", answer->input, hedge_strerror(r));
+                hedgec_complain("%s: cannot show the answer: %s", answer->input, hedge_strerror(r));
                 show->failed++;
         }
         step(show);
 }
 
-static void print_failure(const hedge_show_t *show, const char *input, const char *sentence)
+static void print_failure(const hedgec_show_t *show, const char *input, const char *sentence)
 {
-        hedge_json_t json = { 0 };
+        hedgec_json_t json = { 0 };
 
-        json.root = hedge_json_object(&json);
-        hedge_json_add_string(&json, json.root, "input", input);
-        hedge_json_add_string(&json, json.root, "model", show->model);
-        hedge_json_add_string(&json, json.root, "error", sentence);
-        hedge_json_print(&json, 0, stdout);
+        json.root = hedgec_json_object(&json);
+        hedgec_json_add_string(&json, json.root, "input", input);
+        hedgec_json_add_string(&json, json.root, "model", show->model);
+        hedgec_json_add_string(&json, json.root, "error", sentence);
+        hedgec_json_print(&json, 0, stdout);
 }
 
-void hedge_show_failure(hedge_show_t *show, const char *input, const char *sentence)
+void hedgec_show_failure(hedgec_show_t *show, const char *input, const char *sentence)
 {
-        hedge_progress_clear(&show->progress);
+        hedgec_progress_clear(&show->progress);
         if (show->options->json)
                 print_failure(show, input, sentence);
         /* Sentences about a file begin with its name already. */
         if (!strncmp(sentence, input, strcspn(input, ",")))
-                hedge_complain("%s", sentence);
+                hedgec_complain("%s", sentence);
         else
-                hedge_complain("%s: %s", input, sentence);
+                hedgec_complain("%s: %s", input, sentence);
         show->failed++;
         step(show);
 }
 
-int hedge_show_close(hedge_show_t *show)
+int hedgec_show_close(hedgec_show_t *show)
 {
         int status = show->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 
-        hedge_progress_clear(&show->progress);
+        hedgec_progress_clear(&show->progress);
         if (show->raw && fclose(show->raw))
-                status = hedge_complain("cannot write %s: %s", show->options->raw, hedge_strerror(-errno));
-        hedge_labels_release(&show->labels);
+                status = hedgec_complain("cannot write %s: %s", show->options->raw, hedge_strerror(-errno));
+        hedgec_labels_release(&show->labels);
         return status;
 }

@@ -15,13 +15,13 @@
 #include "client/endpoint.h"
 #include "common/wire/keys.h"
 
-char *hedge_site_path(const hedge_site_t *site, char buf[HEDGE_SITE_PATH_MAX], const char *format, ...)
+char *hedgec_site_path(const hedgec_site_t *site, char buf[HEDGEC_SITE_PATH_MAX], const char *format, ...)
 {
-        int length = snprintf(buf, HEDGE_SITE_PATH_MAX, "%s/", site->dir);
+        int length = snprintf(buf, HEDGEC_SITE_PATH_MAX, "%s/", site->dir);
         va_list args;
 
         va_start(args, format);
-        vsnprintf(buf + length, HEDGE_SITE_PATH_MAX - (size_t)length, format, args);
+        vsnprintf(buf + length, HEDGEC_SITE_PATH_MAX - (size_t)length, format, args);
         va_end(args);
         return buf;
 }
@@ -45,23 +45,23 @@ static int make_folders(const char *path)
         return 0;
 }
 
-static int take_lock(hedge_site_t *site, hedge_why_t *why)
+static int take_lock(hedgec_site_t *site, hedge_why_t *why)
 {
-        char path[HEDGE_SITE_PATH_MAX];
+        char path[HEDGEC_SITE_PATH_MAX];
 
-        site->lock = open(hedge_site_path(site, path, "run/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        site->lock = open(hedgec_site_path(site, path, "run/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (site->lock < 0)
                 return hedge_why(why, -errno, "cannot open %s: %s", path, hedge_strerror(-errno));
         if (flock(site->lock, LOCK_EX | LOCK_NB) == 0)
                 return 0;
-        hedge_site_close(site);
+        hedgec_site_close(site);
         return hedge_why(why, -EBUSY, "another 'hedge up' holds %s", site->dir);
 }
 
-static int set_dir(const char *dir, hedge_site_t *site, hedge_why_t *why)
+static int set_dir(const char *dir, hedgec_site_t *site, hedge_why_t *why)
 {
-        char socket[HEDGE_SITE_PATH_MAX];
-        int r = hedge_socket_path(dir, socket, sizeof(socket), why);
+        char socket[HEDGEC_SITE_PATH_MAX];
+        int r = hedgec_socket_path(dir, socket, sizeof(socket), why);
 
         if (r < 0)
                 return r;
@@ -70,15 +70,15 @@ static int set_dir(const char *dir, hedge_site_t *site, hedge_why_t *why)
         return 0;
 }
 
-int hedge_site_create(const char *dir, hedge_site_t *ret, hedge_why_t *why)
+int hedgec_site_create(const char *dir, hedgec_site_t *ret, hedge_why_t *why)
 {
         static const struct {
                 const char *name;
                 mode_t mode;
         } folders[] = { { "keys", 0700 },   { "keys/boards", 0755 }, { "keys/clients", 0755 }, { "conf", 0755 },
                         { "models", 0755 }, { "log", 0755 },         { "run", 0700 } };
-        hedge_site_t site = { .lock = -1 };
-        char path[HEDGE_SITE_PATH_MAX];
+        hedgec_site_t site = { .lock = -1 };
+        char path[HEDGEC_SITE_PATH_MAX];
         int r;
 
         /* Before anything is made: would its socket's name fit? */
@@ -90,7 +90,7 @@ int hedge_site_create(const char *dir, hedge_site_t *ret, hedge_why_t *why)
                 return hedge_why(why, r, "cannot make the folder %s: %s", dir, hedge_strerror(r));
         r = set_dir(dir, &site, why);
         for (size_t i = 0; !r && i < sizeof(folders) / sizeof(folders[0]); i++)
-                if (mkdir(hedge_site_path(&site, path, "%s", folders[i].name), folders[i].mode) < 0 && errno != EEXIST)
+                if (mkdir(hedgec_site_path(&site, path, "%s", folders[i].name), folders[i].mode) < 0 && errno != EEXIST)
                         r = hedge_why(why, -errno, "cannot make the folder %s: %s", path, hedge_strerror(-errno));
         if (!r)
                 r = take_lock(&site, why);
@@ -99,57 +99,57 @@ int hedge_site_create(const char *dir, hedge_site_t *ret, hedge_why_t *why)
         return r;
 }
 
-int hedge_site_open(const char *dir, hedge_site_t *ret, hedge_why_t *why)
+int hedgec_site_open(const char *dir, hedgec_site_t *ret, hedge_why_t *why)
 {
-        hedge_site_t site = { .lock = -1 };
-        char path[HEDGE_SITE_PATH_MAX];
+        hedgec_site_t site = { .lock = -1 };
+        char path[HEDGEC_SITE_PATH_MAX];
         int r = set_dir(dir, &site, why);
 
         if (r < 0)
                 return r;
-        if (access(hedge_site_path(&site, path, "run"), F_OK) < 0)
+        if (access(hedgec_site_path(&site, path, "run"), F_OK) < 0)
                 return hedge_why(why, -errno, "%s is no cluster's folder ('hedge up --dir %s' makes one): %s", dir, dir,
                                  hedge_strerror(-errno));
         *ret = site;
         return 0;
 }
 
-void hedge_site_close(hedge_site_t *site)
+void hedgec_site_close(hedgec_site_t *site)
 {
         if (site->lock >= 0)
                 close(site->lock);
         site->lock = -1;
 }
 
-static int make_key(const hedge_site_t *site, const char *name, hedge_why_t *why)
+static int make_key(const hedgec_site_t *site, const char *name, hedge_why_t *why)
 {
-        char keys[HEDGE_SITE_PATH_MAX];
-        int r = hedge_keys_generate(hedge_site_path(site, keys, "keys"), name, why);
+        char keys[HEDGEC_SITE_PATH_MAX];
+        int r = hedge_keys_generate(hedgec_site_path(site, keys, "keys"), name, why);
 
         return r == -EEXIST ? 0 : r;
 }
 
 /* NAME.pub of keys/ also in keys/boards/: a link, so that there is one key only. */
-static int let_in(const hedge_site_t *site, const char *name, hedge_why_t *why)
+static int let_in(const hedgec_site_t *site, const char *name, hedge_why_t *why)
 {
-        char path[HEDGE_SITE_PATH_MAX], target[96];
+        char path[HEDGEC_SITE_PATH_MAX], target[96];
 
         snprintf(target, sizeof(target), "../%s.pub", name);
-        if (symlink(target, hedge_site_path(site, path, "keys/boards/%s.pub", name)) < 0 && errno != EEXIST)
+        if (symlink(target, hedgec_site_path(site, path, "keys/boards/%s.pub", name)) < 0 && errno != EEXIST)
                 return hedge_why(why, -errno, "cannot write %s: %s", path, hedge_strerror(-errno));
         return 0;
 }
 
-static void shut_out(const hedge_site_t *site, unsigned boards)
+static void shut_out(const hedgec_site_t *site, unsigned boards)
 {
-        char path[HEDGE_SITE_PATH_MAX];
+        char path[HEDGEC_SITE_PATH_MAX];
         bool gone = false;
 
-        for (unsigned i = boards + 1; i <= HEDGE_SITE_BOARDS_MAX && !gone; i++)
-                gone = unlink(hedge_site_path(site, path, "keys/boards/board-%u.pub", i)) < 0;
+        for (unsigned i = boards + 1; i <= HEDGEC_SITE_BOARDS_MAX && !gone; i++)
+                gone = unlink(hedgec_site_path(site, path, "keys/boards/board-%u.pub", i)) < 0;
 }
 
-int hedge_site_make_keys(const hedge_site_t *site, unsigned boards, hedge_why_t *why)
+int hedgec_site_make_keys(const hedgec_site_t *site, unsigned boards, hedge_why_t *why)
 {
         char name[32];
         int r = make_key(site, "coordinator", why);
@@ -177,7 +177,7 @@ static bool parse_pid_name(const char *file, char *name, size_t size)
 }
 
 /* Takes hold of a process, hedged in front. */
-static void insert(hedge_process_t *processes, int count, const hedge_process_t *process)
+static void insert(hedgec_process_t *processes, int count, const hedgec_process_t *process)
 {
         processes[count] = *process;
         if (!strcmp(process->name, "hedged")) {
@@ -186,23 +186,23 @@ static void insert(hedge_process_t *processes, int count, const hedge_process_t 
         }
 }
 
-int hedge_site_processes(const hedge_site_t *site, hedge_process_t *processes, unsigned *ret_stale, hedge_why_t *why)
+int hedgec_site_processes(const hedgec_site_t *site, hedgec_process_t *processes, unsigned *ret_stale, hedge_why_t *why)
 {
-        char path[HEDGE_SITE_PATH_MAX], mark[HEDGE_SITE_PATH_MAX];
-        DIR *run = opendir(hedge_site_path(site, path, "run"));
+        char path[HEDGEC_SITE_PATH_MAX], mark[HEDGEC_SITE_PATH_MAX];
+        DIR *run = opendir(hedgec_site_path(site, path, "run"));
         unsigned stale = 0;
         struct dirent *entry;
         int count = 0, r = 0;
 
         if (!run)
                 return hedge_why(why, -errno, "cannot read %s: %s", path, hedge_strerror(-errno));
-        while (r >= 0 && count <= HEDGE_SITE_BOARDS_MAX && (entry = readdir(run))) {
-                hedge_process_t process = { .pidfd = -1 };
+        while (r >= 0 && count <= HEDGEC_SITE_BOARDS_MAX && (entry = readdir(run))) {
+                hedgec_process_t process = { .pidfd = -1 };
 
                 if (!parse_pid_name(entry->d_name, process.name, sizeof(process.name)))
                         continue;
-                hedge_site_path(site, path, "run/%s.pid", process.name);
-                r = hedge_process_find(&process, path, hedge_site_path(site, mark, "conf/%s.yaml", process.name));
+                hedgec_site_path(site, path, "run/%s.pid", process.name);
+                r = hedgec_process_find(&process, path, hedgec_site_path(site, mark, "conf/%s.yaml", process.name));
                 if (r < 0)
                         hedge_why(why, r, "cannot look at the process of %s: %s", path, hedge_strerror(r));
                 else if (r)
@@ -212,23 +212,23 @@ int hedge_site_processes(const hedge_site_t *site, hedge_process_t *processes, u
         }
         closedir(run);
         for (int i = 0; r < 0 && i < count; i++)
-                hedge_process_release(&processes[i]);
+                hedgec_process_release(&processes[i]);
         if (r >= 0 && ret_stale)
                 *ret_stale = stale;
         return r < 0 ? r : count;
 }
 
-void hedge_site_clean(const hedge_site_t *site)
+void hedgec_site_clean(const hedgec_site_t *site)
 {
-        char path[HEDGE_SITE_PATH_MAX], name[64];
-        DIR *run = opendir(hedge_site_path(site, path, "run"));
+        char path[HEDGEC_SITE_PATH_MAX], name[64];
+        DIR *run = opendir(hedgec_site_path(site, path, "run"));
         struct dirent *entry;
 
         while (run && (entry = readdir(run)))
                 if (parse_pid_name(entry->d_name, name, sizeof(name)))
-                        unlink(hedge_site_path(site, path, "run/%s.pid", name));
+                        unlink(hedgec_site_path(site, path, "run/%s.pid", name));
         if (run)
                 closedir(run);
-        unlink(hedge_site_path(site, path, "run/hedged.sock"));
-        unlink(hedge_site_path(site, path, "run/boards.endpoint"));
+        unlink(hedgec_site_path(site, path, "run/hedged.sock"));
+        unlink(hedgec_site_path(site, path, "run/boards.endpoint"));
 }

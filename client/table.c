@@ -10,17 +10,17 @@
 #define COLUMNS_MAX 16
 #define GAP         2
 
-struct hedge_table {
-        const hedge_column_t *columns;
+struct hedgec_table {
+        const hedgec_column_t *columns;
         int n_columns;
         char **cells;
         size_t n_cells, capacity;
         bool lost;
 };
 
-hedge_table_t *hedge_table_new(const hedge_column_t *columns)
+hedgec_table_t *hedgec_table_new(const hedgec_column_t *columns)
 {
-        hedge_table_t *table = calloc(1, sizeof(*table));
+        hedgec_table_t *table = calloc(1, sizeof(*table));
 
         if (!table)
                 return NULL;
@@ -30,7 +30,7 @@ hedge_table_t *hedge_table_new(const hedge_column_t *columns)
         return table;
 }
 
-void hedge_table_destroy(hedge_table_t **table)
+void hedgec_table_destroy(hedgec_table_t **table)
 {
         if (!*table)
                 return;
@@ -41,7 +41,7 @@ void hedge_table_destroy(hedge_table_t **table)
         *table = NULL;
 }
 
-static bool make_room(hedge_table_t *table)
+static bool make_room(hedgec_table_t *table)
 {
         size_t capacity = table->capacity ? 2 * table->capacity : 64;
         char **cells;
@@ -56,7 +56,7 @@ static bool make_room(hedge_table_t *table)
         return true;
 }
 
-void hedge_table_cell(hedge_table_t *table, const char *format, ...)
+void hedgec_table_cell(hedgec_table_t *table, const char *format, ...)
 {
         char *text = NULL;
         va_list args;
@@ -95,30 +95,30 @@ static const char *skip(const char *text, int characters)
         return text;
 }
 
-static void print_cell(const char *text, int width, const hedge_column_t *column, bool last, FILE *out)
+static void print_cell(const char *text, int width, const hedgec_column_t *column, bool last, FILE *out)
 {
         int used = text_width(text), pad = used < width ? width - used : 0;
 
-        if (used > width && column->align == HEDGE_TAIL)
+        if (used > width && column->align == HEDGEC_TAIL)
                 fprintf(out, "~%s", skip(text, used - width + 1));
         else if (used > width)
                 fprintf(out, "%.*s~", (int)(skip(text, width - 1) - text), text);
-        else if (column->align == HEDGE_RIGHT)
+        else if (column->align == HEDGEC_RIGHT)
                 fprintf(out, "%*s%s", pad, "", text);
         else
                 fputs(text, out);
         if (!last)
-                fprintf(out, "%*s", GAP + (column->align == HEDGE_RIGHT ? 0 : pad), "");
+                fprintf(out, "%*s", GAP + (column->align == HEDGEC_RIGHT ? 0 : pad), "");
 }
 
 /* Take what is too much from the columns that may shrink, the widest first. */
-static void fit(const hedge_table_t *table, int indent, int *widths)
+static void fit(const hedgec_table_t *table, int indent, int *widths)
 {
         int total = indent - GAP, widest;
 
         for (int c = 0; c < table->n_columns; c++)
                 total += widths[c] + GAP;
-        for (; total > HEDGE_TABLE_WIDTH; total--) {
+        for (; total > HEDGEC_TABLE_WIDTH; total--) {
                 widest = -1;
                 for (int c = 0; c < table->n_columns; c++)
                         if (table->columns[c].shrink && widths[c] > table->columns[c].shrink &&
@@ -130,7 +130,7 @@ static void fit(const hedge_table_t *table, int indent, int *widths)
         }
 }
 
-int hedge_table_print(const hedge_table_t *table, int indent, FILE *out)
+int hedgec_table_print(const hedgec_table_t *table, int indent, FILE *out)
 {
         size_t columns = (size_t)table->n_columns, rows = table->n_cells / columns;
         int widths[COLUMNS_MAX];
@@ -171,21 +171,21 @@ static const char *scaled(unsigned long long value, double base, const char *con
         return buffer;
 }
 
-const char *hedge_text_bytes(unsigned long long bytes)
+const char *hedgec_text_bytes(unsigned long long bytes)
 {
         static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", NULL };
 
         return scaled(bytes, 1024, units, " ");
 }
 
-const char *hedge_text_count(unsigned long long count)
+const char *hedgec_text_count(unsigned long long count)
 {
         static const char *const units[] = { "", "k", "M", "G", "T", NULL };
 
         return scaled(count, 1000, units, "");
 }
 
-const char *hedge_text_duration(unsigned long long ms)
+const char *hedgec_text_duration(unsigned long long ms)
 {
         char *buffer = next_buffer();
         unsigned long long s = ms / 1000;

@@ -13,7 +13,7 @@
 #define BAR_AT 5 /* no bar that is shorter */
 #define INDENT 7 /* of an event's lines: past the column EPOCH */
 
-bool hedge_training_ended(const hedge_job_status_t *status)
+bool hedgec_training_ended(const hedge_job_status_t *status)
 {
         return !strcmp(status->state, "done") || !strcmp(status->state, "failed") || !strcmp(status->state, "stopped");
 }
@@ -29,17 +29,17 @@ static const char *number(double value, int decimals, double limit, char buf[32]
 
 static const char *count(double value)
 {
-        return hedge_text_count(value > 0 ? (unsigned long long)value : 0);
+        return hedgec_text_count(value > 0 ? (unsigned long long)value : 0);
 }
 
 static const char *bytes(double value)
 {
-        return hedge_text_bytes(value > 0 ? (unsigned long long)value : 0);
+        return hedgec_text_bytes(value > 0 ? (unsigned long long)value : 0);
 }
 
 static const char *duration(double seconds)
 {
-        return hedge_text_duration(seconds > 0 ? (unsigned long long)(seconds * 1000) : 0);
+        return hedgec_text_duration(seconds > 0 ? (unsigned long long)(seconds * 1000) : 0);
 }
 
 static const char *percent(double share, char buf[32])
@@ -101,7 +101,7 @@ static void print_event(const hedge_job_event_t *event, FILE *out)
         print_wrapped(text, INDENT, out);
 }
 
-char *hedge_training_end_text(const hedge_job_status_t *status, char *buf, size_t size)
+char *hedgec_training_end_text(const hedge_job_status_t *status, char *buf, size_t size)
 {
         char test[32];
         int n = snprintf(buf, size, "%s", status->state);
@@ -155,7 +155,7 @@ static void bar_tail(const hedge_job_status_t *status, char *buf, size_t size)
                 snprintf(buf + n, size - n, " %s left", clock_text(status->left_s, text));
 }
 
-char *hedge_training_bar(const hedge_job_status_t *status, char *buf, size_t size)
+char *hedgec_training_bar(const hedge_job_status_t *status, char *buf, size_t size)
 {
         uint32_t epoch = status->epoch < status->epochs ? status->epoch + 1 : status->epochs;
         double done = status->steps ? (double)status->step / (double)status->steps : 0;
@@ -185,79 +185,79 @@ char *hedge_training_bar(const hedge_job_status_t *status, char *buf, size_t siz
 
 /* ---- JSON ---- */
 
-struct json_object *hedge_training_epoch_json(hedge_json_t *json, uint64_t job, const hedge_epoch_report_t *epoch)
+struct json_object *hedgec_training_epoch_json(hedgec_json_t *json, uint64_t job, const hedge_epoch_report_t *epoch)
 {
-        struct json_object *object = hedge_json_object(json);
+        struct json_object *object = hedgec_json_object(json);
 
-        hedge_json_add_uint(json, object, "job", job);
-        hedge_json_add_uint(json, object, "epoch", epoch->epoch);
-        hedge_json_add_double(json, object, "loss", epoch->loss, 9);
-        hedge_json_add_double(json, object, "test_loss", epoch->test_loss, 9);
-        hedge_json_add_double(json, object, "test_accuracy", epoch->test_accuracy, 9);
-        hedge_json_add_double(json, object, "seconds", epoch->seconds, 6);
-        hedge_json_add_double(json, object, "ms_per_step", epoch->ms_per_step, 6);
-        hedge_json_add_double(json, object, "samples_per_s", epoch->samples_per_s, 6);
-        hedge_json_add_double(json, object, "bytes_up_per_step", epoch->bytes_up_per_step, 9);
-        hedge_json_add_double(json, object, "bytes_down_per_step", epoch->bytes_down_per_step, 9);
-        hedge_json_add_double(json, object, "bits_per_entry", epoch->bits_per_entry, 6);
-        hedge_json_add_double(json, object, "entropy", epoch->entropy, 6);
-        hedge_json_add_uint(json, object, "late", epoch->late);
-        hedge_json_add_double(json, object, "boards", epoch->boards, 6);
+        hedgec_json_add_uint(json, object, "job", job);
+        hedgec_json_add_uint(json, object, "epoch", epoch->epoch);
+        hedgec_json_add_double(json, object, "loss", epoch->loss, 9);
+        hedgec_json_add_double(json, object, "test_loss", epoch->test_loss, 9);
+        hedgec_json_add_double(json, object, "test_accuracy", epoch->test_accuracy, 9);
+        hedgec_json_add_double(json, object, "seconds", epoch->seconds, 6);
+        hedgec_json_add_double(json, object, "ms_per_step", epoch->ms_per_step, 6);
+        hedgec_json_add_double(json, object, "samples_per_s", epoch->samples_per_s, 6);
+        hedgec_json_add_double(json, object, "bytes_up_per_step", epoch->bytes_up_per_step, 9);
+        hedgec_json_add_double(json, object, "bytes_down_per_step", epoch->bytes_down_per_step, 9);
+        hedgec_json_add_double(json, object, "bits_per_entry", epoch->bits_per_entry, 6);
+        hedgec_json_add_double(json, object, "entropy", epoch->entropy, 6);
+        hedgec_json_add_uint(json, object, "late", epoch->late);
+        hedgec_json_add_double(json, object, "boards", epoch->boards, 6);
         return object;
 }
 
-struct json_object *hedge_training_event_json(hedge_json_t *json, uint64_t job, const hedge_job_event_t *event)
+struct json_object *hedgec_training_event_json(hedgec_json_t *json, uint64_t job, const hedge_job_event_t *event)
 {
-        struct json_object *object = hedge_json_object(json);
+        struct json_object *object = hedgec_json_object(json);
 
-        hedge_json_add_uint(json, object, "job", job);
-        hedge_json_add_string(json, object, "event", event->text);
-        hedge_json_add_uint(json, object, "step", event->step);
-        hedge_json_add_double(json, object, "at_s", event->at_s, 9);
+        hedgec_json_add_uint(json, object, "job", job);
+        hedgec_json_add_string(json, object, "event", event->text);
+        hedgec_json_add_uint(json, object, "step", event->step);
+        hedgec_json_add_double(json, object, "at_s", event->at_s, 9);
         return object;
 }
 
 /* A number that is negative where it is not known. */
-static void add_known(hedge_json_t *json, struct json_object *to, const char *name, double value)
+static void add_known(hedgec_json_t *json, struct json_object *to, const char *name, double value)
 {
-        hedge_json_add_double(json, to, name, value < 0 ? NAN : value, 9);
+        hedgec_json_add_double(json, to, name, value < 0 ? NAN : value, 9);
 }
 
-struct json_object *hedge_training_json(hedge_json_t *json, const hedge_job_status_t *status)
+struct json_object *hedgec_training_json(hedgec_json_t *json, const hedge_job_status_t *status)
 {
-        struct json_object *object = hedge_json_object(json);
+        struct json_object *object = hedgec_json_object(json);
 
-        hedge_json_add_uint(json, object, "job", status->job);
-        hedge_json_add_string(json, object, "name", status->name);
-        hedge_json_add_string(json, object, "method", status->method);
-        hedge_json_add_string(json, object, "state", status->state);
-        hedge_json_add_string(json, object, "text", status->text);
-        hedge_json_add_uint(json, object, "epoch", status->epoch);
-        hedge_json_add_uint(json, object, "epochs", status->epochs);
-        hedge_json_add_uint(json, object, "step", status->step);
-        hedge_json_add_uint(json, object, "steps", status->steps);
-        hedge_json_add_uint(json, object, "parameters", status->parameters);
-        hedge_json_add_double(json, object, "loss", status->loss, 9);
+        hedgec_json_add_uint(json, object, "job", status->job);
+        hedgec_json_add_string(json, object, "name", status->name);
+        hedgec_json_add_string(json, object, "method", status->method);
+        hedgec_json_add_string(json, object, "state", status->state);
+        hedgec_json_add_string(json, object, "text", status->text);
+        hedgec_json_add_uint(json, object, "epoch", status->epoch);
+        hedgec_json_add_uint(json, object, "epochs", status->epochs);
+        hedgec_json_add_uint(json, object, "step", status->step);
+        hedgec_json_add_uint(json, object, "steps", status->steps);
+        hedgec_json_add_uint(json, object, "parameters", status->parameters);
+        hedgec_json_add_double(json, object, "loss", status->loss, 9);
         add_known(json, object, "test_accuracy", status->test_accuracy);
-        hedge_json_add_double(json, object, "samples_per_s", status->samples_per_s, 6);
-        hedge_json_add_double(json, object, "bytes_up_per_step", status->bytes_up_per_step, 9);
-        hedge_json_add_uint(json, object, "boards", status->boards);
+        hedgec_json_add_double(json, object, "samples_per_s", status->samples_per_s, 6);
+        hedgec_json_add_double(json, object, "bytes_up_per_step", status->bytes_up_per_step, 9);
+        hedgec_json_add_uint(json, object, "boards", status->boards);
         add_known(json, object, "left_s", status->left_s);
-        hedge_json_add_double(json, object, "age_s", status->age_s, 9);
+        hedgec_json_add_double(json, object, "age_s", status->age_s, 9);
         return object;
 }
 
-int hedge_training_end_json(const hedge_job_status_t *status, FILE *out)
+int hedgec_training_end_json(const hedge_job_status_t *status, FILE *out)
 {
-        hedge_json_t json = { 0 };
+        hedgec_json_t json = { 0 };
 
-        json.root = hedge_json_object(&json);
-        hedge_json_add_uint(&json, json.root, "job", status->job);
-        hedge_json_add_string(&json, json.root, "state", status->state);
-        hedge_json_add_string(&json, json.root, "text", status->text);
-        hedge_json_add_uint(&json, json.root, "epochs", status->epoch);
-        hedge_json_add_uint(&json, json.root, "parameters", status->parameters);
-        return hedge_json_print(&json, 0, out);
+        json.root = hedgec_json_object(&json);
+        hedgec_json_add_uint(&json, json.root, "job", status->job);
+        hedgec_json_add_string(&json, json.root, "state", status->state);
+        hedgec_json_add_string(&json, json.root, "text", status->text);
+        hedgec_json_add_uint(&json, json.root, "epochs", status->epoch);
+        hedgec_json_add_uint(&json, json.root, "parameters", status->parameters);
+        return hedgec_json_print(&json, 0, out);
 }
 
 /* ---- both lists together ---- */
@@ -270,13 +270,14 @@ static bool before(const hedge_job_status_t *status, const hedge_job_event_t *ev
         return (double)event->step < epoch->epoch * steps;
 }
 
-static int show_epoch(const hedge_job_status_t *status, uint32_t i, bool json, hedge_training_shown_t *shown, FILE *out)
+static int show_epoch(const hedge_job_status_t *status, uint32_t i, bool json, hedgec_training_shown_t *shown,
+                      FILE *out)
 {
-        hedge_json_t line = { 0 };
+        hedgec_json_t line = { 0 };
 
         if (json) {
-                line.root = hedge_training_epoch_json(&line, status->job, &status->epochs_done[i]);
-                return hedge_json_print(&line, 0, out);
+                line.root = hedgec_training_epoch_json(&line, status->job, &status->epochs_done[i]);
+                return hedgec_json_print(&line, 0, out);
         }
         if (!shown->heading)
                 print_heading(out);
@@ -287,17 +288,17 @@ static int show_epoch(const hedge_job_status_t *status, uint32_t i, bool json, h
 
 static int show_event(const hedge_job_status_t *status, uint32_t i, bool json, FILE *out)
 {
-        hedge_json_t line = { 0 };
+        hedgec_json_t line = { 0 };
 
         if (!json) {
                 print_event(&status->events[i], out);
                 return 0;
         }
-        line.root = hedge_training_event_json(&line, status->job, &status->events[i]);
-        return hedge_json_print(&line, 0, out);
+        line.root = hedgec_training_event_json(&line, status->job, &status->events[i]);
+        return hedgec_json_print(&line, 0, out);
 }
 
-int hedge_training_show(const hedge_job_status_t *status, bool json, hedge_training_shown_t *shown, FILE *out)
+int hedgec_training_show(const hedge_job_status_t *status, bool json, hedgec_training_shown_t *shown, FILE *out)
 {
         uint32_t epoch = 0, event = 0;
         int r = 0;
@@ -318,14 +319,14 @@ int hedge_training_show(const hedge_job_status_t *status, bool json, hedge_train
 
 /* ---- jobs ---- */
 
-int hedge_training_list(const hedge_job_status_t *jobs, uint32_t n_jobs, FILE *out)
+int hedgec_training_list(const hedge_job_status_t *jobs, uint32_t n_jobs, FILE *out)
 {
-        static const hedge_column_t columns[] = {
-                { "JOB", HEDGE_RIGHT, 0 },    { "NAME", HEDGE_LEFT, 12 },  { "METHOD", HEDGE_LEFT, 0 },
-                { "STATE", HEDGE_LEFT, 0 },   { "EPOCH", HEDGE_RIGHT, 0 }, { "TEST", HEDGE_RIGHT, 0 },
-                { "PARAMS", HEDGE_RIGHT, 0 }, { "AGE", HEDGE_LEFT, 0 },    { .title = NULL },
+        static const hedgec_column_t columns[] = {
+                { "JOB", HEDGEC_RIGHT, 0 },    { "NAME", HEDGEC_LEFT, 12 },  { "METHOD", HEDGEC_LEFT, 0 },
+                { "STATE", HEDGEC_LEFT, 0 },   { "EPOCH", HEDGEC_RIGHT, 0 }, { "TEST", HEDGEC_RIGHT, 0 },
+                { "PARAMS", HEDGEC_RIGHT, 0 }, { "AGE", HEDGEC_LEFT, 0 },    { .title = NULL },
         };
-        hedge_table_t *table = hedge_table_new(columns);
+        hedgec_table_t *table = hedgec_table_new(columns);
         char test[32];
         int r;
 
@@ -334,17 +335,17 @@ int hedge_training_list(const hedge_job_status_t *jobs, uint32_t n_jobs, FILE *o
         for (uint32_t i = 0; i < n_jobs; i++) {
                 const hedge_job_status_t *job = &jobs[i];
 
-                hedge_table_cell(table, "%" PRIu64, job->job);
-                hedge_table_cell(table, "%s", job->name);
-                hedge_table_cell(table, "%s", job->method);
-                hedge_table_cell(table, "%s", job->state);
-                hedge_table_cell(table, "%" PRIu32 "/%" PRIu32, job->epoch, job->epochs);
-                hedge_table_cell(table, "%s", percent(job->test_accuracy, test));
-                hedge_table_cell(table, "%s", job->parameters ? hedge_text_count(job->parameters) : "-");
-                hedge_table_cell(table, "%s", duration(job->age_s));
+                hedgec_table_cell(table, "%" PRIu64, job->job);
+                hedgec_table_cell(table, "%s", job->name);
+                hedgec_table_cell(table, "%s", job->method);
+                hedgec_table_cell(table, "%s", job->state);
+                hedgec_table_cell(table, "%" PRIu32 "/%" PRIu32, job->epoch, job->epochs);
+                hedgec_table_cell(table, "%s", percent(job->test_accuracy, test));
+                hedgec_table_cell(table, "%s", job->parameters ? hedgec_text_count(job->parameters) : "-");
+                hedgec_table_cell(table, "%s", duration(job->age_s));
         }
-        r = hedge_table_print(table, 0, out);
-        hedge_table_destroy(&table);
+        r = hedgec_table_print(table, 0, out);
+        hedgec_table_destroy(&table);
         return r;
 }
 
@@ -354,18 +355,18 @@ static void print_line(const char *name, const char *value, FILE *out)
         print_wrapped(value, 12, out);
 }
 
-void hedge_training_print(const hedge_job_status_t *status, FILE *out)
+void hedgec_training_print(const hedge_job_status_t *status, FILE *out)
 {
         char text[HEDGE_TEXT_MAX + 64], number_text[32];
-        bool ended = hedge_training_ended(status);
+        bool ended = hedgec_training_ended(status);
 
         snprintf(text, sizeof(text), "%" PRIu64, status->job);
         print_line("job", text, out);
         print_line("name", status->name, out);
         print_line("method", status->method, out);
-        print_line("state", ended ? hedge_training_end_text(status, text, sizeof(text)) : status->state, out);
+        print_line("state", ended ? hedgec_training_end_text(status, text, sizeof(text)) : status->state, out);
         if (status->parameters) {
-                snprintf(text, sizeof(text), "%s parameters", hedge_text_count(status->parameters));
+                snprintf(text, sizeof(text), "%s parameters", hedgec_text_count(status->parameters));
                 print_line("network", text, out);
         }
         snprintf(text, sizeof(text), "%" PRIu32 " of %" PRIu32 " epochs, %" PRIu64 " of %" PRIu64 " steps, loss %s",

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "common/code/code.h"
+#include "common/code/conv/code.h"
 #include "common/log.h"
 #include "common/wire/address.h"
 

@@ -2,7 +2,7 @@
 #ifndef HEDGED_CONFIG_H
 #define HEDGED_CONFIG_H
 
-#include "common/code/code.h"
+#include "common/code/conv/code.h"
 #include "common/conf/conf.h"
 
 /** hedged.yaml. Every field is a row of hedged_conf_rows, which says what it means. */

@@ -12,7 +12,7 @@
 #include "common/conf/conf.h"
 #include "common/log.h"
 #include "common/wire/keys.h"
-#include "daemon/coordinator.h"
+#include "daemon/server/coordinator.h"
 
 #define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
 #define EXIT_USAGE     2

@@ -17,12 +17,12 @@ static const char *const securities[] = { "curve", "network", "insecure-loopback
 static const char *const backends[] = { "auto", "onednn", "xnnpack", "plain", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
-#define AT(field) offsetof(hedge_worker_config_t, field)
+#define AT(field) offsetof(hedgew_config_t, field)
 #define KIB       1024.0
 #define MIB       1048576.0
 #define GIB       1073741824.0
 
-const hedge_conf_row_t hedge_worker_conf_rows[] = {
+const hedge_conf_row_t hedgew_conf_rows[] = {
         { "board.name", HEDGE_CONF_STRING, AT(board.name), 0, HEDGE_BOARD_NAME_MAX - 1, "\"\"", NULL,
           "The board's name: letters, digits, '.', '_' and '-'. With security: curve it is the name under which the "
           "coordinator keeps this board's public key. Empty: the host's name.",
@@ -79,19 +79,19 @@ const hedge_conf_row_t hedge_worker_conf_rows[] = {
         { 0 },
 };
 
-static int check_endpoint(const hedge_worker_config_t *config, hedge_why_t *why)
+static int check_endpoint(const hedgew_config_t *config, hedge_why_t *why)
 {
         const char *endpoint = config->coordinator.endpoint;
         hedge_why_t inner;
         int r = hedge_address_check(endpoint, false, &inner);
 
-        if (r == 0 && config->security == HEDGE_WORKER_INSECURE_LOOPBACK && !hedge_address_is_local(endpoint))
+        if (r == 0 && config->security == HEDGEW_INSECURE_LOOPBACK && !hedge_address_is_local(endpoint))
                 r = hedge_why(&inner, HEDGE_ECONFIG,
                               "'%s' leaves this machine, which security: insecure-loopback forbids", endpoint);
         return r < 0 ? hedge_why(why, r, "coordinator.endpoint: %s", inner.text) : 0;
 }
 
-static int check_name(hedge_worker_config_t *config, hedge_why_t *why)
+static int check_name(hedgew_config_t *config, hedge_why_t *why)
 {
         char host[HEDGE_BOARD_NAME_MAX] = "", *name;
 
@@ -113,13 +113,13 @@ static int check_name(hedge_worker_config_t *config, hedge_why_t *why)
         return 0;
 }
 
-static int check_rest(const hedge_worker_config_t *config, hedge_why_t *why)
+static int check_rest(const hedgew_config_t *config, hedge_why_t *why)
 {
         if (config->reconnect.max_ms < config->reconnect.min_ms)
                 return hedge_why(why, HEDGE_ECONFIG, "reconnect.max_ms: %llu is below reconnect.min_ms, %llu",
                                  (unsigned long long)config->reconnect.max_ms,
                                  (unsigned long long)config->reconnect.min_ms);
-        if (!hedge_worker_config_backend(config))
+        if (!hedgew_config_backend(config))
                 return hedge_why(why, HEDGE_ECONFIG,
                                  "compute.backend: %s is not in this build, or its module is not installed",
                                  backends[config->compute.backend]);
@@ -137,12 +137,12 @@ static int name_file(const char *path, int code, hedge_why_t *why)
         return hedge_why(why, code, "%s: %s", path, copy.text);
 }
 
-int hedge_worker_config_load(const char *path, hedge_worker_config_t *config, hedge_why_t *why)
+int hedgew_config_load(const char *path, hedgew_config_t *config, hedge_why_t *why)
 {
         int r;
 
         memset(config, 0, sizeof(*config));
-        r = hedge_conf_load(hedge_worker_conf_rows, path, config, why);
+        r = hedge_conf_load(hedgew_conf_rows, path, config, why);
         if (r < 0)
                 return r;
         r = check_name(config, why);
@@ -151,22 +151,22 @@ int hedge_worker_config_load(const char *path, hedge_worker_config_t *config, he
         if (r == 0)
                 r = check_rest(config, why);
         if (r < 0) {
-                hedge_worker_config_release(config);
+                hedgew_config_release(config);
                 return name_file(path, r, why);
         }
         config->log_level += HEDGE_LOG_ERROR;
         if (!config->compute.threads)
-                config->compute.threads = hedge_worker_cores();
+                config->compute.threads = hedgew_cores();
         return 0;
 }
 
-void hedge_worker_config_release(hedge_worker_config_t *config)
+void hedgew_config_release(hedgew_config_t *config)
 {
-        hedge_conf_release(hedge_worker_conf_rows, config);
+        hedge_conf_release(hedgew_conf_rows, config);
 }
 
-int hedge_worker_config_keys(const hedge_worker_config_t *config, hedge_key_pair_t *ret_pair, char ret_coordinator[41],
-                             hedge_why_t *why)
+int hedgew_config_keys(const hedgew_config_t *config, hedge_key_pair_t *ret_pair, char ret_coordinator[41],
+                       hedge_why_t *why)
 {
         hedge_key_pair_t pair;
         char coordinator[41];
@@ -174,7 +174,7 @@ int hedge_worker_config_keys(const hedge_worker_config_t *config, hedge_key_pair
 
         memset(ret_pair, 0, sizeof(*ret_pair));
         memset(ret_coordinator, 0, 41);
-        if (config->security != HEDGE_WORKER_CURVE)
+        if (config->security != HEDGEW_CURVE)
                 return 0;
         r = hedge_keys_load_secret(config->keys.secret, &pair, why);
         if (r < 0)
@@ -188,7 +188,7 @@ int hedge_worker_config_keys(const hedge_worker_config_t *config, hedge_key_pair
         return r;
 }
 
-const char *hedge_worker_config_backend(const hedge_worker_config_t *config)
+const char *hedgew_config_backend(const hedgew_config_t *config)
 {
         const char *const *available = hedge_kernels_available();
         const char *wanted = backends[config->compute.backend];
@@ -200,7 +200,7 @@ const char *hedge_worker_config_backend(const hedge_worker_config_t *config)
         return *available;
 }
 
-unsigned hedge_worker_cores(void)
+unsigned hedgew_cores(void)
 {
         long online = sysconf(_SC_NPROCESSORS_ONLN);
         cpu_set_t set;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_WORKER_CONFIG_H
-#define HEDGE_WORKER_CONFIG_H
+#ifndef HEDGEW_CONFIG_H
+#define HEDGEW_CONFIG_H
 
 #include "common/conf/conf.h"
 #include "common/wire/keys.h"
 
-/** hedge-worker.yaml. Every field is a row of hedge_worker_conf_rows, which says what it means. */
-enum { HEDGE_WORKER_CURVE, HEDGE_WORKER_NETWORK, HEDGE_WORKER_INSECURE_LOOPBACK };
+/** hedge-worker.yaml. Every field is a row of hedgew_conf_rows, which says what it means. */
+enum { HEDGEW_CURVE, HEDGEW_NETWORK, HEDGEW_INSECURE_LOOPBACK };
 
-typedef struct hedge_worker_config {
+typedef struct hedgew_config {
         struct {
                 char *name;
         } board;
@@ -36,25 +36,25 @@ typedef struct hedge_worker_config {
         struct {
                 bool allow_emulation;
         } test;
-} hedge_worker_config_t;
+} hedgew_config_t;
 
-extern const hedge_conf_row_t hedge_worker_conf_rows[];
+extern const hedge_conf_row_t hedgew_conf_rows[];
 
 /** Read and check a configuration (path NULL: the defaults), also what no single key can show: an endpoint that the
  * security setting does not allow, a name that is none. An empty board.name becomes the host's, 0 threads the cores'.
  * Key files are not read.
  * @return 0, HEDGE_ECONFIG, -errno. On error nothing is held. */
-int hedge_worker_config_load(const char *path, hedge_worker_config_t *config, hedge_why_t *why);
-void hedge_worker_config_release(hedge_worker_config_t *config);
+int hedgew_config_load(const char *path, hedgew_config_t *config, hedge_why_t *why);
+void hedgew_config_release(hedgew_config_t *config);
 
 /** Read the key files, where `security` asks for them. @return 0, or what hedge_keys_load_secret/_public say. */
-int hedge_worker_config_keys(const hedge_worker_config_t *config, hedge_key_pair_t *ret_pair, char ret_coordinator[41],
-                             hedge_why_t *why);
+int hedgew_config_keys(const hedgew_config_t *config, hedge_key_pair_t *ret_pair, char ret_coordinator[41],
+                       hedge_why_t *why);
 
 /** The back end's name as hedge_kernels_new takes it: for "auto" the build's best. NULL where the build has it not. */
-const char *hedge_worker_config_backend(const hedge_worker_config_t *config);
+const char *hedgew_config_backend(const hedgew_config_t *config);
 
 /** Cores that this process may use. */
-unsigned hedge_worker_cores(void);
+unsigned hedgew_cores(void);
 
 #endif

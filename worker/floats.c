@@ -9,7 +9,7 @@
 
 #include "common/tensor.h"
 
-void hedge_floats_take(hedge_floats_t *floats, zmq_msg_t *frame, hedge_precision_t wire, size_t elements)
+void hedgew_floats_take(hedgew_floats_t *floats, zmq_msg_t *frame, hedge_precision_t wire, size_t elements)
 {
         assert(zmq_msg_size(frame) == hedge_precision_bytes(wire, elements));
         memset(floats, 0, sizeof(*floats));
@@ -19,7 +19,7 @@ void hedge_floats_take(hedge_floats_t *floats, zmq_msg_t *frame, hedge_precision
         floats->elements = elements;
 }
 
-int hedge_floats_open(hedge_floats_t *floats, size_t slack)
+int hedgew_floats_open(hedgew_floats_t *floats, size_t slack)
 {
         const void *bytes = zmq_msg_data(&floats->frame);
 
@@ -42,7 +42,7 @@ int hedge_floats_open(hedge_floats_t *floats, size_t slack)
         return 0;
 }
 
-void hedge_floats_release(hedge_floats_t *floats)
+void hedgew_floats_release(hedgew_floats_t *floats)
 {
         zmq_msg_close(&floats->frame);
         free(floats->copy);

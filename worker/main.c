@@ -16,7 +16,7 @@
 #include "common/emulated.h"
 #include "common/log.h"
 #include "worker/config.h"
-#include "worker/loop.h"
+#include "worker/session/loop.h"
 
 #define DEFAULT_CONFIG  "/etc/hedge/worker.yaml"
 #define STOP_MS         600 /* a kernel can't be interrupted; then the process leaves without waiting for it */
@@ -30,16 +30,16 @@ typedef struct options {
 
 /* All that lives as long as the process, in the order in which it starts. */
 typedef struct worker {
-        hedge_worker_config_t config;
+        hedgew_config_t config;
         hedge_key_pair_t keys;
         char coordinator_key[41];
-        hedge_emulate_t *emulate;
+        hedgew_emulate_t *emulate;
         int signal_fd;
-        hedge_shares_t *shares;
-        hedge_executor_t *executor;
-        hedge_training_t *training;
-        hedge_uplink_t *uplink;
-        hedge_session_t *session;
+        hedgew_shares_t *shares;
+        hedgew_executor_t *executor;
+        hedgew_training_t *training;
+        hedgew_uplink_t *uplink;
+        hedgew_session_t *session;
 } worker_t;
 
 static void print_help(void)
@@ -60,9 +60,9 @@ static void print_help(void)
 static int print_config(const char *format)
 {
         if (!strcmp(format, "yaml"))
-                hedge_conf_print_example(hedge_worker_conf_rows, stdout);
+                hedge_conf_print_example(hedgew_conf_rows, stdout);
         else if (!strcmp(format, "mdoc"))
-                hedge_conf_print_mdoc(hedge_worker_conf_rows, stdout);
+                hedge_conf_print_mdoc(hedgew_conf_rows, stdout);
         else
                 return fprintf(stderr, "hedge-worker: --print-config takes yaml or mdoc, not '%s'\n", format), EX_USAGE;
         return EX_OK;
@@ -120,16 +120,16 @@ static int read_emulation(worker_t *worker, hedge_why_t *why)
         r = hedge_emulated_rate(&macs_per_s, why);
         if (r < 0 || (macs_per_s <= 0 && !path))
                 return r;
-        r = hedge_emulate_new(path, macs_per_s, &worker->emulate);
+        r = hedgew_emulate_new(path, macs_per_s, &worker->emulate);
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
 }
 
 static int configure(worker_t *worker, const options_t *options, hedge_why_t *why)
 {
-        int r = hedge_worker_config_load(options->config, &worker->config, why);
+        int r = hedgew_config_load(options->config, &worker->config, why);
 
         if (r == 0)
-                r = hedge_worker_config_keys(&worker->config, &worker->keys, worker->coordinator_key, why);
+                r = hedgew_config_keys(&worker->config, &worker->keys, worker->coordinator_key, why);
         if (r == 0)
                 r = read_emulation(worker, why);
         if (r < 0)
@@ -163,9 +163,9 @@ static void tell_systemd(const char *text)
 
 static int start_executor(worker_t *worker)
 {
-        const hedge_worker_config_t *config = &worker->config;
-        const hedge_executor_settings_t settings = {
-                .backend = hedge_worker_config_backend(config),
+        const hedgew_config_t *config = &worker->config;
+        const hedgew_executor_settings_t settings = {
+                .backend = hedgew_config_backend(config),
                 .threads = (unsigned)config->compute.threads,
                 .shares = worker->shares,
                 .tasks_max = (uint32_t)config->limits.tasks,
@@ -174,25 +174,25 @@ static int start_executor(worker_t *worker)
                 .emulate = worker->emulate,
         };
 
-        return hedge_executor_new(&settings, &worker->executor);
+        return hedgew_executor_new(&settings, &worker->executor);
 }
 
 static int start_training(worker_t *worker)
 {
-        const hedge_training_settings_t settings = {
+        const hedgew_training_settings_t settings = {
                 .bytes_max = worker->config.memory.training_bytes,
                 .emulate = worker->emulate,
         };
 
-        return hedge_training_new(&settings, &worker->training);
+        return hedgew_training_new(&settings, &worker->training);
 }
 
 static int start_uplink(worker_t *worker)
 {
-        const hedge_worker_config_t *config = &worker->config;
-        const hedge_uplink_settings_t settings = {
+        const hedgew_config_t *config = &worker->config;
+        const hedgew_uplink_settings_t settings = {
                 .endpoint = config->coordinator.endpoint,
-                .keys = config->security == HEDGE_WORKER_CURVE ? &worker->keys : NULL,
+                .keys = config->security == HEDGEW_CURVE ? &worker->keys : NULL,
                 .coordinator_key = worker->coordinator_key,
                 .limits = { (uint32_t)config->limits.header_bytes, hedge_wire_default_limits.max_frames,
                             config->limits.frame_bytes },
@@ -200,17 +200,17 @@ static int start_uplink(worker_t *worker)
                 .reconnect_max_ms = (unsigned)config->reconnect.max_ms,
         };
 
-        return hedge_uplink_new(&settings, &worker->uplink);
+        return hedgew_uplink_new(&settings, &worker->uplink);
 }
 
 static int start_session(worker_t *worker)
 {
-        const hedge_worker_config_t *config = &worker->config;
-        const hedge_session_settings_t settings = {
+        const hedgew_config_t *config = &worker->config;
+        const hedgew_session_settings_t settings = {
                 .board = config->board.name,
-                .backend = hedge_worker_config_backend(config),
+                .backend = hedgew_config_backend(config),
                 .endpoint = config->coordinator.endpoint,
-                .cores = hedge_worker_cores(),
+                .cores = hedgew_cores(),
                 .share_bytes_max = config->memory.shares_bytes,
                 .reconnect_min_ms = (unsigned)config->reconnect.min_ms,
                 .reconnect_max_ms = (unsigned)config->reconnect.max_ms,
@@ -222,18 +222,18 @@ static int start_session(worker_t *worker)
                 .status = tell_systemd,
         };
 
-        return hedge_session_new(&settings, &worker->session);
+        return hedgew_session_new(&settings, &worker->session);
 }
 
 static int start(worker_t *worker)
 {
-        const hedge_worker_config_t *config = &worker->config;
+        const hedgew_config_t *config = &worker->config;
         int r;
 
         mallopt(M_ARENA_MAX, ALLOCATOR_POOLS); /* idle memory counts for more here than threads that allocate at once */
         r = catch_signals(&worker->signal_fd);
         if (r == 0)
-                r = hedge_shares_new(config->memory.shares_bytes, config->limits.frame_bytes, &worker->shares);
+                r = hedgew_shares_new(config->memory.shares_bytes, config->limits.frame_bytes, &worker->shares);
         if (r == 0)
                 r = start_executor(worker);
         if (r == 0)
@@ -245,7 +245,7 @@ static int start(worker_t *worker)
         if (r < 0)
                 return r;
         log_info("board=%s: hedge-worker " HEDGE_VERSION ", backend %s, %u threads, connecting to %s",
-                 config->board.name, hedge_worker_config_backend(config), (unsigned)config->compute.threads,
+                 config->board.name, hedgew_config_backend(config), (unsigned)config->compute.threads,
                  config->coordinator.endpoint);
         if (worker->emulate)
                 log_warning("board=%s: emulating another, slower board, as the environment says", config->board.name);
@@ -256,7 +256,7 @@ static int start(worker_t *worker)
 static int run(const worker_t *worker)
 {
         uint64_t watchdog_us = 0;
-        hedge_loop_t loop = {
+        hedgew_loop_t loop = {
                 .session = worker->session,
                 .executor = worker->executor,
                 .training = worker->training,
@@ -267,7 +267,7 @@ static int run(const worker_t *worker)
 
         if (sd_watchdog_enabled(0, &watchdog_us) > 0)
                 loop.watchdog_us = (int64_t)watchdog_us;
-        return hedge_loop_run(&loop);
+        return hedgew_loop_run(&loop);
 }
 
 /* Wait for the threads that compute. @return 0, -ETIMEDOUT. */
@@ -275,11 +275,11 @@ static int join(worker_t *worker)
 {
         const int64_t until_ms = hedge_now_ms() + STOP_MS;
         int64_t left_ms;
-        int r = worker->executor ? hedge_executor_join(worker->executor, STOP_MS) : 0;
+        int r = worker->executor ? hedgew_executor_join(worker->executor, STOP_MS) : 0;
 
         left_ms = until_ms - hedge_now_ms();
         if (r == 0 && worker->training)
-                r = hedge_training_end(worker->training, left_ms > 0 ? (int)left_ms : 0);
+                r = hedgew_training_end(worker->training, left_ms > 0 ? (int)left_ms : 0);
         return r;
 }
 
@@ -289,22 +289,22 @@ static void stop(worker_t *worker, int status)
 {
         sd_notify(0, "STOPPING=1\nSTATUS=stopping");
         if (worker->executor)
-                hedge_executor_stop(worker->executor);
+                hedgew_executor_stop(worker->executor);
         if (worker->training)
-                hedge_training_end(worker->training, 0);
+                hedgew_training_end(worker->training, 0);
         if (worker->session)
-                hedge_session_bye(worker->session, "the board is stopping");
+                hedgew_session_bye(worker->session, "the board is stopping");
         if (worker->uplink)
-                hedge_uplink_close(worker->uplink, BYE_MS);
+                hedgew_uplink_close(worker->uplink, BYE_MS);
         if (join(worker) < 0) {
                 log_notice("board=%s: still computing, leaving without waiting for it", worker->config.board.name);
                 _exit(status);
         }
-        hedge_session_destroy(&worker->session);
-        hedge_training_destroy(&worker->training);
-        hedge_executor_destroy(&worker->executor);
-        hedge_uplink_destroy(&worker->uplink);
-        hedge_shares_destroy(&worker->shares);
+        hedgew_session_destroy(&worker->session);
+        hedgew_training_destroy(&worker->training);
+        hedgew_executor_destroy(&worker->executor);
+        hedgew_uplink_destroy(&worker->uplink);
+        hedgew_shares_destroy(&worker->shares);
         if (worker->signal_fd >= 0)
                 close(worker->signal_fd);
 }
@@ -336,8 +336,8 @@ int main(int argc, char **argv)
                         log_info("board=%s: %s, stopping", worker.config.board.name, strsignal(r));
                 stop(&worker, status);
         }
-        hedge_emulate_destroy(&worker.emulate);
+        hedgew_emulate_destroy(&worker.emulate);
         hedge_keys_wipe(&worker.keys);
-        hedge_worker_config_release(&worker.config);
+        hedgew_config_release(&worker.config);
         return status;
 }

@@ -30,7 +30,7 @@ static int drop_pages(struct dl_phdr_info *object, size_t size, void *arg)
 
 /* One thread at a time: glibc sets its allocator up when it is first asked for something, which is here where a sanitizer
  * brings its own, and two threads would both do it. */
-void hedge_memory_trim(void)
+void hedgew_memory_trim(void)
 {
         static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 

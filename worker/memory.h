@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_WORKER_MEMORY_H
-#define HEDGE_WORKER_MEMORY_H
+#ifndef HEDGEW_MEMORY_H
+#define HEDGEW_MEMORY_H
 
 /** Give back what an idle process needs not hold: free blocks of the allocator, and the pages of programs and libraries that
  * were read in once. Those are clean copies of files: they come back by a page fault when they are needed again. */
-void hedge_memory_trim(void);
+void hedgew_memory_trim(void);
 
 #endif

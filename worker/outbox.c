@@ -9,23 +9,23 @@
 
 #include "common/clock.h"
 
-struct hedge_outbox {
+struct hedgew_outbox {
         hedge_mailbox_t *box;
         int64_t (*due_us)(const hedge_mail_t *mail);
         hedge_mail_t *first, **tail; /* as they came: a task's end stays behind its parts, whatever they are due */
         int timer, poll;             /* poll: readable when the timer or the mailbox is */
 };
 
-static int watch(const hedge_outbox_t *o, int fd)
+static int watch(const hedgew_outbox_t *o, int fd)
 {
         struct epoll_event event = { .events = EPOLLIN };
 
         return epoll_ctl(o->poll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int hedge_outbox_new(hedge_mailbox_t *box, int64_t (*due_us)(const hedge_mail_t *mail), hedge_outbox_t **ret)
+int hedgew_outbox_new(hedge_mailbox_t *box, int64_t (*due_us)(const hedge_mail_t *mail), hedgew_outbox_t **ret)
 {
-        hedge_outbox_t *o = calloc(1, sizeof(*o));
+        hedgew_outbox_t *o = calloc(1, sizeof(*o));
         int r = 0;
 
         if (!o)
@@ -42,13 +42,13 @@ int hedge_outbox_new(hedge_mailbox_t *box, int64_t (*due_us)(const hedge_mail_t 
         if (r == 0)
                 r = watch(o, hedge_mailbox_fd(box));
         if (r < 0)
-                hedge_outbox_destroy(&o);
+                hedgew_outbox_destroy(&o);
         else
                 *ret = o;
         return r;
 }
 
-void hedge_outbox_destroy(hedge_outbox_t **outbox)
+void hedgew_outbox_destroy(hedgew_outbox_t **outbox)
 {
         if (!*outbox)
                 return;
@@ -61,7 +61,7 @@ void hedge_outbox_destroy(hedge_outbox_t **outbox)
 }
 
 /* Wake us for the one that is due first, or never. */
-static void set_timer(hedge_outbox_t *o)
+static void set_timer(hedgew_outbox_t *o)
 {
         struct itimerspec at = { { 0, 0 }, { 0, 0 } };
         int64_t due_us = INT64_MAX;
@@ -75,14 +75,14 @@ static void set_timer(hedge_outbox_t *o)
         timerfd_settime(o->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-static void put(hedge_outbox_t *o, hedge_mail_t *mail)
+static void put(hedgew_outbox_t *o, hedge_mail_t *mail)
 {
         mail->next = NULL;
         *o->tail = mail;
         o->tail = &mail->next;
 }
 
-static hedge_mail_t *take_out(hedge_outbox_t *o, hedge_mail_t **link)
+static hedge_mail_t *take_out(hedgew_outbox_t *o, hedge_mail_t **link)
 {
         hedge_mail_t *mail = *link;
 
@@ -92,7 +92,7 @@ static hedge_mail_t *take_out(hedge_outbox_t *o, hedge_mail_t **link)
         return mail;
 }
 
-hedge_mail_t *hedge_outbox_take(hedge_outbox_t *o)
+hedge_mail_t *hedgew_outbox_take(hedgew_outbox_t *o)
 {
         const int64_t now_us = hedge_now_us();
         hedge_mail_t **link = &o->first, *mail;
@@ -107,12 +107,12 @@ hedge_mail_t *hedge_outbox_take(hedge_outbox_t *o)
         return NULL;
 }
 
-hedge_mail_t *hedge_outbox_take_any(hedge_outbox_t *o)
+hedge_mail_t *hedgew_outbox_take_any(hedgew_outbox_t *o)
 {
         return o->first ? take_out(o, &o->first) : NULL;
 }
 
-int hedge_outbox_fd(const hedge_outbox_t *o)
+int hedgew_outbox_fd(const hedgew_outbox_t *o)
 {
         return o->poll;
 }

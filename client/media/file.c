@@ -45,7 +45,7 @@ static int read_all(int fd, size_t max_bytes, uint8_t **bytes, size_t *size)
         return r;
 }
 
-int hedge_file_read(const char *path, size_t max_bytes, uint8_t **ret_bytes, size_t *ret_size, hedge_why_t *why)
+int hedgec_file_read(const char *path, size_t max_bytes, uint8_t **ret_bytes, size_t *ret_size, hedge_why_t *why)
 {
         uint8_t *bytes = NULL;
         size_t size = 0;

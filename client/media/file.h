@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_FILE_H
-#define HEDGE_FILE_H
+#ifndef HEDGEC_FILE_H
+#define HEDGEC_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,6 @@
  * @param max_bytes  Larger ones are refused; memory is taken as bytes come, not as the file claims.
  * @param ret_bytes  To be freed; one zero byte lies behind the contents.
  * @return 0, HEDGE_ELIMIT, -errno; `why` names the file. */
-int hedge_file_read(const char *path, size_t max_bytes, uint8_t **ret_bytes, size_t *ret_size, hedge_why_t *why);
+int hedgec_file_read(const char *path, size_t max_bytes, uint8_t **ret_bytes, size_t *ret_size, hedge_why_t *why);
 
 #endif

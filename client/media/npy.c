@@ -94,7 +94,7 @@ static int read_extents(text_t *t, header_t *h, hedge_why_t *why)
                         return hedge_why(why, HEDGE_ELIMIT, "is a .npy of more than %d dimensions", HEDGE_MAX_RANK);
                 if (extent > UINT32_MAX)
                         return hedge_why(why, HEDGE_ELIMIT, "is a .npy of more than %u elements",
-                                         HEDGE_NPY_MAX_ELEMENTS);
+                                         HEDGEC_NPY_MAX_ELEMENTS);
                 h->shape.dims[h->shape.rank++] = (uint32_t)extent;
                 if (take(t, ")"))
                         break;
@@ -230,8 +230,8 @@ static int decode(const uint8_t *bytes, size_t size, bool only_float32, hedge_te
                 return r;
         if (only_float32 && (h.kind != 'f' || h.size != sizeof(float)))
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "is a .npy of another type than float32");
-        if (hedge_shape_check(&h.shape, HEDGE_NPY_MAX_ELEMENTS) < 0)
-                return hedge_why(why, HEDGE_ELIMIT, "is a .npy of more than %u elements", HEDGE_NPY_MAX_ELEMENTS);
+        if (hedge_shape_check(&h.shape, HEDGEC_NPY_MAX_ELEMENTS) < 0)
+                return hedge_why(why, HEDGE_ELIMIT, "is a .npy of more than %u elements", HEDGEC_NPY_MAX_ELEMENTS);
         wanted = hedge_shape_elements(&h.shape) * h.size;
         if (!wanted)
                 return hedge_why(why, HEDGE_EMALFORMED, "is a .npy without elements");
@@ -246,7 +246,7 @@ static int decode(const uint8_t *bytes, size_t size, bool only_float32, hedge_te
         return 0;
 }
 
-int hedge_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why)
+int hedgec_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why)
 {
         return decode(bytes, size, false, ret, why);
 }
@@ -258,7 +258,7 @@ static int load(const char *path, bool only_float32, hedge_tensor_t *ret, hedge_
         size_t size = 0;
         int r;
 
-        r = hedge_file_read(path, HEDGE_NPY_MAX_BYTES, &bytes, &size, why);
+        r = hedgec_file_read(path, HEDGEC_NPY_MAX_BYTES, &bytes, &size, why);
         if (r < 0)
                 return r;
         r = decode(bytes, size, only_float32, ret, &what);
@@ -266,12 +266,12 @@ static int load(const char *path, bool only_float32, hedge_tensor_t *ret, hedge_
         return r < 0 ? hedge_why(why, r, "%s: %.300s", path, what.text) : 0;
 }
 
-int hedge_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
+int hedgec_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
 {
         return load(path, false, ret, why);
 }
 
-int hedge_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
+int hedgec_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
 {
         return load(path, true, ret, why);
 }
@@ -295,7 +295,7 @@ static bool write_floats(const hedge_tensor_t *tensor, FILE *out)
 #endif
 }
 
-int hedge_npy_write(const hedge_tensor_t *tensor, FILE *out)
+int hedgec_npy_write(const hedge_tensor_t *tensor, FILE *out)
 {
         char header[192] = "\x93NUMPY\x01"; /* and a zero byte: version 1.0 */
         int n = 10, length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_NPY_H
-#define HEDGE_NPY_H
+#ifndef HEDGEC_NPY_H
+#define HEDGEC_NPY_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,23 +11,23 @@
 
 /** NumPy's .npy files (NEP 1, versions 1 to 3). */
 
-#define HEDGE_NPY_MAX_ELEMENTS (1u << 28)
-#define HEDGE_NPY_MAX_BYTES    ((size_t)HEDGE_NPY_MAX_ELEMENTS * 8 + 65536) /**< of a file */
+#define HEDGEC_NPY_MAX_ELEMENTS (1u << 28)
+#define HEDGEC_NPY_MAX_BYTES    ((size_t)HEDGEC_NPY_MAX_ELEMENTS * 8 + 65536) /**< of a file */
 
 /** Read an array as float32: float32, float64, signed and unsigned integers of 8 to 64 bits and bool, of either byte
  * order, in C or Fortran order (the tensor is always row-major). Values are rounded to float32.
  * The file must hold exactly the elements of its shape, which is checked before memory is taken.
  * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED (type, version), HEDGE_ELIMIT (rank, elements), -ENOMEM; `why` is a
  * sentence without the file's name. */
-int hedge_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why);
+int hedgec_npy_decode(const uint8_t *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why);
 
 /** The same for a file. @return also -errno; `why` begins with the file's name. */
-int hedge_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
+int hedgec_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
 
 /** Likewise, but an array of any other type than float32 is HEDGE_EUNSUPPORTED. */
-int hedge_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
+int hedgec_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
 
 /** Write a tensor as a version 1 file of little-endian float32. @return 0, -EIO. */
-int hedge_npy_write(const hedge_tensor_t *tensor, FILE *out);
+int hedgec_npy_write(const hedge_tensor_t *tensor, FILE *out);
 
 #endif

@@ -10,26 +10,26 @@
 #include "client/media/picture_jpeg.h"
 #include "client/media/picture_png.h"
 
-void hedge_picture_release(hedge_picture_t *picture)
+void hedgec_picture_release(hedgec_picture_t *picture)
 {
         free(picture->pixels);
-        *picture = (hedge_picture_t){ .pixels = NULL };
+        *picture = (hedgec_picture_t){ .pixels = NULL };
 }
 
-int hedge_picture_alloc(uint32_t width, uint32_t height, uint32_t channels, hedge_picture_t *ret, hedge_why_t *why)
+int hedgec_picture_alloc(uint32_t width, uint32_t height, uint32_t channels, hedgec_picture_t *ret, hedge_why_t *why)
 {
         uint8_t *pixels;
 
         if (!width || !height || !channels)
                 return hedge_why(why, HEDGE_EMALFORMED, "is an empty picture");
-        if (width > HEDGE_PICTURE_MAX_SIDE || height > HEDGE_PICTURE_MAX_SIDE ||
-            (uint64_t)width * height > HEDGE_PICTURE_MAX_PIXELS)
+        if (width > HEDGEC_PICTURE_MAX_SIDE || height > HEDGEC_PICTURE_MAX_SIDE ||
+            (uint64_t)width * height > HEDGEC_PICTURE_MAX_PIXELS)
                 return hedge_why(why, HEDGE_ELIMIT, "is %u x %u pixels; at most %u megapixels are read", width, height,
-                                 HEDGE_PICTURE_MAX_PIXELS >> 20);
+                                 HEDGEC_PICTURE_MAX_PIXELS >> 20);
         pixels = malloc((size_t)width * height * channels);
         if (!pixels)
                 return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
-        *ret = (hedge_picture_t){ .width = width, .height = height, .channels = channels, .pixels = pixels };
+        *ret = (hedgec_picture_t){ .width = width, .height = height, .channels = channels, .pixels = pixels };
         return 0;
 }
 
@@ -74,11 +74,11 @@ static int stretch(const uint8_t *from, size_t n, uint32_t maxval, uint8_t *to)
         return 0;
 }
 
-static int decode_pnm(const uint8_t *bytes, size_t size, hedge_picture_t *ret, hedge_why_t *why)
+static int decode_pnm(const uint8_t *bytes, size_t size, hedgec_picture_t *ret, hedge_why_t *why)
 {
         const uint8_t *at = bytes + 2, *end = bytes + size;
         uint32_t width, height, maxval, channels = bytes[1] == '6' ? 3 : 1;
-        hedge_picture_t picture = { .pixels = NULL };
+        hedgec_picture_t picture = { .pixels = NULL };
         size_t n;
         int r;
 
@@ -89,43 +89,43 @@ static int decode_pnm(const uint8_t *bytes, size_t size, hedge_picture_t *ret, h
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "is a PPM or PGM of samples up to %u; 1 to 255 is wanted",
                                  maxval);
         n = (size_t)width * height;
-        if (n <= HEDGE_PICTURE_MAX_PIXELS && (size_t)(end - at) < n * channels)
+        if (n <= HEDGEC_PICTURE_MAX_PIXELS && (size_t)(end - at) < n * channels)
                 return hedge_why(why, HEDGE_EMALFORMED, "is a damaged PPM or PGM: it ends early");
-        r = hedge_picture_alloc(width, height, channels, &picture, why);
+        r = hedgec_picture_alloc(width, height, channels, &picture, why);
         if (r < 0)
                 return r;
         r = stretch(at, n * channels, maxval, picture.pixels);
         if (r < 0) {
-                hedge_picture_release(&picture);
+                hedgec_picture_release(&picture);
                 return hedge_why(why, r, "is a damaged PPM or PGM: a sample is above %u", maxval);
         }
         *ret = picture;
         return 0;
 }
 
-int hedge_picture_decode(const uint8_t *bytes, size_t size, hedge_picture_t *ret, hedge_why_t *why)
+int hedgec_picture_decode(const uint8_t *bytes, size_t size, hedgec_picture_t *ret, hedge_why_t *why)
 {
         if (size >= 8 && !memcmp(bytes, "\x89PNG\r\n\x1a\n", 8))
-                return hedge_picture_decode_png(bytes, size, ret, why);
+                return hedgec_picture_decode_png(bytes, size, ret, why);
         if (size >= 3 && !memcmp(bytes, "\xff\xd8\xff", 3))
-                return hedge_picture_decode_jpeg(bytes, size, ret, why);
+                return hedgec_picture_decode_jpeg(bytes, size, ret, why);
         if (size >= 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') &&
             (is_space(bytes[2]) || bytes[2] == '#'))
                 return decode_pnm(bytes, size, ret, why);
         return hedge_why(why, HEDGE_EMALFORMED, "is no picture that hedge knows: PNG, JPEG, PPM (P6) or PGM (P5)");
 }
 
-int hedge_picture_load(const char *path, hedge_picture_t *ret, hedge_why_t *why)
+int hedgec_picture_load(const char *path, hedgec_picture_t *ret, hedge_why_t *why)
 {
         hedge_why_t what = { .text = "" };
         uint8_t *bytes = NULL;
         size_t size = 0;
         int r;
 
-        r = hedge_file_read(path, HEDGE_PICTURE_MAX_BYTES, &bytes, &size, why);
+        r = hedgec_file_read(path, HEDGEC_PICTURE_MAX_BYTES, &bytes, &size, why);
         if (r < 0)
                 return r;
-        r = hedge_picture_decode(bytes, size, ret, &what);
+        r = hedgec_picture_decode(bytes, size, ret, &what);
         free(bytes);
         return r < 0 ? hedge_why(why, r, "%s: %.300s", path, what.text) : 0;
 }

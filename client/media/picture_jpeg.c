@@ -15,7 +15,7 @@ typedef struct decoder {
         struct jpeg_error_mgr errors;
         struct jpeg_progress_mgr progress;
         jmp_buf out;
-        hedge_picture_t picture;
+        hedgec_picture_t picture;
         hedge_why_t *why;
 } decoder_t;
 
@@ -72,8 +72,8 @@ static int read_pixels(decoder_t *d, const uint8_t *bytes, size_t size)
                 return hedge_why(d->why, HEDGE_EUNSUPPORTED, "is a JPEG of %d channels (CMYK?); grey or RGB is wanted",
                                  d->jpeg.num_components);
         d->jpeg.out_color_space = d->jpeg.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
-        r = hedge_picture_alloc(d->jpeg.image_width, d->jpeg.image_height, (uint32_t)d->jpeg.num_components,
-                                &d->picture, d->why);
+        r = hedgec_picture_alloc(d->jpeg.image_width, d->jpeg.image_height, (uint32_t)d->jpeg.num_components,
+                                 &d->picture, d->why);
         if (r < 0)
                 return r;
         jpeg_start_decompress(&d->jpeg);
@@ -87,7 +87,7 @@ static int read_pixels(decoder_t *d, const uint8_t *bytes, size_t size)
         return 0;
 }
 
-int hedge_picture_decode_jpeg(const uint8_t *bytes, size_t size, hedge_picture_t *ret, hedge_why_t *why)
+int hedgec_picture_decode_jpeg(const uint8_t *bytes, size_t size, hedgec_picture_t *ret, hedge_why_t *why)
 {
         decoder_t d = { .progress = { .progress_monitor = on_progress }, .why = why };
         int r;
@@ -100,7 +100,7 @@ int hedge_picture_decode_jpeg(const uint8_t *bytes, size_t size, hedge_picture_t
         r = read_pixels(&d, bytes, size);
         jpeg_destroy_decompress(&d.jpeg);
         if (r < 0)
-                hedge_picture_release(&d.picture);
+                hedgec_picture_release(&d.picture);
         else
                 *ret = d.picture;
         return r;

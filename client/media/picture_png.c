@@ -15,7 +15,7 @@ typedef struct decoder {
         size_t left;
         png_structp png;
         png_infop info;
-        hedge_picture_t picture;
+        hedgec_picture_t picture;
         hedge_why_t *why;
         int code; /* what to return when libpng jumps out */
 } decoder_t;
@@ -62,8 +62,8 @@ static int read_pixels(decoder_t *d)
         ask_for_8_bit(d);
         passes = png_set_interlace_handling(d->png);
         png_read_update_info(d->png, d->info);
-        r = hedge_picture_alloc(png_get_image_width(d->png, d->info), png_get_image_height(d->png, d->info),
-                                png_get_channels(d->png, d->info), &d->picture, d->why);
+        r = hedgec_picture_alloc(png_get_image_width(d->png, d->info), png_get_image_height(d->png, d->info),
+                                 png_get_channels(d->png, d->info), &d->picture, d->why);
         if (r < 0)
                 return r;
         row_bytes = (size_t)d->picture.width * d->picture.channels;
@@ -77,7 +77,7 @@ static int read_pixels(decoder_t *d)
 }
 
 /* Lay grey or RGB with alpha over white, in place. */
-static void drop_alpha(hedge_picture_t *picture)
+static void drop_alpha(hedgec_picture_t *picture)
 {
         size_t n = (size_t)picture->width * picture->height;
         uint32_t colours = picture->channels - 1;
@@ -95,7 +95,7 @@ static void drop_alpha(hedge_picture_t *picture)
         picture->channels = colours;
 }
 
-int hedge_picture_decode_png(const uint8_t *bytes, size_t size, hedge_picture_t *ret, hedge_why_t *why)
+int hedgec_picture_decode_png(const uint8_t *bytes, size_t size, hedgec_picture_t *ret, hedge_why_t *why)
 {
         decoder_t d = { .bytes = bytes, .left = size, .why = why, .code = HEDGE_EMALFORMED };
         int r = -ENOMEM;
@@ -104,7 +104,7 @@ int hedge_picture_decode_png(const uint8_t *bytes, size_t size, hedge_picture_t 
         if (d.png)
                 d.info = png_create_info_struct(d.png);
         if (d.info) {
-                png_set_user_limits(d.png, HEDGE_PICTURE_MAX_SIDE, HEDGE_PICTURE_MAX_SIDE);
+                png_set_user_limits(d.png, HEDGEC_PICTURE_MAX_SIDE, HEDGEC_PICTURE_MAX_SIDE);
                 png_set_chunk_malloc_max(d.png, MAX_CHUNK_BYTES);
                 png_set_read_fn(d.png, &d, on_read);
                 r = read_pixels(&d);
@@ -113,7 +113,7 @@ int hedge_picture_decode_png(const uint8_t *bytes, size_t size, hedge_picture_t 
         }
         png_destroy_read_struct(&d.png, &d.info, NULL);
         if (r < 0) {
-                hedge_picture_release(&d.picture);
+                hedgec_picture_release(&d.picture);
                 return r;
         }
         drop_alpha(&d.picture);

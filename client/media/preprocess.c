@@ -14,14 +14,14 @@ typedef struct image {
         size_t step_y, step_x, step_c;
 } image_t;
 
-static int read_shape(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
+static int read_shape(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
                       image_t *image, hedge_why_t *why)
 {
         const uint32_t *d = shape->dims + (shape->rank == 4);
         char text[96];
 
         hedge_shape_text(shape, text, sizeof(text));
-        if (hedge_shape_check(shape, HEDGE_PICTURE_MAX_PIXELS * 3ull) < 0)
+        if (hedge_shape_check(shape, HEDGEC_PICTURE_MAX_PIXELS * 3ull) < 0)
                 return hedge_why(why, HEDGE_ELIMIT, "an input of %s is too large for a picture", text);
         if (shape->rank == 2 && d[0] == 1 && d[1] == (uint64_t)picture->width * picture->height)
                 *image = (image_t){ picture->height, picture->width, 1, picture->width, 1, 1 };
@@ -42,13 +42,13 @@ static int read_shape(const hedge_picture_t *picture, const hedge_model_preproce
 }
 
 /* Grey to RGB or back; a copy in any case. */
-static int convert(const hedge_picture_t *from, uint32_t channels, hedge_picture_t *to, hedge_why_t *why)
+static int convert(const hedgec_picture_t *from, uint32_t channels, hedgec_picture_t *to, hedge_why_t *why)
 {
         size_t n = (size_t)from->width * from->height;
         const uint8_t *p = from->pixels;
         int r;
 
-        r = hedge_picture_alloc(from->width, from->height, channels, to, why);
+        r = hedgec_picture_alloc(from->width, from->height, channels, to, why);
         if (r < 0)
                 return r;
         if (channels == from->channels)
@@ -63,7 +63,7 @@ static int convert(const hedge_picture_t *from, uint32_t channels, hedge_picture
 }
 
 /* The size that a picture is resized to before the crop. */
-static int resized_to(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
+static int resized_to(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
                       hedge_window_t *columns, hedge_window_t *rows)
 {
         uint64_t w = picture->width, h = picture->height, shorter = w < h ? w : h;
@@ -86,11 +86,11 @@ static int resized_to(const hedge_picture_t *picture, const hedge_model_preproce
         return 0;
 }
 
-static int fit(hedge_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image, hedge_why_t *why)
+static int fit(hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image, hedge_why_t *why)
 {
         hedge_window_t columns = { .size = picture->width, .count = image->width };
         hedge_window_t rows = { .size = picture->height, .count = image->height };
-        hedge_picture_t fitted;
+        hedgec_picture_t fitted;
         int r;
 
         if (picture->width == image->width && picture->height == image->height)
@@ -99,15 +99,15 @@ static int fit(hedge_picture_t *picture, const hedge_model_preprocess_t *how, co
                 return hedge_why(why, HEDGE_ELIMIT, "its shorter side cannot become %u pixels", how->resize);
         columns.first = (columns.resized - columns.count) / 2;
         rows.first = (rows.resized - rows.count) / 2;
-        r = hedge_resample(picture, &columns, &rows, &fitted, why);
+        r = hedgec_resample(picture, &columns, &rows, &fitted, why);
         if (r < 0)
                 return r;
-        hedge_picture_release(picture);
+        hedgec_picture_release(picture);
         *picture = fitted;
         return 0;
 }
 
-static void normalise(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
+static void normalise(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
                       float *out)
 {
         float values[256];
@@ -123,10 +123,10 @@ static void normalise(const hedge_picture_t *picture, const hedge_model_preproce
         }
 }
 
-int hedge_preprocess(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
-                     hedge_tensor_t *ret, hedge_why_t *why)
+int hedgec_preprocess(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
+                      hedge_tensor_t *ret, hedge_why_t *why)
 {
-        hedge_picture_t work = { .pixels = NULL };
+        hedgec_picture_t work = { .pixels = NULL };
         hedge_tensor_t tensor = { .data = NULL };
         image_t image = { 0 };
         int r;
@@ -146,6 +146,6 @@ int hedge_preprocess(const hedge_picture_t *picture, const hedge_model_preproces
                 normalise(&work, how, &image, tensor.data);
                 *ret = tensor;
         }
-        hedge_picture_release(&work);
+        hedgec_picture_release(&work);
         return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_PREPROCESS_H
-#define HEDGE_PREPROCESS_H
+#ifndef HEDGEC_PREPROCESS_H
+#define HEDGEC_PREPROCESS_H
 
 #include "client/media/picture.h"
 #include "common/tensor.h"
@@ -21,7 +21,7 @@
  *               picture of exactly P pixels.
  * @param ret    Of that shape, allocated here; hedge_tensor_release.
  * @return 0, HEDGE_ESHAPE (no picture fits that shape), HEDGE_ELIMIT, -ENOMEM; `why` is a sentence. */
-int hedge_preprocess(const hedge_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
-                     hedge_tensor_t *ret, hedge_why_t *why);
+int hedgec_preprocess(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
+                      hedge_tensor_t *ret, hedge_why_t *why);
 
 #endif

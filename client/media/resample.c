@@ -94,7 +94,7 @@ static void resample_column(const uint8_t *from, size_t n, const int32_t *weight
         }
 }
 
-static int resample(const hedge_picture_t *picture, const weights_t *wx, const weights_t *wy, hedge_picture_t *out,
+static int resample(const hedgec_picture_t *picture, const weights_t *wx, const weights_t *wy, hedgec_picture_t *out,
                     hedge_why_t *why)
 {
         uint32_t first = wy->start[0], last = wy->start[wy->count - 1] + wy->taps[wy->count - 1];
@@ -105,12 +105,12 @@ static int resample(const hedge_picture_t *picture, const weights_t *wx, const w
 
         if ((uint64_t)n * (last - first) > MAX_BYTES)
                 return hedge_why(why, HEDGE_ELIMIT, "resizing it takes more than %u MiB of memory", MAX_BYTES >> 20);
-        r = hedge_picture_alloc(wx->count, wy->count, picture->channels, out, why);
+        r = hedgec_picture_alloc(wx->count, wy->count, picture->channels, out, why);
         if (r < 0)
                 return r;
         narrow = malloc(n * (last - first));
         if (!narrow) {
-                hedge_picture_release(out);
+                hedgec_picture_release(out);
                 return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
         }
         for (uint32_t y = first; y < last; y++)
@@ -122,14 +122,14 @@ static int resample(const hedge_picture_t *picture, const weights_t *wx, const w
         return 0;
 }
 
-int hedge_resample(const hedge_picture_t *picture, const hedge_window_t *columns, const hedge_window_t *rows,
-                   hedge_picture_t *ret, hedge_why_t *why)
+int hedgec_resample(const hedgec_picture_t *picture, const hedge_window_t *columns, const hedge_window_t *rows,
+                    hedgec_picture_t *ret, hedge_why_t *why)
 {
         weights_t wx = { .count = 0 }, wy = { .count = 0 };
-        hedge_picture_t out = { .pixels = NULL };
+        hedgec_picture_t out = { .pixels = NULL };
         int r;
 
-        if (columns->count > HEDGE_PICTURE_MAX_SIDE || rows->count > HEDGE_PICTURE_MAX_SIDE)
+        if (columns->count > HEDGEC_PICTURE_MAX_SIDE || rows->count > HEDGEC_PICTURE_MAX_SIDE)
                 return hedge_why(why, HEDGE_ELIMIT, "an input of %u x %u pixels is too large for a picture",
                                  columns->count, rows->count);
         r = make_weights(columns, &wx);

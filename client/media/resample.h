@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_RESAMPLE_H
-#define HEDGE_RESAMPLE_H
+#ifndef HEDGEC_RESAMPLE_H
+#define HEDGEC_RESAMPLE_H
 
 #include "client/media/picture.h"
 
@@ -15,7 +15,7 @@ typedef struct hedge_window {
  * samples are the same). Only the wanted part is computed, so that memory does not depend on `resized`.
  * @param ret  columns->count x rows->count pixels, allocated here.
  * @return 0, HEDGE_ELIMIT (more than 1 GiB on the way), -ENOMEM. */
-int hedge_resample(const hedge_picture_t *picture, const hedge_window_t *columns, const hedge_window_t *rows,
-                   hedge_picture_t *ret, hedge_why_t *why);
+int hedgec_resample(const hedgec_picture_t *picture, const hedge_window_t *columns, const hedge_window_t *rows,
+                    hedgec_picture_t *ret, hedge_why_t *why);
 
 #endif

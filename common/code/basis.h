@@ -2,7 +2,7 @@
 #ifndef HEDGE_BASIS_H
 #define HEDGE_BASIS_H
 
-#include "common/code/code.h"
+#include "common/code/conv/code.h"
 
 /** Inside of common/code: the rank of a growing set of columns, by Gram-Schmidt orthogonalisation, done twice
  * where most of a vector goes. */

@@ -2,7 +2,7 @@
 #ifndef HEDGE_Q16_ISA_H
 #define HEDGE_Q16_ISA_H
 
-#include "common/code/passes_isa.h"
+#include "common/code/conv/passes_isa.h"
 
 /** Inside of common/code: what each instruction set's copy of q16_isa.c defines. */
 typedef struct hedge_q16 {

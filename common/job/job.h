@@ -3,7 +3,7 @@
 #define HEDGE_JOB_H
 
 #include "common/co3/co3.h"
-#include "common/code/uep_setup.h"
+#include "common/code/uep/setup.h"
 #include "common/conf/conf.h"
 #include "common/train/checkpoint.h"
 #include "common/train/dataset.h"

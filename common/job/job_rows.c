@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/code/poly.h"
+#include "common/code/sazd/poly.h"
 #include "common/job/job.h"
 #include "common/train/workspace.h"
 #include "common/wire/message.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
-#include "common/code/sazd.h"
+#include "common/code/sazd/sazd.h"
 #include "common/job/job.h"
 #include "common/train/mlp.h"
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <zmq.h>
 
-#include "common/code/code.h"
+#include "common/code/conv/code.h"
 #include "common/code/precision.h"
 #include "common/conv.h"
 #include "common/err.h"
@@ -118,7 +118,7 @@ typedef struct hedge_msg_share_ok {
 } hedge_msg_share_ok_t;
 
 typedef struct hedge_msg_task {
-        uint64_t job; /**< unique in the coordinator's incarnation; a board may be given several tasks of one job */
+        uint64_t run; /**< unique in the coordinator's incarnation; a board may be given several tasks of one job */
         hedge_digest_t digest;
         uint32_t n_inputs;
         uint32_t *inputs; /**< number la of each frame's coded input; none: 0, 1, ... */
@@ -128,21 +128,21 @@ typedef struct hedge_msg_task {
 } hedge_msg_task_t;
 
 typedef struct hedge_msg_part {
-        uint64_t job;
+        uint64_t run;
         uint32_t part;
         uint64_t compute_us;
         uint32_t wire; /**< hedge_precision_t of the frame: as asked for, or float32 where q16 cannot hold it */
 } hedge_msg_part_t;
 
 typedef struct hedge_msg_task_end {
-        uint64_t job;
+        uint64_t run;
         uint32_t parts_sent;
         bool cancelled;
 } hedge_msg_task_end_t;
 
-typedef struct hedge_msg_job { /**< CANCEL: all tasks of the job */
-        uint64_t job;
-} hedge_msg_job_t;
+typedef struct hedge_msg_cancel { /**< CANCEL: all tasks of the job */
+        uint64_t run;
+} hedge_msg_cancel_t;
 
 typedef struct hedge_msg_drop {
         hedge_digest_t digest;
@@ -165,9 +165,9 @@ typedef struct hedge_msg_pong {
 typedef struct hedge_msg_error {
         int32_t code; /**< enum hedge_err or -errno */
         char text[HEDGE_TEXT_MAX];
-        uint64_t job;          /**< or client request id; 0: none */
+        uint64_t about;        /**< a client's request, or a layer run; 0: none */
         hedge_digest_t digest; /**< the share it is about; zeros: none */
-        uint64_t train;        /**< the training it is about; 0: none */
+        uint64_t job;          /**< the training it is about; 0: none */
 } hedge_msg_error_t;
 
 typedef struct hedge_msg_bye {
@@ -184,7 +184,7 @@ typedef struct hedge_train_layer {
 } hedge_train_layer_t;
 
 typedef struct hedge_msg_join {
-        uint64_t train;          /**< number of the training; not 0 */
+        uint64_t job;            /**< number of the training; not 0 */
         hedge_digest_t identity; /**< of job and data: the same training as before a restart, or another one */
         uint32_t image_h, image_w, image_c, classes;
         uint32_t n_layers;
@@ -200,19 +200,19 @@ typedef struct hedge_msg_join {
 } hedge_msg_join_t;
 
 typedef struct hedge_msg_joined {
-        uint64_t train;
+        uint64_t job;
         uint32_t n_held;
         hedge_digest_t *held; /**< shards that it still holds of this training */
 } hedge_msg_joined_t;
 
 typedef struct hedge_msg_shard { /**< SHARD, SHARD_OK */
-        uint64_t train;
+        uint64_t job;
         hedge_digest_t digest; /**< of pixels and labels */
         uint32_t count;        /**< images; SHARD only */
 } hedge_msg_shard_t;
 
 typedef struct hedge_msg_step {
-        uint64_t train;
+        uint64_t job;
         uint64_t step;         /**< counted from 1 */
         hedge_digest_t digest; /**< the shard to draw from */
         uint64_t draw;         /**< which mini-batch of it, counted from 0 over all epochs */
@@ -222,7 +222,7 @@ typedef struct hedge_msg_step {
 } hedge_msg_step_t;
 
 typedef struct hedge_msg_gradient {
-        uint64_t train;
+        uint64_t job;
         uint64_t step;
         double loss;              /**< mean over the batch */
         uint32_t correct, images; /**< images: 0: out of the error memory alone, nothing new was computed */
@@ -233,13 +233,13 @@ typedef struct hedge_msg_gradient {
 /* Matrices are float32, row by row. */
 
 typedef struct hedge_msg_hold { /**< HOLD; FETCH: send it back, without rows and cols */
-        uint64_t train;
+        uint64_t job;
         uint32_t matrix; /**< its number in the training; one of that number is replaced */
         uint32_t rows, cols;
 } hedge_msg_hold_t;
 
 typedef struct hedge_msg_apply { /**< X (batch x cols) times the matrix transposed: batch x rows */
-        uint64_t train;
+        uint64_t job;
         uint64_t step;
         uint32_t matrix;
         uint32_t batch;
@@ -263,7 +263,7 @@ typedef struct hedge_update_target {
 } hedge_update_target_t;
 
 typedef struct hedge_msg_update {
-        uint64_t train;
+        uint64_t job;
         uint64_t step;
         uint32_t batch;
         uint32_t left_cols, right_cols; /**< columns of the two factors, batch rows each */
@@ -274,21 +274,21 @@ typedef struct hedge_msg_update {
 } hedge_msg_update_t;
 
 typedef struct hedge_msg_multiply { /**< A (rows x inner) times B (inner x cols) */
-        uint64_t train;
+        uint64_t job;
         uint64_t step;
         uint32_t packet; /**< its number */
         uint32_t rows, inner, cols;
 } hedge_msg_multiply_t;
 
 typedef struct hedge_msg_product { /**< of APPLY, MULTIPLY or FETCH */
-        uint64_t train;
+        uint64_t job;
         uint64_t step;
         uint32_t packet; /**< MULTIPLY's, or APPLY's or FETCH's matrix */
         uint64_t compute_us;
 } hedge_msg_product_t;
 
 typedef struct hedge_msg_leave {
-        uint64_t train;
+        uint64_t job;
 } hedge_msg_leave_t;
 
 typedef struct hedge_msg_infer {
@@ -539,7 +539,7 @@ typedef struct hedge_msg_job_model_ok {
         char name[HEDGE_MODEL_NAME_MAX];
 } hedge_msg_job_model_ok_t;
 
-/** Multiply A (rows x inner) by B (inner x columns) on the boards (common/code/uep.h says what the numbers mean). */
+/** Multiply A (rows x inner) by B (inner x columns) on the boards (common/code/uep/uep.h says what the numbers mean). */
 typedef struct hedge_msg_matmul {
         uint64_t id;
         uint32_t rows, inner, columns;
@@ -580,7 +580,7 @@ typedef struct hedge_message {
                 hedge_msg_task_t task;
                 hedge_msg_part_t part;
                 hedge_msg_task_end_t task_end;
-                hedge_msg_job_t cancel;
+                hedge_msg_cancel_t cancel;
                 hedge_msg_drop_t drop;
                 hedge_msg_ping_t ping;
                 hedge_msg_pong_t pong;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/code/uep.h"
+#include "common/code/uep/uep.h"
 
 #define MAX_HELD       65536
 #define MAX_TENSORS    64
@@ -80,7 +80,7 @@ static const hedge_field_t share_ok[] = {
 };
 
 static const hedge_field_t task[] = {
-        { U64(hedge_msg_task_t, job), REQUIRED },
+        { U64(hedge_msg_task_t, run), REQUIRED },
         { DIGEST(hedge_msg_task_t, digest), REQUIRED },
         { LIST(hedge_msg_task_t, order, n_order, 1, HEDGE_CODE_MAX_PARTS), .kind = HEDGE_FIELD_U32,
           .max = HEDGE_CODE_MAX_PARTS - 1, REQUIRED },
@@ -90,20 +90,20 @@ static const hedge_field_t task[] = {
 };
 
 static const hedge_field_t part[] = {
-        { U64(hedge_msg_part_t, job), REQUIRED },
+        { U64(hedge_msg_part_t, run), REQUIRED },
         { U32(hedge_msg_part_t, part, 0, HEDGE_CODE_MAX_PARTS - 1), REQUIRED },
         { U64(hedge_msg_part_t, compute_us) },
         { U32(hedge_msg_part_t, wire, 0, HEDGE_PRECISIONS - 1) },
 };
 
 static const hedge_field_t task_end[] = {
-        { U64(hedge_msg_task_end_t, job), REQUIRED },
+        { U64(hedge_msg_task_end_t, run), REQUIRED },
         { U32(hedge_msg_task_end_t, parts_sent, 0, HEDGE_CODE_MAX_PARTS), REQUIRED },
         { BOOL(hedge_msg_task_end_t, cancelled) },
 };
 
 static const hedge_field_t cancel[] = {
-        { U64(hedge_msg_job_t, job), REQUIRED },
+        { U64(hedge_msg_cancel_t, run), REQUIRED },
 };
 
 static const hedge_field_t drop[] = {
@@ -127,9 +127,9 @@ static const hedge_field_t pong[] = {
 static const hedge_field_t error[] = {
         { AT(hedge_msg_error_t, code), .kind = HEDGE_FIELD_I32, .low = -65535, .high = -1, REQUIRED },
         { TEXT(hedge_msg_error_t, text) },
-        { U64(hedge_msg_error_t, job) },
+        { U64(hedge_msg_error_t, about) },
         { DIGEST(hedge_msg_error_t, digest) },
-        { U64(hedge_msg_error_t, train) },
+        { U64(hedge_msg_error_t, job) },
 };
 
 static const hedge_field_t bye[] = {
@@ -150,7 +150,7 @@ static const hedge_field_t train_layer_fields[] = {
 static const hedge_record_t train_layer = RECORD_OF("train_layer", train_layer_fields);
 
 static const hedge_field_t join[] = {
-        { U64(hedge_msg_join_t, train), REQUIRED },
+        { U64(hedge_msg_join_t, job), REQUIRED },
         { DIGEST(hedge_msg_join_t, identity), REQUIRED },
         { U32(hedge_msg_join_t, image_h, 1, 65536), REQUIRED },
         { U32(hedge_msg_join_t, image_w, 1, 65536), REQUIRED },
@@ -169,23 +169,23 @@ static const hedge_field_t join[] = {
 };
 
 static const hedge_field_t joined[] = {
-        { U64(hedge_msg_joined_t, train), REQUIRED },
+        { U64(hedge_msg_joined_t, job), REQUIRED },
         { LIST(hedge_msg_joined_t, held, n_held, 0, MAX_SHARDS), .kind = HEDGE_FIELD_DIGEST },
 };
 
 static const hedge_field_t shard[] = {
-        { U64(hedge_msg_shard_t, train), REQUIRED },
+        { U64(hedge_msg_shard_t, job), REQUIRED },
         { DIGEST(hedge_msg_shard_t, digest), REQUIRED },
         { U32(hedge_msg_shard_t, count, 1, MAX_IMAGES), REQUIRED },
 };
 
 static const hedge_field_t shard_ok[] = {
-        { U64(hedge_msg_shard_t, train), REQUIRED },
+        { U64(hedge_msg_shard_t, job), REQUIRED },
         { DIGEST(hedge_msg_shard_t, digest), REQUIRED },
 };
 
 static const hedge_field_t step[] = {
-        { U64(hedge_msg_step_t, train), REQUIRED },
+        { U64(hedge_msg_step_t, job), REQUIRED },
         { U64(hedge_msg_step_t, step), REQUIRED },
         { DIGEST(hedge_msg_step_t, digest), REQUIRED },
         { U64(hedge_msg_step_t, draw) },
@@ -194,25 +194,25 @@ static const hedge_field_t step[] = {
 };
 
 static const hedge_field_t gradient[] = {
-        { U64(hedge_msg_gradient_t, train), REQUIRED },   { U64(hedge_msg_gradient_t, step), REQUIRED },
+        { U64(hedge_msg_gradient_t, job), REQUIRED },     { U64(hedge_msg_gradient_t, step), REQUIRED },
         { F64(hedge_msg_gradient_t, loss, 0, INFINITY) }, { U32(hedge_msg_gradient_t, correct, 0, 65536) },
         { U32(hedge_msg_gradient_t, images, 0, 65536) },  { F64(hedge_msg_gradient_t, entropy, 0, 64) },
         { U64(hedge_msg_gradient_t, compute_us) },        { U64(hedge_msg_gradient_t, encode_us) },
 };
 
 static const hedge_field_t leave[] = {
-        { U64(hedge_msg_leave_t, train), REQUIRED },
+        { U64(hedge_msg_leave_t, job), REQUIRED },
 };
 
 static const hedge_field_t hold[] = {
-        { U64(hedge_msg_hold_t, train), REQUIRED },
+        { U64(hedge_msg_hold_t, job), REQUIRED },
         { U32(hedge_msg_hold_t, matrix, 0, MAX_MATRICES - 1) },
         { U32(hedge_msg_hold_t, rows, 1, MAX_EXTENT), REQUIRED },
         { U32(hedge_msg_hold_t, cols, 1, MAX_EXTENT), REQUIRED },
 };
 
 static const hedge_field_t apply[] = {
-        { U64(hedge_msg_apply_t, train), REQUIRED },
+        { U64(hedge_msg_apply_t, job), REQUIRED },
         { U64(hedge_msg_apply_t, step) },
         { U32(hedge_msg_apply_t, matrix, 0, MAX_MATRICES - 1) },
         { U32(hedge_msg_apply_t, batch, 1, 65536), REQUIRED },
@@ -236,7 +236,7 @@ static const hedge_field_t target_fields[] = {
 static const hedge_record_t target = RECORD_OF("target", target_fields);
 
 static const hedge_field_t update[] = {
-        { U64(hedge_msg_update_t, train), REQUIRED },
+        { U64(hedge_msg_update_t, job), REQUIRED },
         { U64(hedge_msg_update_t, step) },
         { U32(hedge_msg_update_t, batch, 1, 65536), REQUIRED },
         { U32(hedge_msg_update_t, left_cols, 1, MAX_EXTENT), REQUIRED },
@@ -249,12 +249,12 @@ static const hedge_field_t update[] = {
 };
 
 static const hedge_field_t fetch[] = {
-        { U64(hedge_msg_hold_t, train), REQUIRED },
+        { U64(hedge_msg_hold_t, job), REQUIRED },
         { U32(hedge_msg_hold_t, matrix, 0, MAX_MATRICES - 1) },
 };
 
 static const hedge_field_t multiply[] = {
-        { U64(hedge_msg_multiply_t, train), REQUIRED },
+        { U64(hedge_msg_multiply_t, job), REQUIRED },
         { U64(hedge_msg_multiply_t, step) },
         { U32(hedge_msg_multiply_t, packet, 0, ANY32) },
         { U32(hedge_msg_multiply_t, rows, 1, MAX_EXTENT), REQUIRED },
@@ -263,7 +263,7 @@ static const hedge_field_t multiply[] = {
 };
 
 static const hedge_field_t product[] = {
-        { U64(hedge_msg_product_t, train), REQUIRED },
+        { U64(hedge_msg_product_t, job), REQUIRED },
         { U64(hedge_msg_product_t, step) },
         { U32(hedge_msg_product_t, packet, 0, ANY32) },
         { U64(hedge_msg_product_t, compute_us) },

@@ -3,7 +3,7 @@
 #define HEDGED_MEASURE_H
 
 #include "common/kernel/kernel.h"
-#include "daemon/cluster.h"
+#include "daemon/cluster/cluster.h"
 #include "daemon/config.h"
 #include "daemon/measure/speed.h"
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/code/code.h"
+#include "common/code/conv/code.h"
 
 /** How fast a machine and its link are: what measuring learns and planning needs.
  *

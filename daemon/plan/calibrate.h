@@ -2,7 +2,7 @@
 #ifndef HEDGED_CALIBRATE_H
 #define HEDGED_CALIBRATE_H
 
-#include "common/code/decode.h"
+#include "common/code/conv/decode.h"
 #include "daemon/plan/simulate.h"
 
 /** What a code does with parts as they come: by the real decoder, in some trials. */

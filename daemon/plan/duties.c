@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/assign.h"
+#include "daemon/infer/assign.h"
 
 /* A strip or block as the simulation numbers it: -1 where it is a combination of several. */
 static int16_t plain_or_none(unsigned index, unsigned k)

@@ -2,7 +2,7 @@
 #ifndef HEDGED_DUTIES_H
 #define HEDGED_DUTIES_H
 
-#include "common/code/code.h"
+#include "common/code/conv/code.h"
 
 /** What every board does for a layer by a code: its parts in the order in which they are asked for, in tasks, and what has
  * to come back. The form in which a code is simulated. */
@@ -17,7 +17,7 @@ typedef struct hedged_duty_part {
 
 typedef struct hedged_duty {
         unsigned first_inputs; /**< inputs of the first task; each further task has one */
-        unsigned pieces;       /**< in which the first task is sent (daemon/assign.h) */
+        unsigned pieces;       /**< in which the first task is sent (daemon/infer/assign.h) */
         unsigned coded_inputs; /**< of the first task's: those that are combinations */
         unsigned ell_b;
         unsigned first_parts, n_parts; /**< of the first task; of all tasks */
@@ -44,7 +44,7 @@ typedef struct hedged_duties {
         hedged_duty_part_t *parts; /**< of all boards */
 } hedged_duties_t;
 
-/** Parts that decode, on the average, for any boards: K for plain parts and mds; lt K + 2.3, measured (common/code/code.h);
+/** Parts that decode, on the average, for any boards: K for plain parts and mds; lt K + 2.3, measured (common/code/conv/code.h);
  * nsctc K + 2, as its matrix is often singular with fewer; krp K + 1, above K = 48 K + 2, for its condition. */
 unsigned hedged_duties_usual_need(hedge_scheme_t scheme, unsigned rank);
 

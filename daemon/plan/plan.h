@@ -2,7 +2,7 @@
 #ifndef HEDGED_PLAN_H
 #define HEDGED_PLAN_H
 
-#include "common/code/partition.h"
+#include "common/code/conv/partition.h"
 #include "common/code/precision.h"
 #include "daemon/config.h"
 

@@ -2,7 +2,7 @@
 #ifndef HEDGED_SIMULATE_H
 #define HEDGED_SIMULATE_H
 
-#include "common/code/partition.h"
+#include "common/code/conv/partition.h"
 #include "common/code/precision.h"
 #include "daemon/measure/speed.h"
 #include "daemon/plan/duties.h"

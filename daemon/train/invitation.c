@@ -89,7 +89,7 @@ int hedged_invitation_make(const hedged_work_t *work, uint32_t shards, uint32_t 
         int r;
 
         *ret = (hedged_invitation_t){ .shards = shards, .batch = batch, .join = { .type = HEDGE_MSG_JOIN } };
-        *join = (hedge_msg_join_t){ .train = work->settings->folder->job,
+        *join = (hedge_msg_join_t){ .job = work->settings->folder->job,
                                     .image_h = image->h,
                                     .image_w = image->w,
                                     .image_c = image->c,
@@ -149,7 +149,7 @@ int hedged_invitation_shard(const hedged_invitation_t *invitation, const hedged_
         }
         if (r == 0)
                 *ret = (hedge_message_t){ .type = HEDGE_MSG_SHARD,
-                                          .shard = { .train = invitation->join.join.train,
+                                          .shard = { .job = invitation->join.join.job,
                                                      .digest = invitation->digests[shard],
                                                      .count = data->count } };
         hedge_dataset_destroy(&data);

@@ -19,44 +19,44 @@ enum { JOINED, SHARD_OK, GRADIENT, PRODUCT, ANSWERS };
 
 /* A board's place, as the loop sees it. */
 typedef struct seat {
-        uint64_t session;        /* that the thread was told of; 0: the board is not here */
-        uint64_t hellos;         /* of the board when it was */
-        hedged_word_t *lost;     /* to say so, when it is: that must not fail */
-        uint32_t asked[ANSWERS]; /* answers that are still to come, an ERROR may be in place of one */
-        uint64_t said;           /* messages, beside the ERRORs that came: each may be answered by one */
-        uint64_t step;           /* of the last STEP: the board is sent one at a time */
-        bool joined;             /* JOINED came: what comes now was asked for in this session */
-        uint64_t shard_bytes;    /* of what is under way */
-        uint64_t step_bytes;     /* likewise, with the gradient that is to come */
-        uint64_t owes;           /* the training that it may hold data of; 0: none */
-        unsigned failures;       /* in a row, to send something */
+        uint64_t session;          /* that the thread was told of; 0: the board is not here */
+        uint64_t hellos;           /* of the board when it was */
+        hedged_line_event_t *lost; /* to say so, when it is: that must not fail */
+        uint32_t asked[ANSWERS];   /* answers that are still to come, an ERROR may be in place of one */
+        uint64_t said;             /* messages, beside the ERRORs that came: each may be answered by one */
+        uint64_t step;             /* of the last STEP: the board is sent one at a time */
+        bool joined;               /* JOINED came: what comes now was asked for in this session */
+        uint64_t shard_bytes;      /* of what is under way */
+        uint64_t step_bytes;       /* likewise, with the gradient that is to come */
+        uint64_t owes;             /* the training that it may hold data of; 0: none */
+        unsigned failures;         /* in a row, to send something */
         int64_t not_before_ms;
 } seat_t;
 
 struct hedged_line {
         void *boards;
         hedged_cluster_t *cluster;
-        hedge_mailbox_t *loop, *words;
+        hedge_mailbox_t *loop, *events;
         int kind;
-        uint64_t train; /* 0: not open */
+        uint64_t job; /* 0: not open */
         uint64_t sessions;
         uint64_t gradient_bytes; /* what one may take */
         bool gradient_came;
         seat_t seats[BOARDS];
         atomic_int stopping;
-        hedged_word_t stop;
+        hedged_line_event_t stop;
         uint64_t heard[BOARDS]; /* the thread's: the session of the last HERE that it has read; 0: LOST came after */
 };
 
 /* What the thread says, on its way to the loop. */
-typedef struct saying {
+typedef struct outgoing {
         hedge_mail_t mail;
         unsigned board;
         uint64_t session;
         hedge_message_t message;
         uint32_t n_frames;
         zmq_msg_t frames[];
-} saying_t;
+} outgoing_t;
 
 static void close_frames(zmq_msg_t *frames, uint32_t n_frames)
 {
@@ -66,10 +66,10 @@ static void close_frames(zmq_msg_t *frames, uint32_t n_frames)
 
 /* ---- the training's thread ---- */
 
-int hedged_line_say(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                    uint32_t n_frames)
+int hedged_line_send(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                     uint32_t n_frames)
 {
-        saying_t *s;
+        outgoing_t *s;
 
         assert(board < BOARDS);
         if (line->heard[board] == 0) { /* lost: nothing that it is asked for will come */
@@ -95,25 +95,25 @@ int hedged_line_say(hedged_line_t *line, unsigned board, const hedge_message_t *
         return 0;
 }
 
-hedged_word_t *hedged_line_next(hedged_line_t *line, int timeout_ms)
+hedged_line_event_t *hedged_line_next(hedged_line_t *line, int timeout_ms)
 {
-        hedged_word_t *word = (hedged_word_t *)hedge_mailbox_wait(line->words, timeout_ms);
+        hedged_line_event_t *event = (hedged_line_event_t *)hedge_mailbox_wait(line->events, timeout_ms);
 
-        if (word && word->mail.kind == HEDGED_WORD_HERE)
-                line->heard[word->board] = word->session;
-        else if (word && word->mail.kind == HEDGED_WORD_LOST)
-                line->heard[word->board] = 0;
-        return word;
+        if (event && event->mail.kind == HEDGED_LINE_HERE)
+                line->heard[event->board] = event->session;
+        else if (event && event->mail.kind == HEDGED_LINE_LOST)
+                line->heard[event->board] = 0;
+        return event;
 }
 
-void hedged_word_release(hedged_word_t **word)
+void hedged_line_event_release(hedged_line_event_t **event)
 {
-        if (!*word)
+        if (!*event)
                 return;
-        hedge_envelope_release(&(*word)->envelope);
-        if ((*word)->mail.kind != HEDGED_WORD_STOP) /* that one is the line's own */
-                free(*word);
-        *word = NULL;
+        hedge_envelope_release(&(*event)->envelope);
+        if ((*event)->mail.kind != HEDGED_LINE_STOP) /* that one is the line's own */
+                free(*event);
+        *event = NULL;
 }
 
 enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
@@ -121,20 +121,20 @@ enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
         return (enum hedged_stop)atomic_load(&line->stopping);
 }
 
-/* ---- words ---- */
+/* ---- events ---- */
 
-static hedged_word_t *make_word(enum hedged_word_kind kind, const hedged_board_t *board, uint64_t session)
+static hedged_line_event_t *make_word(enum hedged_line_event_kind kind, const hedged_board_t *board, uint64_t session)
 {
-        hedged_word_t *word = calloc(1, sizeof(*word));
+        hedged_line_event_t *event = calloc(1, sizeof(*event));
 
-        if (!word)
+        if (!event)
                 return NULL;
-        word->mail.kind = (int)kind;
-        word->board = board->index;
-        word->session = session;
-        word->received_us = hedge_now_us();
-        memcpy(word->name, board->name, sizeof(word->name));
-        return word;
+        event->mail.kind = (int)kind;
+        event->board = board->index;
+        event->session = session;
+        event->received_us = hedge_now_us();
+        memcpy(event->name, board->name, sizeof(event->name));
+        return event;
 }
 
 static void forget_asked(hedged_line_t *line, seat_t *seat)
@@ -155,14 +155,14 @@ static void lose(hedged_line_t *line, seat_t *seat)
                 return;
         seat->session = 0;
         seat->lost->received_us = hedge_now_us();
-        hedge_mailbox_put(line->words, &seat->lost->mail);
+        hedge_mailbox_put(line->events, &seat->lost->mail);
         seat->lost = NULL;
         forget_asked(line, seat);
 }
 
-static int send_leave(hedged_line_t *line, const hedge_route_t *route, uint64_t train)
+static int send_leave(hedged_line_t *line, const hedge_route_t *route, uint64_t job)
 {
-        const hedge_message_t message = { .type = HEDGE_MSG_LEAVE, .leave = { .train = train } };
+        const hedge_message_t message = { .type = HEDGE_MSG_LEAVE, .leave = { .job = job } };
 
         return hedge_link_send(line->boards, route, &message, NULL, 0);
 }
@@ -170,7 +170,7 @@ static int send_leave(hedged_line_t *line, const hedge_route_t *route, uint64_t 
 /* The board was told to JOIN a training that has ended: it would keep its data for ever. Said until it can be sent. */
 static void settle(hedged_line_t *line, const hedged_board_t *board, seat_t *seat)
 {
-        if (!board->usable || seat->owes == 0 || seat->owes == line->train)
+        if (!board->usable || seat->owes == 0 || seat->owes == line->job)
                 return;
         if (send_leave(line, &board->route, seat->owes) == 0)
                 seat->owes = 0;
@@ -180,8 +180,8 @@ static void settle(hedged_line_t *line, const hedged_board_t *board, seat_t *sea
 static void announce(hedged_line_t *line, const hedged_board_t *board, seat_t *seat)
 {
         const uint64_t session = line->sessions + 1;
-        hedged_word_t *here = make_word(HEDGED_WORD_HERE, board, session);
-        hedged_word_t *lost = make_word(HEDGED_WORD_LOST, board, session);
+        hedged_line_event_t *here = make_word(HEDGED_LINE_HERE, board, session);
+        hedged_line_event_t *lost = make_word(HEDGED_LINE_LOST, board, session);
 
         if (!here || !lost) {
                 free(here);
@@ -194,7 +194,7 @@ static void announce(hedged_line_t *line, const hedged_board_t *board, seat_t *s
         line->sessions = session;
         seat->session = session;
         seat->hellos = board->hellos;
-        hedge_mailbox_put(line->words, &here->mail);
+        hedge_mailbox_put(line->events, &here->mail);
 }
 
 /* Tell the thread if anything is different about this board. One that has just got a number says HELLO again at once. */
@@ -206,7 +206,7 @@ static void look(hedged_line_t *line, const hedged_board_t *board)
                 return;
         seat = &line->seats[board->index];
         settle(line, board, seat);
-        if (line->train == 0)
+        if (line->job == 0)
                 return;
         if (!board->usable)
                 lose(line, seat);
@@ -226,10 +226,10 @@ static void look_at_all(hedged_line_t *line)
 
 static void drop_words(hedged_line_t *line)
 {
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
-        while ((word = (hedged_word_t *)hedge_mailbox_take(line->words)))
-                hedged_word_release(&word);
+        while ((event = (hedged_line_event_t *)hedge_mailbox_take(line->events)))
+                hedged_line_event_release(&event);
 }
 
 /* ---- the loop ---- */
@@ -241,7 +241,7 @@ int hedged_line_new(void *boards, hedged_cluster_t *cluster, hedge_mailbox_t *lo
 
         if (!line)
                 return -ENOMEM;
-        r = hedge_mailbox_new(&line->words);
+        r = hedge_mailbox_new(&line->events);
         if (r < 0) {
                 free(line);
                 return r;
@@ -261,18 +261,18 @@ void hedged_line_destroy(hedged_line_t **line)
         drop_words(*line);
         for (unsigned i = 0; i < BOARDS; i++)
                 free((*line)->seats[i].lost);
-        hedge_mailbox_destroy(&(*line)->words);
+        hedge_mailbox_destroy(&(*line)->events);
         free(*line);
         *line = NULL;
 }
 
-void hedged_line_open(hedged_line_t *line, uint64_t train)
+void hedged_line_open(hedged_line_t *line, uint64_t job)
 {
-        assert(line->train == 0 && train != 0);
+        assert(line->job == 0 && job != 0);
         drop_words(line);
         memset(line->heard, 0, sizeof(line->heard));
         atomic_store(&line->stopping, HEDGED_STOP_NO);
-        line->train = train;
+        line->job = job;
         line->gradient_bytes = 0;
         line->gradient_came = false;
         look_at_all(line);
@@ -292,12 +292,12 @@ void hedged_line_close(hedged_line_t *line, bool keep)
                 seat->failures = 0;
                 seat->not_before_ms = 0;
         }
-        line->train = 0;
+        line->job = 0;
         drop_words(line);
         look_at_all(line); /* LEAVE to those who are here */
 }
 
-static void destroy_saying(saying_t *s, bool sent)
+static void destroy_outgoing(outgoing_t *s, bool sent)
 {
         if (!sent)
                 close_frames(s->frames, s->n_frames);
@@ -339,7 +339,7 @@ static void count_asked(hedged_line_t *line, seat_t *seat, hedged_board_t *board
                 seat->owes = 0;
                 return;
         }
-        seat->owes = line->train;
+        seat->owes = line->job;
         if (answer_to(message->type) != ANSWERS)
                 seat->asked[answer_to(message->type)]++;
         if (message->type == HEDGE_MSG_STEP)
@@ -356,8 +356,8 @@ static void fail(hedged_line_t *line, seat_t *seat, hedged_board_t *board, const
         if (r == -EHOSTUNREACH) {
                 hedged_cluster_lost(line->cluster, board);
         } else {
-                log_warning("board=%s train=%llu: cannot pass the %s on: %s, going on without this board for a while",
-                            board->name, (unsigned long long)line->train, hedge_message_name(message->type),
+                log_warning("board=%s job=%llu: cannot pass the %s on: %s, going on without this board for a while",
+                            board->name, (unsigned long long)line->job, hedge_message_name(message->type),
                             hedge_strerror(r));
                 seat->not_before_ms = hedge_now_ms() + ((int64_t)PAUSE_MS << seat->failures);
                 seat->failures += seat->failures < PAUSE_TIMES;
@@ -367,15 +367,15 @@ static void fail(hedged_line_t *line, seat_t *seat, hedged_board_t *board, const
 
 void hedged_line_mail(hedged_line_t *line, hedge_mail_t *mail)
 {
-        saying_t *s = (saying_t *)mail;
+        outgoing_t *s = (outgoing_t *)mail;
         seat_t *seat = &line->seats[s->board];
         hedged_board_t *board = hedged_cluster_at(line->cluster, s->board);
-        const bool current = line->train != 0 && s->session == seat->session;
+        const bool current = line->job != 0 && s->session == seat->session;
         uint64_t bytes = 0;
         int r;
 
         if (!current || !board) {
-                destroy_saying(s, false);
+                destroy_outgoing(s, false);
                 return;
         }
         for (uint32_t i = 0; i < s->n_frames; i++)
@@ -385,7 +385,7 @@ void hedged_line_mail(hedged_line_t *line, hedge_mail_t *mail)
                 fail(line, seat, board, &s->message, r);
         else
                 count_asked(line, seat, board, &s->message, bytes);
-        destroy_saying(s, true);
+        destroy_outgoing(s, true);
 }
 
 /* Which of the answers is it, and of which training? */
@@ -393,19 +393,19 @@ static unsigned read_answer(const hedge_message_t *message, uint64_t *ret_train)
 {
         switch (message->type) {
         case HEDGE_MSG_JOINED:
-                *ret_train = message->joined.train;
+                *ret_train = message->joined.job;
                 return JOINED;
         case HEDGE_MSG_SHARD_OK:
-                *ret_train = message->shard.train;
+                *ret_train = message->shard.job;
                 return SHARD_OK;
         case HEDGE_MSG_GRADIENT:
-                *ret_train = message->gradient.train;
+                *ret_train = message->gradient.job;
                 return GRADIENT;
         case HEDGE_MSG_PRODUCT:
-                *ret_train = message->product.train;
+                *ret_train = message->product.job;
                 return PRODUCT;
         default: /* ERROR */
-                *ret_train = message->error.train;
+                *ret_train = message->error.job;
                 return ANSWERS;
         }
 }
@@ -449,30 +449,30 @@ static void note_answer(hedged_line_t *line, seat_t *seat, unsigned answer, cons
                 seat->shard_bytes = 0;
 }
 
-/* To the thread. A board whose word is lost for want of memory has to begin again. */
+/* To the thread. A board whose event is lost for want of memory has to begin again. */
 static void pass_on(hedged_line_t *line, seat_t *seat, hedged_board_t *board, hedge_envelope_t *e)
 {
-        hedged_word_t *word = make_word(HEDGED_WORD_MESSAGE, board, seat->session);
+        hedged_line_event_t *event = make_word(HEDGED_LINE_MESSAGE, board, seat->session);
 
-        if (!word) {
+        if (!event) {
                 fail(line, seat, board, &e->message, -ENOMEM);
                 return;
         }
-        word->envelope = *e;
+        event->envelope = *e;
         memset(&e->message, 0, sizeof(e->message));
         e->frames = NULL;
         e->n_frames = 0;
-        hedge_mailbox_put(line->words, &word->mail);
+        hedge_mailbox_put(line->events, &event->mail);
 }
 
-int hedged_line_heard(hedged_line_t *line, hedged_board_t *board, hedge_envelope_t *e)
+int hedged_line_received(hedged_line_t *line, hedged_board_t *board, hedge_envelope_t *e)
 {
-        uint64_t train;
-        const unsigned answer = read_answer(&e->message, &train);
+        uint64_t job;
+        const unsigned answer = read_answer(&e->message, &job);
         seat_t *seat;
 
-        if (train != line->train || train == 0) {
-                send_leave(line, &board->route, train); /* if that is lost: again when it says something more */
+        if (job != line->job || job == 0) {
+                send_leave(line, &board->route, job); /* if that is lost: again when it says something more */
                 return -ENOENT;
         }
         if (board->index >= BOARDS || line->seats[board->index].session == 0)
@@ -507,8 +507,8 @@ void hedged_line_stop(hedged_line_t *line, enum hedged_stop why)
 {
         int no = HEDGED_STOP_NO;
 
-        if (line->train == 0 || !atomic_compare_exchange_strong(&line->stopping, &no, (int)why))
-                return; /* the first reason holds, and there is one such word */
-        line->stop.mail.kind = HEDGED_WORD_STOP;
-        hedge_mailbox_put(line->words, &line->stop.mail);
+        if (line->job == 0 || !atomic_compare_exchange_strong(&line->stopping, &no, (int)why))
+                return; /* the first reason holds, and there is one such event */
+        line->stop.mail.kind = HEDGED_LINE_STOP;
+        hedge_mailbox_put(line->events, &line->stop.mail);
 }

@@ -29,21 +29,21 @@ typedef struct member {
 
 struct hedged_round {
         hedged_line_t *line;
-        uint64_t train, step;
+        uint64_t job, step;
         unsigned count;
         uint64_t bytes_up, bytes_down;
         bool finishing;
         member_t members[BOARDS];
 };
 
-int hedged_round_new(hedged_line_t *line, uint64_t train, hedged_round_t **ret)
+int hedged_round_new(hedged_line_t *line, uint64_t job, hedged_round_t **ret)
 {
         hedged_round_t *round = calloc(1, sizeof(*round));
 
         if (!round)
                 return -ENOMEM;
         round->line = line;
-        round->train = train;
+        round->job = job;
         *ret = round;
         return 0;
 }
@@ -86,22 +86,22 @@ static uint64_t address(const hedged_round_t *round, hedge_message_t *message, u
         switch (message->type) {
         case HEDGE_MSG_HOLD:
         case HEDGE_MSG_FETCH:
-                message->hold.train = round->train;
+                message->hold.job = round->job;
                 *ret_packet = message->hold.matrix;
                 return 0;
         case HEDGE_MSG_APPLY:
-                message->apply.train = round->train;
+                message->apply.job = round->job;
                 message->apply.step = round->step;
                 *ret_packet = message->apply.matrix;
                 break;
         case HEDGE_MSG_UPDATE:
-                message->update.train = round->train;
+                message->update.job = round->job;
                 message->update.step = round->step;
                 *ret_packet = 0;
                 break;
         default:
                 assert(message->type == HEDGE_MSG_MULTIPLY);
-                message->multiply.train = round->train;
+                message->multiply.job = round->job;
                 message->multiply.step = round->step;
                 *ret_packet = message->multiply.packet;
         }
@@ -137,7 +137,7 @@ int hedged_round_say(hedged_round_t *round, unsigned board, hedge_message_t *mes
         for (uint32_t i = 0; i < n_frames; i++)
                 bytes += zmq_msg_size(&frames[i]);
         if (r == 0) {
-                r = hedged_line_say(round->line, board, message, frames, n_frames);
+                r = hedged_line_send(round->line, board, message, frames, n_frames);
                 if (r < 0 && asked.bytes)
                         round->members[board].n_asked--;
                 round->bytes_down += r == 0 ? bytes : 0;
@@ -181,21 +181,21 @@ int64_t hedged_round_since(const hedged_round_t *round, unsigned board)
 
 /* ---- hearing ---- */
 
-static bool on_here(hedged_round_t *round, const hedged_word_t *word, hedged_round_news_t *news)
+static bool on_here(hedged_round_t *round, const hedged_line_event_t *event, hedged_round_news_t *news)
 {
-        member_t *m = &round->members[word->board];
+        member_t *m = &round->members[event->board];
 
         round->count += !m->here;
         m->here = true;
         m->n_asked = 0;
-        snprintf(m->name, sizeof(m->name), "%s", word->name);
+        snprintf(m->name, sizeof(m->name), "%s", event->name);
         news->event = HEDGED_ROUND_HERE;
         return true;
 }
 
-static bool on_lost(hedged_round_t *round, const hedged_word_t *word, hedged_round_news_t *news)
+static bool on_lost(hedged_round_t *round, const hedged_line_event_t *event, hedged_round_news_t *news)
 {
-        member_t *m = &round->members[word->board];
+        member_t *m = &round->members[event->board];
 
         if (!m->here)
                 return false;
@@ -224,37 +224,37 @@ static bool strike(member_t *m, uint64_t wire_step, uint32_t packet, asked_t *re
         return true;
 }
 
-static bool on_product(hedged_round_t *round, hedged_word_t *word, hedged_round_news_t *news)
+static bool on_product(hedged_round_t *round, hedged_line_event_t *event, hedged_round_news_t *news)
 {
-        const hedge_msg_product_t *product = &word->envelope.message.product;
+        const hedge_msg_product_t *product = &event->envelope.message.product;
         asked_t asked;
 
-        for (uint32_t i = 0; i < word->envelope.n_frames; i++)
-                round->bytes_up += zmq_msg_size(&word->envelope.frames[i]);
-        if (!strike(&round->members[word->board], product->step, product->packet, &asked))
+        for (uint32_t i = 0; i < event->envelope.n_frames; i++)
+                round->bytes_up += zmq_msg_size(&event->envelope.frames[i]);
+        if (!strike(&round->members[event->board], product->step, product->packet, &asked))
                 return false;
-        if (asked.step != round->step || word->envelope.n_frames != 1)
+        if (asked.step != round->step || event->envelope.n_frames != 1)
                 return false;
-        if (zmq_msg_size(&word->envelope.frames[0]) != asked.bytes) {
+        if (zmq_msg_size(&event->envelope.frames[0]) != asked.bytes) {
                 news->event = HEDGED_ROUND_REFUSED;
                 news->code = hedge_why(&news->why, HEDGE_EMALFORMED, "a product of %zu bytes, not %zu",
-                                       zmq_msg_size(&word->envelope.frames[0]), asked.bytes);
+                                       zmq_msg_size(&event->envelope.frames[0]), asked.bytes);
                 return true;
         }
         news->event = HEDGED_ROUND_PRODUCT;
         news->packet = product->packet;
         news->compute_us = product->compute_us;
         zmq_msg_init(&news->frame);
-        zmq_msg_move(&news->frame, &word->envelope.frames[0]);
+        zmq_msg_move(&news->frame, &event->envelope.frames[0]);
         return true;
 }
 
 /* It stands for the answer to the oldest question, if there is one: a HOLD or an UPDATE may be refused as well, and then
  * what follows on it is, too. */
-static bool on_error(hedged_round_t *round, const hedged_word_t *word, hedged_round_news_t *news)
+static bool on_error(hedged_round_t *round, const hedged_line_event_t *event, hedged_round_news_t *news)
 {
-        const hedge_msg_error_t *error = &word->envelope.message.error;
-        member_t *m = &round->members[word->board];
+        const hedge_msg_error_t *error = &event->envelope.message.error;
+        member_t *m = &round->members[event->board];
 
         if (m->n_asked > 0)
                 memmove(m->asked, m->asked + 1, --m->n_asked * sizeof(*m->asked));
@@ -264,29 +264,29 @@ static bool on_error(hedged_round_t *round, const hedged_word_t *word, hedged_ro
         return true;
 }
 
-static bool on_message(hedged_round_t *round, hedged_word_t *word, hedged_round_news_t *news)
+static bool on_message(hedged_round_t *round, hedged_line_event_t *event, hedged_round_news_t *news)
 {
-        if (!round->members[word->board].here)
+        if (!round->members[event->board].here)
                 return false;
-        if (word->envelope.message.type == HEDGE_MSG_PRODUCT)
-                return on_product(round, word, news);
-        return word->envelope.message.type == HEDGE_MSG_ERROR && on_error(round, word, news);
+        if (event->envelope.message.type == HEDGE_MSG_PRODUCT)
+                return on_product(round, event, news);
+        return event->envelope.message.type == HEDGE_MSG_ERROR && on_error(round, event, news);
 }
 
 /* @return whether that is news. */
-static bool take(hedged_round_t *round, hedged_word_t *word, hedged_round_news_t *news)
+static bool take(hedged_round_t *round, hedged_line_event_t *event, hedged_round_news_t *news)
 {
-        if (word->board >= BOARDS)
+        if (event->board >= BOARDS)
                 return false; /* a number that no board has */
-        *news = (hedged_round_news_t){ .board = word->board, .received_us = word->received_us };
-        switch ((hedged_word_kind_t)word->mail.kind) {
-        case HEDGED_WORD_HERE:
-                return on_here(round, word, news);
-        case HEDGED_WORD_LOST:
-                return on_lost(round, word, news);
-        case HEDGED_WORD_MESSAGE:
-                return on_message(round, word, news);
-        case HEDGED_WORD_STOP:
+        *news = (hedged_round_news_t){ .board = event->board, .received_us = event->received_us };
+        switch ((hedged_line_event_kind_t)event->mail.kind) {
+        case HEDGED_LINE_HERE:
+                return on_here(round, event, news);
+        case HEDGED_LINE_LOST:
+                return on_lost(round, event, news);
+        case HEDGED_LINE_MESSAGE:
+                return on_message(round, event, news);
+        case HEDGED_LINE_STOP:
                 break;
         }
         return false;
@@ -310,21 +310,21 @@ static int left_ms(int64_t deadline_us)
 void hedged_round_next(hedged_round_t *round, int64_t deadline_us, hedged_round_news_t *ret)
 {
         for (;;) {
-                hedged_word_t *word;
+                hedged_line_event_t *event;
                 bool news;
 
                 *ret = (hedged_round_news_t){ .event = HEDGED_ROUND_STOP };
                 if (!round->finishing && hedged_line_stopping(round->line) != HEDGED_STOP_NO)
                         return;
-                word = hedged_line_next(round->line, left_ms(deadline_us));
-                if (!word) {
+                event = hedged_line_next(round->line, left_ms(deadline_us));
+                if (!event) {
                         ret->event = HEDGED_ROUND_LATE;
                         if (left_ms(deadline_us) == 0)
                                 return;
                         continue;
                 }
-                news = take(round, word, ret);
-                hedged_word_release(&word);
+                news = take(round, event, ret);
+                hedged_line_event_release(&event);
                 if (news)
                         return;
         }

@@ -6,8 +6,8 @@
 
 /** Products from boards: ask for some, take what comes until it is enough or too late. The training's thread's.
  *
- * A round knows who is here (from the line's words), numbers what it asks for by `step`, and drops what is not of the
- * current one. Whoever uses one reads no words from the line himself. */
+ * A round knows who is here (from the line's events), numbers what it asks for by `step`, and drops what is not of the
+ * current one. Whoever uses one reads no events from the line himself. */
 typedef struct hedged_round hedged_round_t;
 
 typedef enum hedged_round_event {
@@ -30,8 +30,8 @@ typedef struct hedged_round_news {
         hedge_why_t why;
 } hedged_round_news_t;
 
-/** @param line  Open; borrowed. @param train  The training's number. @return 0, -ENOMEM. */
-int hedged_round_new(hedged_line_t *line, uint64_t train, hedged_round_t **ret);
+/** @param line  Open; borrowed. @param job  The training's number. @return 0, -ENOMEM. */
+int hedged_round_new(hedged_line_t *line, uint64_t job, hedged_round_t **ret);
 
 /** NULL-safe; nullifies. */
 void hedged_round_destroy(hedged_round_t **round);
@@ -45,7 +45,7 @@ const char *hedged_round_name(const hedged_round_t *round, unsigned board);
 /** Begin the next step: what was asked for before and has not come is not wanted any more. @return its number. */
 uint64_t hedged_round_begin(hedged_round_t *round);
 
-/** Say something: HOLD, UPDATE (no answer), or APPLY, MULTIPLY, FETCH (one product). `train` and `step` are filled in.
+/** Say something: HOLD, UPDATE (no answer), or APPLY, MULTIPLY, FETCH (one product). `job` and `step` are filled in.
  * @param rows,cols  Of the product; 0: none is expected. @param frames  Gone after the call.
  * @return 0, -EHOSTUNREACH (the board is not here), -ENOMEM. */
 int hedged_round_say(hedged_round_t *round, unsigned board, hedge_message_t *message, zmq_msg_t *frames,

@@ -13,9 +13,9 @@ static void come_back(const hedge_tensor_t *tensor)
         size_t size;
         FILE *out = open_memstream(&bytes, &size);
 
-        if (!out || hedge_npy_write(tensor, out) < 0 || fclose(out))
+        if (!out || hedgec_npy_write(tensor, out) < 0 || fclose(out))
                 abort();
-        if (hedge_npy_decode((const uint8_t *)bytes, size, &again, NULL) < 0 ||
+        if (hedgec_npy_decode((const uint8_t *)bytes, size, &again, NULL) < 0 ||
             !hedge_shape_equal(&again.shape, &tensor->shape) ||
             memcmp(again.data, tensor->data, hedge_shape_elements(&again.shape) * sizeof(float)) != 0)
                 abort();
@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         hedge_tensor_t tensor = { .data = NULL };
         hedge_why_t why = { "" };
 
-        if (hedge_npy_decode(data, size, &tensor, &why) == 0)
+        if (hedgec_npy_decode(data, size, &tensor, &why) == 0)
                 come_back(&tensor);
         else if (!why.text[0] || tensor.data)
                 abort();

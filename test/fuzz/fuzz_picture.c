@@ -5,7 +5,7 @@
 #include "test/fuzz/fuzz.h"
 
 /* A picture that is read has all its pixels, and makes a model's input. */
-static void use(const hedge_picture_t *picture)
+static void use(const hedgec_picture_t *picture)
 {
         static const hedge_model_preprocess_t how = {
                 .given = true, .crop = true, .resize = 9, .scale = 1, .std = { 1, 1, 1, 1 }
@@ -19,19 +19,19 @@ static void use(const hedge_picture_t *picture)
                 abort();
         last = picture->pixels[n - 1];
         (void)last;
-        if (hedge_preprocess(picture, &how, &shape, &tensor, NULL) == 0)
+        if (hedgec_preprocess(picture, &how, &shape, &tensor, NULL) == 0)
                 hedge_tensor_release(&tensor);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        hedge_picture_t picture = { .pixels = NULL };
+        hedgec_picture_t picture = { .pixels = NULL };
         hedge_why_t why = { "" };
 
-        if (hedge_picture_decode(data, size, &picture, &why) == 0)
+        if (hedgec_picture_decode(data, size, &picture, &why) == 0)
                 use(&picture);
         else if (!why.text[0] || picture.pixels)
                 abort();
-        hedge_picture_release(&picture);
+        hedgec_picture_release(&picture);
         return 0;
 }

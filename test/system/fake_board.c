@@ -44,7 +44,7 @@ void fake_board_leave(fake_board_t *board)
         while (board->n_kept > 0)
                 hedge_envelope_release(&board->kept[--board->n_kept]);
         if (board->training)
-                hedge_training_forget(board->training);
+                hedgew_training_forget(board->training);
         fake_peer_close(&board->peer);
 }
 
@@ -55,8 +55,8 @@ void fake_board_forget(fake_board_t *board)
         board->n_shares = 0;
         board->incarnation = 0;
         if (board->training)
-                assert_int_equal(hedge_training_end(board->training, TEST_PATIENCE_MS), 0);
-        hedge_training_destroy(&board->training);
+                assert_int_equal(hedgew_training_end(board->training, TEST_PATIENCE_MS), 0);
+        hedgew_training_destroy(&board->training);
 }
 
 static fake_share_t *find_share(fake_board_t *board, const hedge_digest_t *digest)
@@ -70,7 +70,7 @@ static fake_share_t *find_share(fake_board_t *board, const hedge_digest_t *diges
 static void say_error(fake_board_t *board, int code, uint64_t job, const hedge_digest_t *digest)
 {
         hedge_message_t message = { .type = HEDGE_MSG_ERROR,
-                                    .error = { .code = code, .job = job, .text = "not this board" } };
+                                    .error = { .code = code, .about = job, .text = "not this board" } };
 
         if (digest)
                 message.error.digest = *digest;
@@ -81,7 +81,7 @@ static void say_end(fake_board_t *board, uint64_t job, uint32_t parts, bool canc
 {
         const hedge_message_t message = {
                 .type = HEDGE_MSG_TASK_END,
-                .task_end = { .job = job, .parts_sent = parts, .cancelled = cancelled },
+                .task_end = { .run = job, .parts_sent = parts, .cancelled = cancelled },
         };
 
         fake_peer_send(&board->peer, &message, NULL, 0);
@@ -154,7 +154,7 @@ static void compute(const fake_share_t *s, zmq_msg_t *input, uint32_t lb, zmq_ms
 
 static void send_part(fake_board_t *board, uint64_t job, uint32_t part, zmq_msg_t *frame)
 {
-        const hedge_message_t message = { .type = HEDGE_MSG_PART, .part = { .job = job, .part = part } };
+        const hedge_message_t message = { .type = HEDGE_MSG_PART, .part = { .run = job, .part = part } };
 
         fake_peer_send(&board->peer, &message, frame, 1);
 }
@@ -180,7 +180,7 @@ static void work(fake_board_t *board, hedge_envelope_t *e)
         assert_non_null(s);
         for (uint32_t i = 0; i < task->n_order; i++) {
                 uint32_t part = board->mood == FAKE_TWICE ? task->order[0] : task->order[i];
-                uint64_t job = board->mood == FAKE_UNKNOWN_JOB ? task->job + 1000 : task->job;
+                uint64_t job = board->mood == FAKE_UNKNOWN_JOB ? task->run + 1000 : task->run;
                 zmq_msg_t frame;
 
                 compute(s, find_input(e, part / s->ell_b), part % s->ell_b, &frame);
@@ -193,7 +193,7 @@ static void work(fake_board_t *board, hedge_envelope_t *e)
                 }
                 send_part(board, job, board->mood == FAKE_WRONG_INDEX ? part + 500 : part, &frame);
         }
-        say_end(board, task->job, task->n_order, false);
+        say_end(board, task->run, task->n_order, false);
 }
 
 static void keep_task(fake_board_t *board, hedge_envelope_t *e)
@@ -211,7 +211,7 @@ static void work_kept(fake_board_t *board, uint64_t job)
         for (unsigned i = 0; i < board->n_kept; i++) {
                 hedge_envelope_t e = board->kept[i];
 
-                if (job && e.message.task.job != job) {
+                if (job && e.message.task.run != job) {
                         board->kept[kept++] = e;
                         continue;
                 }
@@ -224,7 +224,7 @@ static void work_kept(fake_board_t *board, uint64_t job)
 static bool keeps(const fake_board_t *board, uint64_t job)
 {
         for (unsigned i = 0; i < board->n_kept; i++)
-                if (board->kept[i].message.task.job == job)
+                if (board->kept[i].message.task.run == job)
                         return true;
         return false;
 }
@@ -236,18 +236,18 @@ static void take_task(fake_board_t *board, hedge_envelope_t *e)
 
         board->tasks++;
         if (!board->first_job)
-                board->first_job = task->job;
+                board->first_job = task->run;
         if (!s || (board->mood == FAKE_FORGETFUL && !s->forgotten)) {
                 if (s)
                         s->forgotten = true;
-                say_error(board, HEDGE_ENOSHARE, task->job, &task->digest);
+                say_error(board, HEDGE_ENOSHARE, task->run, &task->digest);
                 return;
         }
         switch (board->mood) {
         case FAKE_SILENT:
                 return;
         case FAKE_EMPTY:
-                say_end(board, task->job, 0, false);
+                say_end(board, task->run, 0, false);
                 return;
         case FAKE_HANGS_UP:
                 fake_board_leave(board);
@@ -267,7 +267,7 @@ static void refuse_training(fake_board_t *board, uint64_t train)
 {
         const hedge_message_t message = {
                 .type = HEDGE_MSG_ERROR,
-                .error = { .code = HEDGE_ELIMIT, .train = train, .text = "no memory for this training" },
+                .error = { .code = HEDGE_ELIMIT, .job = train, .text = "no memory for this training" },
         };
 
         fake_peer_send(&board->peer, &message, NULL, 0);
@@ -280,23 +280,23 @@ static void count_training(fake_board_t *board, const hedge_message_t *m)
         board->steps += m->type == HEDGE_MSG_STEP;
         board->leaves += m->type == HEDGE_MSG_LEAVE;
         if (m->type == HEDGE_MSG_LEAVE)
-                board->left = m->leave.train;
+                board->left = m->leave.job;
 }
 
 static void take_training(fake_board_t *board, hedge_envelope_t *e)
 {
-        const hedge_training_settings_t settings = { .bytes_max = UINT64_C(1) << 28 };
+        const hedgew_training_settings_t settings = { .bytes_max = UINT64_C(1) << 28 };
         const hedge_message_type_t type = e->message.type;
 
         count_training(board, &e->message);
         if (board->mood == FAKE_FULL && type == HEDGE_MSG_JOIN) {
-                refuse_training(board, e->message.join.train);
+                refuse_training(board, e->message.join.job);
         } else if (board->mood == FAKE_HANGS_UP && type == HEDGE_MSG_STEP) {
                 fake_board_leave(board);
         } else if (board->mood != FAKE_SILENT || type != HEDGE_MSG_STEP) {
                 if (!board->training)
-                        assert_int_equal(hedge_training_new(&settings, &board->training), 0);
-                hedge_training_message(board->training, e);
+                        assert_int_equal(hedgew_training_new(&settings, &board->training), 0);
+                hedgew_training_message(board->training, e);
         }
 }
 
@@ -313,7 +313,7 @@ static void shorten(zmq_msg_t *frame)
 /* Send what its part in the training has to say. @return whether there was anything. */
 static bool send_report(fake_board_t *board)
 {
-        hedge_training_report_t *report = board->training ? hedge_training_report(board->training) : NULL;
+        hedgew_training_report_t *report = board->training ? hedgew_training_report(board->training) : NULL;
 
         if (!report)
                 return false;
@@ -321,10 +321,10 @@ static bool send_report(fake_board_t *board)
                 shorten(&report->frames[0]);
         fake_peer_send(&board->peer, &report->message, report->frames, report->n_frames);
         if (board->mood == FAKE_TWICE) {
-                report = hedge_training_report(board->training); /* with its frames made anew */
+                report = hedgew_training_report(board->training); /* with its frames made anew */
                 fake_peer_send(&board->peer, &report->message, report->frames, report->n_frames);
         }
-        hedge_training_reported(board->training);
+        hedgew_training_reported(board->training);
         return true;
 }
 
@@ -347,10 +347,10 @@ static void handle(fake_board_t *board, hedge_envelope_t *e)
                 break;
         case HEDGE_MSG_CANCEL:
                 board->cancels++;
-                if (board->mood == FAKE_LATE && keeps(board, m->cancel.job))
-                        work_kept(board, m->cancel.job);
+                if (board->mood == FAKE_LATE && keeps(board, m->cancel.run))
+                        work_kept(board, m->cancel.run);
                 else if (board->mood != FAKE_SILENT)
-                        say_end(board, m->cancel.job, 0, true);
+                        say_end(board, m->cancel.run, 0, true);
                 break;
         case HEDGE_MSG_DROP:
                 drop_share(board, &m->drop.digest);
@@ -364,7 +364,7 @@ static void handle(fake_board_t *board, hedge_envelope_t *e)
         case HEDGE_MSG_ERROR:
                 board->errors++;
                 board->error = m->error;
-                if (!m->error.job && board->mood == FAKE_GOOD)
+                if (!m->error.about && board->mood == FAKE_GOOD)
                         say_hello(board);
                 break;
         case HEDGE_MSG_BYE:

@@ -3,7 +3,7 @@
 #define HEDGE_TEST_FAKE_BOARD_H
 
 #include "test/system/fake_peer.h"
-#include "worker/training.h"
+#include "worker/train/training.h"
 
 /** What a board does with a task (or a share), or with what it is asked for in a training. */
 typedef enum fake_mood {
@@ -43,7 +43,7 @@ typedef struct fake_board {
         hedge_envelope_t kept[FAKE_MAX_TASKS]; /**< LATE and HELD_BACK: those that wait */
         unsigned n_kept;
         unsigned welcomes, shares_sent, tasks, cancels, drops, errors, byes;
-        hedge_training_t *training; /**< from the first JOIN on */
+        hedgew_training_t *training; /**< from the first JOIN on */
         unsigned joins, shards, steps, leaves;
         uint64_t left; /**< the last LEAVE's */
         uint64_t first_job;

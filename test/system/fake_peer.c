@@ -80,8 +80,8 @@ const hedge_msg_error_t *fake_peer_expect_error(fake_peer_t *peer, int code, uin
 {
         const hedge_msg_error_t *error = &fake_peer_expect(peer, HEDGE_MSG_ERROR)->error;
 
-        if (error->code != code || error->job != job)
-                fail_msg("ERROR %d about %llu and not %d about %llu: %s", error->code, (unsigned long long)error->job,
+        if (error->code != code || error->about != job)
+                fail_msg("ERROR %d about %llu and not %d about %llu: %s", error->code, (unsigned long long)error->about,
                          code, (unsigned long long)job, error->text);
         if (strlen(error->text) < 8)
                 fail_msg("ERROR %d without a sentence: '%s'", code, error->text);

@@ -168,7 +168,8 @@ static void doze(hedged_bed_t *bed)
                         continue;
                 items[n++] = (zmq_pollitem_t){ .socket = board->peer.socket, .events = ZMQ_POLLIN };
                 if (board->training)
-                        items[n++] = (zmq_pollitem_t){ .fd = hedge_training_fd(board->training), .events = ZMQ_POLLIN };
+                        items[n++] =
+                                (zmq_pollitem_t){ .fd = hedgew_training_fd(board->training), .events = ZMQ_POLLIN };
         }
         zmq_poll(items, n, 20);
 }
@@ -310,9 +311,9 @@ const hedge_msg_error_t *hedged_bed_expect_error(hedged_bed_t *bed, int code)
 
         if (m->type != HEDGE_MSG_ERROR)
                 fail_msg("%s in place of an ERROR", hedge_message_name(m->type));
-        if (m->error.code != code || m->error.job != bed->id || strlen(m->error.text) < 8)
+        if (m->error.code != code || m->error.about != bed->id || strlen(m->error.text) < 8)
                 fail_msg("ERROR %d about %llu and not %d about %llu: '%s'", m->error.code,
-                         (unsigned long long)m->error.job, code, (unsigned long long)bed->id, m->error.text);
+                         (unsigned long long)m->error.about, code, (unsigned long long)bed->id, m->error.text);
         return &m->error;
 }
 

@@ -84,7 +84,7 @@ static void expect_refused(hedged_bed_t *bed, fake_mood_t mood)
         hedged_bed_ask(bed, "digits");
         hedged_bed_until(bed, both_were_told, "ERRORs");
         assert_int_equal(bed->boards[0].error.code, HEDGE_EMALFORMED);
-        assert_true(bed->boards[0].error.job > 0);
+        assert_true(bed->boards[0].error.about > 0);
         bed->boards[2].mood = bed->boards[3].mood = FAKE_GOOD;
         result = &hedged_bed_answer(bed)->result;
         hedged_bed_check(bed);
@@ -466,7 +466,7 @@ static void stops_while_models_are_loaded(void **state)
                         assert_int_equal(m->error.code, HEDGE_ESHUTDOWN);
                 else
                         assert_int_equal(m->type, HEDGE_MSG_LOAD_OK);
-                assert_in_range(m->type == HEDGE_MSG_ERROR ? m->error.job : m->done.id, first, bed->id);
+                assert_in_range(m->type == HEDGE_MSG_ERROR ? m->error.about : m->done.id, first, bed->id);
         }
 }
 

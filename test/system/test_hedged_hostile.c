@@ -34,7 +34,7 @@ static size_t bend(uint8_t *header, size_t size, const char *from, const char *t
 
 static void malformed_messages_are_answered_and_survived(void **state)
 {
-        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .job = 77, .part = 1 } };
+        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 77, .part = 1 } };
         hedged_bed_t *bed = hedged_bed_ready(state, "");
         fake_board_t *board = &bed->boards[0];
         uint64_t before = hedged_bed_status(bed)->malformed;
@@ -68,7 +68,7 @@ static void types_that_boards_do_not_send_are_refused(void **state)
                 { .type = HEDGE_MSG_STATUS, .status = { .id = 5 } },
                 { .type = HEDGE_MSG_UNLOAD, .unload = { .id = 5, .name = "digits" } },
                 { .type = HEDGE_MSG_LOAD, .load = { .id = 5, .name = "digits" } },
-                { .type = HEDGE_MSG_CANCEL, .cancel = { .job = 1 } },
+                { .type = HEDGE_MSG_CANCEL, .cancel = { .run = 1 } },
                 { .type = HEDGE_MSG_PING, .ping = { .coordinator = 1, .sequence = 1 } },
         };
         const unsigned n = sizeof(messages) / sizeof(messages[0]);
@@ -88,7 +88,7 @@ static void who_has_not_said_hello_is_told_to(void **state)
 {
         const hedge_message_t messages[] = {
                 { .type = HEDGE_MSG_PONG, .pong = { .incarnation = 1, .sequence = 1 } },
-                { .type = HEDGE_MSG_TASK_END, .task_end = { .job = 1 } },
+                { .type = HEDGE_MSG_TASK_END, .task_end = { .run = 1 } },
                 { .type = HEDGE_MSG_SHARE_OK },
                 { .type = HEDGE_MSG_STATUS, .status = { .id = 1 } },
         };
@@ -116,7 +116,7 @@ static bool first_is_suspect(hedged_bed_t *bed)
 
 static void an_oversize_frame_costs_the_connection_only(void **state)
 {
-        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .job = 77, .part = 1 } };
+        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 77, .part = 1 } };
         hedged_bed_t *bed = hedged_bed_ready(state, "limits: {frame_bytes: 1M, header_bytes: 4K}");
         uint8_t header[256];
         size_t size = fake_peer_header(&part, header, sizeof(header));
@@ -274,7 +274,7 @@ static void bad_names_are_refused(void **state)
                 load_as(bed, names[i]);
                 hedged_bed_answer(bed);
                 assert_int_equal(bed->client.last.message.type, HEDGE_MSG_ERROR);
-                assert_int_equal(bed->client.last.message.error.job, bed->id);
+                assert_int_equal(bed->client.last.message.error.about, bed->id);
                 assert_true(strlen(bed->client.last.message.error.text) > 8);
         }
         hedged_bed_send_unload(bed, "nothing");
@@ -306,7 +306,7 @@ static void a_load_that_fails_loses_nothing(void **state)
                 hedged_bed_send_load(bed, "digits", bed->onnx, bed->onnx_bytes * part / 8, NULL, 0);
                 hedged_bed_answer(bed);
                 assert_int_equal(bed->client.last.message.type, HEDGE_MSG_ERROR);
-                assert_int_equal(bed->client.last.message.error.job, bed->id);
+                assert_int_equal(bed->client.last.message.error.about, bed->id);
         }
         for (size_t i = 0; i < 64 && i < bed->onnx_bytes; i++)
                 broken[i] ^= 0x5a;

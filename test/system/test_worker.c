@@ -51,7 +51,7 @@ static void greets_a_coordinator_that_was_started_anew(void **state)
                 message = fake_coordinator_next(&bed->fake, TEST_PATIENCE_MS);
         assert_non_null(message);
         assert_int_equal(message->type, HEDGE_MSG_TASK_END);
-        assert_int_equal(message->task_end.job, 2);
+        assert_int_equal(message->task_end.run, 2);
         assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 0);
 }
 
@@ -138,7 +138,7 @@ static void stops_within_a_second_between_and_inside_parts(void **state)
         fake_coordinator_expect(&bed->fake, HEDGE_MSG_SHARE_OK);
         message = (hedge_message_t){
                 .type = HEDGE_MSG_TASK,
-                .task = { .job = 1, .digest = { { 1 } }, .n_order = 1, .order = (uint32_t[]){ 0 } }
+                .task = { .run = 1, .digest = { { 1 } }, .n_order = 1, .order = (uint32_t[]){ 0 } }
         };
         worker_bed_frame(&frame, (size_t)256 * 256 * 128, 1);
         fake_coordinator_send(&bed->fake, &message, &frame, 1);

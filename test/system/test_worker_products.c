@@ -74,7 +74,7 @@ static void expect_product(worker_bed_t *bed, uint64_t step, uint32_t packet, co
 {
         const hedge_msg_product_t *product = &fake_coordinator_expect(&bed->fake, HEDGE_MSG_PRODUCT)->product;
 
-        assert_int_equal(product->train, TRAIN);
+        assert_int_equal(product->job, TRAIN);
         assert_int_equal(product->step, step);
         assert_int_equal(product->packet, packet);
         assert_int_equal(bed->fake.last.n_frames, 1);
@@ -88,7 +88,7 @@ static void expect_error(worker_bed_t *bed, int code)
 
         if (error->code != code)
                 fail_msg("%d, not %d: %s", error->code, code, error->text);
-        assert_int_equal(error->train, TRAIN);
+        assert_int_equal(error->job, TRAIN);
         assert_true(strlen(error->text) > 10);
 }
 
@@ -123,7 +123,7 @@ static hedge_update_target_t target = { 2, false, 2, 2, 2, terms };
 static void send_update(worker_bed_t *bed, uint32_t right_kept, const float *delta, const float *x)
 {
         const hedge_message_t message = { .type = HEDGE_MSG_UPDATE,
-                                          .update = { .train = TRAIN,
+                                          .update = { .job = TRAIN,
                                                       .step = 4,
                                                       .batch = BATCH,
                                                       .left_cols = 4,

@@ -191,7 +191,7 @@ static void waits_without_turning_when_nobody_reads(void **state)
                 order[i] = i;
         }
         message = (hedge_message_t){ .type = HEDGE_MSG_TASK,
-                                     .task = { .job = 9, .digest = { { 1 } }, .n_order = 32, .order = order } };
+                                     .task = { .run = 9, .digest = { { 1 } }, .n_order = 32, .order = order } };
         fake_coordinator_send(&bed->fake, &message, frames, 32);
         do { /* until it is stuck: no CPU time goes by any more */
                 assert_true(hedge_now_ms() < end_ms);

@@ -32,7 +32,7 @@ static uint32_t join(worker_bed_t *bed, const hedge_msg_join_t *terms)
 
         fake_coordinator_send(&bed->fake, &message, NULL, 0);
         answer = fake_coordinator_expect(&bed->fake, HEDGE_MSG_JOINED);
-        assert_int_equal(answer->joined.train, terms->train);
+        assert_int_equal(answer->joined.job, terms->job);
         return answer->joined.n_held;
 }
 
@@ -51,7 +51,7 @@ static hedge_digest_t give_data(worker_bed_t *bed, uint64_t train, const hedge_d
 
         fake_coordinator_send(&bed->fake, &message, frames, 2);
         answer = fake_coordinator_expect(&bed->fake, HEDGE_MSG_SHARD_OK);
-        assert_int_equal(answer->shard.train, train);
+        assert_int_equal(answer->shard.job, train);
         assert_memory_equal(&answer->shard.digest, &message.shard.digest, sizeof(hedge_digest_t));
         return message.shard.digest;
 }
@@ -61,7 +61,7 @@ static void send_step(worker_bed_t *bed, uint64_t step, const hedge_digest_t *sh
 {
         const hedge_message_t message = {
                 .type = HEDGE_MSG_STEP,
-                .step = { .train = TRAIN,
+                .step = { .job = TRAIN,
                           .step = step,
                           .digest = *shard,
                           .draw = step - 1,
@@ -76,7 +76,7 @@ static const hedge_msg_gradient_t *expect_gradient(worker_bed_t *bed, uint64_t s
 {
         const hedge_message_t *message = fake_coordinator_expect(&bed->fake, HEDGE_MSG_GRADIENT);
 
-        assert_int_equal(message->gradient.train, TRAIN);
+        assert_int_equal(message->gradient.job, TRAIN);
         assert_int_equal(message->gradient.step, step);
         return &message->gradient;
 }
@@ -88,8 +88,8 @@ static void expect_error(worker_bed_t *bed, int code, uint64_t train, const hedg
 
         if (error->code != code)
                 fail_msg("%d, not %d: %s", error->code, code, error->text);
-        assert_int_equal(error->train, train);
-        assert_int_equal(error->job, 0);
+        assert_int_equal(error->job, train);
+        assert_int_equal(error->about, 0);
         assert_memory_equal(&error->digest, shard ? shard : &none, sizeof(none));
         assert_true(strlen(error->text) > 10);
 }
@@ -263,7 +263,7 @@ static void hostile_messages_are_answered(void **state)
         for (int i = 0; i < 200; i++) /* fewer than a socket queues; nobody listens meanwhile */
                 send_step(bed, 1, &digest, 0, false, NULL);
         for (int i = 0; i < 200; i++)
-                assert_int_equal(fake_coordinator_expect(&bed->fake, HEDGE_MSG_ERROR)->error.train, TRAIN);
+                assert_int_equal(fake_coordinator_expect(&bed->fake, HEDGE_MSG_ERROR)->error.job, TRAIN);
         model_whole(&m, &frames[0]);
         send_step(bed, 1, &digest, 0, true, &frames[0]);
         assert_int_equal(expect_gradient(bed, 1)->images, BATCH);

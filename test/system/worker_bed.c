@@ -142,7 +142,7 @@ void worker_bed_send_task(worker_bed_t *bed, uint64_t job, uint8_t name, uint32_
 {
         const hedge_message_t message = {
                 .type = HEDGE_MSG_TASK,
-                .task = { .job = job, .digest = { { name } }, .n_order = n_order, .order = order },
+                .task = { .run = job, .digest = { { name } }, .n_order = n_order, .order = order },
         };
         zmq_msg_t frames[INPUTS];
 
@@ -184,7 +184,7 @@ void worker_bed_give_task(worker_bed_t *bed, uint64_t job)
 
 void worker_bed_cancel(worker_bed_t *bed, uint64_t job)
 {
-        const hedge_message_t message = { .type = HEDGE_MSG_CANCEL, .cancel = { .job = job } };
+        const hedge_message_t message = { .type = HEDGE_MSG_CANCEL, .cancel = { .run = job } };
 
         fake_coordinator_send(&bed->fake, &message, NULL, 0);
 }
@@ -222,7 +222,7 @@ void worker_bed_expect_part(worker_bed_t *bed, uint64_t job, uint8_t share, uint
         float expected[OUT], got[OUT];
         zmq_msg_t *frame;
 
-        assert_int_equal(message->part.job, job);
+        assert_int_equal(message->part.run, job);
         assert_int_equal(message->part.part, part);
         assert_int_equal(bed->fake.last.n_frames, 1);
         frame = &bed->fake.last.frames[0];
@@ -240,7 +240,7 @@ void worker_bed_expect_end(worker_bed_t *bed, uint64_t job, uint32_t parts, bool
 {
         const hedge_message_t *message = fake_coordinator_expect(&bed->fake, HEDGE_MSG_TASK_END);
 
-        assert_int_equal(message->task_end.job, job);
+        assert_int_equal(message->task_end.run, job);
         assert_int_equal(message->task_end.parts_sent, parts);
         assert_int_equal(message->task_end.cancelled, cancelled);
 }
@@ -250,7 +250,7 @@ void worker_bed_expect_error(worker_bed_t *bed, int code, uint64_t job, uint8_t 
         const hedge_message_t *message = fake_coordinator_expect(&bed->fake, HEDGE_MSG_ERROR);
 
         assert_int_equal(message->error.code, code);
-        assert_int_equal(message->error.job, job);
+        assert_int_equal(message->error.about, job);
         assert_int_equal(message->error.digest.bytes[0], share);
         assert_true(strlen(message->error.text) > 10);
 }

@@ -14,7 +14,7 @@
 #include "common/clock.h"
 #include "common/kernel/kernel.h"
 #include "common/wire/link.h"
-#include "worker/executor.h"
+#include "worker/infer/executor.h"
 
 /** An executor with one small share, for the tests of it: three coded inputs with two filter blocks each. */
 #define BLOCKS     2
@@ -45,22 +45,22 @@ static const hedge_conv_t conv = {
 #define VERY_SLOW RATE(600)
 
 typedef struct fixture {
-        hedge_shares_t *shares;
-        hedge_emulate_t *emulate;
-        hedge_executor_t *executor;
+        hedgew_shares_t *shares;
+        hedgew_emulate_t *emulate;
+        hedgew_executor_t *executor;
         float filters[FILTERS];
 } fixture_t;
 
-/** @param path, macs_per_s  As hedge_emulate_new; NULL and 0: the board is not emulated. */
-static inline void start_emulated(fixture_t *f, const hedge_executor_settings_t *given, const char *path,
+/** @param path, macs_per_s  As hedgew_emulate_new; NULL and 0: the board is not emulated. */
+static inline void start_emulated(fixture_t *f, const hedgew_executor_settings_t *given, const char *path,
                                   double macs_per_s)
 {
-        hedge_executor_settings_t settings = *given;
+        hedgew_executor_settings_t settings = *given;
 
         memset(f, 0, sizeof(*f));
-        assert_int_equal(hedge_shares_new(1 << 20, 1 << 20, &f->shares), 0);
+        assert_int_equal(hedgew_shares_new(1 << 20, 1 << 20, &f->shares), 0);
         if (path || macs_per_s > 0)
-                assert_int_equal(hedge_emulate_new(path, macs_per_s, &f->emulate), 0);
+                assert_int_equal(hedgew_emulate_new(path, macs_per_s, &f->emulate), 0);
         settings.backend = "plain";
         settings.threads = 1;
         settings.shares = f->shares;
@@ -68,34 +68,34 @@ static inline void start_emulated(fixture_t *f, const hedge_executor_settings_t 
         settings.tasks_max = settings.tasks_max ? settings.tasks_max : 16;
         settings.task_bytes_max = settings.task_bytes_max ? settings.task_bytes_max : 1 << 20;
         settings.unsent_bytes_max = settings.unsent_bytes_max ? settings.unsent_bytes_max : 1 << 20;
-        assert_int_equal(hedge_executor_new(&settings, &f->executor), 0);
+        assert_int_equal(hedgew_executor_new(&settings, &f->executor), 0);
         for (int i = 0; i < FILTERS; i++)
                 f->filters[i] = (float)(i * 7 % 13) - 6;
 }
 
-static inline void start(fixture_t *f, const hedge_executor_settings_t *given)
+static inline void start(fixture_t *f, const hedgew_executor_settings_t *given)
 {
         start_emulated(f, given, NULL, 0);
 }
 
 static inline void finish(fixture_t *f)
 {
-        hedge_executor_stop(f->executor);
-        assert_int_equal(hedge_executor_join(f->executor, PATIENCE_S * 1000), 0);
-        hedge_executor_destroy(&f->executor);
-        assert_int_equal(hedge_shares_figures(f->shares).alive, 0);
-        assert_int_equal(hedge_shares_figures(f->shares).bytes, 0);
-        hedge_shares_destroy(&f->shares);
-        hedge_emulate_destroy(&f->emulate);
+        hedgew_executor_stop(f->executor);
+        assert_int_equal(hedgew_executor_join(f->executor, PATIENCE_S * 1000), 0);
+        hedgew_executor_destroy(&f->executor);
+        assert_int_equal(hedgew_shares_figures(f->shares).alive, 0);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
+        hedgew_shares_destroy(&f->shares);
+        hedgew_emulate_destroy(&f->emulate);
 }
 
-static inline hedge_report_t *next_report(fixture_t *f)
+static inline hedgew_report_t *next_report(fixture_t *f)
 {
-        struct pollfd p = { .fd = hedge_executor_fd(f->executor), .events = POLLIN };
+        struct pollfd p = { .fd = hedgew_executor_fd(f->executor), .events = POLLIN };
         int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
-        hedge_report_t *report;
+        hedgew_report_t *report;
 
-        while (!(report = hedge_executor_report(f->executor)) && hedge_now_ms() < end_ms)
+        while (!(report = hedgew_executor_report(f->executor)) && hedge_now_ms() < end_ms)
                 poll(&p, 1, PATIENCE_S * 1000); /* a descriptor that is not readable in time fails the test */
         assert_non_null(report);
         return report;
@@ -119,10 +119,10 @@ static inline void give_share(fixture_t *f)
         zmq_msg_t frame;
 
         frame_of(&frame, f->filters, sizeof(f->filters));
-        assert_int_equal(hedge_executor_share(f->executor, &m, &frame, &why), 0);
+        assert_int_equal(hedgew_executor_share(f->executor, &m, &frame, &why), 0);
         assert_int_equal(next_report(f)->message.type, HEDGE_MSG_SHARE_OK);
-        assert_memory_equal(&hedge_executor_report(f->executor)->message.share_ok.digest, &m.digest, 16);
-        hedge_executor_reported(f->executor);
+        assert_memory_equal(&hedgew_executor_report(f->executor)->message.share_ok.digest, &m.digest, 16);
+        hedgew_executor_reported(f->executor);
         zmq_msg_close(&frame);
 }
 
@@ -154,16 +154,16 @@ static inline int give(fixture_t *f, hedge_msg_task_t m, uint32_t n_frames)
         m.digest.bytes[0] = 9;
         for (uint32_t i = 0; i < n_frames; i++)
                 input_frame(&frames[i], m.n_inputs ? m.inputs[i] : i, m.wire);
-        r = hedge_executor_task(f->executor, &m, frames, n_frames, &why);
+        r = hedgew_executor_task(f->executor, &m, frames, n_frames, &why);
         for (uint32_t i = 0; i < n_frames; i++)
                 zmq_msg_close(&frames[i]);
         return r;
 }
 
 /** Ask for parts of coded inputs 0 .. n_frames - 1. */
-static inline int give_task(fixture_t *f, uint64_t job, uint32_t *order, uint32_t n_order, uint32_t n_frames)
+static inline int give_task(fixture_t *f, uint64_t run, uint32_t *order, uint32_t n_order, uint32_t n_frames)
 {
-        return give(f, (hedge_msg_task_t){ .job = job, .n_order = n_order, .order = order }, n_frames);
+        return give(f, (hedge_msg_task_t){ .run = run, .n_order = n_order, .order = order }, n_frames);
 }
 
 /** What the part should be, by the kernel itself. */
@@ -186,12 +186,12 @@ static inline void compute_part(const fixture_t *f, uint32_t part, float *out)
         hedge_kernels_destroy(&kernels);
 }
 
-static inline void expect_part(fixture_t *f, hedge_report_t *report, uint64_t job, uint32_t part)
+static inline void expect_part(fixture_t *f, hedgew_report_t *report, uint64_t run, uint32_t part)
 {
         float out[OUT];
 
         assert_int_equal(report->message.type, HEDGE_MSG_PART);
-        assert_int_equal(report->message.part.job, job);
+        assert_int_equal(report->message.part.run, run);
         assert_int_equal(report->message.part.part, part);
         assert_int_equal(report->message.part.wire, HEDGE_PRECISION_F32);
         assert_int_equal(report->n_frames, 1);
@@ -201,21 +201,21 @@ static inline void expect_part(fixture_t *f, hedge_report_t *report, uint64_t jo
 }
 
 /** The next report is this part; it is taken. */
-static inline void take_part(fixture_t *f, uint64_t job, uint32_t part)
+static inline void take_part(fixture_t *f, uint64_t run, uint32_t part)
 {
-        expect_part(f, next_report(f), job, part);
-        hedge_executor_reported(f->executor);
+        expect_part(f, next_report(f), run, part);
+        hedgew_executor_reported(f->executor);
 }
 
-static inline void expect_end(fixture_t *f, uint64_t job, uint32_t parts, bool cancelled)
+static inline void expect_end(fixture_t *f, uint64_t run, uint32_t parts, bool cancelled)
 {
-        const hedge_report_t *report = next_report(f);
+        const hedgew_report_t *report = next_report(f);
 
         assert_int_equal(report->message.type, HEDGE_MSG_TASK_END);
-        assert_int_equal(report->message.task_end.job, job);
+        assert_int_equal(report->message.task_end.run, run);
         assert_int_equal(report->message.task_end.parts_sent, parts);
         assert_int_equal(report->message.task_end.cancelled, cancelled);
-        hedge_executor_reported(f->executor);
+        hedgew_executor_reported(f->executor);
 }
 
 #endif

@@ -16,27 +16,27 @@ static void *get(size_t size)
         return p;
 }
 
-static hedged_word_t *make_word(enum hedged_word_kind kind, unsigned board)
+static hedged_line_event_t *make_word(enum hedged_line_event_kind kind, unsigned board)
 {
-        hedged_word_t *word = get(sizeof(*word));
+        hedged_line_event_t *event = get(sizeof(*event));
 
-        word->mail.kind = (int)kind;
-        word->board = board;
-        word->received_us = hedge_now_us();
-        snprintf(word->name, sizeof(word->name), "board-%u", board);
-        return word;
+        event->mail.kind = (int)kind;
+        event->board = board;
+        event->received_us = hedge_now_us();
+        snprintf(event->name, sizeof(event->name), "board-%u", board);
+        return event;
 }
 
-static void put(hedged_line_t *line, hedged_word_t *word)
+static void put(hedged_line_t *line, hedged_line_event_t *event)
 {
-        hedge_mailbox_put(line->words, &word->mail);
+        hedge_mailbox_put(line->events, &event->mail);
 }
 
 hedged_line_t *line_bed_new(unsigned boards)
 {
         hedged_line_t *line = get(sizeof(*line));
 
-        if (hedge_mailbox_new(&line->words) < 0)
+        if (hedge_mailbox_new(&line->events) < 0)
                 abort();
         for (unsigned i = 0; i < boards; i++)
                 line_bed_here(line, i);
@@ -46,18 +46,18 @@ hedged_line_t *line_bed_new(unsigned boards)
 static void drop_held(line_bed_board_t *b)
 {
         while (b->n_held)
-                hedged_word_release(&b->held[--b->n_held]);
+                hedged_line_event_release(&b->held[--b->n_held]);
 }
 
 void line_bed_destroy(hedged_line_t **line)
 {
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
         for (unsigned i = 0; i < LINE_BED_BOARDS; i++)
                 drop_held(&(*line)->boards[i]);
-        while ((word = (hedged_word_t *)hedge_mailbox_take((*line)->words)))
-                hedged_word_release(&word);
-        hedge_mailbox_destroy(&(*line)->words);
+        while ((event = (hedged_line_event_t *)hedge_mailbox_take((*line)->events)))
+                hedged_line_event_release(&event);
+        hedge_mailbox_destroy(&(*line)->events);
         free(*line);
         *line = NULL;
 }
@@ -66,14 +66,14 @@ void line_bed_here(hedged_line_t *line, unsigned board)
 {
         line->boards[board].here = true;
         drop_held(&line->boards[board]);
-        put(line, make_word(HEDGED_WORD_HERE, board));
+        put(line, make_word(HEDGED_LINE_HERE, board));
 }
 
 void line_bed_lost(hedged_line_t *line, unsigned board)
 {
         line->boards[board].here = false;
         drop_held(&line->boards[board]);
-        put(line, make_word(HEDGED_WORD_LOST, board));
+        put(line, make_word(HEDGED_LINE_LOST, board));
 }
 
 void line_bed_deliver(hedged_line_t *line, unsigned board)
@@ -90,37 +90,37 @@ void line_bed_deliver(hedged_line_t *line, unsigned board)
 void line_bed_stop(hedged_line_t *line)
 {
         line->stopping = HEDGED_STOP_USER;
-        put(line, make_word(HEDGED_WORD_STOP, 0));
+        put(line, make_word(HEDGED_LINE_STOP, 0));
 }
 
 /* ---- a board ---- */
 
-static hedged_word_t *refuse(unsigned board)
+static hedged_line_event_t *refuse(unsigned board)
 {
-        hedged_word_t *word = make_word(HEDGED_WORD_MESSAGE, board);
-        hedge_msg_error_t *error = &word->envelope.message.error;
+        hedged_line_event_t *event = make_word(HEDGED_LINE_MESSAGE, board);
+        hedge_msg_error_t *error = &event->envelope.message.error;
 
-        word->envelope.message.type = HEDGE_MSG_ERROR;
+        event->envelope.message.type = HEDGE_MSG_ERROR;
         error->code = HEDGE_ELIMIT;
         snprintf(error->text, sizeof(error->text), "no room for that");
-        return word;
+        return event;
 }
 
-static hedged_word_t *multiply(unsigned board, const hedge_msg_multiply_t *asked, zmq_msg_t *frames)
+static hedged_line_event_t *multiply(unsigned board, const hedge_msg_multiply_t *asked, zmq_msg_t *frames)
 {
-        hedged_word_t *word = make_word(HEDGED_WORD_MESSAGE, board);
+        hedged_line_event_t *event = make_word(HEDGED_LINE_MESSAGE, board);
         const float *a = zmq_msg_data(&frames[0]), *b = zmq_msg_data(&frames[1]);
         float *c;
 
         if (zmq_msg_size(&frames[0]) != (size_t)asked->rows * asked->inner * sizeof(float) ||
             zmq_msg_size(&frames[1]) != (size_t)asked->inner * asked->cols * sizeof(float))
                 abort();
-        word->envelope.message.type = HEDGE_MSG_PRODUCT;
-        word->envelope.message.product = (hedge_msg_product_t){ asked->train, asked->step, asked->packet, 10 };
-        word->envelope.n_frames = 1;
-        word->envelope.frames = get(sizeof(zmq_msg_t));
-        zmq_msg_init_size(&word->envelope.frames[0], (size_t)asked->rows * asked->cols * sizeof(float));
-        c = zmq_msg_data(&word->envelope.frames[0]);
+        event->envelope.message.type = HEDGE_MSG_PRODUCT;
+        event->envelope.message.product = (hedge_msg_product_t){ asked->job, asked->step, asked->packet, 10 };
+        event->envelope.n_frames = 1;
+        event->envelope.frames = get(sizeof(zmq_msg_t));
+        zmq_msg_init_size(&event->envelope.frames[0], (size_t)asked->rows * asked->cols * sizeof(float));
+        c = zmq_msg_data(&event->envelope.frames[0]);
         for (uint32_t i = 0; i < asked->rows; i++)
                 for (uint32_t j = 0; j < asked->cols; j++) {
                         double sum = 0;
@@ -129,13 +129,13 @@ static hedged_word_t *multiply(unsigned board, const hedge_msg_multiply_t *asked
                                 sum += (double)a[i * asked->inner + k] * b[k * asked->cols + j];
                         c[i * asked->cols + j] = (float)sum;
                 }
-        return word;
+        return event;
 }
 
 static void answer(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames)
 {
         line_bed_board_t *b = &line->boards[board];
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
         b->asked++;
         if (line->script)
@@ -149,20 +149,20 @@ static void answer(hedged_line_t *line, unsigned board, const hedge_message_t *m
         }
         if (b->dumb || !b->here)
                 return;
-        word = b->refuses ? refuse(board) : multiply(board, &message->multiply, frames);
+        event = b->refuses ? refuse(board) : multiply(board, &message->multiply, frames);
         b->answered++;
         if (!b->slow)
-                put(line, word);
+                put(line, event);
         else if (b->n_held < sizeof(b->held) / sizeof(b->held[0]))
-                b->held[b->n_held++] = word;
+                b->held[b->n_held++] = event;
         else
-                hedged_word_release(&word);
+                hedged_line_event_release(&event);
 }
 
 /* ---- the line ---- */
 
-int hedged_line_say(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                    uint32_t n_frames)
+int hedged_line_send(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                     uint32_t n_frames)
 {
         if (message->type != HEDGE_MSG_MULTIPLY || n_frames != 2)
                 abort();
@@ -172,16 +172,16 @@ int hedged_line_say(hedged_line_t *line, unsigned board, const hedge_message_t *
         return 0;
 }
 
-hedged_word_t *hedged_line_next(hedged_line_t *line, int timeout_ms)
+hedged_line_event_t *hedged_line_next(hedged_line_t *line, int timeout_ms)
 {
-        return (hedged_word_t *)hedge_mailbox_wait(line->words, timeout_ms);
+        return (hedged_line_event_t *)hedge_mailbox_wait(line->events, timeout_ms);
 }
 
-void hedged_word_release(hedged_word_t **word)
+void hedged_line_event_release(hedged_line_event_t **event)
 {
-        hedge_envelope_release(&(*word)->envelope);
-        free(*word);
-        *word = NULL;
+        hedge_envelope_release(&(*event)->envelope);
+        free(*event);
+        *event = NULL;
 }
 
 enum hedged_stop hedged_line_stopping(const hedged_line_t *line)

@@ -5,7 +5,7 @@
 #include "daemon/train/line.h"
 
 /** A line (daemon/train/line.h) of the tests' own, with boards that multiply: what is asked for is computed and the answer is there before
- * hedged_line_say returns, so what happens does not depend on time. */
+ * hedged_line_send returns, so what happens does not depend on time. */
 #define LINE_BED_BOARDS 16u
 
 typedef struct line_bed_board {
@@ -16,12 +16,12 @@ typedef struct line_bed_board {
         bool comes_back; /**< and there again at once */
         bool slow;       /**< its answers wait for line_bed_deliver */
         unsigned asked, answered;
-        hedged_word_t *held[64];
+        hedged_line_event_t *held[64];
         unsigned n_held;
 } line_bed_board_t;
 
 struct hedged_line {
-        hedge_mailbox_t *words;
+        hedge_mailbox_t *events;
         int stopping; /**< enum hedged_stop */
         line_bed_board_t boards[LINE_BED_BOARDS];
         void (*script)(hedged_line_t *line, unsigned board); /**< before a board hears something */

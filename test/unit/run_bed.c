@@ -96,7 +96,7 @@ bed_t *bed_new(const char *yaml)
         for (int i = 0; i < 3; i++)
                 zmq_msg_close(&frames[i]);
         free(text);
-        assert_int_equal(hedge_mailbox_new(&bed->words), 0);
+        assert_int_equal(hedge_mailbox_new(&bed->line_events), 0);
         assert_int_equal(hedge_mailbox_new(&bed->loop), 0);
         bed->gradients_end = &bed->gradients;
         return bed;
@@ -135,41 +135,41 @@ static void leave(bed_board_t *b)
         b->joined = false;
 }
 
-static hedged_word_t *make_word(enum hedged_word_kind kind, unsigned board)
+static hedged_line_event_t *make_word(enum hedged_line_event_kind kind, unsigned board)
 {
-        hedged_word_t *word = get(1, sizeof(*word));
+        hedged_line_event_t *event = get(1, sizeof(*event));
 
-        word->mail.kind = (int)kind;
-        word->board = board;
-        word->received_us = hedge_now_us();
-        snprintf(word->name, sizeof(word->name), "board-%u", board);
-        return word;
+        event->mail.kind = (int)kind;
+        event->board = board;
+        event->received_us = hedge_now_us();
+        snprintf(event->name, sizeof(event->name), "board-%u", board);
+        return event;
 }
 
-static hedged_word_t *answer(unsigned board, hedge_message_type_t type)
+static hedged_line_event_t *answer(unsigned board, hedge_message_type_t type)
 {
-        hedged_word_t *word = make_word(HEDGED_WORD_MESSAGE, board);
+        hedged_line_event_t *event = make_word(HEDGED_LINE_MESSAGE, board);
 
-        word->envelope.message.type = type;
-        return word;
+        event->envelope.message.type = type;
+        return event;
 }
 
-static void put(bed_t *bed, hedged_word_t *word)
+static void put(bed_t *bed, hedged_line_event_t *event)
 {
-        hedge_mailbox_put(bed->words, &word->mail);
+        hedge_mailbox_put(bed->line_events, &event->mail);
 }
 
 static void put_error(bed_t *bed, unsigned board, int code, const char *text, const hedge_digest_t *digest)
 {
-        hedged_word_t *word = answer(board, HEDGE_MSG_ERROR);
-        hedge_msg_error_t *error = &word->envelope.message.error;
+        hedged_line_event_t *event = answer(board, HEDGE_MSG_ERROR);
+        hedge_msg_error_t *error = &event->envelope.message.error;
 
         error->code = code;
-        error->train = 7;
+        error->job = 7;
         snprintf(error->text, sizeof(error->text), "%s", text);
         if (digest)
                 error->digest = *digest;
-        put(bed, word);
+        put(bed, event);
 }
 
 static hedge_net_t *make_net(const hedge_msg_join_t *join)
@@ -225,7 +225,7 @@ static void make_memory(bed_board_t *b)
 static void on_join(bed_t *bed, unsigned board, const hedge_msg_join_t *join)
 {
         bed_board_t *b = &bed->boards[board];
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
         b->joins++;
         if (b->no_join) {
@@ -240,11 +240,11 @@ static void on_join(bed_t *bed, unsigned board, const hedge_msg_join_t *join)
                 b->joined = true;
         }
         b->fresh = false;
-        word = answer(board, HEDGE_MSG_JOINED);
-        word->envelope.message.joined.train = join->train;
-        word->envelope.message.joined.n_held = b->n_shards;
-        word->envelope.message.joined.held = b->digests;
-        put(bed, word);
+        event = answer(board, HEDGE_MSG_JOINED);
+        event->envelope.message.joined.job = join->job;
+        event->envelope.message.joined.n_held = b->n_shards;
+        event->envelope.message.joined.held = b->digests;
+        put(bed, event);
 }
 
 static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard, zmq_msg_t *frames)
@@ -253,7 +253,7 @@ static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard,
         const unsigned i = b->n_shards;
         const hedge_extent_t image = b->net->image;
         hedge_norm_t norm = { 0 };
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
         b->shards_sent++;
         if (b->no_room) {
@@ -275,9 +275,9 @@ static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard,
                 abort();
         b->digests[i] = shard->digest;
         b->n_shards++;
-        word = answer(board, HEDGE_MSG_SHARD_OK);
-        word->envelope.message.shard = *shard;
-        put(bed, word);
+        event = answer(board, HEDGE_MSG_SHARD_OK);
+        event->envelope.message.shard = *shard;
+        put(bed, event);
 }
 
 static void apply(bed_t *bed, bed_board_t *b, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
@@ -353,9 +353,9 @@ static bed_gradient_t *encode(bed_t *bed, unsigned board, uint64_t step, hedge_c
         return g;
 }
 
-static void give_frames(hedged_word_t *word, bed_board_t *b, bool statistics)
+static void give_frames(hedged_line_event_t *event, bed_board_t *b, bool statistics)
 {
-        hedge_envelope_t *e = &word->envelope;
+        hedge_envelope_t *e = &event->envelope;
 
         e->n_frames = statistics ? 2 : 1;
         e->frames = get(2, sizeof(*e->frames));
@@ -367,29 +367,29 @@ static void give_frames(hedged_word_t *word, bed_board_t *b, bool statistics)
 }
 
 /* All answers of a step are piled up, to come in reverse. */
-static void pile_up(bed_t *bed, hedged_word_t *word)
+static void pile_up(bed_t *bed, hedged_line_event_t *event)
 {
         unsigned here = 0;
 
         for (unsigned i = 0; i < BED_BOARDS; i++)
                 here += bed->boards[i].here;
-        bed->pile[bed->piled++] = word;
+        bed->pile[bed->piled++] = event;
         if (bed->piled < here)
                 return;
         while (bed->piled > 0)
                 put(bed, bed->pile[--bed->piled]);
 }
 
-static void send_answer(bed_t *bed, unsigned board, hedged_word_t *word)
+static void send_answer(bed_t *bed, unsigned board, hedged_line_event_t *event)
 {
         bed_board_t *b = &bed->boards[board];
 
         if (b->slow)
-                b->answer = word;
+                b->answer = event;
         else if (bed->backwards)
-                pile_up(bed, word);
+                pile_up(bed, event);
         else
-                put(bed, word);
+                put(bed, event);
 }
 
 static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
@@ -398,7 +398,7 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
         const unsigned shard = find_shard(b, &step->digest);
         hedge_co3_stats_t stats = { 0 };
         hedge_score_t score = { 0 };
-        hedged_word_t *word;
+        hedged_line_event_t *event;
         bool memory;
 
         b->steps++;
@@ -427,15 +427,15 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
         else
                 compute(b, shard, step->draw, &score);
         b->last = encode(bed, board, step->step, &stats);
-        word = answer(board, HEDGE_MSG_GRADIENT);
-        word->envelope.message.gradient = (hedge_msg_gradient_t){ .train = step->train,
-                                                                  .step = step->step,
-                                                                  .loss = b->nan ? (double)INFINITY : score.loss,
-                                                                  .correct = score.correct,
-                                                                  .images = memory ? 0 : b->join.batch,
-                                                                  .entropy = stats.entropy };
-        give_frames(word, b, !memory && b->net->n_state > 0);
-        send_answer(bed, board, word);
+        event = answer(board, HEDGE_MSG_GRADIENT);
+        event->envelope.message.gradient = (hedge_msg_gradient_t){ .job = step->job,
+                                                                   .step = step->step,
+                                                                   .loss = b->nan ? (double)INFINITY : score.loss,
+                                                                   .correct = score.correct,
+                                                                   .images = memory ? 0 : b->join.batch,
+                                                                   .entropy = stats.entropy };
+        give_frames(event, b, !memory && b->net->n_state > 0);
+        send_answer(bed, board, event);
 }
 
 /* A product; a board that is mad sends one of another size. */
@@ -443,7 +443,7 @@ static void on_multiply(bed_t *bed, unsigned board, const hedge_msg_multiply_t *
 {
         bed_board_t *b = &bed->boards[board];
         const size_t size = (size_t)m->rows * m->cols * sizeof(float);
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
         b->multiplied++;
         if (b->dumb)
@@ -457,14 +457,14 @@ static void on_multiply(bed_t *bed, unsigned board, const hedge_msg_multiply_t *
                 broken(bed, "factors of another size than is said");
                 return;
         }
-        word = answer(board, HEDGE_MSG_PRODUCT);
-        word->envelope.message.product = (hedge_msg_product_t){ m->train, m->step, m->packet, 1 };
-        word->envelope.n_frames = 1;
-        word->envelope.frames = get(1, sizeof(zmq_msg_t));
-        zmq_msg_init_size(&word->envelope.frames[0], b->mad ? size + 4 : size);
+        event = answer(board, HEDGE_MSG_PRODUCT);
+        event->envelope.message.product = (hedge_msg_product_t){ m->job, m->step, m->packet, 1 };
+        event->envelope.n_frames = 1;
+        event->envelope.frames = get(1, sizeof(zmq_msg_t));
+        zmq_msg_init_size(&event->envelope.frames[0], b->mad ? size + 4 : size);
         hedge_blas_multiply(false, false, m->rows, m->cols, m->inner, zmq_msg_data(&frames[0]),
-                            zmq_msg_data(&frames[1]), 0.0f, zmq_msg_data(&word->envelope.frames[0]));
-        put(bed, word);
+                            zmq_msg_data(&frames[1]), 0.0f, zmq_msg_data(&event->envelope.frames[0]));
+        put(bed, event);
 }
 
 /* As with the real line, what is said to a board that was lost since is not sent. */
@@ -486,8 +486,8 @@ static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq
 
 /* ---- the line ---- */
 
-int hedged_line_say(hedged_line_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                    uint32_t n_frames)
+int hedged_line_send(hedged_line_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                     uint32_t n_frames)
 {
         zmq_msg_t header;
 
@@ -505,22 +505,22 @@ int hedged_line_say(hedged_line_t *bed, unsigned board, const hedge_message_t *m
         return 0;
 }
 
-hedged_word_t *hedged_line_next(hedged_line_t *bed, int timeout_ms)
+hedged_line_event_t *hedged_line_next(hedged_line_t *bed, int timeout_ms)
 {
-        hedged_word_t *word = (hedged_word_t *)hedge_mailbox_wait(bed->words, timeout_ms);
+        hedged_line_event_t *event = (hedged_line_event_t *)hedge_mailbox_wait(bed->line_events, timeout_ms);
 
-        if (word && (word->mail.kind == HEDGED_WORD_HERE || word->mail.kind == HEDGED_WORD_LOST))
-                bed->boards[word->board].heard = word->session;
-        return word;
+        if (event && (event->mail.kind == HEDGED_LINE_HERE || event->mail.kind == HEDGED_LINE_LOST))
+                bed->boards[event->board].heard = event->session;
+        return event;
 }
 
-void hedged_word_release(hedged_word_t **word)
+void hedged_line_event_release(hedged_line_event_t **event)
 {
-        if (!*word)
+        if (!*event)
                 return;
-        hedge_envelope_release(&(*word)->envelope);
-        free(*word);
-        *word = NULL;
+        hedge_envelope_release(&(*event)->envelope);
+        free(*event);
+        *event = NULL;
 }
 
 enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
@@ -534,11 +534,11 @@ enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
 
 void bed_here(bed_t *bed, unsigned board)
 {
-        hedged_word_t *word = make_word(HEDGED_WORD_HERE, board);
+        hedged_line_event_t *event = make_word(HEDGED_LINE_HERE, board);
 
         bed->boards[board].here = true;
-        word->session = ++bed->boards[board].session;
-        put(bed, word);
+        event->session = ++bed->boards[board].session;
+        put(bed, event);
 }
 
 void bed_all_here(bed_t *bed, unsigned boards)
@@ -552,8 +552,8 @@ void bed_lost(bed_t *bed, unsigned board)
         bed_board_t *b = &bed->boards[board];
 
         b->here = false;
-        hedged_word_release(&b->answer);
-        put(bed, make_word(HEDGED_WORD_LOST, board));
+        hedged_line_event_release(&b->answer);
+        put(bed, make_word(HEDGED_LINE_LOST, board));
 }
 
 void bed_restart(bed_t *bed, unsigned board)
@@ -573,7 +573,7 @@ void bed_deliver(bed_t *bed, unsigned board)
 void bed_stop(bed_t *bed, enum hedged_stop why)
 {
         bed->stopping = (int)why;
-        put(bed, make_word(HEDGED_WORD_STOP, 0));
+        put(bed, make_word(HEDGED_LINE_STOP, 0));
 }
 
 /* ---- a run ---- */
@@ -596,10 +596,10 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
 
 static void drop_words(bed_t *bed)
 {
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
-        while ((word = (hedged_word_t *)hedge_mailbox_take(bed->words)))
-                hedged_word_release(&word);
+        while ((event = (hedged_line_event_t *)hedge_mailbox_take(bed->line_events)))
+                hedged_line_event_release(&event);
 }
 
 void bed_run(bed_t *bed)
@@ -705,11 +705,11 @@ void bed_destroy(bed_t **bed)
                 free(g);
         }
         for (unsigned i = 0; i < BED_BOARDS; i++) {
-                hedged_word_release(&b->boards[i].answer);
+                hedged_line_event_release(&b->boards[i].answer);
                 leave(&b->boards[i]);
         }
         drop_words(b);
-        hedge_mailbox_destroy(&b->words);
+        hedge_mailbox_destroy(&b->line_events);
         hedge_mailbox_destroy(&b->loop);
         hedged_folder_close(&b->folder);
         nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -4,10 +4,10 @@
 
 #include "common/co3/co3.h"
 #include "common/train/train.h"
-#include "daemon/train/run.h"
+#include "daemon/train/jobs/run.h"
 
 /** A job's folder, its thread, and boards that are played in it: the line (daemon/train/line.h) is this bed's own, and what
- * is said to a board is answered before hedged_line_say returns, by nothing but common/train and common/co3. So what happens does
+ * is said to a board is answered before hedged_line_send returns, by nothing but common/train and common/co3. So what happens does
  * not depend on time. */
 #define BED_BOARDS  8u
 #define BED_CLASSES 4u
@@ -29,16 +29,16 @@ typedef struct bed_gradient {
 
 typedef struct bed_board {
         bool here, joined;
-        uint64_t session, heard; /**< of its last HERE, and of the last that the thread has read; heard 0: LOST */
-        bool slow;               /**< holds its answers back until bed_deliver */
-        bool dumb;               /**< never answers a STEP, nor gives a product */
-        bool nan;                /**< its losses are no numbers */
-        bool edom;               /**< says that its loss is no number */
-        bool mad;                /**< sends gradients that are none */
-        bool no_room;            /**< refuses shards, and products */
-        bool no_join;            /**< refuses to take part */
-        bool forgets;            /**< the next STEP is answered with "I do not hold that shard" */
-        hedged_word_t *answer;   /**< held back */
+        uint64_t session, heard;     /**< of its last HERE, and of the last that the thread has read; heard 0: LOST */
+        bool slow;                   /**< holds its answers back until bed_deliver */
+        bool dumb;                   /**< never answers a STEP, nor gives a product */
+        bool nan;                    /**< its losses are no numbers */
+        bool edom;                   /**< says that its loss is no number */
+        bool mad;                    /**< sends gradients that are none */
+        bool no_room;                /**< refuses shards, and products */
+        bool no_join;                /**< refuses to take part */
+        bool forgets;                /**< the next STEP is answered with "I do not hold that shard" */
+        hedged_line_event_t *answer; /**< held back */
         hedge_net_t *net;
         hedge_co3_t *co3;
         hedge_co3_options_t options;
@@ -61,7 +61,7 @@ typedef struct bed_board {
 struct hedged_line {
         char top[64];
         hedged_folder_t *folder;
-        hedge_mailbox_t *words, *loop;
+        hedge_mailbox_t *line_events, *loop;
         int stopping;       /**< enum hedged_stop */
         unsigned looks;     /**< at stopping, so far */
         unsigned stop_look; /**< stop at so many; 0: never */
@@ -72,7 +72,7 @@ struct hedged_line {
         bed_gradient_t *gradients, **gradients_end;
         uint64_t last_step; /**< that was asked for */
         bool backwards;     /**< gradients come in the reverse order of boards */
-        hedged_word_t *pile[BED_BOARDS];
+        hedged_line_event_t *pile[BED_BOARDS];
         unsigned piled;
         void (*script)(bed_t *bed, unsigned board, const hedge_message_t *message); /**< before a board hears it */
         char broken[256]; /**< what a board saw that must not be */

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/code/decode.h"
-#include "daemon/assign.h"
+#include "common/code/conv/decode.h"
+#include "daemon/infer/assign.h"
 
 #define BOARDS 10u
 

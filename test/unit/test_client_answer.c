@@ -48,51 +48,51 @@ static hedge_layer_report_t layer = {
         .parts = parts,
 };
 
-static hedge_answer_t make_answer(void)
+static hedgec_answer_t make_answer(void)
 {
         static hedge_tensor_t outputs[2];
 
         outputs[0] = (hedge_tensor_t){ { 2, { 1, 6 } }, scores };
         outputs[1] = (hedge_tensor_t){ { 1, { 1 } }, second };
-        return (hedge_answer_t){ .input = "a \"cat\".png",
-                                 .model = "net",
-                                 .n_outputs = 2,
-                                 .outputs = outputs,
-                                 .latency_ms = 12.5,
-                                 .n_layers = 1,
-                                 .layers = &layer };
+        return (hedgec_answer_t){ .input = "a \"cat\".png",
+                                  .model = "net",
+                                  .n_outputs = 2,
+                                  .outputs = outputs,
+                                  .latency_ms = 12.5,
+                                  .n_layers = 1,
+                                  .layers = &layer };
 }
 
 static void test_top_is_sorted_and_nan_is_last(void **state)
 {
         uint32_t indices[6];
 
-        assert_int_equal(hedge_top(scores, 6, 6, indices), 6);
+        assert_int_equal(hedgec_top(scores, 6, 6, indices), 6);
         assert_memory_equal(indices, ((uint32_t[]){ 2, 0, 4, 5, 1, 3 }), sizeof(indices));
-        assert_int_equal(hedge_top(scores, 6, 2, indices), 2);
+        assert_int_equal(hedgec_top(scores, 6, 2, indices), 2);
         assert_memory_equal(indices, ((uint32_t[]){ 2, 0 }), 2 * sizeof(*indices));
-        assert_int_equal(hedge_top(scores + 3, 2, 1, indices), 1);
+        assert_int_equal(hedgec_top(scores + 3, 2, 1, indices), 1);
         assert_int_equal(indices[0], 1);
-        assert_int_equal(hedge_top(NULL, 0, 3, indices), 0);
+        assert_int_equal(hedgec_top(NULL, 0, 3, indices), 0);
 }
 
 static void test_labels_of_all_line_ends(void **state)
 {
         static const char text[] = "cat\r\ndog\n\nbird\0song\nlast";
-        hedge_labels_t labels;
+        hedgec_labels_t labels;
 
-        assert_int_equal(hedge_labels_parse(text, sizeof(text) - 1, &labels), 0);
+        assert_int_equal(hedgec_labels_parse(text, sizeof(text) - 1, &labels), 0);
         assert_int_equal(labels.count, 5);
-        assert_string_equal(hedge_labels_name(&labels, 0), "cat");
-        assert_string_equal(hedge_labels_name(&labels, 1), "dog");
-        assert_string_equal(hedge_labels_name(&labels, 2), "");
-        assert_string_equal(hedge_labels_name(&labels, 3), "bird");
-        assert_string_equal(hedge_labels_name(&labels, 4), "last");
-        assert_null(hedge_labels_name(&labels, 5));
-        hedge_labels_release(&labels);
-        assert_int_equal(hedge_labels_parse("", 0, &labels), 0);
+        assert_string_equal(hedgec_labels_name(&labels, 0), "cat");
+        assert_string_equal(hedgec_labels_name(&labels, 1), "dog");
+        assert_string_equal(hedgec_labels_name(&labels, 2), "");
+        assert_string_equal(hedgec_labels_name(&labels, 3), "bird");
+        assert_string_equal(hedgec_labels_name(&labels, 4), "last");
+        assert_null(hedgec_labels_name(&labels, 5));
+        hedgec_labels_release(&labels);
+        assert_int_equal(hedgec_labels_parse("", 0, &labels), 0);
         assert_int_equal(labels.count, 0);
-        hedge_labels_release(&labels);
+        hedgec_labels_release(&labels);
 }
 
 static struct json_object *member(struct json_object *object, const char *name)
@@ -105,15 +105,15 @@ static struct json_object *member(struct json_object *object, const char *name)
 
 static void test_json_is_one_line_with_everything(void **state)
 {
-        hedge_answer_t answer = make_answer();
-        hedge_labels_t labels;
+        hedgec_answer_t answer = make_answer();
+        hedgec_labels_t labels;
         struct json_object *root, *top, *one;
         char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
 
-        assert_int_equal(hedge_labels_parse("zero\none\nt\xff\xc3\xa4\n", 14, &labels), 0);
-        assert_int_equal(hedge_answer_print_json(&answer, &labels, 6, out), 0);
+        assert_int_equal(hedgec_labels_parse("zero\none\nt\xff\xc3\xa4\n", 14, &labels), 0);
+        assert_int_equal(hedgec_answer_print_json(&answer, &labels, 6, out), 0);
         fclose(out);
         assert_ptr_equal(strchr(text, '\n'), text + size - 1);
         root = json_tokener_parse(text);
@@ -147,21 +147,21 @@ static void test_json_is_one_line_with_everything(void **state)
         assert_true(json_object_get_double(member(one, "predicted_ms")) == 4.25);
         assert_false(json_object_object_get_ex(one, "parts", NULL));
         json_object_put(root);
-        hedge_labels_release(&labels);
+        hedgec_labels_release(&labels);
         free(text);
 }
 
 static void test_json_lists_parts_of_a_trace(void **state)
 {
-        hedge_answer_t answer = make_answer();
-        hedge_labels_t labels = { 0 };
+        hedgec_answer_t answer = make_answer();
+        hedgec_labels_t labels = { 0 };
         struct json_object *root, *list, *one;
         char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
 
         answer.trace = true;
-        assert_int_equal(hedge_answer_print_json(&answer, &labels, 1, out), 0);
+        assert_int_equal(hedgec_answer_print_json(&answer, &labels, 1, out), 0);
         fclose(out);
         root = json_tokener_parse(text);
         list = member(json_object_array_get_idx(member(root, "layers"), 0), "parts");
@@ -182,14 +182,14 @@ static void test_json_lists_parts_of_a_trace(void **state)
 
 static void test_text_fits_80_columns(void **state)
 {
-        hedge_answer_t answer = make_answer();
-        hedge_labels_t labels = { 0 };
+        hedgec_answer_t answer = make_answer();
+        hedgec_labels_t labels = { 0 };
         char *text = NULL, *rest, copy[4096];
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
 
-        assert_int_equal(hedge_answer_print_text(&answer, &labels, 3, out), 0);
-        assert_int_equal(hedge_answer_print_layers(&answer, out), 0);
+        assert_int_equal(hedgec_answer_print_text(&answer, &labels, 3, out), 0);
+        assert_int_equal(hedgec_answer_print_layers(&answer, out), 0);
         fclose(out);
         assert_true(size < sizeof(copy));
         strcpy(copy, text);
@@ -206,12 +206,12 @@ static void test_text_fits_80_columns(void **state)
 
 static void test_raw_is_every_output(void **state)
 {
-        hedge_answer_t answer = make_answer();
+        hedgec_answer_t answer = make_answer();
         char *bytes = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&bytes, &size);
 
-        assert_int_equal(hedge_answer_write_raw(&answer, out), 0);
+        assert_int_equal(hedgec_answer_write_raw(&answer, out), 0);
         fclose(out);
         assert_int_equal(size, sizeof(scores) + sizeof(second));
         assert_memory_equal(bytes, scores, sizeof(scores));
@@ -221,59 +221,59 @@ static void test_raw_is_every_output(void **state)
 
 static void test_tables_align_and_cut(void **state)
 {
-        static const hedge_column_t columns[] = { { "NAME", HEDGE_LEFT, 6 },
-                                                  { "N", HEDGE_RIGHT, 0 },
-                                                  { .title = NULL } };
-        hedge_table_t *table = hedge_table_new(columns);
+        static const hedgec_column_t columns[] = { { "NAME", HEDGEC_LEFT, 6 },
+                                                   { "N", HEDGEC_RIGHT, 0 },
+                                                   { .title = NULL } };
+        hedgec_table_t *table = hedgec_table_new(columns);
         char *text = NULL, wide[100];
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
 
         memset(wide, 'w', 90);
         wide[90] = '\0';
-        hedge_table_cell(table, "a\x1b[2J");
-        hedge_table_cell(table, "%d", 7);
-        hedge_table_cell(table, "K\xc3\xa4se");
-        hedge_table_cell(table, "%d", 1234);
-        assert_int_equal(hedge_table_print(table, 0, out), 0);
+        hedgec_table_cell(table, "a\x1b[2J");
+        hedgec_table_cell(table, "%d", 7);
+        hedgec_table_cell(table, "K\xc3\xa4se");
+        hedgec_table_cell(table, "%d", 1234);
+        assert_int_equal(hedgec_table_print(table, 0, out), 0);
         fflush(out);
         assert_string_equal(text, "NAME      N\na?[2J     7\nK\xc3\xa4se   1234\n");
-        hedge_table_cell(table, "%s", wide);
-        hedge_table_cell(table, "1");
+        hedgec_table_cell(table, "%s", wide);
+        hedgec_table_cell(table, "1");
         rewind(out);
-        assert_int_equal(hedge_table_print(table, 2, out), 0);
+        assert_int_equal(hedgec_table_print(table, 2, out), 0);
         fclose(out);
         wide[71] = '~';
         wide[72] = '\0';
         assert_non_null(strstr(text, wide));
         assert_null(strstr(text, "ww~w"));
-        hedge_table_destroy(&table);
+        hedgec_table_destroy(&table);
         assert_null(table);
         free(text);
 }
 
 static void test_human_numbers(void **state)
 {
-        assert_string_equal(hedge_text_bytes(1023), "1023 B");
-        assert_string_equal(hedge_text_bytes(1536), "1.50 KiB");
-        assert_string_equal(hedge_text_count(3860000000ull), "3.86G");
-        assert_string_equal(hedge_text_count(25000000ull), "25.0M");
-        assert_string_equal(hedge_text_duration(999), "999 ms");
-        assert_string_equal(hedge_text_duration(61000), "1 min 1 s");
-        assert_string_equal(hedge_text_duration(3 * 86400000ull), "3 d 0 h");
+        assert_string_equal(hedgec_text_bytes(1023), "1023 B");
+        assert_string_equal(hedgec_text_bytes(1536), "1.50 KiB");
+        assert_string_equal(hedgec_text_count(3860000000ull), "3.86G");
+        assert_string_equal(hedgec_text_count(25000000ull), "25.0M");
+        assert_string_equal(hedgec_text_duration(999), "999 ms");
+        assert_string_equal(hedgec_text_duration(61000), "1 min 1 s");
+        assert_string_equal(hedgec_text_duration(3 * 86400000ull), "3 d 0 h");
 }
 
 static void test_progress_is_bounded(void **state)
 {
-        hedge_progress_t progress = { .title = "infer", .unit = "inputs", .total = 4 };
+        hedgec_progress_t progress = { .title = "infer", .unit = "inputs", .total = 4 };
         char text[80];
 
-        assert_string_equal(hedge_progress_text(&progress, 2, text, sizeof(text)),
+        assert_string_equal(hedgec_progress_text(&progress, 2, text, sizeof(text)),
                             "infer [###############...............] 2/4 inputs");
-        assert_string_equal(hedge_progress_text(&progress, 9, text, sizeof(text)),
+        assert_string_equal(hedgec_progress_text(&progress, 9, text, sizeof(text)),
                             "infer [##############################] 4/4 inputs");
         progress.total = 0;
-        assert_string_equal(hedge_progress_text(&progress, 1, text, sizeof(text)),
+        assert_string_equal(hedgec_progress_text(&progress, 1, text, sizeof(text)),
                             "infer [..............................] 0/0 inputs");
 }
 

@@ -63,7 +63,7 @@ static void respond(fake_t *fake, const hedge_envelope_t *request)
                 hedge_link_send(fake->socket, &request->route, &ok, NULL, 0);
                 break;
         case REFUSE:
-                error.error.job = id;
+                error.error.about = id;
                 /* fall through */
         case REFUSE_BLIND:
                 hedge_link_send(fake->socket, &request->route, &error, NULL, 0);
@@ -134,8 +134,8 @@ static void stop(fake_t *fake)
 /* Start, ask for the status, stop. */
 static int ask(behaviour_t behaviour, int timeout_ms, uint32_t *slots, hedge_why_t *why)
 {
-        hedge_endpoint_t endpoint = { .timeout_ms = timeout_ms };
-        hedge_connection_t *connection;
+        hedgec_endpoint_t endpoint = { .timeout_ms = timeout_ms };
+        hedgec_connection_t *connection;
         hedge_envelope_t answer;
         fake_t fake = { 0 };
         char at[300];
@@ -144,15 +144,15 @@ static int ask(behaviour_t behaviour, int timeout_ms, uint32_t *slots, hedge_why
         snprintf(at, sizeof(at), "ipc://%s/sock", folder);
         start(&fake, behaviour, at, NULL);
         strcpy(endpoint.address, at);
-        assert_int_equal(hedge_connection_open(&endpoint, &connection, why), 0);
-        r = hedge_request_status(connection, &answer, why);
+        assert_int_equal(hedgec_connection_open(&endpoint, &connection, why), 0);
+        r = hedgec_request_status(connection, &answer, why);
         if (r == -ECONNRESET) /* and so for ever: nothing waits for a connection that has broken */
-                assert_int_equal(hedge_request_status(connection, &answer, why), -ECONNRESET);
+                assert_int_equal(hedgec_request_status(connection, &answer, why), -ECONNRESET);
         if (!r) {
                 *slots = answer.message.status_ok.slots;
                 hedge_envelope_release(&answer);
         }
-        hedge_connection_close(&connection);
+        hedgec_connection_close(&connection);
         assert_null(connection);
         stop(&fake);
         return r;
@@ -219,17 +219,17 @@ static void test_a_hang_up_is_noticed_before_the_time(void **state)
 
 static void test_nobody_there_is_said_at_once(void **state)
 {
-        hedge_endpoint_t endpoint = { .timeout_ms = 60000 };
-        hedge_connection_t *connection = NULL;
+        hedgec_endpoint_t endpoint = { .timeout_ms = 60000 };
+        hedgec_connection_t *connection = NULL;
         hedge_why_t why = { "" };
         char wanted[400];
 
         snprintf(endpoint.address, sizeof(endpoint.address), "ipc://%s/nobody", folder);
-        assert_int_equal(hedge_connection_open(&endpoint, &connection, &why), -ECONNREFUSED);
+        assert_int_equal(hedgec_connection_open(&endpoint, &connection, &why), -ECONNREFUSED);
         snprintf(wanted, sizeof(wanted), "cannot reach the coordinator at %s: is hedged running?", endpoint.address);
         assert_string_equal(why.text, wanted);
         strcpy(endpoint.address, "tcp://127.0.0.1:1");
-        assert_int_equal(hedge_connection_open(&endpoint, &connection, &why), -ECONNREFUSED);
+        assert_int_equal(hedgec_connection_open(&endpoint, &connection, &why), -ECONNREFUSED);
         assert_null(connection);
 }
 
@@ -249,8 +249,8 @@ static hedge_key_pair_t make_keys(const char *name)
 
 static void test_keys_decide_who_gets_in(void **state)
 {
-        hedge_endpoint_t endpoint = { .timeout_ms = 10000, .curve = true };
-        hedge_connection_t *connection = NULL;
+        hedgec_endpoint_t endpoint = { .timeout_ms = 10000, .curve = true };
+        hedgec_connection_t *connection = NULL;
         hedge_key_pair_t hub, friend, stranger;
         fake_t fake = { 0 };
         hedge_envelope_t answer;
@@ -273,23 +273,23 @@ static void test_keys_decide_who_gets_in(void **state)
 
         endpoint.keys = friend;
         strcpy(endpoint.server_key, hub.public_key);
-        assert_int_equal(hedge_connection_open(&endpoint, &connection, &why), 0);
-        assert_int_equal(hedge_request_status(connection, &answer, &why), 0);
+        assert_int_equal(hedgec_connection_open(&endpoint, &connection, &why), 0);
+        assert_int_equal(hedgec_request_status(connection, &answer, &why), 0);
         hedge_envelope_release(&answer);
-        hedge_connection_close(&connection);
+        hedgec_connection_close(&connection);
 
         endpoint.keys = stranger;
-        assert_int_equal(hedge_connection_open(&endpoint, &connection, &why), HEDGE_EDENIED);
+        assert_int_equal(hedgec_connection_open(&endpoint, &connection, &why), HEDGE_EDENIED);
         assert_non_null(strstr(why.text, "refuses this key"));
         assert_null(connection);
 
         endpoint.keys = friend;
         strcpy(endpoint.server_key, stranger.public_key);
-        assert_int_equal(hedge_connection_open(&endpoint, &connection, &why), HEDGE_EDENIED);
+        assert_int_equal(hedgec_connection_open(&endpoint, &connection, &why), HEDGE_EDENIED);
 
         /* No key at all, where one is wanted. */
         endpoint.curve = false;
-        assert_true(hedge_connection_open(&endpoint, &connection, &why) < 0);
+        assert_true(hedgec_connection_open(&endpoint, &connection, &why) < 0);
         assert_null(connection);
         hedge_auth_destroy(&auth);
         stop(&fake);

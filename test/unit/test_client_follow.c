@@ -37,7 +37,7 @@ typedef struct fake {
 
 static char folder[] = "/tmp/hedge-follow-XXXXXX";
 static char output[64], complaints[64];
-static hedge_target_t target;
+static hedgec_target_t target;
 static char address[96];
 
 static hedge_epoch_report_t epochs[EPOCHS];
@@ -86,7 +86,7 @@ static void answer(fake_t *fake, const hedge_envelope_t *request)
         fake->asked++;
         if (asked->jobs.job != 7 || (fake->refuse_at && fake->done + 1 == fake->refuse_at)) {
                 message.type = HEDGE_MSG_ERROR;
-                message.error = (hedge_msg_error_t){ .job = asked->jobs.id,
+                message.error = (hedge_msg_error_t){ .about = asked->jobs.id,
                                                      .code = asked->jobs.job == 7 ? HEDGE_ESHUTDOWN : -ENOENT,
                                                      .text = "there is no such job" };
                 fake->refuse_at = 0;
@@ -198,19 +198,19 @@ static void bring_back(FILE *stream, int before)
 }
 
 /* @return the exit status; what was printed is in the two files. */
-static int follow(fake_t *fake, const hedge_follow_t *wish, const hedge_job_model_t *model)
+static int follow(fake_t *fake, const hedgec_follow_t *wish, const hedgec_job_model_t *model)
 {
-        hedge_connection_t *connection = NULL;
+        hedgec_connection_t *connection = NULL;
         int out, err, status;
 
         start(fake);
-        assert_int_equal(hedge_connect("test", &target, &connection), 0);
+        assert_int_equal(hedgec_connect("test", &target, &connection), 0);
         out = divert(stdout, output);
         err = divert(stderr, complaints);
-        status = hedge_follow_to_end(wish, &connection, model);
+        status = hedgec_follow_to_end(wish, &connection, model);
         bring_back(stdout, out);
         bring_back(stderr, err);
-        hedge_connection_close(&connection);
+        hedgec_connection_close(&connection);
         stop(fake);
         return status;
 }
@@ -239,7 +239,7 @@ static void check_epochs(const char *text, unsigned n)
 
 static void test_a_job_is_followed_to_its_end(void **state)
 {
-        const hedge_follow_t wish = { &target, 7, false, 0 };
+        const hedgec_follow_t wish = { &target, 7, false, 0 };
         fake_t fake = { .last = 3, .end = "done" };
         const char *text;
 
@@ -257,7 +257,7 @@ static void test_a_job_is_followed_to_its_end(void **state)
 
 static void test_long_lists_come_in_pieces(void **state)
 {
-        const hedge_follow_t wish = { &target, 7, true, 0 };
+        const hedgec_follow_t wish = { &target, 7, true, 0 };
         fake_t fake = { .done = EPOCHS - 1, .last = EPOCHS, .end = "done" };
         const char *text;
 
@@ -271,7 +271,7 @@ static void test_long_lists_come_in_pieces(void **state)
 
 static void test_a_failed_job_is_a_failure(void **state)
 {
-        const hedge_follow_t wish = { &target, 7, true, 0 };
+        const hedgec_follow_t wish = { &target, 7, true, 0 };
         fake_t fake = { .last = 1, .end = "failed" }, stopped = { .last = 1, .end = "stopped" };
 
         assert_int_equal(follow(&fake, &wish, NULL), EXIT_FAILURE);
@@ -283,7 +283,7 @@ static void test_a_failed_job_is_a_failure(void **state)
 
 static void test_a_coordinator_may_come_back(void **state)
 {
-        const hedge_follow_t wish = { &target, 7, true, 0 };
+        const hedgec_follow_t wish = { &target, 7, true, 0 };
         fake_t fake = { .last = 4, .end = "done", .hang_up_at = 2 };
 
         assert_int_equal(follow(&fake, &wish, NULL), EXIT_SUCCESS);
@@ -300,7 +300,7 @@ static void test_a_coordinator_may_come_back(void **state)
 
 static void test_a_coordinator_that_stays_away_is_given_up(void **state)
 {
-        const hedge_follow_t wish = { &target, 7, true, 1000 };
+        const hedgec_follow_t wish = { &target, 7, true, 1000 };
         fake_t fake = { .last = 4, .hang_up_at = 2 };
 
         assert_int_equal(follow(&fake, &wish, NULL), EXIT_FAILURE);
@@ -311,10 +311,10 @@ static void test_a_coordinator_that_stays_away_is_given_up(void **state)
 
 static void test_ctrl_c_leaves_the_job(void **state)
 {
-        const hedge_follow_t wish = { &target, 7, true, 0 };
+        const hedgec_follow_t wish = { &target, 7, true, 0 };
         fake_t fake = { .last = EPOCHS, .end = "done", .interrupt_at = 2 };
 
-        assert_int_equal(follow(&fake, &wish, NULL), HEDGE_EXIT_INTERRUPTED);
+        assert_int_equal(follow(&fake, &wish, NULL), HEDGEC_EXIT_INTERRUPTED);
         assert_string_equal(read_file(complaints),
                             "hedge: job 7 goes on; 'hedge jobs 7' shows it, 'hedge jobs stop 7' ends it\n");
         assert_true(fake.done < EPOCHS);
@@ -322,7 +322,7 @@ static void test_ctrl_c_leaves_the_job(void **state)
 
 static void test_an_unknown_job_is_said(void **state)
 {
-        const hedge_follow_t wish = { &target, 8, true, 0 };
+        const hedgec_follow_t wish = { &target, 8, true, 0 };
         fake_t fake = { .last = 1, .end = "done" };
 
         assert_int_equal(follow(&fake, &wish, NULL), EXIT_FAILURE);
@@ -331,14 +331,14 @@ static void test_an_unknown_job_is_said(void **state)
 
 static void test_the_model_is_written(void **state)
 {
-        const hedge_follow_t wish = { &target, 7, false, 0 };
+        const hedgec_follow_t wish = { &target, 7, false, 0 };
         fake_t fake = { .last = 1, .end = "done" };
-        hedge_job_model_t model;
+        hedgec_job_model_t model;
         hedge_why_t why = { "" };
         char path[96], line[512];
 
         snprintf(path, sizeof(path), "%s/a.b.onnx", folder);
-        assert_int_equal(hedge_job_model_name(path, &model, &why), 0);
+        assert_int_equal(hedgec_job_model_name(path, &model, &why), 0);
         assert_int_equal(access(path, F_OK), -1);
         assert_int_equal(follow(&fake, &wish, &model), EXIT_SUCCESS);
         assert_string_equal(read_file(path), "onnx\n");
@@ -351,22 +351,22 @@ static void test_the_model_is_written(void **state)
         snprintf(path, sizeof(path), "%s/a.b.model.yaml", folder);
         assert_string_equal(read_file(path), "yaml\n");
         unlink(path);
-        hedge_job_model_release(&model);
+        hedgec_job_model_release(&model);
 
         /* A failed job has none. */
         fake = (fake_t){ .last = 1, .end = "failed" };
         snprintf(path, sizeof(path), "%s/model.onnx", folder);
-        assert_int_equal(hedge_job_model_name(path, &model, &why), 0);
+        assert_int_equal(hedgec_job_model_name(path, &model, &why), 0);
         snprintf(line, sizeof(line), "%s/model.yaml", folder);
         assert_string_equal(model.manifest, line);
         snprintf(line, sizeof(line), "hedge load %s/model.onnx", folder);
         assert_string_equal(model.load, line);
         assert_int_equal(follow(&fake, &wish, &model), EXIT_FAILURE);
         assert_int_equal(access(path, F_OK), -1);
-        hedge_job_model_release(&model);
+        hedgec_job_model_release(&model);
 
         snprintf(path, sizeof(path), "%s/nowhere/model.onnx", folder);
-        assert_int_equal(hedge_job_model_name(path, &model, &why), -ENOENT);
+        assert_int_equal(hedgec_job_model_name(path, &model, &why), -ENOENT);
         assert_non_null(strstr(why.text, "nowhere/model.onnx"));
 }
 
@@ -377,7 +377,7 @@ static int make_folder(void **state)
         snprintf(output, sizeof(output), "%s/output", folder);
         snprintf(complaints, sizeof(complaints), "%s/complaints", folder);
         snprintf(address, sizeof(address), "ipc://%s/sock", folder);
-        target = (hedge_target_t){ .connect = address };
+        target = (hedgec_target_t){ .connect = address };
         for (uint32_t i = 0; i < EPOCHS; i++)
                 epochs[i].epoch = i + 1;
         return 0;

@@ -29,7 +29,7 @@ static void write_tensor(const char *path, hedge_shape_t shape)
         for (int i = 0; i < 24; i++)
                 values[i] = (float)i;
         assert_non_null(out);
-        assert_int_equal(hedge_npy_write(&tensor, out), 0);
+        assert_int_equal(hedgec_npy_write(&tensor, out), 0);
         fclose(out);
 }
 
@@ -76,8 +76,8 @@ static void test_extents_of_one_do_not_count(void **state)
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                assert_int_equal(hedge_shape_fits(&cases[i].a, &cases[i].b), cases[i].fits);
-                assert_int_equal(hedge_shape_fits(&cases[i].b, &cases[i].a), cases[i].fits);
+                assert_int_equal(hedgec_shape_fits(&cases[i].a, &cases[i].b), cases[i].fits);
+                assert_int_equal(hedgec_shape_fits(&cases[i].b, &cases[i].a), cases[i].fits);
         }
 }
 
@@ -85,22 +85,22 @@ static void test_a_tensor_takes_the_models_shape(void **state)
 {
         hedge_shape_t wanted[] = { { 4, { 1, 2, 1, 3 } }, { 1, { 5 } } };
         hedge_tensor_t tensor = { .data = NULL };
-        hedge_form_t form;
+        hedgec_form_t form;
         hedge_why_t why;
 
-        assert_int_equal(hedge_form_init(&form, wanted, 1), 0);
-        assert_int_equal(hedge_input_read(&form, six, &tensor, &why), 0);
+        assert_int_equal(hedgec_form_init(&form, wanted, 1), 0);
+        assert_int_equal(hedgec_input_read(&form, six, &tensor, &why), 0);
         assert_true(hedge_shape_equal(&tensor.shape, &wanted[0]));
         assert_true(tensor.data[5] == 5);
         hedge_tensor_release(&tensor);
         /* A comma in a name parts nothing where there is one input. */
-        assert_int_equal(hedge_input_read(&form, wide, &tensor, &why), 0);
+        assert_int_equal(hedgec_input_read(&form, wide, &tensor, &why), 0);
         hedge_tensor_release(&tensor);
-        hedge_form_release(&form);
-        assert_int_equal(hedge_form_init(&form, wanted + 1, 1), 0);
-        assert_int_equal(hedge_input_read(&form, six, &tensor, &why), HEDGE_ESHAPE);
+        hedgec_form_release(&form);
+        assert_int_equal(hedgec_form_init(&form, wanted + 1, 1), 0);
+        assert_int_equal(hedgec_input_read(&form, six, &tensor, &why), HEDGE_ESHAPE);
         assert_non_null(strstr(why.text, "its shape is 2x3, the model wants 5"));
-        hedge_form_release(&form);
+        hedgec_form_release(&form);
 }
 
 static void test_groups_are_counted(void **state)
@@ -108,43 +108,43 @@ static void test_groups_are_counted(void **state)
         hedge_shape_t wanted[] = { { 2, { 2, 3 } }, { 1, { 4 } } };
         hedge_tensor_t tensors[2];
         char group[300];
-        hedge_form_t form;
+        hedgec_form_t form;
         hedge_why_t why;
 
-        assert_int_equal(hedge_form_init(&form, wanted, 2), 0);
+        assert_int_equal(hedgec_form_init(&form, wanted, 2), 0);
         snprintf(group, sizeof(group), "%s,%s", six, four);
-        assert_int_equal(hedge_input_read(&form, group, tensors, &why), 0);
+        assert_int_equal(hedgec_input_read(&form, group, tensors, &why), 0);
         assert_true(hedge_shape_equal(&tensors[1].shape, &wanted[1]));
         hedge_tensor_release(&tensors[0]);
         hedge_tensor_release(&tensors[1]);
-        assert_int_equal(hedge_input_read(&form, six, tensors, &why), -EINVAL);
+        assert_int_equal(hedgec_input_read(&form, six, tensors, &why), -EINVAL);
         assert_non_null(strstr(why.text, "the model has 2 inputs, here are 1"));
         assert_int_equal(strncmp(why.text, six, strlen(six)), 0);
         snprintf(group, sizeof(group), "%s,%s,%s", six, four, six);
-        assert_int_equal(hedge_input_read(&form, group, tensors, &why), -EINVAL);
+        assert_int_equal(hedgec_input_read(&form, group, tensors, &why), -EINVAL);
         snprintf(group, sizeof(group), "%s,%s", six, six);
-        assert_int_equal(hedge_input_read(&form, group, tensors, &why), HEDGE_ESHAPE);
+        assert_int_equal(hedgec_input_read(&form, group, tensors, &why), HEDGE_ESHAPE);
         snprintf(group, sizeof(group), "%s,%s/absent.npy", six, folder);
-        assert_int_equal(hedge_input_read(&form, group, tensors, &why), -ENOENT);
-        hedge_form_release(&form);
+        assert_int_equal(hedgec_input_read(&form, group, tensors, &why), -ENOENT);
+        hedgec_form_release(&form);
 }
 
 static void test_pictures_need_to_be_prepared(void **state)
 {
         hedge_shape_t wanted = { 4, { 1, 32, 32, 3 } };
         hedge_tensor_t tensor;
-        hedge_form_t form;
+        hedgec_form_t form;
         hedge_why_t why;
 
-        assert_int_equal(hedge_form_init(&form, &wanted, 1), 0);
-        assert_int_equal(hedge_input_read(&form, text, &tensor, &why), -EINVAL);
+        assert_int_equal(hedgec_form_init(&form, &wanted, 1), 0);
+        assert_int_equal(hedgec_input_read(&form, text, &tensor, &why), -EINVAL);
         assert_non_null(strstr(why.text, "--preprocess none, imagenet or tf"));
-        assert_int_equal(hedge_form_use_preset(&form, "magic"), -EINVAL);
-        assert_int_equal(hedge_form_use_preset(&form, "tf"), 0);
+        assert_int_equal(hedgec_form_use_preset(&form, "magic"), -EINVAL);
+        assert_int_equal(hedgec_form_use_preset(&form, "tf"), 0);
         assert_true(form.preprocess.given && form.preprocess.nhwc);
-        assert_true(hedge_input_read(&form, text, &tensor, &why) < 0);
+        assert_true(hedgec_input_read(&form, text, &tensor, &why) < 0);
         assert_int_equal(strncmp(why.text, text, strlen(text)), 0);
-        hedge_form_release(&form);
+        hedgec_form_release(&form);
 }
 
 static void test_models_are_named_after_their_files(void **state)
@@ -160,20 +160,20 @@ static void test_models_are_named_after_their_files(void **state)
         hedge_why_t why;
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                assert_int_equal(hedge_model_default_name(cases[i].path, name, sizeof(name), &why), 0);
+                assert_int_equal(hedgec_model_default_name(cases[i].path, name, sizeof(name), &why), 0);
                 assert_string_equal(name, cases[i].name);
                 assert_true(hedge_name_ok(name));
         }
-        assert_int_equal(hedge_model_default_name("___.onnx", name, sizeof(name), &why), -EINVAL);
+        assert_int_equal(hedgec_model_default_name("___.onnx", name, sizeof(name), &why), -EINVAL);
         memset(path, 'x', 64);
         strcpy(path + 64, ".onnx");
-        assert_int_equal(hedge_model_default_name(path, name, sizeof(name), &why), -EINVAL);
+        assert_int_equal(hedgec_model_default_name(path, name, sizeof(name), &why), -EINVAL);
         /* model.onnx has its folder's name, of whatever path it was reached. */
         snprintf(nest, sizeof(nest), "%s/my net", folder);
         assert_int_equal(mkdir(nest, 0755), 0);
         snprintf(path, sizeof(path), "%s/my net/../my net/model.onnx", folder);
         fclose(fopen(path, "w"));
-        assert_int_equal(hedge_model_default_name(path, name, sizeof(name), &why), 0);
+        assert_int_equal(hedgec_model_default_name(path, name, sizeof(name), &why), 0);
         assert_string_equal(name, "my-net");
         unlink(path);
         rmdir(nest);
@@ -190,11 +190,11 @@ static void test_models_are_found_in_the_repository(void **state)
         mkdir(models, 0755);
         mkdir(one, 0755);
         fclose(fopen(file, "w"));
-        assert_int_equal(hedge_model_find("one", folder, path, sizeof(path), &why), 0);
+        assert_int_equal(hedgec_model_find("one", folder, path, sizeof(path), &why), 0);
         assert_string_equal(path, file);
-        assert_int_equal(hedge_model_find(six, NULL, path, sizeof(path), &why), 0);
+        assert_int_equal(hedgec_model_find(six, NULL, path, sizeof(path), &why), 0);
         assert_string_equal(path, six);
-        assert_int_equal(hedge_model_find("no-such-model-anywhere", folder, path, sizeof(path), &why), -ENOENT);
+        assert_int_equal(hedgec_model_find("no-such-model-anywhere", folder, path, sizeof(path), &why), -ENOENT);
         assert_non_null(strstr(why.text, "there is no file 'no-such-model-anywhere'"));
         unlink(file);
         rmdir(one);

@@ -15,7 +15,7 @@ static int set(const char *before, const char *setting, char **ret, hedge_why_t 
 {
         char *text = strdup(before);
         size_t size = strlen(before);
-        int r = hedge_job_text_set("job.yaml", &text, &size, setting, why);
+        int r = hedgec_job_text_set("job.yaml", &text, &size, setting, why);
 
         assert_int_equal(strlen(text), size);
         *ret = text;

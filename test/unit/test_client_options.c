@@ -19,24 +19,24 @@ typedef struct common {
 typedef struct values {
         bool json;
         int scheme;
-        hedge_option_list_t set;
+        hedgec_option_list_t set;
         common_t common;
 } values_t;
 
 static const char *const schemes[] = { "nsctc", "uncoded", NULL };
 
-static const hedge_option_t common_options[] = {
-        HEDGE_ROW(STRING, "dir", 'd', common_t, dir, "DIR", "a folder"),
-        HEDGE_ROW_UINT("timeout", 0, common_t, timeout, "SECONDS", "how long", 1, 100),
-        HEDGE_ROW_END,
+static const hedgec_option_t common_options[] = {
+        HEDGEC_ROW(STRING, "dir", 'd', common_t, dir, "DIR", "a folder"),
+        HEDGEC_ROW_UINT("timeout", 0, common_t, timeout, "SECONDS", "how long", 1, 100),
+        HEDGEC_ROW_END,
 };
 
-static const hedge_option_t options[] = {
-        HEDGE_ROW(FLAG, "json", 'j', values_t, json, NULL, "as JSON"),
-        HEDGE_ROW_CHOICE("scheme", 's', values_t, scheme, "S", "which", schemes),
-        HEDGE_ROW(LIST, "set", 0, values_t, set, "KEY=VALUE", "settings"),
-        HEDGE_ROW_TABLE(values_t, common, common_options),
-        HEDGE_ROW_END,
+static const hedgec_option_t options[] = {
+        HEDGEC_ROW(FLAG, "json", 'j', values_t, json, NULL, "as JSON"),
+        HEDGEC_ROW_CHOICE("scheme", 's', values_t, scheme, "S", "which", schemes),
+        HEDGEC_ROW(LIST, "set", 0, values_t, set, "KEY=VALUE", "settings"),
+        HEDGEC_ROW_TABLE(values_t, common, common_options),
+        HEDGEC_ROW_END,
 };
 
 /* Parse a line of words; its copies live until the next call. */
@@ -54,7 +54,7 @@ static int parse(const char *line, values_t *values, bool *help, char ***operand
         *operands = argv;
         *help = false;
         memset(why, 0, sizeof(*why));
-        int first = hedge_options_parse(options, argc, argv, values, help, why);
+        int first = hedgec_options_parse(options, argc, argv, values, help, why);
         return first < 0 ? first : argc - first + ((*operands += first), 0);
 }
 
@@ -132,7 +132,7 @@ static void test_bounds_a_list(void **state)
         char **operands;
         bool help;
 
-        for (int i = 0; i < HEDGE_OPTION_LIST_MAX; i++)
+        for (int i = 0; i < HEDGEC_OPTION_LIST_MAX; i++)
                 strcat(line, "--set k=v ");
         assert_int_equal(parse(line, &v, &help, &operands, &why), 0);
         memset(&v, 0, sizeof(v));
@@ -147,7 +147,7 @@ static void test_help_fits_80_columns(void **state)
         FILE *out = open_memstream(&text, &size);
         int lines = 0;
 
-        hedge_options_print(options, out);
+        hedgec_options_print(options, out);
         fclose(out);
         assert_non_null(strstr(text, "  -d, --dir DIR"));
         assert_non_null(strstr(text, "      --timeout SECONDS"));

@@ -19,20 +19,20 @@
 #include "common/clock.h"
 
 static char folder[] = "/tmp/hedge-site-XXXXXX";
-static hedge_site_t site;
+static hedgec_site_t site;
 
 static int make_site(void **state)
 {
         hedge_why_t why;
 
-        return !mkdtemp(folder) || hedge_site_create(folder, &site, &why);
+        return !mkdtemp(folder) || hedgec_site_create(folder, &site, &why);
 }
 
 static int remove_site(void **state)
 {
         char command[128];
 
-        hedge_site_close(&site);
+        hedgec_site_close(&site);
         snprintf(command, sizeof(command), "rm -r %s", folder);
         return system(command);
 }
@@ -49,18 +49,18 @@ static char *read_file(const char *path, char *text, size_t size)
 
 static void test_settings_are_grouped_and_replaced(void **state)
 {
-        char path[HEDGE_SITE_PATH_MAX], text[2048];
-        hedge_option_list_t extra = { { "plan.scheme=nsctc", "listen.boards=tcp://*:1", "log.level=debug" }, 3 };
-        hedge_setting_t settings[] = {
-                hedge_setting_text("listen.boards", "tcp://127.0.0.1:*"),
-                hedge_setting_text("security", "a \"b\" \\ \n"),
-                hedge_setting_uint("cluster.slots", 8),
-                hedge_setting_text("listen.clients", "ipc:///x"),
+        char path[HEDGEC_SITE_PATH_MAX], text[2048];
+        hedgec_option_list_t extra = { { "plan.scheme=nsctc", "listen.boards=tcp://*:1", "log.level=debug" }, 3 };
+        hedgec_setting_t settings[] = {
+                hedgec_setting_text("listen.boards", "tcp://127.0.0.1:*"),
+                hedgec_setting_text("security", "a \"b\" \\ \n"),
+                hedgec_setting_uint("cluster.slots", 8),
+                hedgec_setting_text("listen.clients", "ipc:///x"),
         };
         hedge_why_t why;
 
-        hedge_site_path(&site, path, "conf/x.yaml");
-        assert_int_equal(hedge_settings_write(path, settings, 4, &extra, &why), 0);
+        hedgec_site_path(&site, path, "conf/x.yaml");
+        assert_int_equal(hedgec_settings_write(path, settings, 4, &extra, &why), 0);
         assert_string_equal(read_file(path, text, sizeof(text)), "# Written by hedge up; it will be written anew.\n"
                                                                  "listen:\n"
                                                                  "  boards: tcp://*:1\n"
@@ -72,52 +72,52 @@ static void test_settings_are_grouped_and_replaced(void **state)
                                                                  "  scheme: nsctc\n"
                                                                  "log:\n"
                                                                  "  level: debug\n");
-        extra = (hedge_option_list_t){ { "no setting" }, 1 };
-        assert_int_equal(hedge_settings_write(path, settings, 4, &extra, &why), -EINVAL);
+        extra = (hedgec_option_list_t){ { "no setting" }, 1 };
+        assert_int_equal(hedgec_settings_write(path, settings, 4, &extra, &why), -EINVAL);
         assert_string_equal(why.text, "'no setting' is no setting: KEY=VALUE is wanted");
-        extra = (hedge_option_list_t){ { "a=b\nc: d" }, 1 };
-        assert_int_equal(hedge_settings_write(path, settings, 4, &extra, &why), -EINVAL);
+        extra = (hedgec_option_list_t){ { "a=b\nc: d" }, 1 };
+        assert_int_equal(hedgec_settings_write(path, settings, 4, &extra, &why), -EINVAL);
 }
 
 static void test_a_second_up_is_refused(void **state)
 {
-        hedge_site_t other;
+        hedgec_site_t other;
         hedge_why_t why;
 
-        assert_int_equal(hedge_site_create(folder, &other, &why), -EBUSY);
-        assert_int_equal(hedge_site_open("/nowhere/at/all", &other, &why), -ENOENT);
-        assert_int_equal(hedge_site_create("/proc/hedge", &other, &why), -ENOENT);
+        assert_int_equal(hedgec_site_create(folder, &other, &why), -EBUSY);
+        assert_int_equal(hedgec_site_open("/nowhere/at/all", &other, &why), -ENOENT);
+        assert_int_equal(hedgec_site_create("/proc/hedge", &other, &why), -ENOENT);
 }
 
 static void test_keys_are_made_once(void **state)
 {
-        char path[HEDGE_SITE_PATH_MAX], first[1024], again[1024];
+        char path[HEDGEC_SITE_PATH_MAX], first[1024], again[1024];
         hedge_why_t why;
 
-        assert_int_equal(hedge_site_make_keys(&site, 3, &why), 0);
-        read_file(hedge_site_path(&site, path, "keys/boards/board-3.pub"), first, sizeof(first));
-        assert_int_equal(hedge_site_make_keys(&site, 3, &why), 0);
+        assert_int_equal(hedgec_site_make_keys(&site, 3, &why), 0);
+        read_file(hedgec_site_path(&site, path, "keys/boards/board-3.pub"), first, sizeof(first));
+        assert_int_equal(hedgec_site_make_keys(&site, 3, &why), 0);
         assert_string_equal(read_file(path, again, sizeof(again)), first);
-        assert_int_equal(access(hedge_site_path(&site, path, "keys/coordinator.secret"), F_OK), 0);
-        assert_int_equal(hedge_site_make_keys(&site, 2, &why), 0);
-        assert_int_equal(access(hedge_site_path(&site, path, "keys/boards/board-3.pub"), F_OK), -1);
-        assert_int_equal(access(hedge_site_path(&site, path, "keys/boards/board-2.pub"), F_OK), 0);
+        assert_int_equal(access(hedgec_site_path(&site, path, "keys/coordinator.secret"), F_OK), 0);
+        assert_int_equal(hedgec_site_make_keys(&site, 2, &why), 0);
+        assert_int_equal(access(hedgec_site_path(&site, path, "keys/boards/board-3.pub"), F_OK), -1);
+        assert_int_equal(access(hedgec_site_path(&site, path, "keys/boards/board-2.pub"), F_OK), 0);
 }
 
 /* A shell that stands for a daemon: its configuration's path is an argument, as theirs is. */
-static void start(hedge_process_t *process, const char *name, const char *script, const char *notify)
+static void start(hedgec_process_t *process, const char *name, const char *script, const char *notify)
 {
-        char shell[] = "/bin/sh", flag[] = "-c", body[512], zero[] = "daemon", conf[HEDGE_SITE_PATH_MAX];
-        char log[HEDGE_SITE_PATH_MAX], pid[HEDGE_SITE_PATH_MAX];
-        char *argv[] = { shell, flag, body, zero, hedge_site_path(&site, conf, "conf/%s.yaml", name), NULL };
+        char shell[] = "/bin/sh", flag[] = "-c", body[512], zero[] = "daemon", conf[HEDGEC_SITE_PATH_MAX];
+        char log[HEDGEC_SITE_PATH_MAX], pid[HEDGEC_SITE_PATH_MAX];
+        char *argv[] = { shell, flag, body, zero, hedgec_site_path(&site, conf, "conf/%s.yaml", name), NULL };
         hedge_why_t why;
 
         snprintf(body, sizeof(body), "%s", script);
         snprintf(process->name, sizeof(process->name), "%s", name);
         process->pidfd = -1;
         assert_int_equal(
-                hedge_process_start(process, argv, hedge_site_path(&site, log, "log/%s.log", name), notify, &why), 0);
-        assert_int_equal(hedge_process_write_pid(process, hedge_site_path(&site, pid, "run/%s.pid", name)), 0);
+                hedgec_process_start(process, argv, hedgec_site_path(&site, log, "log/%s.log", name), notify, &why), 0);
+        assert_int_equal(hedgec_process_write_pid(process, hedgec_site_path(&site, pid, "run/%s.pid", name)), 0);
 }
 
 static void wait_for_text(const char *path, const char *wanted)
@@ -133,60 +133,60 @@ static void wait_for_text(const char *path, const char *wanted)
 
 static void test_processes_are_found_by_what_they_are(void **state)
 {
-        hedge_process_t started[2] = { 0 }, found[HEDGE_SITE_BOARDS_MAX + 1];
-        char path[HEDGE_SITE_PATH_MAX];
-        hedge_process_t impostor = { .pid = getpid(), .pidfd = -1 };
+        hedgec_process_t started[2] = { 0 }, found[HEDGEC_SITE_BOARDS_MAX + 1];
+        char path[HEDGEC_SITE_PATH_MAX];
+        hedgec_process_t impostor = { .pid = getpid(), .pidfd = -1 };
         unsigned stale = 0;
         hedge_why_t why;
         int status = 0;
 
         start(&started[0], "board-1", "echo up; while :; do sleep 60 & wait; done", "@none");
         start(&started[1], "hedged", "echo up; while :; do sleep 60 & wait; done", "@none");
-        wait_for_text(hedge_site_path(&site, path, "log/board-1.log"), "up\n");
-        wait_for_text(hedge_site_path(&site, path, "log/hedged.log"), "up\n");
+        wait_for_text(hedgec_site_path(&site, path, "log/board-1.log"), "up\n");
+        wait_for_text(hedgec_site_path(&site, path, "log/hedged.log"), "up\n");
         /* A number that another process has got meanwhile, one that nobody has, and no number. */
-        assert_int_equal(hedge_process_write_pid(&impostor, hedge_site_path(&site, path, "run/board-2.pid")), 0);
+        assert_int_equal(hedgec_process_write_pid(&impostor, hedgec_site_path(&site, path, "run/board-2.pid")), 0);
         impostor.pid = 0x7fffffff;
-        assert_int_equal(hedge_process_write_pid(&impostor, hedge_site_path(&site, path, "run/board-3.pid")), 0);
-        fclose(fopen(hedge_site_path(&site, path, "run/board-4.pid"), "w"));
-        assert_int_equal(hedge_site_processes(&site, found, &stale, &why), 2);
+        assert_int_equal(hedgec_process_write_pid(&impostor, hedgec_site_path(&site, path, "run/board-3.pid")), 0);
+        fclose(fopen(hedgec_site_path(&site, path, "run/board-4.pid"), "w"));
+        assert_int_equal(hedgec_site_processes(&site, found, &stale, &why), 2);
         assert_int_equal(stale, 3);
         assert_string_equal(found[0].name, "hedged");
         assert_int_equal(found[0].pid, started[1].pid);
         assert_int_equal(found[1].pid, started[0].pid);
         assert_int_equal(kill(started[0].pid, SIGSTOP), 0);
         /* Frozen ones too end by SIGTERM, without waiting for the grace. */
-        assert_int_equal(hedge_process_stop_all(found, 2, 20000), 0);
+        assert_int_equal(hedgec_process_stop_all(found, 2, 20000), 0);
         for (int i = 0; i < 2; i++)
-                assert_true(hedge_process_ended(&started[i], &status));
-        hedge_site_clean(&site);
-        assert_int_equal(hedge_site_processes(&site, found, &stale, &why), 0);
+                assert_true(hedgec_process_ended(&started[i], &status));
+        hedgec_site_clean(&site);
+        assert_int_equal(hedgec_site_processes(&site, found, &stale, &why), 0);
         assert_int_equal(stale, 0);
 }
 
 static void test_the_deaf_are_killed(void **state)
 {
-        hedge_process_t deaf = { 0 };
-        char path[HEDGE_SITE_PATH_MAX];
+        hedgec_process_t deaf = { 0 };
+        char path[HEDGEC_SITE_PATH_MAX];
 
         start(&deaf, "board-9", "trap '' TERM; echo deaf; while :; do sleep 60 & wait; done", "@none");
-        wait_for_text(hedge_site_path(&site, path, "log/board-9.log"), "deaf\n");
-        assert_int_equal(hedge_process_stop_all(&deaf, 1, 100), 1);
+        wait_for_text(hedgec_site_path(&site, path, "log/board-9.log"), "deaf\n");
+        assert_int_equal(hedgec_process_stop_all(&deaf, 1, 100), 1);
         assert_int_equal(deaf.pidfd, -1);
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-        hedge_site_clean(&site);
+        hedgec_site_clean(&site);
 }
 
 static void test_readiness_and_death_are_told_apart(void **state)
 {
-        hedge_notify_t notify;
-        hedge_process_t processes[2] = { 0 };
+        hedgec_notify_t notify;
+        hedgec_process_t processes[2] = { 0 };
         unsigned ended = 9;
         int status = 0, r;
         char how[64];
         hedge_why_t why;
 
-        assert_int_equal(hedge_notify_open(&notify, &why), 0);
+        assert_int_equal(hedgec_notify_open(&notify, &why), 0);
         assert_int_equal(notify.name[0], '@');
         start(&processes[0], "hedged",
               "python3 -c 'import os, socket; n = os.environ[\"NOTIFY_SOCKET\"]; "
@@ -195,36 +195,36 @@ static void test_readiness_and_death_are_told_apart(void **state)
               "exit 3",
               notify.name);
         /* The sender is a child of the process: not the one we started, so not counted. */
-        while (!(r = hedge_notify_wait(&notify, processes, 1, 20000, &ended, &status)))
+        while (!(r = hedgec_notify_wait(&notify, processes, 1, 20000, &ended, &status)))
                 assert_false(processes[0].ready);
         assert_int_equal(r, 2);
         assert_int_equal(ended, 0);
-        assert_string_equal(hedge_process_end_text(status, how, sizeof(how)), "ended with status 3");
+        assert_string_equal(hedgec_process_end_text(status, how, sizeof(how)), "ended with status 3");
         start(&processes[1], "board-1",
               "exec python3 -c 'import os, socket, time; n = os.environ[\"NOTIFY_SOCKET\"]; "
               "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
               "s.sendto(b\"STATUS=x\\nREADY=1\\n\", \"\\0\" + n[1:]); time.sleep(60)'",
               notify.name);
         while (!processes[1].ready)
-                assert_int_equal(hedge_notify_wait(&notify, processes, 2, 20000, &ended, &status), 0);
+                assert_int_equal(hedgec_notify_wait(&notify, processes, 2, 20000, &ended, &status), 0);
         raise(SIGTERM);
-        assert_int_equal(hedge_notify_wait(&notify, processes, 2, 20000, &ended, &status), 1);
-        assert_int_equal(hedge_process_stop_all(processes, 2, 20000), 0);
-        hedge_notify_close(&notify);
-        hedge_site_clean(&site);
+        assert_int_equal(hedgec_notify_wait(&notify, processes, 2, 20000, &ended, &status), 1);
+        assert_int_equal(hedgec_process_stop_all(processes, 2, 20000), 0);
+        hedgec_notify_close(&notify);
+        hedgec_site_clean(&site);
 }
 
 static void test_a_missing_program_is_said(void **state)
 {
-        char missing[] = "/nowhere/hedged", path[HEDGE_SITE_PATH_MAX], *argv[] = { missing, NULL };
-        hedge_process_t process = { .pidfd = -1 };
+        char missing[] = "/nowhere/hedged", path[HEDGEC_SITE_PATH_MAX], *argv[] = { missing, NULL };
+        hedgec_process_t process = { .pidfd = -1 };
         hedge_why_t why;
 
-        assert_int_equal(hedge_process_start(&process, argv, hedge_site_path(&site, path, "log/x.log"), "@x", &why),
+        assert_int_equal(hedgec_process_start(&process, argv, hedgec_site_path(&site, path, "log/x.log"), "@x", &why),
                          -ENOENT);
         assert_non_null(strstr(why.text, "cannot start /nowhere/hedged"));
-        assert_int_equal(hedge_find_program("hedge-no-such-program", "worker", path, sizeof(path), &why), -ENOENT);
-        assert_int_equal(hedge_find_program("sh", "worker", path, sizeof(path), &why), 0);
+        assert_int_equal(hedgec_find_program("hedge-no-such-program", "worker", path, sizeof(path), &why), -ENOENT);
+        assert_int_equal(hedgec_find_program("sh", "worker", path, sizeof(path), &why), 0);
         assert_int_equal(path[0], '/');
 }
 

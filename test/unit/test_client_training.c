@@ -71,14 +71,14 @@ static double number(struct json_object *object, const char *name)
         return json_object_get_double(member(object, name));
 }
 
-/* What hedge_training_show prints. @return to be freed. */
-static char *show(const hedge_job_status_t *status, bool json, hedge_training_shown_t *shown)
+/* What hedgec_training_show prints. @return to be freed. */
+static char *show(const hedge_job_status_t *status, bool json, hedgec_training_shown_t *shown)
 {
         char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
 
-        assert_int_equal(hedge_training_show(status, json, shown, out), 0);
+        assert_int_equal(hedgec_training_show(status, json, shown, out), 0);
         fclose(out);
         return text;
 }
@@ -92,7 +92,7 @@ static void test_table_has_events_in_their_place(void **state)
                                      "       step 199: board-?[2J\n"
                                      "    2    0.1250  100.00 %       9.0           -      -       -\n";
         hedge_job_status_t status = make_status();
-        hedge_training_shown_t shown = { 0 };
+        hedgec_training_shown_t shown = { 0 };
         char *text = show(&status, false, &shown);
 
         assert_string_equal(text, wanted);
@@ -136,7 +136,7 @@ static void test_no_value_is_too_wide(void **state)
                                       .boards = 1e15 };
         hedge_job_event_t event = { .step = UINT64_MAX };
         hedge_job_status_t status = { .n_epochs_done = 1, .epochs_done = &huge, .n_events = 1, .events = &event };
-        hedge_training_shown_t shown = { 0 };
+        hedgec_training_shown_t shown = { 0 };
         char *text;
 
         for (size_t i = 0; i + 1 < sizeof(event.text); i++)
@@ -154,7 +154,7 @@ static void test_no_value_is_too_wide(void **state)
 static void test_json_says_everything(void **state)
 {
         hedge_job_status_t status = make_status();
-        hedge_training_shown_t shown = { 0 };
+        hedgec_training_shown_t shown = { 0 };
         char *text = show(&status, true, &shown), *rest, *line;
         struct json_object *object;
 
@@ -196,7 +196,7 @@ static void test_json_of_the_end(void **state)
 
         strcpy(status.state, "failed");
         strcpy(status.text, "the loss is \"nan\"");
-        assert_int_equal(hedge_training_end_json(&status, out), 0);
+        assert_int_equal(hedgec_training_end_json(&status, out), 0);
         fclose(out);
         assert_ptr_equal(strchr(text, '\n'), text + size - 1);
         object = json_tokener_parse(text);
@@ -212,8 +212,8 @@ static void test_json_of_the_end(void **state)
 static void test_json_of_a_job_has_null_for_unknown(void **state)
 {
         hedge_job_status_t status = make_status();
-        hedge_json_t json = { 0 };
-        struct json_object *object = hedge_training_json(&json, &status);
+        hedgec_json_t json = { 0 };
+        struct json_object *object = hedgec_training_json(&json, &status);
 
         assert_true(number(object, "test_accuracy") == 0.9812);
         assert_true(number(object, "left_s") == 62.5);
@@ -222,7 +222,7 @@ static void test_json_of_a_job_has_null_for_unknown(void **state)
         assert_int_equal(number(object, "steps"), 2000);
         json_object_put(object);
         status.test_accuracy = status.left_s = -1;
-        object = hedge_training_json(&json, &status);
+        object = hedgec_training_json(&json, &status);
         assert_null(member(object, "test_accuracy"));
         assert_null(member(object, "left_s"));
         json_object_put(object);
@@ -234,20 +234,20 @@ static void test_bar_fits_a_line(void **state)
         hedge_job_status_t status = make_status();
         char text[80];
 
-        assert_string_equal(hedge_training_bar(&status, text, sizeof(text)),
+        assert_string_equal(hedgec_training_bar(&status, text, sizeof(text)),
                             "epoch 3/20 [#.........] loss 0.1235 98.1% 12.3k/s 158 KiB up 8 boards 1:02 left");
         assert_true(strlen(text) <= 79);
         status.boards = 0;
         status.bytes_up_per_step = 0;
         status.step = 1000;
-        hedge_training_bar(&status, text, sizeof(text));
+        hedgec_training_bar(&status, text, sizeof(text));
         assert_non_null(strstr(text, "[###############...............]"));
         status = (hedge_job_status_t){ .state = "queued", .job = 7 };
-        assert_string_equal(hedge_training_bar(&status, text, sizeof(text)),
+        assert_string_equal(hedgec_training_bar(&status, text, sizeof(text)),
                             "job 7 waits until those before it have ended");
         status = make_status();
         strcpy(status.state, "waiting");
-        assert_non_null(strstr(hedge_training_bar(&status, text, sizeof(text)), "epoch 3/20 waits for boards"));
+        assert_non_null(strstr(hedgec_training_bar(&status, text, sizeof(text)), "epoch 3/20 waits for boards"));
         status = (hedge_job_status_t){ .state = "running",
                                        .epoch = 999999,
                                        .epochs = 1000000,
@@ -259,7 +259,7 @@ static void test_bar_fits_a_line(void **state)
                                        .bytes_up_per_step = 1e15,
                                        .boards = UINT32_MAX,
                                        .left_s = 1e15 };
-        assert_true(strlen(hedge_training_bar(&status, text, sizeof(text))) <= 79);
+        assert_true(strlen(hedgec_training_bar(&status, text, sizeof(text))) <= 79);
 }
 
 static void test_the_end_in_a_sentence(void **state)
@@ -269,23 +269,23 @@ static void test_the_end_in_a_sentence(void **state)
 
         strcpy(status.state, "done");
         status.epoch = 20;
-        assert_true(hedge_training_ended(&status));
-        assert_string_equal(hedge_training_end_text(&status, text, sizeof(text)),
+        assert_true(hedgec_training_ended(&status));
+        assert_string_equal(hedgec_training_end_text(&status, text, sizeof(text)),
                             "done after 20 epochs: 98.12 % of the test images are right");
         strcpy(status.state, "stopped");
         status.epoch = 2;
-        assert_true(hedge_training_ended(&status));
-        assert_string_equal(hedge_training_end_text(&status, text, sizeof(text)),
+        assert_true(hedgec_training_ended(&status));
+        assert_string_equal(hedgec_training_end_text(&status, text, sizeof(text)),
                             "stopped after 2 of 20 epochs: 98.12 % of the test images are right");
         status.epoch = 0;
         status.test_accuracy = -1;
-        assert_string_equal(hedge_training_end_text(&status, text, sizeof(text)), "stopped after 0 of 20 epochs");
+        assert_string_equal(hedgec_training_end_text(&status, text, sizeof(text)), "stopped after 0 of 20 epochs");
         strcpy(status.state, "failed");
         strcpy(status.text, "why");
-        assert_true(hedge_training_ended(&status));
-        assert_string_equal(hedge_training_end_text(&status, text, sizeof(text)), "failed: why");
+        assert_true(hedgec_training_ended(&status));
+        assert_string_equal(hedgec_training_end_text(&status, text, sizeof(text)), "failed: why");
         strcpy(status.state, "waiting");
-        assert_false(hedge_training_ended(&status));
+        assert_false(hedgec_training_ended(&status));
 }
 
 static void test_jobs_as_a_table(void **state)
@@ -300,7 +300,7 @@ static void test_jobs_as_a_table(void **state)
         memset(jobs[1].name, 'n', sizeof(jobs[1].name) - 1);
         jobs[1].job = 12345678;
         jobs[1].epoch = jobs[1].epochs = 1000000;
-        assert_int_equal(hedge_training_list(jobs, 2, out), 0);
+        assert_int_equal(hedgec_training_list(jobs, 2, out), 0);
         fflush(out);
         assert_non_null(strstr(text, "2/20"));
         assert_non_null(strstr(text, "98.12 %"));
@@ -311,9 +311,9 @@ static void test_jobs_as_a_table(void **state)
         memset(jobs[0].text, 'y', sizeof(jobs[0].text) - 1);
         for (size_t i = 5; i < sizeof(jobs[0].text) - 1; i += 8)
                 jobs[0].text[i] = ' ';
-        hedge_training_print(&jobs[0], out);
+        hedgec_training_print(&jobs[0], out);
         jobs[1].samples_per_s = jobs[1].bytes_up_per_step = jobs[1].left_s = 1e15;
-        hedge_training_print(&jobs[1], out);
+        hedgec_training_print(&jobs[1], out);
         fclose(out);
         assert_non_null(strstr(text, "failed: yyyyy"));
         check_widths(text, 80);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/cluster.h"
+#include "daemon/cluster/cluster.h"
 
 #define HEARTBEAT 500
 #define GONE      60000

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "common/code/study.h"
+#include "common/code/conv/study.h"
 
 static hedge_code_t *code_of(hedge_scheme_t scheme, unsigned k_a, unsigned k_b, unsigned n)
 {

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/code/random.h"
-#include "daemon/train/coded_weights.h"
+#include "daemon/train/sazd/coded_weights.h"
 
 static const hedged_code_params_t cases[] = {
         { HEDGED_CODE_SAZD, 4, 2, 50, 1, 0 },

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/code/random.h"
-#include "daemon/train/crew.h"
+#include "daemon/train/co3/crew.h"
 
 #define NONE UINT32_MAX
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/code/decode.h"
+#include "common/code/conv/decode.h"
 #include "test/unit/layer.h"
 
 /* A layer, its code, all parts of all boards, and what must come out. */

@@ -46,20 +46,20 @@ static void write_file(const char *text)
         assert_int_equal(rename(fresh_path, path), 0);
 }
 
-static hedge_fate_t next_fate(hedge_emulate_t *e, uint64_t job)
+static hedgew_fate_t next_fate(hedgew_emulate_t *e, uint64_t job)
 {
-        hedge_fate_t fate;
+        hedgew_fate_t fate;
 
-        hedge_emulate_task(e, job, &fate);
+        hedgew_emulate_task(e, job, &fate);
         return fate;
 }
 
 static void the_file_is_read_when_it_changes(void **state)
 {
-        hedge_emulate_t *e;
+        hedgew_emulate_t *e;
 
         unlink(path);
-        assert_int_equal(hedge_emulate_new(path, 5e6, &e), 0);
+        assert_int_equal(hedgew_emulate_new(path, 5e6, &e), 0);
         assert_true(next_fate(e, 1).macs_per_s == 5e6);
         write_file("macs_per_s 7e6\n");
         assert_true(next_fate(e, 1).macs_per_s == 7e6);
@@ -78,21 +78,21 @@ static void the_file_is_read_when_it_changes(void **state)
         assert_true(next_fate(e, 1).fails);
         write_file("boards 1\nsilent 1\n");
         assert_false(next_fate(e, 1).fails);
-        assert_true(next_fate(e, 1).arrival_us == HEDGE_NEVER_US);
+        assert_true(next_fate(e, 1).arrival_us == HEDGEW_NEVER_US);
         write_file("boards 1\nfixed 1 250\n");
         assert_int_equal(next_fate(e, 1).hold_us, 250000);
         assert_int_equal(next_fate(e, 1).arrival_us, 0);
-        hedge_emulate_destroy(&e);
+        hedgew_emulate_destroy(&e);
 }
 
 /* The second job of a round has the same luck, however many tasks the first had. */
 static void jobs_are_counted_by_round(void **state)
 {
         int64_t second, of_next_round;
-        hedge_emulate_t *e;
+        hedgew_emulate_t *e;
 
         write_file("round 1\ndelay_ms 100\n");
-        assert_int_equal(hedge_emulate_new(path, 0, &e), 0);
+        assert_int_equal(hedgew_emulate_new(path, 0, &e), 0);
         assert_true(next_fate(e, 10).macs_per_s == 0);
         second = next_fate(e, 11).hold_us;
         write_file("round 2\ndelay_ms 100\n");
@@ -106,28 +106,28 @@ static void jobs_are_counted_by_round(void **state)
         assert_int_equal(next_fate(e, 22).hold_us, of_next_round);
         write_file("round 2\ndelay_ms 100\n"); /* the same round again: another request with the same luck */
         assert_int_equal(next_fate(e, 32).hold_us, of_next_round);
-        hedge_emulate_destroy(&e);
+        hedgew_emulate_destroy(&e);
 }
 
 static void nothing_is_emulated_without_a_reason(void **state)
 {
-        hedge_emulate_t *e;
-        hedge_fate_t fate;
+        hedgew_emulate_t *e;
+        hedgew_fate_t fate;
 
-        assert_int_equal(hedge_emulate_new(NULL, 0, &e), 0);
+        assert_int_equal(hedgew_emulate_new(NULL, 0, &e), 0);
         fate = next_fate(e, 1);
         assert_true(fate.macs_per_s == 0 && fate.arrival_us == 0 && fate.hold_us == 0 && !fate.fails);
-        hedge_emulate_destroy(&e);
+        hedgew_emulate_destroy(&e);
 }
 
 static void parts_take_their_emulated_time(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
         int64_t start_us = hedge_now_us();
-        hedge_report_t *report;
+        hedgew_report_t *report;
         fixture_t f;
 
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, NULL, RATE(0.02));
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, NULL, RATE(0.02));
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 4, 2), 0);
         for (uint32_t i = 0; i < 4; i++) {
@@ -136,7 +136,7 @@ static void parts_take_their_emulated_time(void **state)
                 assert_in_range(report->message.part.compute_us, 19999,
                                 20000); /* exactly, however long it really took */
                 assert_true(hedge_now_us() - start_us >= 19999 * (int64_t)(i + 1));
-                hedge_executor_reported(f.executor);
+                hedgew_executor_reported(f.executor);
         }
         expect_end(&f, 1, 4, false);
         finish(&f);
@@ -146,12 +146,12 @@ static void parts_take_their_emulated_time(void **state)
 static void time_without_room_is_not_computing(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
-        hedge_executor_status_t status = { 0 };
+        hedgew_executor_status_t status = { 0 };
         const int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
         int64_t freed_us;
         fixture_t f;
 
-        start_emulated(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 1 }, NULL, RATE(0.02));
+        start_emulated(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 1 }, NULL, RATE(0.02));
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 3, 2), 0);
         expect_part(&f, next_report(&f), 1, 0);
@@ -159,10 +159,10 @@ static void time_without_room_is_not_computing(void **state)
         for (int64_t until_us = hedge_now_us() + 80000; hedge_now_us() < until_us;)
                 poll(NULL, 0, 20);
         freed_us = hedge_now_us();
-        hedge_executor_reported(f.executor);
+        hedgew_executor_reported(f.executor);
         take_part(&f, 1, 1);
         while (status.parts_done < 3 && hedge_now_ms() < end_ms) {
-                hedge_executor_status(f.executor, &status);
+                hedgew_executor_status(f.executor, &status);
                 poll(NULL, 0, 1);
         }
         take_part(&f, 1, 2);
@@ -174,19 +174,19 @@ static void time_without_room_is_not_computing(void **state)
 /* Find rounds of a seed in which the first task's delays suit the test: an hour on the way in, or out. */
 static void write_delay(const char *more, bool in)
 {
-        hedge_emulate_t *e = NULL;
+        hedgew_emulate_t *e = NULL;
         char text[200];
         bool found = false;
 
         for (unsigned round = 1; !found && round < 1000; round++) {
-                hedge_fate_t fate;
+                hedgew_fate_t fate;
 
                 snprintf(text, sizeof(text), "round %u\ndelay_ms 3600000\n%s", round, more);
                 write_file(text);
-                assert_int_equal(hedge_emulate_new(path, 0, &e), 0);
+                assert_int_equal(hedgew_emulate_new(path, 0, &e), 0);
                 fate = next_fate(e, 1);
                 found = in ? fate.arrival_us - hedge_now_us() > 3600000000 : fate.hold_us > 3600000000;
-                hedge_emulate_destroy(&e);
+                hedgew_emulate_destroy(&e);
         }
         assert_true(found);
 }
@@ -194,12 +194,12 @@ static void write_delay(const char *more, bool in)
 static void a_task_on_its_way_keeps_nothing_waiting(void **state)
 {
         uint32_t order[] = { 0, 1 };
-        hedge_executor_status_t status;
+        hedgew_executor_status_t status;
         hedge_digest_t digest = { { 9 } };
         fixture_t f;
 
         write_delay("", true);
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, path, 0);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, path, 0);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 2, 1), 0);
         write_file("round 0\n");
@@ -207,13 +207,13 @@ static void a_task_on_its_way_keeps_nothing_waiting(void **state)
         take_part(&f, 2, 0);
         take_part(&f, 2, 1);
         expect_end(&f, 2, 2, false);
-        hedge_executor_status(f.executor, &status);
+        hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.tasks, 1);
-        assert_int_equal(hedge_executor_drop(f.executor, &digest), 0);
+        assert_int_equal(hedgew_executor_drop(f.executor, &digest), 0);
         give_share(&f); /* shares come as always */
-        assert_int_equal(hedge_executor_cancel(f.executor, 1), 0);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 1), 0);
         expect_end(&f, 1, 0, true);
-        assert_int_equal(hedge_executor_cancel(f.executor, 1), -ENOENT);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 1), -ENOENT);
         finish(&f);
 }
 
@@ -223,14 +223,14 @@ static void a_task_arrives_when_its_time_has_come(void **state)
         fixture_t f;
 
         write_file("seed 4\ndelay_ms 30\n");
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, path, 0);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, path, 0);
         give_share(&f);
         for (uint64_t job = 1; job < 4; job++) {
-                hedge_emulate_t *twin; /* has the same luck */
-                hedge_fate_t fate = { 0 };
+                hedgew_emulate_t *twin; /* has the same luck */
+                hedgew_fate_t fate = { 0 };
                 int64_t start_us;
 
-                assert_int_equal(hedge_emulate_new(path, 0, &twin), 0);
+                assert_int_equal(hedgew_emulate_new(path, 0, &twin), 0);
                 for (uint64_t i = 1; i <= job; i++)
                         fate = next_fate(twin, i);
                 start_us = hedge_now_us();
@@ -239,7 +239,7 @@ static void a_task_arrives_when_its_time_has_come(void **state)
                 take_part(&f, job, 0);
                 assert_true(hedge_now_us() - start_us >= fate.arrival_us + fate.hold_us - 1000);
                 expect_end(&f, job, 1, false);
-                hedge_emulate_destroy(&twin);
+                hedgew_emulate_destroy(&twin);
         }
         finish(&f);
 }
@@ -247,13 +247,13 @@ static void a_task_arrives_when_its_time_has_come(void **state)
 static void answers_that_are_held_back_keep_nothing_waiting(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
-        hedge_executor_status_t status = { 0 };
+        hedgew_executor_status_t status = { 0 };
         const int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
         fixture_t f;
 
         write_file("boards 1\nfixed 1 3600000\n");
         /* room for four parts: two are held back, two may be ready beside them */
-        start_emulated(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 4 * OUT * sizeof(float) }, path, 0);
+        start_emulated(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 4 * OUT * sizeof(float) }, path, 0);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 2, 1), 0);
         write_file("round 1\n");
@@ -262,19 +262,19 @@ static void answers_that_are_held_back_keep_nothing_waiting(void **state)
         take_part(&f, 2, 1);
         expect_end(&f, 2, 2, false);
         while (status.parts_done < 4 && hedge_now_ms() < end_ms)
-                hedge_executor_status(f.executor, &status);
+                hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.parts_done, 4);
         assert_int_equal(status.tasks, 1);
-        assert_null(hedge_executor_report(f.executor));
-        assert_int_equal(hedge_executor_cancel(f.executor, 1), 0);
+        assert_null(hedgew_executor_report(f.executor));
+        assert_int_equal(hedgew_executor_cancel(f.executor, 1), 0);
         expect_end(&f, 1, 0, true);
         /* and one that takes all the room, and is held back when everything ends */
         write_file("boards 1\nfixed 1 3600000\n");
         assert_int_equal(give_task(&f, 3, order, 4, 2), 0);
         while (status.parts_done < 8 && hedge_now_ms() < end_ms)
-                hedge_executor_status(f.executor, &status);
+                hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.parts_done, 8);
-        assert_null(hedge_executor_report(f.executor));
+        assert_null(hedgew_executor_report(f.executor));
         finish(&f);
 }
 
@@ -285,7 +285,7 @@ static void a_fixed_delay_is_waited_for(void **state)
         fixture_t f;
 
         write_file("boards 1\nfixed 1 50\n");
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, path, 0);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, path, 0);
         give_share(&f);
         start_us = hedge_now_us();
         assert_int_equal(give_task(&f, 1, order, 1, 1), 0);
@@ -301,7 +301,7 @@ static void a_failing_board_refuses_and_a_silent_one_says_nothing(void **state)
         fixture_t f;
 
         write_file("boards 1\nfailing 1\n");
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, path, 0);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, path, 0);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 2, 1), HEDGE_EKERNEL);
         write_file("boards 1\nsilent 1\n");
@@ -312,7 +312,7 @@ static void a_failing_board_refuses_and_a_silent_one_says_nothing(void **state)
         assert_int_equal(give_task(&f, 4, order, 1, 1), 0);
         take_part(&f, 4, 0);
         expect_end(&f, 4, 1, false);
-        assert_int_equal(hedge_executor_cancel(f.executor, 2), 0);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 2), 0);
         expect_end(&f, 2, 0, true);
         expect_end(&f, 2, 0, true);
         finish(&f); /* with one that never answers */
@@ -321,18 +321,18 @@ static void a_failing_board_refuses_and_a_silent_one_says_nothing(void **state)
 static void what_never_comes_is_given_up_with_the_coordinator(void **state)
 {
         uint32_t order[] = { 0, 1 };
-        hedge_executor_status_t status = { .tasks = 1 };
+        hedgew_executor_status_t status = { .tasks = 1 };
         const int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
         fixture_t f;
 
         write_file("boards 1\nsilent 1\n");
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, path, 0);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, path, 0);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 2, 1), 0);
-        hedge_executor_abandon(f.executor);
+        hedgew_executor_abandon(f.executor);
         while (status.tasks && hedge_now_ms() < end_ms) {
-                assert_null(hedge_executor_report(f.executor));
-                hedge_executor_status(f.executor, &status);
+                assert_null(hedgew_executor_report(f.executor));
+                hedgew_executor_status(f.executor, &status);
         }
         assert_int_equal(status.tasks, 0);
         finish(&f);

@@ -7,34 +7,34 @@
 
 #include <cmocka.h>
 
-#include "worker/emulation.h"
+#include "worker/emulate/emulation.h"
 
-static hedge_emulation_t parse(const char *text)
+static hedgew_emulation_t parse(const char *text)
 {
-        hedge_emulation_t e;
+        hedgew_emulation_t e;
         hedge_why_t why = { .text = "" };
 
-        if (hedge_emulation_parse(text, &e, &why) < 0)
+        if (hedgew_emulation_parse(text, &e, &why) < 0)
                 fail_msg("%s", why.text);
         return e;
 }
 
 static void every_key_is_read(void **state)
 {
-        const hedge_emulation_t e = parse("# a board\n"
-                                          "straggler 3 5.5 0.25 # often\n"
-                                          "\n"
-                                          "board 9\r\n"
-                                          "\tboards  10\n"
-                                          "seed 18446744073709551615\n"
-                                          "round 12\n"
-                                          "macs_per_s 7.5e8\n"
-                                          "slowdown 1\n"
-                                          "task_slowdown 0.5\n"
-                                          "delay_ms 20\n"
-                                          "fixed 2 1000\n"
-                                          "failing 1\n"
-                                          "silent 3");
+        const hedgew_emulation_t e = parse("# a board\n"
+                                           "straggler 3 5.5 0.25 # often\n"
+                                           "\n"
+                                           "board 9\r\n"
+                                           "\tboards  10\n"
+                                           "seed 18446744073709551615\n"
+                                           "round 12\n"
+                                           "macs_per_s 7.5e8\n"
+                                           "slowdown 1\n"
+                                           "task_slowdown 0.5\n"
+                                           "delay_ms 20\n"
+                                           "fixed 2 1000\n"
+                                           "failing 1\n"
+                                           "silent 3");
 
         assert_int_equal(e.boards, 10);
         assert_int_equal(e.board, 9);
@@ -52,7 +52,7 @@ static void every_key_is_read(void **state)
 
 static void what_is_not_given_is_not_so(void **state)
 {
-        const hedge_emulation_t nothing = { 0 }, e = parse(""), f = parse("# nothing\n\n   \n");
+        const hedgew_emulation_t nothing = { 0 }, e = parse(""), f = parse("# nothing\n\n   \n");
 
         assert_memory_equal(&e, &nothing, sizeof(e));
         assert_memory_equal(&f, &nothing, sizeof(f));
@@ -85,41 +85,41 @@ static void a_wrong_line_is_named_and_changes_nothing(void **state)
                 { "board 1\nfixed 1 5\n", "2: 1 boards fail" },
                 { "boards 4\nfixed 2 5\nsilent 2\nfailing 1\nseed 1\n", "4: 5 boards fail" },
         };
-        const hedge_emulation_t before = { .seed = 77, .macs_per_s = 5 };
+        const hedgew_emulation_t before = { .seed = 77, .macs_per_s = 5 };
 
         for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-                hedge_emulation_t e = before;
+                hedgew_emulation_t e = before;
                 hedge_why_t why = { .text = "" };
 
-                assert_int_equal(hedge_emulation_parse(wrong[i].text, &e, &why), HEDGE_ECONFIG);
+                assert_int_equal(hedgew_emulation_parse(wrong[i].text, &e, &why), HEDGE_ECONFIG);
                 if (strncmp(why.text, wrong[i].why, strlen(wrong[i].why)))
                         fail_msg("'%s' instead of '%s...'", why.text, wrong[i].why);
                 assert_memory_equal(&e, &before, sizeof(e));
         }
 }
 
-static hedge_emulation_draws_t draw(const hedge_emulation_t *e, uint64_t job)
+static hedgew_emulation_draws_t draw(const hedgew_emulation_t *e, uint64_t job)
 {
-        hedge_emulation_draws_t draws;
+        hedgew_emulation_draws_t draws;
 
-        hedge_emulation_draw(e, job, &draws);
+        hedgew_emulation_draw(e, job, &draws);
         return draws;
 }
 
 static void without_troubles_nothing_is_drawn(void **state)
 {
-        const hedge_emulation_t e = parse("seed 1\nround 2\nboards 5\nboard 3\nmacs_per_s 1e9\nstraggler 2 4 1");
-        const hedge_emulation_draws_t draws = draw(&e, 0);
+        const hedgew_emulation_t e = parse("seed 1\nround 2\nboards 5\nboard 3\nmacs_per_s 1e9\nstraggler 2 4 1");
+        const hedgew_emulation_draws_t draws = draw(&e, 0);
 
         assert_true(draws.slower == 1 && draws.in_ms == 0 && draws.out_ms == 0);
-        assert_int_equal(hedge_emulation_kind(&e), HEDGE_EMULATION_WELL);
+        assert_int_equal(hedgew_emulation_kind(&e), HEDGEW_EMULATION_WELL);
 }
 
 static void draws_are_of_round_board_and_job(void **state)
 {
-        const hedge_emulation_t e = parse("seed 1\nround 2\nboards 5\nboard 3\nslowdown 1\ndelay_ms 10");
-        const hedge_emulation_draws_t first = draw(&e, 0), again = draw(&e, 0), next = draw(&e, 1);
-        hedge_emulation_t other = e;
+        const hedgew_emulation_t e = parse("seed 1\nround 2\nboards 5\nboard 3\nslowdown 1\ndelay_ms 10");
+        const hedgew_emulation_draws_t first = draw(&e, 0), again = draw(&e, 0), next = draw(&e, 1);
+        hedgew_emulation_t other = e;
 
         assert_memory_equal(&first, &again, sizeof(first));
         assert_true(first.in_ms > 0 && first.out_ms > 0 && first.in_ms != first.out_ms && first.slower > 1);
@@ -141,9 +141,9 @@ static void draws_are_of_round_board_and_job(void **state)
 
 static void task_slowdown_is_of_a_job_and_comes_on_top(void **state)
 {
-        const hedge_emulation_t e = parse("seed 1\nround 2\ntask_slowdown 1"),
-                                both = parse("seed 1\nround 2\nslowdown 1\ntask_slowdown 1"),
-                                round = parse("seed 1\nround 2\nslowdown 1");
+        const hedgew_emulation_t e = parse("seed 1\nround 2\ntask_slowdown 1"),
+                                 both = parse("seed 1\nround 2\nslowdown 1\ntask_slowdown 1"),
+                                 round = parse("seed 1\nround 2\nslowdown 1");
 
         assert_true(draw(&e, 0).slower > 1);
         assert_true(draw(&e, 0).slower != draw(&e, 1).slower);
@@ -153,12 +153,12 @@ static void task_slowdown_is_of_a_job_and_comes_on_top(void **state)
 /* 20,000 draws of mean 1 and deviation 1: the mean is within 0.03 in all but 2 of 100,000 seeds, and this is one seed. */
 static void draws_are_exponential(void **state)
 {
-        hedge_emulation_t e = parse("seed 5\nslowdown 1\ndelay_ms 2");
+        hedgew_emulation_t e = parse("seed 5\nslowdown 1\ndelay_ms 2");
         double slower = 0, in_ms = 0, above = 0;
         const int n = 20000;
 
         for (int i = 0; i < n; i++) {
-                hedge_emulation_draws_t draws;
+                hedgew_emulation_draws_t draws;
 
                 e.round = (uint64_t)i;
                 draws = draw(&e, 0);
@@ -174,22 +174,22 @@ static void draws_are_exponential(void **state)
 
 static void so_many_boards_are_bad_in_every_round(void **state)
 {
-        hedge_emulation_t e = parse("seed 3\nboards 10\nfixed 2 500\nfailing 1\nsilent 3");
+        hedgew_emulation_t e = parse("seed 3\nboards 10\nfixed 2 500\nfailing 1\nsilent 3");
         unsigned times[10] = { 0 };
 
         for (e.round = 0; e.round < 300; e.round++) {
                 unsigned count[4] = { 0 };
 
                 for (e.board = 0; e.board < 10; e.board++) {
-                        const hedge_emulation_kind_t kind = hedge_emulation_kind(&e);
+                        const hedgew_emulation_kind_t kind = hedgew_emulation_kind(&e);
 
                         count[kind]++;
-                        times[e.board] += kind == HEDGE_EMULATION_SILENT;
-                        assert_true(draw(&e, 0).out_ms == (kind == HEDGE_EMULATION_FIXED ? 500 : 0));
+                        times[e.board] += kind == HEDGEW_EMULATION_SILENT;
+                        assert_true(draw(&e, 0).out_ms == (kind == HEDGEW_EMULATION_FIXED ? 500 : 0));
                 }
-                assert_int_equal(count[HEDGE_EMULATION_FIXED], 2);
-                assert_int_equal(count[HEDGE_EMULATION_FAILING], 1);
-                assert_int_equal(count[HEDGE_EMULATION_SILENT], 3);
+                assert_int_equal(count[HEDGEW_EMULATION_FIXED], 2);
+                assert_int_equal(count[HEDGEW_EMULATION_FAILING], 1);
+                assert_int_equal(count[HEDGEW_EMULATION_SILENT], 3);
         }
         for (int i = 0; i < 10; i++)
                 assert_in_range(times[i], 50, 130); /* 90 in the mean, deviation 8 */
@@ -197,7 +197,7 @@ static void so_many_boards_are_bad_in_every_round(void **state)
 
 static void a_straggler_straggles_as_often_as_said(void **state)
 {
-        hedge_emulation_t e = parse("seed 3\nboards 4\nboard 2\nstraggler 2 4 0.75");
+        hedgew_emulation_t e = parse("seed 3\nboards 4\nboard 2\nstraggler 2 4 0.75");
         unsigned times = 0;
 
         for (e.round = 0; e.round < 1000; e.round++) {

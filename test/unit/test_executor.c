@@ -7,10 +7,10 @@
 static void parts_come_in_the_order_asked_for(void **state)
 {
         uint32_t order[] = { 3, 0, 2, 1 };
-        hedge_executor_status_t status;
+        hedgew_executor_status_t status;
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ 0 });
+        start(&f, &(hedgew_executor_settings_t){ 0 });
         give_share(&f);
         assert_int_equal(give_task(&f, 5, order, 4, INPUTS), 0);
         assert_int_equal(give_task(&f, 6, order, 1, INPUTS), 0);
@@ -20,7 +20,7 @@ static void parts_come_in_the_order_asked_for(void **state)
         expect_end(&f, 5, 4, false);
         take_part(&f, 6, 3);
         expect_end(&f, 6, 1, false);
-        hedge_executor_status(f.executor, &status);
+        hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.tasks, 0);
         assert_int_equal(status.parts_done, 5);
         assert_int_equal(status.busy_us, 0);
@@ -32,14 +32,14 @@ static void a_report_stays_until_it_is_sent(void **state)
         uint32_t order[] = { 1 };
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ 0 });
+        start(&f, &(hedgew_executor_settings_t){ 0 });
         give_share(&f);
         assert_int_equal(give_task(&f, 5, order, 1, INPUTS), 0);
         for (int i = 0; i < 3; i++) {
                 expect_part(&f, next_report(&f), 5, 1);
                 zmq_msg_close(&next_report(&f)->frame); /* as hedge_link_send does, whether or not it was sent */
         }
-        hedge_executor_reported(f.executor);
+        hedgew_executor_reported(f.executor);
         expect_end(&f, 5, 1, false);
         finish(&f);
 }
@@ -50,7 +50,7 @@ static void too_many_tasks_are_refused(void **state)
         uint32_t order[] = { 0 };
         fixture_t f;
 
-        start_emulated(&f, &(hedge_executor_settings_t){ .tasks_max = 1 }, NULL, VERY_SLOW);
+        start_emulated(&f, &(hedgew_executor_settings_t){ .tasks_max = 1 }, NULL, VERY_SLOW);
         assert_int_equal(give_task(&f, 1, order, 1, 1), HEDGE_ENOSHARE);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 1, 1), 0);
@@ -63,12 +63,12 @@ static void waiting_inputs_are_bounded(void **state)
         uint32_t order[] = { 0 };
         fixture_t f;
 
-        start_emulated(&f, &(hedge_executor_settings_t){ .task_bytes_max = 3 * IN * sizeof(float) }, NULL, VERY_SLOW);
+        start_emulated(&f, &(hedgew_executor_settings_t){ .task_bytes_max = 3 * IN * sizeof(float) }, NULL, VERY_SLOW);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 1, 2), 0);
         assert_int_equal(give_task(&f, 2, order, 1, 2), HEDGE_ELIMIT);
         assert_int_equal(give_task(&f, 3, order, 1, 1), 0);
-        assert_int_equal(hedge_executor_cancel(f.executor, 1), 0);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 1), 0);
         expect_end(&f, 1, 0, true);
         assert_int_equal(give_task(&f, 4, order, 1, 2), 0);
         finish(&f);
@@ -77,24 +77,24 @@ static void waiting_inputs_are_bounded(void **state)
 static void cancelling_ends_a_task_between_parts(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
-        hedge_executor_status_t status;
+        hedgew_executor_status_t status;
         fixture_t f;
 
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, NULL, VERY_SLOW);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, NULL, VERY_SLOW);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 4, INPUTS), 0);
         assert_int_equal(give_task(&f, 2, order, 4, INPUTS), 0);
         assert_int_equal(give_task(&f, 3, order, 4, INPUTS), 0);
-        assert_int_equal(hedge_executor_cancel(f.executor, 2), 0); /* waits */
-        assert_int_equal(hedge_executor_cancel(f.executor, 1), 0); /* runs */
-        assert_int_equal(hedge_executor_cancel(f.executor, 77), -ENOENT);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 2), 0); /* waits */
+        assert_int_equal(hedgew_executor_cancel(f.executor, 1), 0); /* runs */
+        assert_int_equal(hedgew_executor_cancel(f.executor, 77), -ENOENT);
         expect_end(&f, 1, 0, true);
         expect_end(&f, 2, 0, true);
-        hedge_executor_status(f.executor, &status);
+        hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.tasks, 1);
-        assert_int_equal(hedge_executor_cancel(f.executor, 3), 0);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 3), 0);
         expect_end(&f, 3, 0, true);
-        assert_int_equal(hedge_executor_cancel(f.executor, 3), -ENOENT);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 3), -ENOENT);
         finish(&f);
 }
 
@@ -104,13 +104,13 @@ static void finished_parts_of_a_cancelled_task_are_not_sent(void **state)
         fixture_t f;
 
         /* room for two parts: the third is computed, waits for room, and is woken by the cancel */
-        start(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 2 * OUT * sizeof(float) });
+        start(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 2 * OUT * sizeof(float) });
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 4, INPUTS), 0);
         assert_int_equal(give_task(&f, 2, order, 1, INPUTS), 0);
         take_part(&f, 1, 0);
         expect_part(&f, next_report(&f), 1, 1);
-        assert_int_equal(hedge_executor_cancel(f.executor, 1), 0);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 1), 0);
         expect_end(&f, 1, 1, true);
         take_part(&f, 2, 0);
         expect_end(&f, 2, 1, false);
@@ -120,17 +120,17 @@ static void finished_parts_of_a_cancelled_task_are_not_sent(void **state)
 static void computing_pauses_while_parts_wait(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
-        hedge_executor_status_t status = { 0 };
+        hedgew_executor_status_t status = { 0 };
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 1 });
+        start(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 1 });
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 4, INPUTS), 0);
         for (uint32_t i = 0; i < 4; i++) {
                 expect_part(&f, next_report(&f), 1, i);
-                hedge_executor_status(f.executor, &status);
+                hedgew_executor_status(f.executor, &status);
                 assert_int_equal(status.parts_done, i + 1); /* the next has no room */
-                hedge_executor_reported(f.executor);
+                hedgew_executor_reported(f.executor);
         }
         expect_end(&f, 1, 4, false);
         finish(&f);
@@ -139,24 +139,24 @@ static void computing_pauses_while_parts_wait(void **state)
 static void abandoned_tasks_are_not_heard_of_again(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
-        hedge_executor_status_t status = { .tasks = 1 };
+        hedgew_executor_status_t status = { .tasks = 1 };
         int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
         fixture_t f;
 
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, NULL, VERY_SLOW);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, NULL, VERY_SLOW);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 4, INPUTS), 0);
         assert_int_equal(give_task(&f, 2, order, 4, INPUTS), 0);
-        hedge_executor_abandon(f.executor);
+        hedgew_executor_abandon(f.executor);
         while (status.tasks && hedge_now_ms() < end_ms) {
-                struct pollfd p = { .fd = hedge_executor_fd(f.executor), .events = POLLIN };
+                struct pollfd p = { .fd = hedgew_executor_fd(f.executor), .events = POLLIN };
 
                 poll(&p, 1, 100);
-                assert_null(hedge_executor_report(f.executor));
-                hedge_executor_status(f.executor, &status);
+                assert_null(hedgew_executor_report(f.executor));
+                hedgew_executor_status(f.executor, &status);
         }
         assert_int_equal(status.tasks, 0);
-        assert_int_equal(hedge_shares_figures(f.shares).held, 1);
+        assert_int_equal(hedgew_shares_figures(f.shares).held, 1);
         finish(&f);
 }
 
@@ -166,19 +166,19 @@ static void a_share_may_be_dropped_under_a_task(void **state)
         hedge_digest_t digest = { { 9 } };
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 1 });
+        start(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 1 });
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 4, INPUTS), 0);
         expect_part(&f, next_report(&f), 1, 0);
-        assert_int_equal(hedge_executor_drop(f.executor, &digest), 0);
-        assert_int_equal(hedge_executor_drop(f.executor, &digest), HEDGE_ENOSHARE);
-        hedge_executor_reported(f.executor);
+        assert_int_equal(hedgew_executor_drop(f.executor, &digest), 0);
+        assert_int_equal(hedgew_executor_drop(f.executor, &digest), HEDGE_ENOSHARE);
+        hedgew_executor_reported(f.executor);
         for (uint32_t i = 1; i < 4; i++) {
                 take_part(&f, 1, i);
         }
         expect_end(&f, 1, 4, false);
         assert_int_equal(give_task(&f, 2, order, 4, INPUTS), HEDGE_ENOSHARE);
-        assert_int_equal(hedge_shares_figures(f.shares).alive, 0);
+        assert_int_equal(hedgew_shares_figures(f.shares).alive, 0);
         finish(&f);
 }
 
@@ -187,7 +187,7 @@ static void stopping_does_not_wait_for_slow_parts(void **state)
         uint32_t order[] = { 0, 1, 2, 3 };
         fixture_t f;
 
-        start_emulated(&f, &(hedge_executor_settings_t){ 0 }, NULL, VERY_SLOW);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, NULL, VERY_SLOW);
         give_share(&f);
         assert_int_equal(give_task(&f, 1, order, 4, INPUTS), 0);
         assert_int_equal(give_task(&f, 2, order, 4, INPUTS), 0);
@@ -196,19 +196,19 @@ static void stopping_does_not_wait_for_slow_parts(void **state)
 
 static void a_frame_at_an_odd_address_is_copied(void **state)
 {
-        hedge_msg_task_t m = { .job = 1, .digest = { { 9 } }, .n_order = 1, .order = (uint32_t[]){ 1 } };
+        hedge_msg_task_t m = { .run = 1, .digest = { { 9 } }, .n_order = 1, .order = (uint32_t[]){ 1 } };
         char bytes[IN * sizeof(float) + 1];
         float in[IN];
         zmq_msg_t frame;
         hedge_why_t why;
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ 0 });
+        start(&f, &(hedgew_executor_settings_t){ 0 });
         give_share(&f);
         fill_input(in, 0);
         memcpy(bytes + 1, in, sizeof(in));
         assert_int_equal(zmq_msg_init_data(&frame, bytes + 1, sizeof(in), NULL, NULL), 0);
-        assert_int_equal(hedge_executor_task(f.executor, &m, &frame, 1, &why), 0);
+        assert_int_equal(hedgew_executor_task(f.executor, &m, &frame, 1, &why), 0);
         take_part(&f, 1, 1);
         expect_end(&f, 1, 1, false);
         zmq_msg_close(&frame);
@@ -218,10 +218,10 @@ static void a_frame_at_an_odd_address_is_copied(void **state)
 static void a_job_has_several_tasks(void **state)
 {
         uint32_t first[] = { 1, 0 }, second[] = { 4 }, third[] = { 3 };
-        hedge_executor_status_t status;
+        hedgew_executor_status_t status;
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ 0 });
+        start(&f, &(hedgew_executor_settings_t){ 0 });
         give_share(&f);
         assert_int_equal(give_task(&f, 7, first, 2, 1), 0);
         assert_int_equal(
@@ -241,7 +241,7 @@ static void a_job_has_several_tasks(void **state)
         expect_end(&f, 7, 1, false);
         take_part(&f, 7, 3);
         expect_end(&f, 7, 1, false);
-        hedge_executor_status(f.executor, &status);
+        hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.tasks, 0);
         finish(&f);
 }
@@ -251,19 +251,19 @@ static void cancelling_a_job_ends_all_its_tasks_and_no_later_one(void **state)
         uint32_t order[] = { 0, 1 };
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 1 });
+        start(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 1 });
         give_share(&f);
         for (int i = 0; i < 3; i++)
                 assert_int_equal(give_task(&f, 7, order, 2, 1), 0);
         assert_int_equal(give_task(&f, 8, order, 2, 1), 0);
         expect_part(&f, next_report(&f), 7, 0); /* waits to be sent, and all others for room */
-        assert_int_equal(hedge_executor_cancel(f.executor, 7), 0);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 7), 0);
         for (int i = 0; i < 3; i++)
                 expect_end(&f, 7, 0, true);
         take_part(&f, 8, 0);
         take_part(&f, 8, 1);
         expect_end(&f, 8, 2, false);
-        assert_int_equal(hedge_executor_cancel(f.executor, 7), -ENOENT);
+        assert_int_equal(hedgew_executor_cancel(f.executor, 7), -ENOENT);
         assert_int_equal(give_task(&f, 7, order, 1, 1), 0);
         take_part(&f, 7, 0);
         expect_end(&f, 7, 1, false);
@@ -273,7 +273,7 @@ static void cancelling_a_job_ends_all_its_tasks_and_no_later_one(void **state)
 /* The part from inputs that were q16, against the exact one; and its frame, back from q16. */
 static void expect_rounded_part(fixture_t *f, uint32_t part)
 {
-        hedge_report_t *report = next_report(f);
+        hedgew_report_t *report = next_report(f);
         float exact[OUT], got[OUT];
 
         assert_int_equal(report->message.type, HEDGE_MSG_PART);
@@ -284,7 +284,7 @@ static void expect_rounded_part(fixture_t *f, uint32_t part)
         compute_part(f, part, exact);
         for (int i = 0; i < OUT; i++)
                 assert_float_equal(got[i], exact[i], 27 * 6 * 5 * 2e-5 + 1e3 * 2e-5);
-        hedge_executor_reported(f->executor);
+        hedgew_executor_reported(f->executor);
 }
 
 static void q16_goes_both_ways(void **state)
@@ -292,7 +292,7 @@ static void q16_goes_both_ways(void **state)
         uint32_t order[] = { 4, 3, 5 };
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ 0 });
+        start(&f, &(hedgew_executor_settings_t){ 0 });
         give_share(&f);
         assert_int_equal(give(&f,
                               (hedge_msg_task_t){ 7, .n_inputs = 2, .inputs = (uint32_t[]){ 2, 1 }, .n_order = 3,
@@ -309,16 +309,16 @@ static void q16_goes_both_ways(void **state)
 static void q16_parts_count_as_what_they_are(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
-        hedge_executor_status_t status = { 0 };
+        hedgew_executor_status_t status = { 0 };
         int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ .unsent_bytes_max = 2 * hedge_q16_bytes(OUT) });
+        start(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 2 * hedge_q16_bytes(OUT) });
         give_share(&f);
         assert_int_equal(
                 give(&f, (hedge_msg_task_t){ 7, .n_order = 4, .order = order, .wire = HEDGE_PRECISION_Q16 }, 2), 0);
         while (status.parts_done < 2 && hedge_now_ms() < end_ms)
-                hedge_executor_status(f.executor, &status);
+                hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.parts_done, 2);
         for (int i = 0; i < 4; i++)
                 expect_rounded_part(&f, order[i]);
@@ -329,30 +329,30 @@ static void q16_parts_count_as_what_they_are(void **state)
 static void what_q16_cannot_hold_is_sent_as_floats(void **state)
 {
         hedge_msg_task_t m = {
-                .job = 7, .digest = { { 9 } }, .n_order = 1, .order = (uint32_t[]){ 1 }, .wire = HEDGE_PRECISION_Q16
+                .run = 7, .digest = { { 9 } }, .n_order = 1, .order = (uint32_t[]){ 1 }, .wire = HEDGE_PRECISION_Q16
         };
         char packed[IN * sizeof(float)];
         const float nan = NAN;
-        hedge_report_t *report;
+        hedgew_report_t *report;
         float in[IN], got[OUT];
         hedge_why_t why;
         zmq_msg_t frame;
         fixture_t f;
 
-        start(&f, &(hedge_executor_settings_t){ 0 });
+        start(&f, &(hedgew_executor_settings_t){ 0 });
         give_share(&f);
         fill_input(in, 0);
         assert_int_equal(hedge_q16_encode(in, IN, packed), 0);
         memcpy(packed, &nan, sizeof(nan)); /* the first block's scale */
         frame_of(&frame, packed, hedge_q16_bytes(IN));
-        assert_int_equal(hedge_executor_task(f.executor, &m, &frame, 1, &why), 0);
+        assert_int_equal(hedgew_executor_task(f.executor, &m, &frame, 1, &why), 0);
         report = next_report(&f);
         assert_int_equal(report->message.type, HEDGE_MSG_PART);
         assert_int_equal(report->message.part.wire, HEDGE_PRECISION_F32);
         assert_int_equal(zmq_msg_size(&report->frame), sizeof(got));
         memcpy(got, zmq_msg_data(&report->frame), sizeof(got));
         assert_true(isnan(got[0]));
-        hedge_executor_reported(f.executor);
+        hedgew_executor_reported(f.executor);
         expect_end(&f, 7, 1, false);
         zmq_msg_close(&frame);
         finish(&f);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/train/jobs.h"
+#include "daemon/train/jobs/jobs.h"
 
 #define TEXT "name: digits\nmodel: mlp\nepochs: 5\ndata: {train: [images, labels], hold_out: 1, classes: 2}\n"
 

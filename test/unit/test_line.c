@@ -111,30 +111,30 @@ static hedged_board_t *hello(peer_t *peer, const char *name, uint64_t incarnatio
 }
 
 /* What the thread hears: HERE, LOST and STOP, or an answer. */
-static hedged_word_t *next(enum hedged_word_kind kind, unsigned board)
+static hedged_line_event_t *next(enum hedged_line_event_kind kind, unsigned board)
 {
-        hedged_word_t *word = hedged_line_next(line, 0);
+        hedged_line_event_t *event = hedged_line_next(line, 0);
 
-        assert_non_null(word);
-        assert_int_equal(word->mail.kind, kind);
-        assert_int_equal(word->board, board);
-        return word;
+        assert_non_null(event);
+        assert_int_equal(event->mail.kind, kind);
+        assert_int_equal(event->board, board);
+        return event;
 }
 
-static void expect(enum hedged_word_kind kind, unsigned board)
+static void expect(enum hedged_line_event_kind kind, unsigned board)
 {
-        hedged_word_t *word = next(kind, board);
+        hedged_line_event_t *event = next(kind, board);
 
-        hedged_word_release(&word);
-        assert_null(word);
+        hedged_line_event_release(&event);
+        assert_null(event);
 }
 
 static void expect_answer(hedge_message_type_t type, unsigned board)
 {
-        hedged_word_t *word = next(HEDGED_WORD_MESSAGE, board);
+        hedged_line_event_t *event = next(HEDGED_LINE_MESSAGE, board);
 
-        assert_int_equal(word->envelope.message.type, type);
-        hedged_word_release(&word);
+        assert_int_equal(event->envelope.message.type, type);
+        hedged_line_event_release(&event);
 }
 
 static void expect_nothing(void)
@@ -142,7 +142,7 @@ static void expect_nothing(void)
         assert_null(hedged_line_next(line, 0));
 }
 
-static void say(unsigned board, hedge_message_type_t type, uint64_t train, size_t bytes)
+static void say(unsigned board, hedge_message_type_t type, uint64_t job, size_t bytes)
 {
         hedge_train_layer_t layer = { .kind = "dense" };
         hedge_message_t message = { .type = type };
@@ -150,7 +150,7 @@ static void say(unsigned board, hedge_message_type_t type, uint64_t train, size_
         zmq_msg_t frames[2];
 
         if (type == HEDGE_MSG_JOIN)
-                message.join = (hedge_msg_join_t){ .train = train,
+                message.join = (hedge_msg_join_t){ .job = job,
                                                    .image_h = 1,
                                                    .image_w = 1,
                                                    .image_c = 1,
@@ -160,14 +160,14 @@ static void say(unsigned board, hedge_message_type_t type, uint64_t train, size_
                                                    .batch = 1,
                                                    .format = "fp32" };
         else if (type == HEDGE_MSG_SHARD)
-                message.shard = (hedge_msg_shard_t){ .train = train, .count = 1 }, n = 2;
+                message.shard = (hedge_msg_shard_t){ .job = job, .count = 1 }, n = 2;
         else
-                message.step = (hedge_msg_step_t){ .train = train, .step = 1, .whole = true }, n = 1;
+                message.step = (hedge_msg_step_t){ .job = job, .step = 1, .whole = true }, n = 1;
         for (uint32_t i = 0; i < n; i++) {
                 assert_int_equal(zmq_msg_init_size(&frames[i], bytes), 0);
                 memset(zmq_msg_data(&frames[i]), 0, bytes);
         }
-        assert_int_equal(hedged_line_say(line, board, &message, frames, n), 0);
+        assert_int_equal(hedged_line_send(line, board, &message, frames, n), 0);
         run_loop(); /* while the layer is there */
 }
 
@@ -188,28 +188,28 @@ static void expect_silence_at(peer_t *peer)
 }
 
 /* As boards.c does with an answer. */
-static int answer(hedged_board_t *board, hedge_message_type_t type, uint64_t train, size_t bytes)
+static int answer(hedged_board_t *board, hedge_message_type_t type, uint64_t job, size_t bytes)
 {
         hedge_envelope_t e = { .message = { .type = type }, .fd = 5 };
         int r;
 
         if (type == HEDGE_MSG_JOINED)
-                e.message.joined.train = train;
+                e.message.joined.job = job;
         else if (type == HEDGE_MSG_SHARD_OK)
-                e.message.shard.train = train;
+                e.message.shard.job = job;
         else if (type == HEDGE_MSG_GRADIENT)
-                e.message.gradient = (hedge_msg_gradient_t){ .train = train, .step = gradient_step };
+                e.message.gradient = (hedge_msg_gradient_t){ .job = job, .step = gradient_step };
         else if (type == HEDGE_MSG_PRODUCT)
-                e.message.product.train = train;
+                e.message.product.job = job;
         else
-                e.message.error = (hedge_msg_error_t){ .code = -EDOM, .train = train };
+                e.message.error = (hedge_msg_error_t){ .code = -EDOM, .job = job };
         if (bytes) {
                 e.frames = malloc(sizeof(*e.frames));
                 e.n_frames = 1;
                 assert_int_equal(zmq_msg_init_size(e.frames, bytes), 0);
         }
         hedged_cluster_seen(cluster, board, 5, now);
-        r = hedged_line_heard(line, board, &e);
+        r = hedged_line_received(line, board, &e);
         hedge_envelope_release(&e);
         return r;
 }
@@ -236,9 +236,9 @@ static void words_come_in_order(void **state)
         first = hello(&a, "a", 1);
         expect_nothing(); /* none is open */
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         second = hello(&b, "b", 2);
-        expect(HEDGED_WORD_HERE, 1);
+        expect(HEDGED_LINE_HERE, 1);
         expect_nothing();
 
         say(0, HEDGE_MSG_JOIN, 3, 0);
@@ -265,7 +265,7 @@ static void words_come_in_order(void **state)
 }
 
 /* What the thread says while it does not know yet that the board was lost, or is another one, is not sent. */
-static void sayings_belong_to_a_session(void **state)
+static void messages_belong_to_a_session(void **state)
 {
         (void)state;
         peer_t a, again;
@@ -275,7 +275,7 @@ static void sayings_belong_to_a_session(void **state)
         open_peer(&again);
         board = hello(&a, "a", 1);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         say(0, HEDGE_MSG_JOIN, 3, 0);
         expect_at(&a, HEDGE_MSG_JOIN);
         assert_int_equal(answer(board, HEDGE_MSG_JOINED, 3, 0), 0);
@@ -284,7 +284,7 @@ static void sayings_belong_to_a_session(void **state)
         hello(&again, "a", 1); /* the thread has not read this yet */
         say(0, HEDGE_MSG_STEP, 3, 10);
         expect_silence_at(&again);
-        expect(HEDGED_WORD_HERE, 0); /* without a LOST */
+        expect(HEDGED_LINE_HERE, 0); /* without a LOST */
         expect_nothing();
         assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 3, 10), 0); /* of before, come late */
         expect_nothing();
@@ -297,7 +297,7 @@ static void sayings_belong_to_a_session(void **state)
 
         hedged_cluster_lost(cluster, board);
         say(0, HEDGE_MSG_STEP, 3, 10);
-        expect(HEDGED_WORD_LOST, 0);
+        expect(HEDGED_LINE_LOST, 0);
         say(0, HEDGE_MSG_STEP, 3, 10);
         expect_silence_at(&again);
         hedged_line_close(line, true);
@@ -313,13 +313,13 @@ static void a_board_on_probation_is_not_here(void **state)
         open_peer(&a);
         board = hello(&a, "a", 1);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         for (unsigned i = 0; i < 2; i++) { /* the second time within a minute it is watched for a while */
                 hedged_cluster_lost(cluster, board);
-                expect(HEDGED_WORD_LOST, 0);
+                expect(HEDGED_LINE_LOST, 0);
                 assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 3, 10), 0);
                 if (i == 0)
-                        expect(HEDGED_WORD_HERE, 0);
+                        expect(HEDGED_LINE_HERE, 0);
                 expect_nothing();
         }
         assert_false(board->usable);
@@ -328,7 +328,7 @@ static void a_board_on_probation_is_not_here(void **state)
                 tick(1);
         }
         assert_true(board->usable);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         hedged_line_close(line, false);
 }
 
@@ -345,7 +345,7 @@ static void what_nobody_asked_for_is_not_passed_on(void **state)
         assert_int_equal(answer(board, HEDGE_MSG_GRADIENT, 0, 10), -ENOENT);
         expect_at(&a, HEDGE_MSG_LEAVE);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         assert_int_equal(answer(board, HEDGE_MSG_JOINED, 3, 0), HEDGE_EMALFORMED);
         say(0, HEDGE_MSG_JOIN, 3, 0);
         expect_at(&a, HEDGE_MSG_JOIN);
@@ -385,11 +385,11 @@ static void say_matrix(hedge_message_type_t type, size_t bytes)
         zmq_msg_t frame;
 
         if (type == HEDGE_MSG_HOLD)
-                message.hold = (hedge_msg_hold_t){ .train = 3, .rows = 1, .cols = (uint32_t)bytes / 4 };
+                message.hold = (hedge_msg_hold_t){ .job = 3, .rows = 1, .cols = (uint32_t)bytes / 4 };
         else
-                message.apply = (hedge_msg_apply_t){ .train = 3, .batch = 1 };
+                message.apply = (hedge_msg_apply_t){ .job = 3, .batch = 1 };
         assert_int_equal(zmq_msg_init_size(&frame, bytes), 0);
-        assert_int_equal(hedged_line_say(line, 0, &message, &frame, 1), 0);
+        assert_int_equal(hedged_line_send(line, 0, &message, &frame, 1), 0);
         run_loop();
 }
 
@@ -403,7 +403,7 @@ static void products_are_answers_too(void **state)
         open_peer(&a);
         board = hello(&a, "a", 1);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         assert_int_equal(answer(board, HEDGE_MSG_ERROR, 3, 0), HEDGE_EMALFORMED);
         say_matrix(HEDGE_MSG_HOLD, 1000);
         expect_at(&a, HEDGE_MSG_HOLD);
@@ -441,7 +441,7 @@ static void who_was_away_is_told_to_leave(void **state)
         open_peer(&again);
         board = hello(&a, "a", 1);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         say(0, HEDGE_MSG_JOIN, 3, 0);
         expect_at(&a, HEDGE_MSG_JOIN);
         hedged_cluster_lost(cluster, board);
@@ -450,7 +450,7 @@ static void who_was_away_is_told_to_leave(void **state)
         hello(&again, "a", 1);
         expect_at(&again, HEDGE_MSG_LEAVE);
         hedged_line_open(line, 4);
-        expect(HEDGED_WORD_HERE, 0); /* nothing is left of the one before */
+        expect(HEDGED_LINE_HERE, 0); /* nothing is left of the one before */
         expect_nothing();
         hedged_line_close(line, false);
         expect_silence_at(&again);
@@ -465,10 +465,10 @@ static void a_board_that_cannot_be_reached_is_lost(void **state)
         open_peer(&a);
         board = hello(&a, "a", 1);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         board->route.bytes[0] ^= 0x55;
         say(0, HEDGE_MSG_JOIN, 3, 0);
-        expect(HEDGED_WORD_LOST, 0);
+        expect(HEDGED_LINE_LOST, 0);
         expect_nothing();
         assert_int_equal(board->state, HEDGED_BOARD_SUSPECT);
         hedged_line_close(line, false);
@@ -481,32 +481,32 @@ static void a_full_queue_is_waited_for(void **state)
         peer_t a;
         hedged_board_t *board;
         hedge_envelope_t e;
-        hedged_word_t *word = NULL;
+        hedged_line_event_t *event = NULL;
 
         open_peer(&a);
         board = hello(&a, "a", 1);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
-        for (unsigned i = 0; i < 2000 && !word; i++) {
+        expect(HEDGED_LINE_HERE, 0);
+        for (unsigned i = 0; i < 2000 && !event; i++) {
                 say(0, HEDGE_MSG_JOIN, 3, 0);
-                word = hedged_line_next(line, 0);
+                event = hedged_line_next(line, 0);
         }
-        assert_non_null(word);
-        assert_int_equal(word->mail.kind, HEDGED_WORD_LOST);
-        hedged_word_release(&word);
+        assert_non_null(event);
+        assert_int_equal(event->mail.kind, HEDGED_LINE_LOST);
+        hedged_line_event_release(&event);
         assert_true(board->usable);
         hedged_line_tick(line);
         expect_nothing(); /* not at once */
         while (hedge_link_receive(a.dealer, false, &hedge_wire_default_limits, &e, NULL) == 1)
                 hedge_envelope_release(&e);
-        for (unsigned i = 0; i < PATIENCE_MS / 20 && !word; i++) {
+        for (unsigned i = 0; i < PATIENCE_MS / 20 && !event; i++) {
                 zmq_poll(NULL, 0, 20);
                 hedged_line_tick(line);
-                word = hedged_line_next(line, 0);
+                event = hedged_line_next(line, 0);
         }
-        assert_non_null(word);
-        assert_int_equal(word->mail.kind, HEDGED_WORD_HERE);
-        hedged_word_release(&word);
+        assert_non_null(event);
+        assert_int_equal(event->mail.kind, HEDGED_LINE_HERE);
+        hedged_line_event_release(&event);
         hedged_line_close(line, false);
 }
 
@@ -521,7 +521,7 @@ static void what_is_under_way_excuses_silence(void **state)
         open_peer(&a);
         board = hello(&a, "a", 1);
         hedged_line_open(line, 3);
-        expect(HEDGED_WORD_HERE, 0);
+        expect(HEDGED_LINE_HERE, 0);
         say(0, HEDGE_MSG_JOIN, 3, 0);
         assert_int_equal(answer(board, HEDGE_MSG_JOINED, 3, 0), 0);
         expect_answer(HEDGE_MSG_JOINED, 0);
@@ -554,12 +554,12 @@ static void the_first_reason_to_stop_holds(void **state)
         hedged_line_stop(line, HEDGED_STOP_USER);
         hedged_line_stop(line, HEDGED_STOP_SHUTDOWN);
         assert_int_equal(hedged_line_stopping(line), HEDGED_STOP_USER);
-        expect(HEDGED_WORD_STOP, 0);
+        expect(HEDGED_LINE_STOP, 0);
         expect_nothing();
         hedged_line_close(line, false);
         hedged_line_open(line, 4);
         assert_int_equal(hedged_line_stopping(line), HEDGED_STOP_NO);
-        hedged_line_stop(line, HEDGED_STOP_SHUTDOWN); /* its word is never read */
+        hedged_line_stop(line, HEDGED_STOP_SHUTDOWN); /* its event is never read */
         hedged_line_close(line, false);
         hedged_line_open(line, 5);
         expect_nothing();
@@ -583,7 +583,7 @@ static void a_promoted_spare_says_hello_first(void **state)
         assert_int_equal(spare->index, HEDGED_NO_INDEX);
         hedged_line_open(line, 3);
         for (unsigned i = 0; i < 4; i++)
-                expect(HEDGED_WORD_HERE, i);
+                expect(HEDGED_LINE_HERE, i);
         for (unsigned i = 0; i < 200 && spare->index == HEDGED_NO_INDEX; i++) {
                 for (unsigned b = 0; b < 4; b++)
                         if (hedged_cluster_at(cluster, b) != gone)
@@ -592,11 +592,11 @@ static void a_promoted_spare_says_hello_first(void **state)
                 tick(1);
         }
         assert_int_equal(spare->index, 2);
-        expect(HEDGED_WORD_LOST, 2);
+        expect(HEDGED_LINE_LOST, 2);
         expect_nothing();
         spare->promoted = false;
         hello(&peers[4], "b4", 5);
-        expect(HEDGED_WORD_HERE, 2);
+        expect(HEDGED_LINE_HERE, 2);
         expect_nothing();
         hedged_line_close(line, false);
 }
@@ -607,7 +607,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(words_come_in_order),
-                TEST(sayings_belong_to_a_session),
+                TEST(messages_belong_to_a_session),
                 TEST(a_board_on_probation_is_not_here),
                 TEST(what_nobody_asked_for_is_not_passed_on),
                 TEST(products_are_answers_too),

@@ -110,8 +110,8 @@ static void messages_and_frames_go_both_ways(void **state)
 
         for (unsigned i = 0; i < 3; i++) {
                 uint32_t order[] = { 1, 0, 3 };
-                hedge_message_t task = { .type = HEDGE_MSG_TASK, .task = { .job = 7, .n_order = 3, .order = order } };
-                hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .job = 7, .part = 3 } };
+                hedge_message_t task = { .type = HEDGE_MSG_TASK, .task = { .run = 7, .n_order = 3, .order = order } };
+                hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 7, .part = 3 } };
                 zmq_msg_t *frames = filled_frames(3, 100000);
                 hedge_envelope_t got;
                 pair_t pair;

@@ -13,20 +13,20 @@
 #include <cmocka.h>
 
 #include "common/code/random.h"
-#include "common/code/sazd.h"
-#include "worker/matrices.h"
+#include "common/code/sazd/sazd.h"
+#include "worker/train/matrices.h"
 
 #define TRAIN  7
 #define PLENTY (UINT64_C(64) << 20)
 
-static hedge_matrices_t *open_matrices(uint64_t bytes_max)
+static hedgew_matrices_t *open_matrices(uint64_t bytes_max)
 {
-        hedge_matrices_t *m;
+        hedgew_matrices_t *m;
         hedge_why_t why = { "" };
 
-        if (hedge_matrices_new(bytes_max, &m, &why) < 0)
+        if (hedgew_matrices_new(bytes_max, &m, &why) < 0)
                 fail_msg("%s", why.text);
-        assert_int_equal(hedge_matrices_train(m), 0);
+        assert_int_equal(hedgew_matrices_train(m), 0);
         return m;
 }
 
@@ -67,12 +67,12 @@ static zmq_msg_t crooked_frame_of(const float *v, size_t n)
         return frame;
 }
 
-static int hold(hedge_matrices_t *m, uint64_t train, uint32_t matrix, uint32_t rows, uint32_t cols, const float *v)
+static int hold(hedgew_matrices_t *m, uint64_t train, uint32_t matrix, uint32_t rows, uint32_t cols, const float *v)
 {
         const hedge_msg_hold_t message = { train, matrix, rows, cols };
         zmq_msg_t frame = frame_of(v, (size_t)rows * cols);
         hedge_why_t why = { "" };
-        int r = hedge_matrices_hold(m, &message, &frame, &why);
+        int r = hedgew_matrices_hold(m, &message, &frame, &why);
 
         assert_true((r < 0) == (why.text[0] != 0));
         zmq_msg_close(&frame);
@@ -80,12 +80,12 @@ static int hold(hedge_matrices_t *m, uint64_t train, uint32_t matrix, uint32_t r
 }
 
 /* @param expected  batch x rows, or NULL: only the answer matters. */
-static int apply(hedge_matrices_t *m, uint32_t matrix, uint32_t keep, uint32_t batch, zmq_msg_t frame, float **ret)
+static int apply(hedgew_matrices_t *m, uint32_t matrix, uint32_t keep, uint32_t batch, zmq_msg_t frame, float **ret)
 {
-        const hedge_msg_apply_t message = { .train = TRAIN, .matrix = matrix, .batch = batch, .keep = keep };
-        hedge_matrices_product_t product;
+        const hedge_msg_apply_t message = { .job = TRAIN, .matrix = matrix, .batch = batch, .keep = keep };
+        hedgew_matrices_product_t product;
         hedge_why_t why = { "" };
-        int r = hedge_matrices_apply(m, &message, &frame, &product, &why);
+        int r = hedgew_matrices_apply(m, &message, &frame, &product, &why);
 
         assert_true((r < 0) == (why.text[0] != 0));
         zmq_msg_close(&frame);
@@ -100,12 +100,12 @@ static int apply(hedge_matrices_t *m, uint32_t matrix, uint32_t keep, uint32_t b
 }
 
 /* @return the floats of a matrix; NULL: it is not held. */
-static float *fetch(hedge_matrices_t *m, uint32_t matrix, size_t n)
+static float *fetch(hedgew_matrices_t *m, uint32_t matrix, size_t n)
 {
-        const hedge_msg_hold_t message = { .train = TRAIN, .matrix = matrix };
-        hedge_matrices_product_t product;
+        const hedge_msg_hold_t message = { .job = TRAIN, .matrix = matrix };
+        hedgew_matrices_product_t product;
         hedge_why_t why = { "" };
-        int r = hedge_matrices_fetch(m, &message, &product, &why);
+        int r = hedgew_matrices_fetch(m, &message, &product, &why);
         float *v;
 
         if (r < 0) {
@@ -120,7 +120,7 @@ static float *fetch(hedge_matrices_t *m, uint32_t matrix, size_t n)
         return v;
 }
 
-static bool is_held(hedge_matrices_t *m, uint32_t matrix, size_t n)
+static bool is_held(hedgew_matrices_t *m, uint32_t matrix, size_t n)
 {
         float *v = fetch(m, matrix, n);
 
@@ -163,11 +163,11 @@ static void products_are_those_of_the_matrices(void **state)
                 const uint32_t cols = 1 + (uint32_t)hedge_random_below(&row, i % 8 < 4 ? 3 : 90);
                 float *w = draw(&row, (size_t)rows * cols), *x = draw(&row, (size_t)batch * cols), *y = NULL, *back;
                 double *expected = multiply(batch, rows, cols, x, cols, 1, w, 1, cols);
-                hedge_matrices_t *m = open_matrices(PLENTY);
+                hedgew_matrices_t *m = open_matrices(PLENTY);
                 const size_t n = (size_t)batch * cols;
 
                 assert_int_equal(hold(m, TRAIN, 1023, rows, cols, w), 0);
-                assert_int_equal(hedge_matrices_train(m), TRAIN);
+                assert_int_equal(hedgew_matrices_train(m), TRAIN);
                 for (uint32_t keep = 0; keep < 2; keep++) {
                         const zmq_msg_t frame = i % 3 ? frame_of(x, n) : crooked_frame_of(x, n);
 
@@ -178,7 +178,7 @@ static void products_are_those_of_the_matrices(void **state)
                 back = fetch(m, 1023, (size_t)rows * cols);
                 assert_memory_equal(back, w, (size_t)rows * cols * sizeof(float));
                 free(back);
-                hedge_matrices_destroy(&m);
+                hedgew_matrices_destroy(&m);
                 assert_null(m);
                 free(expected);
                 free(w);
@@ -189,11 +189,11 @@ static void products_are_those_of_the_matrices(void **state)
 static void two_factors_are_multiplied(void **state)
 {
         uint64_t row = hedge_random_row(2, 1);
-        hedge_matrices_t *m = open_matrices(PLENTY);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
 
         for (int i = 0; i < 20; i++) {
-                hedge_msg_multiply_t message = { .train = i };
-                hedge_matrices_product_t product;
+                hedge_msg_multiply_t message = { .job = i };
+                hedgew_matrices_product_t product;
                 hedge_why_t why = { "" };
                 float *a, *b;
                 double *expected;
@@ -207,7 +207,7 @@ static void two_factors_are_multiplied(void **state)
                 expected = multiply(message.rows, message.cols, message.inner, a, message.inner, 1, b, message.cols, 1);
                 frames[0] = crooked_frame_of(a, (size_t)message.rows * message.inner);
                 frames[1] = frame_of(b, (size_t)message.inner * message.cols);
-                assert_int_equal(hedge_matrices_multiply(m, &message, frames, &product, &why), 0);
+                assert_int_equal(hedgew_matrices_multiply(m, &message, frames, &product, &why), 0);
                 assert_int_equal(zmq_msg_size(&product.frame), message.rows * message.cols * sizeof(float));
                 assert_true(error_of(zmq_msg_data(&product.frame), expected, (size_t)message.rows * message.cols) <
                             1e-5);
@@ -219,8 +219,8 @@ static void two_factors_are_multiplied(void **state)
                 free(b);
                 free(expected);
         }
-        assert_int_equal(hedge_matrices_train(m), 0); /* nothing came to be held */
-        hedge_matrices_destroy(&m);
+        assert_int_equal(hedgew_matrices_train(m), 0); /* nothing came to be held */
+        hedgew_matrices_destroy(&m);
 }
 
 /* ---- updates ---- */
@@ -266,7 +266,7 @@ static double *encode(const code_t *code, const double *w, uint32_t rows, uint32
         return out;
 }
 
-static void hold_encoded(hedge_matrices_t *m, uint32_t number, uint32_t rows, uint32_t cols, const double *v)
+static void hold_encoded(hedgew_matrices_t *m, uint32_t number, uint32_t rows, uint32_t cols, const double *v)
 {
         float *w = calloc((size_t)rows * cols, sizeof(*w));
 
@@ -276,7 +276,7 @@ static void hold_encoded(hedge_matrices_t *m, uint32_t number, uint32_t rows, ui
         free(w);
 }
 
-static void expect_encoded(hedge_matrices_t *m, uint32_t number, const double *expected, size_t n, double tolerance)
+static void expect_encoded(hedgew_matrices_t *m, uint32_t number, const double *expected, size_t n, double tolerance)
 {
         float *is = fetch(m, number, n);
         const double error = error_of(is, expected, n);
@@ -314,7 +314,7 @@ static hedge_msg_update_t make_update(const layer_t *l, uint32_t batch, code_t c
                                                       .block_cols = codes[i].block_cols,
                                                       .n_terms = codes[i].n_terms,
                                                       .terms = codes[i].terms };
-        return (hedge_msg_update_t){ .train = TRAIN,
+        return (hedge_msg_update_t){ .job = TRAIN,
                                      .batch = batch,
                                      .left_cols = l->out,
                                      .right_cols = l->in,
@@ -322,10 +322,11 @@ static hedge_msg_update_t make_update(const layer_t *l, uint32_t batch, code_t c
                                      .targets = targets };
 }
 
-static int update(hedge_matrices_t *m, const hedge_msg_update_t *message, zmq_msg_t *frames, uint32_t n, uint64_t *macs)
+static int update(hedgew_matrices_t *m, const hedge_msg_update_t *message, zmq_msg_t *frames, uint32_t n,
+                  uint64_t *macs)
 {
         hedge_why_t why = { "" };
-        int r = hedge_matrices_update(m, message, frames, n, macs, &why);
+        int r = hedgew_matrices_update(m, message, frames, n, macs, &why);
 
         assert_true((r < 0) == (why.text[0] != 0));
         for (uint32_t i = 0; i < n; i++)
@@ -334,7 +335,7 @@ static int update(hedge_matrices_t *m, const hedge_msg_update_t *message, zmq_ms
 }
 
 /* Tell the board, in one of the four ways that factors get there. */
-static void tell_update(hedge_matrices_t *m, hedge_msg_update_t *message, unsigned way, const float *delta,
+static void tell_update(hedgew_matrices_t *m, hedge_msg_update_t *message, unsigned way, const float *delta,
                         const float *x)
 {
         const size_t n_delta = (size_t)message->batch * message->left_cols;
@@ -365,7 +366,7 @@ static void updates_keep_to_the_code(void **state)
                 layer_t l = { 1 + (uint32_t)hedge_random_below(&row, 50), 1 + (uint32_t)hedge_random_below(&row, 60),
                               NULL };
                 code_t codes[2] = { draw_code(&row, l.out), draw_code(&row, l.in) };
-                hedge_matrices_t *m = open_matrices(PLENTY);
+                hedgew_matrices_t *m = open_matrices(PLENTY);
                 double *rows, *cols;
 
                 l.w = calloc((size_t)l.out * l.in, sizeof(*l.w));
@@ -397,7 +398,7 @@ static void updates_keep_to_the_code(void **state)
                 free(rows);
                 free(cols);
                 free(l.w);
-                hedge_matrices_destroy(&m);
+                hedgew_matrices_destroy(&m);
         }
 }
 
@@ -422,7 +423,7 @@ static void boards_keep_to_shift_and_add(void **state)
         uint64_t row = hedge_random_row(4, 0);
         float *w = draw(&row, (size_t)44 * in);
         layer_t l = { out, in, calloc((size_t)out * in, sizeof(double)) };
-        hedge_matrices_t *m = open_matrices(PLENTY);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
         hedge_sazd_in_t data[4];
         hedge_sazd_t *sazd;
 
@@ -443,7 +444,7 @@ static void boards_keep_to_shift_and_add(void **state)
         for (unsigned step = 0; step < 50; step++) {
                 float *delta = draw(&row, (size_t)batch * out), *x = draw(&row, (size_t)batch * in);
                 hedge_update_target_t targets[6];
-                hedge_msg_update_t message = { .train = TRAIN, .batch = batch, .left_cols = out, .right_cols = in };
+                hedge_msg_update_t message = { .job = TRAIN, .batch = batch, .left_cols = out, .right_cols = in };
                 zmq_msg_t frames[2] = { frame_of(delta, (size_t)batch * out), frame_of(x, (size_t)batch * in) };
                 code_t codes[6];
                 uint64_t macs;
@@ -472,7 +473,7 @@ static void boards_keep_to_shift_and_add(void **state)
                 free(expected);
         }
         hedge_sazd_destroy(&sazd);
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
         free(l.w);
         free(w);
 }
@@ -492,7 +493,7 @@ static hedge_msg_update_t plain_update(hedge_update_target_t *target, uint32_t b
                                            .block_cols = ROWS,
                                            .n_terms = 1,
                                            .terms = (hedge_code_term_t *)(uintptr_t)&whole_term };
-        return (hedge_msg_update_t){ .train = TRAIN,
+        return (hedge_msg_update_t){ .job = TRAIN,
                                      .batch = batch,
                                      .left_cols = ROWS,
                                      .right_cols = COLS,
@@ -504,7 +505,7 @@ static hedge_msg_update_t plain_update(hedge_update_target_t *target, uint32_t b
 static const float ones[64] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 
-static int try_plain_update(hedge_matrices_t *m, uint32_t right_kept)
+static int try_plain_update(hedgew_matrices_t *m, uint32_t right_kept)
 {
         hedge_update_target_t target;
         hedge_msg_update_t message = plain_update(&target, 2);
@@ -519,7 +520,7 @@ static int try_plain_update(hedge_matrices_t *m, uint32_t right_kept)
 
 static void a_factor_is_kept_until_the_next_of_its_number(void **state)
 {
-        hedge_matrices_t *m = open_matrices(PLENTY);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
         float twos[2 * COLS];
         uint64_t bytes;
         float *w;
@@ -528,9 +529,9 @@ static void a_factor_is_kept_until_the_next_of_its_number(void **state)
                 twos[i] = 2;
         assert_int_equal(hold(m, TRAIN, 3, ROWS, COLS, ones), 0);
         assert_int_equal(apply(m, 3, 64, 2, frame_of(ones, 2 * COLS), NULL), 0);
-        bytes = hedge_matrices_bytes(m);
+        bytes = hedgew_matrices_bytes(m);
         assert_int_equal(apply(m, 3, 64, 2, frame_of(twos, 2 * COLS), NULL), 0);
-        assert_int_equal(hedge_matrices_bytes(m), bytes);
+        assert_int_equal(hedgew_matrices_bytes(m), bytes);
         assert_int_equal(try_plain_update(m, 64), 0);
         assert_int_equal(try_plain_update(m, 64), 0); /* it stays */
         w = fetch(m, 3, ROWS * COLS);
@@ -543,37 +544,37 @@ static void a_factor_is_kept_until_the_next_of_its_number(void **state)
         assert_false(is_held(m, 3, ROWS * COLS));
         assert_int_equal(hold(m, TRAIN, 3, ROWS, COLS, ones), 0);
         assert_int_equal(try_plain_update(m, 63), -ENOENT);
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
 }
 
 static void at_most_64_factors_are_kept(void **state)
 {
-        hedge_matrices_t *m = open_matrices(PLENTY);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
 
         assert_int_equal(hold(m, TRAIN, 3, ROWS, COLS, ones), 0);
-        for (uint32_t i = 1; i <= HEDGE_MATRICES_KEPT; i++)
+        for (uint32_t i = 1; i <= HEDGEW_MATRICES_KEPT; i++)
                 assert_int_equal(apply(m, 3, 1000 - i, 2, frame_of(ones, 2 * COLS), NULL), 0);
         assert_int_equal(apply(m, 3, 1000, 2, frame_of(ones, 2 * COLS), NULL), HEDGE_ELIMIT);
         assert_int_equal(apply(m, 3, 999, 2, frame_of(ones, 2 * COLS), NULL), 0);
-        for (uint32_t i = 1; i <= HEDGE_MATRICES_KEPT; i++)
+        for (uint32_t i = 1; i <= HEDGEW_MATRICES_KEPT; i++)
                 assert_int_equal(try_plain_update(m, 1000 - i), 0);
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
 }
 
 /* Frames of a few floats lie in zmq_msg_t itself. */
 static void tiny_factors_are_kept_too(void **state)
 {
         const float zeros[2] = { 0, 0 }, one = 1;
-        hedge_matrices_t *m = open_matrices(PLENTY);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
         float *w;
 
         assert_int_equal(hold(m, TRAIN, 3, 1, 2, zeros), 0);
-        for (uint32_t i = 1; i <= HEDGE_MATRICES_KEPT; i++) {
+        for (uint32_t i = 1; i <= HEDGEW_MATRICES_KEPT; i++) {
                 const float x[2] = { (float)i, -(float)(i * i) };
 
                 assert_int_equal(apply(m, 3, i, 1, frame_of(x, 2), NULL), 0);
         }
-        for (uint32_t i = 1; i <= HEDGE_MATRICES_KEPT; i++) {
+        for (uint32_t i = 1; i <= HEDGEW_MATRICES_KEPT; i++) {
                 hedge_update_target_t target;
                 hedge_msg_update_t message = plain_update(&target, 1);
                 zmq_msg_t delta = frame_of(&one, 1);
@@ -588,13 +589,13 @@ static void tiny_factors_are_kept_too(void **state)
                 assert_true(w[0] == -(float)i && w[1] == (float)(i * i));
                 free(w);
         }
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
 }
 
 /* A failed message leaves nothing that the coordinator may take for what it wanted. */
 static void what_a_failed_message_was_to_change_is_gone(void **state)
 {
-        hedge_matrices_t *m = open_matrices(PLENTY);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
 
         assert_int_equal(hold(m, TRAIN, 2, ROWS, COLS, ones), 0);
         assert_int_equal(hold(m, TRAIN, 3, ROWS, COLS, ones), 0);
@@ -607,36 +608,36 @@ static void what_a_failed_message_was_to_change_is_gone(void **state)
                 const hedge_msg_hold_t message = { TRAIN, 2, ROWS, COLS };
                 zmq_msg_t frame = frame_of(ones, ROWS * COLS + 1);
 
-                assert_int_equal(hedge_matrices_hold(m, &message, &frame, NULL), HEDGE_EMALFORMED);
+                assert_int_equal(hedgew_matrices_hold(m, &message, &frame, NULL), HEDGE_EMALFORMED);
                 zmq_msg_close(&frame);
         }
         assert_false(is_held(m, 2, ROWS * COLS));
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
 }
 
 static void missed_messages_count_as_failed(void **state)
 {
-        hedge_matrices_t *m = open_matrices(PLENTY);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
         hedge_update_target_t target;
         hedge_message_t message = { .type = HEDGE_MSG_UPDATE, .update = plain_update(&target, 2) };
 
         for (uint32_t i = 2; i < 5; i++)
                 assert_int_equal(hold(m, TRAIN, i, ROWS, COLS, ones), 0);
         assert_int_equal(apply(m, 2, 9, 2, frame_of(ones, 2 * COLS), NULL), 0);
-        hedge_matrices_miss(m, &message);
+        hedgew_matrices_miss(m, &message);
         assert_false(is_held(m, 3, ROWS * COLS));
-        hedge_matrices_miss(m, &(hedge_message_t){ .type = HEDGE_MSG_HOLD, .hold = { TRAIN, 2, 1, 1 } });
+        hedgew_matrices_miss(m, &(hedge_message_t){ .type = HEDGE_MSG_HOLD, .hold = { TRAIN, 2, 1, 1 } });
         assert_false(is_held(m, 2, ROWS * COLS));
-        hedge_matrices_miss(
-                m, &(hedge_message_t){ .type = HEDGE_MSG_APPLY, .apply = { .train = TRAIN, .batch = 2, .keep = 9 } });
+        hedgew_matrices_miss(
+                m, &(hedge_message_t){ .type = HEDGE_MSG_APPLY, .apply = { .job = TRAIN, .batch = 2, .keep = 9 } });
         assert_int_equal(hold(m, TRAIN, 3, ROWS, COLS, ones), 0);
         assert_int_equal(try_plain_update(m, 9), -ENOENT);
-        message.update.train++; /* another training's matter nothing */
+        message.update.job++; /* another training's matter nothing */
         assert_int_equal(hold(m, TRAIN, 3, ROWS, COLS, ones), 0);
-        hedge_matrices_miss(m, &message);
+        hedgew_matrices_miss(m, &message);
         assert_true(is_held(m, 3, ROWS * COLS));
         assert_true(is_held(m, 4, ROWS * COLS));
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
 }
 
 static void updates_that_do_not_fit_are_refused(void **state)
@@ -699,9 +700,9 @@ static void updates_that_do_not_fit_are_refused(void **state)
         };
 
         for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-                hedge_matrices_t *m = open_matrices(PLENTY);
+                hedgew_matrices_t *m = open_matrices(PLENTY);
                 hedge_update_target_t targets[2];
-                hedge_msg_update_t message = { .train = TRAIN, .batch = 2, .rate = 1, .n_targets = 2 };
+                hedge_msg_update_t message = { .job = TRAIN, .batch = 2, .rate = 1, .n_targets = 2 };
                 zmq_msg_t frames[2] = { frame_of(ones, (size_t)2 * list[i].left_cols),
                                         frame_of(ones, (size_t)2 * list[i].right_cols) };
                 uint64_t macs;
@@ -721,14 +722,14 @@ static void updates_that_do_not_fit_are_refused(void **state)
                 assert_int_equal(update(m, &message, frames, list[i].n_frames, &macs), list[i].code);
                 assert_true(is_held(m, 3, ROWS * COLS) == (list[i].code == 0 || targets[1].matrix != 3));
                 assert_true(is_held(m, 8, (size_t)8 * list[i].right_cols) == (list[i].code == 0));
-                hedge_matrices_destroy(&m);
+                hedgew_matrices_destroy(&m);
         }
 }
 
 static void other_trainings_have_nothing_here(void **state)
 {
-        hedge_matrices_t *m = open_matrices(PLENTY);
-        uint64_t bytes = hedge_matrices_bytes(m);
+        hedgew_matrices_t *m = open_matrices(PLENTY);
+        uint64_t bytes = hedgew_matrices_bytes(m);
 
         assert_int_equal(apply(m, 3, 0, 2, frame_of(ones, 2 * COLS), NULL), -ENOENT);
         assert_int_equal(try_plain_update(m, 0), -ENOENT);
@@ -739,16 +740,16 @@ static void other_trainings_have_nothing_here(void **state)
         assert_int_equal(try_plain_update(m, 1), 0);
         /* one of another number in HOLD replaces all */
         assert_int_equal(hold(m, TRAIN + 1, 4, ROWS, COLS, ones), 0);
-        assert_int_equal(hedge_matrices_train(m), TRAIN + 1);
-        assert_int_equal(hedge_matrices_bytes(m), bytes + sizeof(float) * ROWS * COLS);
+        assert_int_equal(hedgew_matrices_train(m), TRAIN + 1);
+        assert_int_equal(hedgew_matrices_bytes(m), bytes + sizeof(float) * ROWS * COLS);
         assert_false(is_held(m, 3, ROWS * COLS));
         assert_int_equal(hold(m, TRAIN, 3, ROWS, COLS, ones), 0);
         assert_int_equal(try_plain_update(m, 1), -ENOENT);
-        hedge_matrices_leave(m);
-        assert_int_equal(hedge_matrices_train(m), 0);
-        assert_int_equal(hedge_matrices_bytes(m), bytes);
+        hedgew_matrices_leave(m);
+        assert_int_equal(hedgew_matrices_train(m), 0);
+        assert_int_equal(hedgew_matrices_bytes(m), bytes);
         assert_false(is_held(m, 3, ROWS * COLS));
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
 }
 
 static void memory_is_counted_and_bounded(void **state)
@@ -756,25 +757,25 @@ static void memory_is_counted_and_bounded(void **state)
         const uint32_t rows = 64, cols = 128; /* 32 KiB */
         uint64_t row = hedge_random_row(6, 0), full;
         float *v = draw(&row, (size_t)rows * cols);
-        hedge_matrices_t *m = open_matrices(0);
+        hedgew_matrices_t *m = open_matrices(0);
         hedge_msg_multiply_t message = { .rows = 64, .inner = 1, .cols = 512 };
-        hedge_matrices_product_t product;
+        hedgew_matrices_product_t product;
         hedge_why_t why = { "" };
-        const uint64_t none = hedge_matrices_bytes(m), one = sizeof(float) * rows * cols;
+        const uint64_t none = hedgew_matrices_bytes(m), one = sizeof(float) * rows * cols;
         zmq_msg_t frames[2];
 
         assert_int_equal(hold(m, TRAIN, 0, 1, 1, v), HEDGE_ELIMIT);
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
         m = open_matrices(none + 2 * one);
         assert_int_equal(hold(m, TRAIN, 0, rows, cols, v), 0);
         assert_int_equal(hold(m, TRAIN, 1, rows, cols, v), 0);
-        full = hedge_matrices_bytes(m);
+        full = hedgew_matrices_bytes(m);
         assert_int_equal(full, none + 2 * one);
         assert_int_equal(hold(m, TRAIN, 1, cols, rows, v), 0); /* in place of the one before */
         assert_int_equal(hold(m, TRAIN, 2, 1, 1, v), HEDGE_ELIMIT);
         assert_int_equal(apply(m, 0, 1, 1, frame_of(v, cols), NULL), HEDGE_ELIMIT); /* nothing can be kept */
         assert_int_equal(apply(m, 0, 0, 1, frame_of(v, cols), NULL), 0);
-        assert_int_equal(hedge_matrices_bytes(m), full);
+        assert_int_equal(hedgew_matrices_bytes(m), full);
         {
                 hedge_update_target_t target;
                 hedge_msg_update_t update_message = plain_update(&target, 1);
@@ -788,17 +789,17 @@ static void memory_is_counted_and_bounded(void **state)
                 assert_int_equal(update(m, &update_message, factors, 2, &macs), HEDGE_ELIMIT);
         }
         assert_false(is_held(m, 0, (size_t)rows * cols));
-        assert_int_equal(hedge_matrices_bytes(m), full - one);
-        hedge_matrices_destroy(&m);
+        assert_int_equal(hedgew_matrices_bytes(m), full - one);
+        hedgew_matrices_destroy(&m);
         /* a product that is larger than all that may be taken, of small factors */
         m = open_matrices(100000);
         frames[0] = frame_of(v, 64);
         frames[1] = frame_of(v, 512);
-        assert_int_equal(hedge_matrices_multiply(m, &message, frames, &product, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedgew_matrices_multiply(m, &message, frames, &product, &why), HEDGE_ELIMIT);
         assert_true(why.text[0]);
         zmq_msg_close(&frames[0]);
         zmq_msg_close(&frames[1]);
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
         free(v);
 }
 
@@ -807,7 +808,7 @@ static void nothing_is_too_hostile(void **state)
 {
         const uint64_t cap = 60000; /* the empty structure takes most of it */
         uint64_t row = hedge_random_row(8, 0);
-        hedge_matrices_t *m = open_matrices(cap);
+        hedgew_matrices_t *m = open_matrices(cap);
         float *v = draw(&row, 4096);
         unsigned well = 0;
 
@@ -819,7 +820,7 @@ static void nothing_is_too_hostile(void **state)
                 const bool wrong = hedge_random_below(&row, 10) == 0;
                 const uint32_t many = hedge_random_below(&row, 20) ? 1 : 1u << hedge_random_below(&row, 24);
                 zmq_msg_t frames[2] = { frame_of(v, a * b + wrong), frame_of(v, b * c) };
-                hedge_matrices_product_t product = { .macs = 0 };
+                hedgew_matrices_product_t product = { .macs = 0 };
                 hedge_code_term_t terms[2] = { { (uint32_t)hedge_random_below(&row, 3), c - 1, 1 },
                                                { 0, (uint32_t)hedge_random_below(&row, 2) * many, 1e9 } };
                 hedge_update_target_t target = { (uint32_t)hedge_random_below(&row, 3), b == 1, 2, a * many, 2, terms };
@@ -830,28 +831,28 @@ static void nothing_is_too_hostile(void **state)
                 zmq_msg_init(&product.frame);
                 switch (hedge_random_below(&row, 5)) {
                 case 0:
-                        r = hedge_matrices_hold(m, &(hedge_msg_hold_t){ train, target.matrix, a * many, b }, &frames[0],
-                                                NULL);
+                        r = hedgew_matrices_hold(m, &(hedge_msg_hold_t){ train, target.matrix, a * many, b },
+                                                 &frames[0], NULL);
                         break;
                 case 1:
-                        r = hedge_matrices_apply(
+                        r = hedgew_matrices_apply(
                                 m,
-                                &(hedge_msg_apply_t){ .train = train,
+                                &(hedge_msg_apply_t){ .job = train,
                                                       .matrix = target.matrix,
                                                       .batch = a * many,
                                                       .keep = (uint32_t)hedge_random_below(&row, 200) },
                                 &frames[0], &product, NULL);
                         break;
                 case 2:
-                        r = hedge_matrices_fetch(m, &(hedge_msg_hold_t){ .train = train, .matrix = target.matrix },
-                                                 &product, NULL);
+                        r = hedgew_matrices_fetch(m, &(hedge_msg_hold_t){ .job = train, .matrix = target.matrix },
+                                                  &product, NULL);
                         break;
                 case 3:
-                        r = hedge_matrices_multiply(m, &(hedge_msg_multiply_t){ train, 0, 0, a, b, c * many }, frames,
-                                                    &product, NULL);
+                        r = hedgew_matrices_multiply(m, &(hedge_msg_multiply_t){ train, 0, 0, a, b, c * many }, frames,
+                                                     &product, NULL);
                         break;
                 default: {
-                        hedge_msg_update_t message = { .train = train,
+                        hedge_msg_update_t message = { .job = train,
                                                        .batch = a,
                                                        .left_cols = b,
                                                        .right_cols = c,
@@ -865,20 +866,20 @@ static void nothing_is_too_hostile(void **state)
                         n_frames = !message.left_kept + !message.right_kept + (wrong && b == 1);
                         if (n_frames > 2)
                                 n_frames = 2;
-                        r = hedge_matrices_update(m, &message, frames, n_frames, &macs, NULL);
+                        r = hedgew_matrices_update(m, &message, frames, n_frames, &macs, NULL);
                 }
                 }
                 well += r == 0;
                 assert_true(r == 0 || r == -ENOENT || r == HEDGE_EMALFORMED || r == HEDGE_ELIMIT);
-                assert_true(hedge_matrices_bytes(m) <= cap);
+                assert_true(hedgew_matrices_bytes(m) <= cap);
                 zmq_msg_close(&product.frame);
                 zmq_msg_close(&frames[0]);
                 zmq_msg_close(&frames[1]);
         }
         assert_true(well > 1000);
-        hedge_matrices_leave(m);
+        hedgew_matrices_leave(m);
         free(v);
-        hedge_matrices_destroy(&m);
+        hedgew_matrices_destroy(&m);
 }
 
 int main(void)

@@ -511,7 +511,7 @@ static void unknown_keys_are_skipped(void **unused)
                                 &got, NULL),
                          0);
         assert_int_equal(got.type, HEDGE_MSG_CANCEL);
-        assert_int_equal(got.cancel.job, 7);
+        assert_int_equal(got.cancel.run, 7);
 }
 
 static void a_sentence_names_the_place(void **unused)

@@ -32,7 +32,7 @@ static int decode(const char *dictionary, const void *data, size_t size, hedge_t
         copy = malloc(n); /* exactly as long as the file, for ASan */
         assert_non_null(copy);
         memcpy(copy, file, n);
-        r = hedge_npy_decode(copy, n, ret, why);
+        r = hedgec_npy_decode(copy, n, ret, why);
         free(copy);
         return r;
 }
@@ -163,20 +163,20 @@ static void test_versions_and_cuts(void **state)
                 uint8_t *copy = malloc(cut + 1);
 
                 memcpy(copy, file, cut);
-                assert_true(hedge_npy_decode(copy, cut, &t, &why) < 0);
+                assert_true(hedgec_npy_decode(copy, cut, &t, &why) < 0);
                 assert_null(t.data);
                 free(copy);
         }
         memmove(file + 12, file + 10, n - 10); /* version 2: a length of four bytes */
         file[6] = 2;
         file[10] = file[11] = 0;
-        assert_int_equal(hedge_npy_decode(file, n + 2, &t, &why), 0);
+        assert_int_equal(hedgec_npy_decode(file, n + 2, &t, &why), 0);
         assert_true(t.data[0] == 1 && t.data[1] == 2);
         hedge_tensor_release(&t);
         file[11] = 0xff;
-        assert_int_equal(hedge_npy_decode(file, n + 2, &t, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedgec_npy_decode(file, n + 2, &t, &why), HEDGE_EMALFORMED);
         file[6] = 4;
-        assert_int_equal(hedge_npy_decode(file, n + 2, &t, &why), HEDGE_EUNSUPPORTED);
+        assert_int_equal(hedgec_npy_decode(file, n + 2, &t, &why), HEDGE_EUNSUPPORTED);
 }
 
 static void test_write_reads_back(void **state)
@@ -199,10 +199,10 @@ static void test_write_reads_back(void **state)
                 assert_int_equal(hedge_tensor_alloc(&t, &shapes[i]), 0);
                 for (size_t k = 0; k < n; k++)
                         t.data[k] = (float)k / 3 - 1;
-                assert_int_equal(hedge_npy_write(&t, out), 0);
+                assert_int_equal(hedgec_npy_write(&t, out), 0);
                 assert_int_equal(ftell(out) % 64, n * 4 % 64);
                 fclose(out);
-                if (hedge_npy_load(path, &back, &why))
+                if (hedgec_npy_load(path, &back, &why))
                         fail_msg("%s", why.text);
                 assert_true(hedge_shape_equal(&t.shape, &back.shape));
                 assert_memory_equal(t.data, back.data, n * 4);
@@ -210,7 +210,7 @@ static void test_write_reads_back(void **state)
                 hedge_tensor_release(&back);
         }
         unlink(path);
-        assert_int_equal(hedge_npy_load(path, &(hedge_tensor_t){ .data = NULL }, NULL), -ENOENT);
+        assert_int_equal(hedgec_npy_load(path, &(hedge_tensor_t){ .data = NULL }, NULL), -ENOENT);
 }
 
 int main(void)

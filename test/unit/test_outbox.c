@@ -25,19 +25,19 @@ static int64_t due_us(const hedge_mail_t *mail)
 
 typedef struct fixture {
         hedge_mailbox_t *box;
-        hedge_outbox_t *outbox;
+        hedgew_outbox_t *outbox;
         letter_t letters[4];
 } fixture_t;
 
 static void start(fixture_t *f)
 {
         assert_int_equal(hedge_mailbox_new(&f->box), 0);
-        assert_int_equal(hedge_outbox_new(f->box, due_us, &f->outbox), 0);
+        assert_int_equal(hedgew_outbox_new(f->box, due_us, &f->outbox), 0);
 }
 
 static void finish(fixture_t *f)
 {
-        hedge_outbox_destroy(&f->outbox);
+        hedgew_outbox_destroy(&f->outbox);
         hedge_mailbox_destroy(&f->box);
 }
 
@@ -49,12 +49,12 @@ static void put(fixture_t *f, int letter, int64_t when_us)
 
 static void expect(fixture_t *f, int letter)
 {
-        assert_ptr_equal(hedge_outbox_take(f->outbox), &f->letters[letter]);
+        assert_ptr_equal(hedgew_outbox_take(f->outbox), &f->letters[letter]);
 }
 
 static int wait_for(const fixture_t *f, int timeout_ms)
 {
-        struct pollfd p = { .fd = hedge_outbox_fd(f->outbox), .events = POLLIN };
+        struct pollfd p = { .fd = hedgew_outbox_fd(f->outbox), .events = POLLIN };
 
         return poll(&p, 1, timeout_ms);
 }
@@ -70,7 +70,7 @@ static void what_is_due_comes_in_order(void **state)
         assert_int_equal(wait_for(&f, 0), 1);
         for (int i = 0; i < 3; i++)
                 expect(&f, i);
-        assert_null(hedge_outbox_take(f.outbox));
+        assert_null(hedgew_outbox_take(f.outbox));
         assert_int_equal(wait_for(&f, 0), 0);
         finish(&f);
 }
@@ -83,14 +83,14 @@ static void what_is_held_back_keeps_nothing_waiting(void **state)
         put(&f, 0, NEVER_US);
         put(&f, 1, 0);
         expect(&f, 1);
-        assert_null(hedge_outbox_take(f.outbox));
+        assert_null(hedgew_outbox_take(f.outbox));
         assert_int_equal(wait_for(&f, 0), 0);
         put(&f, 2, 0);
         assert_int_equal(wait_for(&f, 0), 1);
         expect(&f, 2);
-        assert_null(hedge_outbox_take(f.outbox));
-        assert_ptr_equal(hedge_outbox_take_any(f.outbox), &f.letters[0]);
-        assert_null(hedge_outbox_take_any(f.outbox));
+        assert_null(hedgew_outbox_take(f.outbox));
+        assert_ptr_equal(hedgew_outbox_take_any(f.outbox), &f.letters[0]);
+        assert_null(hedgew_outbox_take_any(f.outbox));
         put(&f, 3, 0); /* the queue is sound when its last was taken out */
         expect(&f, 3);
         finish(&f);
@@ -108,12 +108,12 @@ static void it_wakes_for_the_first_that_is_due(void **state)
         for (int letter = 2; letter > 0; letter--) {
                 hedge_mail_t *mail;
 
-                while (!(mail = hedge_outbox_take(f.outbox)))
+                while (!(mail = hedgew_outbox_take(f.outbox)))
                         assert_int_equal(wait_for(&f, PATIENCE_MS), 1);
                 assert_ptr_equal(mail, &f.letters[letter]);
                 assert_true(hedge_now_us() >= f.letters[letter].due_us);
         }
-        assert_null(hedge_outbox_take(f.outbox));
+        assert_null(hedgew_outbox_take(f.outbox));
         assert_int_equal(wait_for(&f, 0), 0);
         finish(&f);
 }
@@ -127,12 +127,12 @@ static void what_comes_to_be_due_comes_in_order(void **state)
         put(&f, 0, NEVER_US - 5); /* of another task */
         put(&f, 1, NEVER_US);
         put(&f, 2, NEVER_US);
-        assert_null(hedge_outbox_take(f.outbox));
+        assert_null(hedgew_outbox_take(f.outbox));
         f.letters[1].due_us = f.letters[2].due_us = 0;
         put(&f, 3, 0);
         for (int i = 1; i < 4; i++)
                 expect(&f, i);
-        assert_null(hedge_outbox_take(f.outbox));
+        assert_null(hedgew_outbox_take(f.outbox));
         finish(&f);
 }
 

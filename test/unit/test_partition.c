@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/code/partition.h"
+#include "common/code/conv/partition.h"
 #include "common/code/q16.h"
 #include "test/unit/layer.h"
 

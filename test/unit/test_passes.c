@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/code/passes_isa.h"
+#include "common/code/conv/passes_isa.h"
 #include "test/unit/layer.h"
 
 #define MAX_STREAMS 40u

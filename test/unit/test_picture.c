@@ -90,19 +90,19 @@ static file_t write_jpeg(unsigned width, unsigned height, J_COLOR_SPACE space, i
         return f;
 }
 
-static hedge_picture_t decode(const file_t *f)
+static hedgec_picture_t decode(const file_t *f)
 {
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
         hedge_why_t why = { "" };
 
-        if (hedge_picture_decode(f->bytes, f->size, &p, &why))
+        if (hedgec_picture_decode(f->bytes, f->size, &p, &why))
                 fail_msg("%s", why.text);
         return p;
 }
 
 static void check(file_t *f, unsigned width, unsigned height, unsigned channels, const uint8_t *pixels, int tolerance)
 {
-        hedge_picture_t p = decode(f);
+        hedgec_picture_t p = decode(f);
 
         assert_int_equal(p.width, width);
         assert_int_equal(p.height, height);
@@ -110,7 +110,7 @@ static void check(file_t *f, unsigned width, unsigned height, unsigned channels,
         for (unsigned i = 0; i < width * height * channels; i++)
                 if (abs(p.pixels[i] - pixels[i]) > tolerance)
                         fail_msg("sample %u is %u, not %u", i, p.pixels[i], pixels[i]);
-        hedge_picture_release(&p);
+        hedgec_picture_release(&p);
         free(f->bytes);
         *f = (file_t){ 0 };
 }
@@ -175,7 +175,7 @@ static void test_png_other_depths(void **state)
 static void test_jpeg(void **state)
 {
         uint8_t pixels[24 * 17 * 4];
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
         hedge_why_t why;
         file_t f;
 
@@ -189,7 +189,7 @@ static void test_jpeg(void **state)
         check(&f, 24, 17, 1, pixels, 2);
         smooth(24, 17, 4, pixels);
         f = write_jpeg(24, 17, JCS_CMYK, 4, false, pixels);
-        assert_int_equal(hedge_picture_decode(f.bytes, f.size, &p, &why), HEDGE_EUNSUPPORTED);
+        assert_int_equal(hedgec_picture_decode(f.bytes, f.size, &p, &why), HEDGE_EUNSUPPORTED);
         assert_string_equal(why.text, "is a JPEG of 4 channels (CMYK?); grey or RGB is wanted");
         free(f.bytes);
 }
@@ -242,7 +242,7 @@ static void test_refused(void **state)
                 CASE("\xff\xd8\xff", HEDGE_EMALFORMED, "is a damaged JPEG"),
                 CASE("\xff\xd8\xff\xd9", HEDGE_EMALFORMED, "is a damaged JPEG"),
         };
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
         hedge_why_t why;
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -250,7 +250,7 @@ static void test_refused(void **state)
                 int r;
 
                 memcpy(copy, cases[i].bytes, cases[i].size);
-                r = hedge_picture_decode(copy, cases[i].size, &p, &why);
+                r = hedgec_picture_decode(copy, cases[i].size, &p, &why);
                 if (r != cases[i].code || !strstr(why.text, cases[i].error))
                         fail_msg("case %zu gives %d, %s; not %s", i, r, why.text, cases[i].error);
                 assert_null(p.pixels);
@@ -262,14 +262,14 @@ static void test_refused(void **state)
 static void test_huge_png(void **state)
 {
         static const uint8_t row[4] = { 0 };
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
         hedge_why_t why;
         file_t f = write_png(1, 1, (png_kind_t){ PNG_COLOR_TYPE_GRAY, 8, 0, 1 }, row, NULL);
         uint32_t crc;
 
         memcpy(f.bytes + 16, "\x00\x00\xc3\x50\x00\x00\xc3\x50", 8);
         crc = (uint32_t)png_get_uint_32(f.bytes + 29);
-        assert_int_equal(hedge_picture_decode(f.bytes, f.size, &p, &why), HEDGE_EMALFORMED); /* the checksum */
+        assert_int_equal(hedgec_picture_decode(f.bytes, f.size, &p, &why), HEDGE_EMALFORMED); /* the checksum */
         crc = 0xffffffff;
         for (unsigned i = 12; i < 29; i++) {
                 crc ^= f.bytes[i];
@@ -277,7 +277,7 @@ static void test_huge_png(void **state)
                         crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
         }
         png_save_uint_32(f.bytes + 29, ~crc);
-        assert_int_equal(hedge_picture_decode(f.bytes, f.size, &p, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedgec_picture_decode(f.bytes, f.size, &p, &why), HEDGE_ELIMIT);
         assert_string_equal(why.text, "is 50000 x 50000 pixels; at most 64 megapixels are read");
         free(f.bytes);
 }
@@ -285,7 +285,7 @@ static void test_huge_png(void **state)
 /* Every file cut short is refused, and with any byte changed it is read or refused: never anything else. */
 static void cut_and_change(file_t f)
 {
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
         hedge_why_t why;
 
         for (size_t n = 0; n + 12 < f.size; n++) {
@@ -293,7 +293,7 @@ static void cut_and_change(file_t f)
                 int r;
 
                 memcpy(cut, f.bytes, n);
-                r = hedge_picture_decode(cut, n, &p, &why);
+                r = hedgec_picture_decode(cut, n, &p, &why);
                 if (!r)
                         fail_msg("%zu bytes of %zu are read", n, f.size);
                 assert_true(strlen(why.text) > 10);
@@ -303,8 +303,8 @@ static void cut_and_change(file_t f)
         for (size_t i = 0; i < f.size; i++) {
                 for (unsigned bit = 0; bit < 8; bit++) {
                         f.bytes[i] ^= (uint8_t)(1u << bit);
-                        if (!hedge_picture_decode(f.bytes, f.size, &p, &why))
-                                hedge_picture_release(&p);
+                        if (!hedgec_picture_decode(f.bytes, f.size, &p, &why))
+                                hedgec_picture_release(&p);
                         f.bytes[i] ^= (uint8_t)(1u << bit);
                 }
         }
@@ -326,23 +326,23 @@ static void test_load(void **state)
 {
         char path[] = "/tmp/hedge-picture-XXXXXX";
         int fd = mkstemp(path);
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
         hedge_why_t why;
 
         assert_true(fd >= 0);
         assert_int_equal(write(fd, "P5 1 1 255\n7", 12), 12);
-        assert_int_equal(hedge_picture_load(path, &p, &why), 0); /* the name does not end in .pgm */
+        assert_int_equal(hedgec_picture_load(path, &p, &why), 0); /* the name does not end in .pgm */
         assert_int_equal(p.pixels[0], '7');
-        hedge_picture_release(&p);
+        hedgec_picture_release(&p);
         assert_int_equal(ftruncate(fd, 11), 0);
-        assert_int_equal(hedge_picture_load(path, &p, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedgec_picture_load(path, &p, &why), HEDGE_EMALFORMED);
         assert_true(!strncmp(why.text, path, strlen(path)) && strstr(why.text, ": is a damaged PPM or PGM"));
-        assert_int_equal(ftruncate(fd, (off_t)HEDGE_PICTURE_MAX_BYTES + 1), 0);
-        assert_int_equal(hedge_picture_load(path, &p, &why), HEDGE_ELIMIT);
+        assert_int_equal(ftruncate(fd, (off_t)HEDGEC_PICTURE_MAX_BYTES + 1), 0);
+        assert_int_equal(hedgec_picture_load(path, &p, &why), HEDGE_ELIMIT);
         close(fd);
         unlink(path);
-        assert_int_equal(hedge_picture_load(path, &p, &why), -ENOENT);
-        assert_int_equal(hedge_picture_load("/", &p, &why), -EISDIR);
+        assert_int_equal(hedgec_picture_load(path, &p, &why), -ENOENT);
+        assert_int_equal(hedgec_picture_load("/", &p, &why), -EISDIR);
 }
 
 int main(void)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/model.h"
+#include "daemon/models/model.h"
 #include "daemon/plan/candidates.h"
 #include "test/unit/square.h"
 

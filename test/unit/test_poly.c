@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "common/code/poly.h"
 #include "common/code/random.h"
+#include "common/code/sazd/poly.h"
 #include "test/unit/layer.h"
 
 #define ROWS 6u

@@ -13,22 +13,22 @@
 
 static const hedge_model_preprocess_t raw = { .given = true, .scale = 1, .std = { 1, 1, 1, 1 } };
 
-static hedge_picture_t make(uint32_t width, uint32_t height, uint32_t channels)
+static hedgec_picture_t make(uint32_t width, uint32_t height, uint32_t channels)
 {
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
 
-        assert_int_equal(hedge_picture_alloc(width, height, channels, &p, NULL), 0);
+        assert_int_equal(hedgec_picture_alloc(width, height, channels, &p, NULL), 0);
         for (uint32_t i = 0; i < width * height * channels; i++)
                 p.pixels[i] = (uint8_t)(i * 41 + i / 13 * 7);
         return p;
 }
 
-static hedge_tensor_t run(const hedge_picture_t *p, const hedge_model_preprocess_t *how, hedge_shape_t shape)
+static hedge_tensor_t run(const hedgec_picture_t *p, const hedge_model_preprocess_t *how, hedge_shape_t shape)
 {
         hedge_tensor_t t = { .data = NULL };
         hedge_why_t why = { "" };
 
-        if (hedge_preprocess(p, how, &shape, &t, &why))
+        if (hedgec_preprocess(p, how, &shape, &t, &why))
                 fail_msg("%s", why.text);
         assert_true(hedge_shape_equal(&t.shape, &shape));
         return t;
@@ -36,7 +36,7 @@ static hedge_tensor_t run(const hedge_picture_t *p, const hedge_model_preprocess
 
 static void test_exact_size_is_untouched(void **state)
 {
-        hedge_picture_t p = make(5, 4, 3);
+        hedgec_picture_t p = make(5, 4, 3);
         hedge_model_preprocess_t how = { .resize = 256,
                                          .crop = true,
                                          .scale = 1 / 255.,
@@ -56,12 +56,12 @@ static void test_exact_size_is_untouched(void **state)
                         assert_true(t.data[i * 3 + c] ==
                                     (float)((p.pixels[i * 3 + 2 - c] * (1 / 255.) - how.mean[c]) / how.std[c]));
         hedge_tensor_release(&t);
-        hedge_picture_release(&p);
+        hedgec_picture_release(&p);
 }
 
 static void test_grey_and_rgb(void **state)
 {
-        hedge_picture_t grey = make(6, 2, 1), rgb = make(2, 2, 3);
+        hedgec_picture_t grey = make(6, 2, 1), rgb = make(2, 2, 3);
         hedge_tensor_t t = run(&grey, &raw, (hedge_shape_t){ 4, { 1, 3, 2, 6 } });
 
         for (unsigned i = 0; i < 36; i++)
@@ -82,8 +82,8 @@ static void test_grey_and_rgb(void **state)
         for (unsigned i = 0; i < 12; i++)
                 assert_true(t.data[i] == grey.pixels[i]);
         hedge_tensor_release(&t);
-        hedge_picture_release(&grey);
-        hedge_picture_release(&rgb);
+        hedgec_picture_release(&grey);
+        hedgec_picture_release(&rgb);
 }
 
 /* One sample in floating point: `step` is the distance between neighbours. */
@@ -101,14 +101,14 @@ static double triangle(const double *from, uint32_t step, uint32_t size, uint32_
 }
 
 /* Against floating point without rounding in between: half a sample for each direction. */
-static void check_resample(const hedge_picture_t *p, const hedge_window_t *columns, const hedge_window_t *rows)
+static void check_resample(const hedgec_picture_t *p, const hedge_window_t *columns, const hedge_window_t *rows)
 {
         static double samples[40 * 40 * 3], narrow[40 * 40 * 3];
         uint32_t c = p->channels, n = columns->count * c;
-        hedge_picture_t out = { 0 };
+        hedgec_picture_t out = { 0 };
         hedge_why_t why = { "" };
 
-        if (hedge_resample(p, columns, rows, &out, &why))
+        if (hedgec_resample(p, columns, rows, &out, &why))
                 fail_msg("%s", why.text);
         assert_int_equal(out.width, columns->count);
         assert_int_equal(out.height, rows->count);
@@ -123,14 +123,14 @@ static void check_resample(const hedge_picture_t *p, const hedge_window_t *colum
                         if (fabs(out.pixels[y * n + i] -
                                  triangle(narrow + i, n, p->height, rows->resized, rows->first + y)) > 1.001)
                                 fail_msg("%u x %u: row %u, sample %u", p->width, p->height, y, i);
-        hedge_picture_release(&out);
+        hedgec_picture_release(&out);
 }
 
 static void test_resample(void **state)
 {
         srand(5);
         for (int i = 0; i < 200; i++) {
-                hedge_picture_t p = make(1 + (uint32_t)rand() % 40, 1 + (uint32_t)rand() % 40, rand() % 2 ? 3 : 1);
+                hedgec_picture_t p = make(1 + (uint32_t)rand() % 40, 1 + (uint32_t)rand() % 40, rand() % 2 ? 3 : 1);
                 hedge_window_t columns = { .size = p.width, .resized = 1 + (uint32_t)rand() % 40 };
                 hedge_window_t rows = { .size = p.height, .resized = 1 + (uint32_t)rand() % 40 };
 
@@ -139,7 +139,7 @@ static void test_resample(void **state)
                 rows.first = (uint32_t)rand() % rows.resized;
                 rows.count = 1 + (uint32_t)rand() % (rows.resized - rows.first);
                 check_resample(&p, &columns, &rows);
-                hedge_picture_release(&p);
+                hedgec_picture_release(&p);
         }
 }
 
@@ -147,10 +147,10 @@ static void test_resample(void **state)
 static void test_crop(void **state)
 {
         hedge_model_preprocess_t how = raw;
-        hedge_picture_t p = { 0 };
+        hedgec_picture_t p = { 0 };
         hedge_tensor_t t;
 
-        assert_int_equal(hedge_picture_alloc(200, 100, 1, &p, NULL), 0);
+        assert_int_equal(hedgec_picture_alloc(200, 100, 1, &p, NULL), 0);
         for (uint32_t i = 0; i < 20000; i++)
                 p.pixels[i] = (uint8_t)(i % 200);
         how.crop = true;
@@ -170,9 +170,10 @@ static void test_crop(void **state)
         t = run(&p, &how, (hedge_shape_t){ 4, { 1, 1, 50, 50 } });
         assert_true(fabsf(t.data[0] - 2) <= 1 && fabsf(t.data[49] - 197) <= 1);
         hedge_tensor_release(&t);
-        hedge_picture_release(&p);
+        hedgec_picture_release(&p);
 
-        assert_int_equal(hedge_picture_alloc(50, 101, 1, &p, NULL), 0); /* upright; the odd row is left at the bottom */
+        assert_int_equal(hedgec_picture_alloc(50, 101, 1, &p, NULL),
+                         0); /* upright; the odd row is left at the bottom */
         for (uint32_t i = 0; i < 50 * 101; i++)
                 p.pixels[i] = (uint8_t)(i / 50);
         how.crop = true;
@@ -180,7 +181,7 @@ static void test_crop(void **state)
         t = run(&p, &how, (hedge_shape_t){ 4, { 1, 1, 50, 50 } });
         assert_true(t.data[0] == 25 && t.data[49 * 50] == 74);
         hedge_tensor_release(&t);
-        hedge_picture_release(&p);
+        hedgec_picture_release(&p);
 }
 
 static void test_refused(void **state)
@@ -200,12 +201,12 @@ static void test_refused(void **state)
                 { { 4, { 1, 1, 1, 70000 } }, HEDGE_ELIMIT, "an input of 70000 x 1 pixels is too large" },
         };
         hedge_model_preprocess_t how = raw;
-        hedge_picture_t p = make(4, 6, 3), needle = make(1, 60000, 3);
+        hedgec_picture_t p = make(4, 6, 3), needle = make(1, 60000, 3);
         hedge_tensor_t t = { .data = NULL };
         hedge_why_t why;
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                int r = hedge_preprocess(&p, &how, &cases[i].shape, &t, &why);
+                int r = hedgec_preprocess(&p, &how, &cases[i].shape, &t, &why);
 
                 if (r != cases[i].code || !strstr(why.text, cases[i].error))
                         fail_msg("case %zu gives %d, %s; not %s", i, r, why.text, cases[i].error);
@@ -213,18 +214,18 @@ static void test_refused(void **state)
         }
         how.crop = true;
         how.resize = UINT32_MAX; /* as a coordinator might say */
-        assert_int_equal(hedge_preprocess(&p, &how, &(hedge_shape_t){ 4, { 1, 3, 2, 2 } }, &t, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedgec_preprocess(&p, &how, &(hedge_shape_t){ 4, { 1, 3, 2, 2 } }, &t, &why), HEDGE_ELIMIT);
         how.resize = 16384; /* a resized picture of 16384 x 10^9, of which little is wanted */
         t = run(&needle, &how, (hedge_shape_t){ 4, { 1, 3, 8, 8 } });
         hedge_tensor_release(&t);
         how.crop = false;
-        assert_int_equal(hedge_preprocess(&needle, &how, &(hedge_shape_t){ 4, { 1, 3, 60000, 1 } }, &t, &why), 0);
+        assert_int_equal(hedgec_preprocess(&needle, &how, &(hedge_shape_t){ 4, { 1, 3, 60000, 1 } }, &t, &why), 0);
         hedge_tensor_release(&t);
-        assert_int_equal(hedge_preprocess(&needle, &how, &(hedge_shape_t){ 4, { 1, 3, 8, 60000 } }, &t, &why),
+        assert_int_equal(hedgec_preprocess(&needle, &how, &(hedge_shape_t){ 4, { 1, 3, 8, 60000 } }, &t, &why),
                          HEDGE_ELIMIT);
         assert_non_null(strstr(why.text, "MiB of memory"));
-        hedge_picture_release(&p);
-        hedge_picture_release(&needle);
+        hedgec_picture_release(&p);
+        hedgec_picture_release(&needle);
 }
 
 /* Photographs resized to 256 and cropped to 224 by Pillow: the same samples. */
@@ -247,17 +248,17 @@ static void test_as_pillow(void **state)
         how.nhwc = how.crop = true;
         how.resize = 256;
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                hedge_picture_t photo = { 0 }, wanted = { 0 };
+                hedgec_picture_t photo = { 0 }, wanted = { 0 };
                 hedge_why_t why = { "" };
                 hedge_tensor_t t;
                 char path[512];
                 unsigned differ = 0;
 
                 snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-                if (hedge_picture_load(path, &photo, &why))
+                if (hedgec_picture_load(path, &photo, &why))
                         fail_msg("%s", why.text);
                 snprintf(path, sizeof(path), "%s/crop224-ppm/%.*s.ppm", folder, (int)strcspn(names[i], "."), names[i]);
-                if (hedge_picture_load(path, &wanted, &why))
+                if (hedgec_picture_load(path, &wanted, &why))
                         fail_msg("%s", why.text);
                 t = run(&photo, &how, (hedge_shape_t){ 4, { 1, 224, 224, 3 } });
                 for (unsigned k = 0; k < 224 * 224 * 3; k++)
@@ -265,8 +266,8 @@ static void test_as_pillow(void **state)
                 if (differ)
                         fail_msg("%s: %u samples differ", names[i], differ);
                 hedge_tensor_release(&t);
-                hedge_picture_release(&photo);
-                hedge_picture_release(&wanted);
+                hedgec_picture_release(&photo);
+                hedgec_picture_release(&wanted);
         }
 }
 

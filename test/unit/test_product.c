@@ -12,10 +12,10 @@
 
 #include "common/clock.h"
 #include "common/code/random.h"
-#include "common/code/uep_product.h"
-#include "daemon/train/chance.h"
-#include "daemon/train/deal.h"
-#include "daemon/train/matmul.h"
+#include "common/code/uep/product.h"
+#include "daemon/train/uep/chance.h"
+#include "daemon/train/uep/exchange.h"
+#include "daemon/train/uep/multiply.h"
 #include "test/unit/line_bed.h"
 
 #define ROWS    12u
@@ -55,7 +55,7 @@ static void begin(unsigned boards)
 {
         line = line_bed_new(boards);
         assert_int_equal(hedged_round_new(line, 7, &rounds), 0);
-        assert_int_equal(hedged_deal_look(rounds), 0);
+        assert_int_equal(hedged_exchange_look(rounds), 0);
         assert_int_equal(hedged_round_count(rounds), boards);
 }
 
@@ -79,12 +79,13 @@ static hedged_product_t *make(const hedge_uep_setup_t *setup, const hedge_uep_sh
         return product;
 }
 
-static hedged_dealt_t deal(hedged_product_t *product, int ms)
+static hedged_exchanged_t exchange(hedged_product_t *product, int ms)
 {
-        hedged_dealt_t dealt;
+        hedged_exchanged_t exchanged;
 
-        assert_int_equal(hedged_deal(rounds, &product, 1, ms ? hedge_now_us() + ms * 1000 : INT64_MAX, &dealt), 0);
-        return dealt;
+        assert_int_equal(hedged_exchange(rounds, &product, 1, ms ? hedge_now_us() + ms * 1000 : INT64_MAX, &exchanged),
+                         0);
+        return exchanged;
 }
 
 /* Decode, and @return the normalised error. */
@@ -112,7 +113,7 @@ static void test_whole(void **state)
 
                         begin(10);
                         product = make(&setup, split ? &summed : &crossed, 10);
-                        assert_int_equal(deal(product, 0).refused, 0);
+                        assert_int_equal(exchange(product, 0).refused, 0);
                         assert_true(hedged_product_complete(product));
                         assert_true(hedged_product_expected_error(product) == 0);
                         assert_true(finish(&product) < 1e-7);
@@ -135,7 +136,7 @@ static void test_part(void **state)
         line->boards[0].dumb = line->boards[7].dumb = true;
         product = make(&setup, &crossed, 9);
         began = hedge_now_us();
-        assert_int_equal(deal(product, SOON_MS).received, 7);
+        assert_int_equal(exchange(product, SOON_MS).received, 7);
         assert_true(hedge_now_us() - began >= SOON_MS * 1000);
         assert_int_equal(hedged_product_known(product), 7);
         packets = hedged_product_packets(product);
@@ -170,12 +171,12 @@ static void test_threshold(void **state)
         begin(12);
         line->boards[2].dumb = line->boards[3].dumb = line->boards[11].dumb = true;
         product = make(&setup, &crossed, 12);
-        assert_int_equal(deal(product, 0).received, 9);
+        assert_int_equal(exchange(product, 0).received, 9);
         assert_true(finish(&product) < 1e-6);
 
         line->boards[5].dumb = true;
         product = make(&setup, &crossed, 12);
-        assert_int_equal(deal(product, SOON_MS).received, 8);
+        assert_int_equal(exchange(product, SOON_MS).received, 8);
         assert_int_equal(hedged_product_known(product), 0);
         assert_true(hedged_product_expected_error(product) == 1);
         assert_true(finish(&product) == 1);
@@ -187,15 +188,15 @@ static void test_together(void **state)
         const hedge_uep_setup_t coded = { .scheme = HEDGE_UEP_EW, .packets = 40, .seed = 9 };
         const hedge_uep_setup_t plain = { .scheme = HEDGE_UEP_UNCODED };
         hedged_product_t *products[3];
-        hedged_dealt_t dealt;
+        hedged_exchanged_t exchanged;
 
         (void)state;
         begin(5);
         products[0] = make(&coded, &crossed, 5);
         products[1] = make(&plain, &crossed, 5);
         products[2] = make(&plain, &summed, 5);
-        assert_int_equal(hedged_deal(rounds, products, 3, INT64_MAX, &dealt), 0);
-        assert_int_equal(dealt.boards, 5);
+        assert_int_equal(hedged_exchange(rounds, products, 3, INT64_MAX, &exchanged), 0);
+        assert_int_equal(exchanged.boards, 5);
         for (unsigned i = 0; i < 3; i++)
                 assert_true(finish(&products[i]) < 1e-7);
 }
@@ -211,18 +212,18 @@ static void test_lost(void **state)
         begin(3);
         line->boards[1].dies = true;
         product = make(&setup, &crossed, 3);
-        assert_int_equal(deal(product, 0).received, 9);
+        assert_int_equal(exchange(product, 0).received, 9);
         assert_int_equal(line->boards[1].answered, 0);
         assert_true(finish(&product) < 1e-7);
 
         /* All of them: nothing more can come, and it is not waited for. */
         line->boards[0].dies = line->boards[2].dies = true;
         product = make(&setup, &crossed, 3);
-        assert_int_equal(deal(product, 0).received, 0);
+        assert_int_equal(exchange(product, 0).received, 0);
         assert_int_equal(hedged_round_count(rounds), 0);
         assert_true(finish(&product) == 1);
         product = make(&setup, &crossed, 3);
-        assert_int_equal(deal(product, 0).boards, 0);
+        assert_int_equal(exchange(product, 0).boards, 0);
         hedged_product_destroy(&product);
 }
 
@@ -235,7 +236,8 @@ static void test_back(void **state)
         begin(1);
         line->boards[0].dies = line->boards[0].comes_back = true;
         product = make(&setup, &crossed, 1);
-        assert_int_equal(hedged_deal(rounds, &product, 1, hedge_now_us() + 60000000, &(hedged_dealt_t){ 0 }), 0);
+        assert_int_equal(hedged_exchange(rounds, &product, 1, hedge_now_us() + 60000000, &(hedged_exchanged_t){ 0 }),
+                         0);
         assert_true(finish(&product) < 1e-7);
 }
 
@@ -243,24 +245,24 @@ static void test_refused(void **state)
 {
         const hedge_uep_setup_t setup = { .scheme = HEDGE_UEP_UNCODED };
         hedged_product_t *product;
-        hedged_dealt_t dealt;
+        hedged_exchanged_t exchanged;
 
         (void)state;
         begin(3);
         line->boards[2].refuses = true;
         product = make(&setup, &crossed, 3);
-        dealt = deal(product, 0);
-        assert_int_equal(dealt.refused, 1);
-        assert_int_equal(dealt.refusals[0].board, 2);
-        assert_string_equal(dealt.refusals[0].why.text, "no room for that");
-        assert_int_equal(dealt.received, 9);
+        exchanged = exchange(product, 0);
+        assert_int_equal(exchanged.refused, 1);
+        assert_int_equal(exchanged.refusals[0].board, 2);
+        assert_string_equal(exchanged.refusals[0].why.text, "no room for that");
+        assert_int_equal(exchanged.received, 9);
         assert_true(finish(&product) < 1e-7);
 
         line->boards[0].refuses = line->boards[1].refuses = true;
         product = make(&setup, &crossed, 3);
-        dealt = deal(product, 0);
-        assert_int_equal(dealt.received, 0);
-        assert_int_equal(dealt.refused, 3);
+        exchanged = exchange(product, 0);
+        assert_int_equal(exchanged.received, 0);
+        assert_int_equal(exchanged.refused, 3);
         hedged_product_destroy(&product);
 }
 
@@ -277,7 +279,7 @@ static void test_twins(void **state)
                         begin(boards);
                         line->boards[dumb].dumb = true;
                         product = make(&setup, &crossed, boards);
-                        deal(product, 20000); /* far too long, where the other copy does not come */
+                        exchange(product, 20000); /* far too long, where the other copy does not come */
                         assert_true(finish(&product) < 1e-7);
                         tear_down(NULL);
                 }
@@ -296,12 +298,12 @@ static void test_behind(void **state)
                 hedged_product_t *product = make(&setup, &crossed, 6);
 
                 assert_int_equal(line->boards[4].asked, before);
-                deal(product, 0);
-                if (step > HEDGED_DEAL_OWED / 3)
+                exchange(product, 0);
+                if (step > HEDGED_EXCHANGE_OWED / 3)
                         assert_int_equal(line->boards[4].asked, before);
                 assert_true(finish(&product) < 1e-7);
         }
-        assert_true(line->boards[4].asked >= HEDGED_DEAL_OWED);
+        assert_true(line->boards[4].asked >= HEDGED_EXCHANGE_OWED);
         for (unsigned i = 0; i < 4; i++)
                 line->boards[i].dumb = true;
         line->boards[5].dumb = true;
@@ -309,11 +311,11 @@ static void test_behind(void **state)
         for (unsigned i = 0; i < 6; i++)
                 if (i != 4)
                         line_bed_lost(line, i);
-        assert_int_equal(hedged_deal_look(rounds), 0);
+        assert_int_equal(hedged_exchange_look(rounds), 0);
         {
                 hedged_product_t *product = make(&setup, &crossed, 6);
 
-                deal(product, 0);
+                exchange(product, 0);
                 assert_true(finish(&product) < 1e-7);
         }
 }
@@ -328,12 +330,12 @@ static void test_late(void **state)
         begin(3);
         line->boards[0].slow = true;
         product = make(&setup, &crossed, 3);
-        assert_int_equal(deal(product, SOON_MS).received, 6);
+        assert_int_equal(exchange(product, SOON_MS).received, 6);
         hedged_product_destroy(&product);
         line_bed_deliver(line, 0);
         line->boards[0].slow = false;
         product = make(&setup, &crossed, 3);
-        assert_int_equal(deal(product, 0).received, 9);
+        assert_int_equal(exchange(product, 0).received, 9);
         assert_true(finish(&product) < 1e-7);
 }
 
@@ -341,15 +343,15 @@ static void test_stopped(void **state)
 {
         const hedge_uep_setup_t setup = { .scheme = HEDGE_UEP_UNCODED };
         hedged_product_t *product;
-        hedged_dealt_t dealt;
+        hedged_exchanged_t exchanged;
 
         (void)state;
         begin(2);
         line->boards[0].dumb = true;
         product = make(&setup, &crossed, 2);
         line_bed_stop(line);
-        assert_int_equal(hedged_deal(rounds, &product, 1, INT64_MAX, &dealt), HEDGE_ESHUTDOWN);
-        assert_int_equal(hedged_deal_look(rounds), HEDGE_ESHUTDOWN);
+        assert_int_equal(hedged_exchange(rounds, &product, 1, INT64_MAX, &exchanged), HEDGE_ESHUTDOWN);
+        assert_int_equal(hedged_exchange_look(rounds), HEDGE_ESHUTDOWN);
         hedged_product_destroy(&product);
 }
 
@@ -512,23 +514,23 @@ static void forget(void)
 static int run(uint64_t packet_bytes, hedge_why_t *why)
 {
         static const hedged_speeds_t speeds;
-        const hedged_matmul_settings_t settings = {
-                .line = line, .train = 9, .loop = loop, .done_kind = 77, .packet_bytes = packet_bytes, .speeds = &speeds
+        const hedged_multiply_settings_t settings = {
+                .line = line, .job = 9, .loop = loop, .done_kind = 77, .packet_bytes = packet_bytes, .speeds = &speeds
         };
-        hedged_matmul_t *matmul = NULL;
+        hedged_multiply_t *matmul = NULL;
         hedge_msg_matmul_ok_t ok;
         hedge_mail_t *mail;
         zmq_msg_t frame;
         int r;
 
-        assert_int_equal(hedged_matmul_check(&asked, frames, 1 << 20, why), 0);
-        assert_int_equal(hedged_matmul_start(&settings, &asked, frames, &matmul), 0);
+        assert_int_equal(hedged_multiply_check(&asked, frames, 1 << 20, why), 0);
+        assert_int_equal(hedged_multiply_start(&settings, &asked, frames, &matmul), 0);
         mail = hedge_mailbox_wait(loop, 60000);
         assert_non_null(mail);
         assert_int_equal(mail->kind, 77);
-        r = hedged_matmul_result(matmul, &ok, &frame, why);
+        r = hedged_multiply_result(matmul, &ok, &frame, why);
         if (r == 0) {
-                assert_true(hedged_matmul_chance(matmul).arrivals >= ok.determined);
+                assert_true(hedged_multiply_chance(matmul).arrivals >= ok.determined);
                 assert_int_equal(ok.id, 4);
                 assert_int_equal(zmq_msg_size(&frame), sizeof(c));
                 memcpy(c, zmq_msg_data(&frame), sizeof(c));
@@ -539,7 +541,7 @@ static int run(uint64_t packet_bytes, hedge_why_t *why)
                 for (unsigned i = 0; i < ok.n_packets; i++)
                         assert_true(ok.packets[i].board < 9);
         }
-        hedged_matmul_destroy(&matmul);
+        hedged_multiply_destroy(&matmul);
         return r;
 }
 
@@ -603,22 +605,22 @@ static void test_matmul_checks(void **state)
 
         (void)state;
         ask("magic", 10);
-        assert_int_equal(hedged_matmul_check(&asked, frames, 1 << 20, &why), -EINVAL);
+        assert_int_equal(hedged_multiply_check(&asked, frames, 1 << 20, &why), -EINVAL);
         strcpy(asked.scheme, "mds");
         strcpy(asked.split, "in two");
-        assert_int_equal(hedged_matmul_check(&asked, frames, 1 << 20, &why), -EINVAL);
+        assert_int_equal(hedged_multiply_check(&asked, frames, 1 << 20, &why), -EINVAL);
         strcpy(asked.split, "column-row");
-        assert_int_equal(hedged_matmul_check(&asked, frames, 1 << 20, &why), 0);
+        assert_int_equal(hedged_multiply_check(&asked, frames, 1 << 20, &why), 0);
         asked.blocks_b = 6;
-        assert_int_equal(hedged_matmul_check(&asked, frames, 1 << 20, &why), -EINVAL);
+        assert_int_equal(hedged_multiply_check(&asked, frames, 1 << 20, &why), -EINVAL);
         asked.blocks_a = asked.blocks_b = 4;
-        assert_int_equal(hedged_matmul_check(&asked, frames, 1 << 20, &why), HEDGE_ESHAPE);
+        assert_int_equal(hedged_multiply_check(&asked, frames, 1 << 20, &why), HEDGE_ESHAPE);
         asked.blocks_a = asked.blocks_b = 3;
         asked.rows++;
-        assert_int_equal(hedged_matmul_check(&asked, frames, 1 << 20, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedged_multiply_check(&asked, frames, 1 << 20, &why), HEDGE_EMALFORMED);
         asked.rows--;
-        assert_int_equal(hedged_matmul_check(&asked, frames, sizeof(c) - 1, &why), HEDGE_ELIMIT);
-        assert_int_equal(hedged_matmul_check(&asked, frames, sizeof(c), &why), 0);
+        assert_int_equal(hedged_multiply_check(&asked, frames, sizeof(c) - 1, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedged_multiply_check(&asked, frames, sizeof(c), &why), 0);
         forget();
 }
 

@@ -10,7 +10,7 @@
 
 #include "common/model/onnx.h"
 #include "common/model/zoo.h"
-#include "daemon/model.h"
+#include "daemon/models/model.h"
 
 /* A small AlexNet on slow machines, so that sharing its layers out pays. */
 

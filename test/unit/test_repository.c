@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/repository.h"
+#include "daemon/models/repository.h"
 
 typedef struct folder {
         char path[64];

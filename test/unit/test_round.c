@@ -15,7 +15,7 @@
 
 /* The line is this test's own: what is said is kept, what boards say is put in by hand. */
 struct hedged_line {
-        hedge_mailbox_t *words;
+        hedge_mailbox_t *events;
         enum hedged_stop stopping;
         hedge_message_t said;
         unsigned said_to, sayings, frames;
@@ -25,8 +25,8 @@ struct hedged_line {
 static hedged_line_t line;
 static hedged_round_t *rounds;
 
-int hedged_line_say(hedged_line_t *l, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                    uint32_t n_frames)
+int hedged_line_send(hedged_line_t *l, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                     uint32_t n_frames)
 {
         for (uint32_t i = 0; i < n_frames; i++)
                 zmq_msg_close(&frames[i]);
@@ -39,16 +39,16 @@ int hedged_line_say(hedged_line_t *l, unsigned board, const hedge_message_t *mes
         return 0;
 }
 
-hedged_word_t *hedged_line_next(hedged_line_t *l, int timeout_ms)
+hedged_line_event_t *hedged_line_next(hedged_line_t *l, int timeout_ms)
 {
-        return (hedged_word_t *)hedge_mailbox_wait(l->words, timeout_ms);
+        return (hedged_line_event_t *)hedge_mailbox_wait(l->events, timeout_ms);
 }
 
-void hedged_word_release(hedged_word_t **word)
+void hedged_line_event_release(hedged_line_event_t **event)
 {
-        hedge_envelope_release(&(*word)->envelope);
-        free(*word);
-        *word = NULL;
+        hedge_envelope_release(&(*event)->envelope);
+        free(*event);
+        *event = NULL;
 }
 
 enum hedged_stop hedged_line_stopping(const hedged_line_t *l)
@@ -60,64 +60,64 @@ static int set_up(void **state)
 {
         (void)state;
         memset(&line, 0, sizeof(line));
-        assert_int_equal(hedge_mailbox_new(&line.words), 0);
+        assert_int_equal(hedge_mailbox_new(&line.events), 0);
         return hedged_round_new(&line, 7, &rounds);
 }
 
 static int tear_down(void **state)
 {
-        hedged_word_t *word;
+        hedged_line_event_t *event;
 
         (void)state;
-        while ((word = (hedged_word_t *)hedge_mailbox_take(line.words)))
-                hedged_word_release(&word);
-        hedge_mailbox_destroy(&line.words);
+        while ((event = (hedged_line_event_t *)hedge_mailbox_take(line.events)))
+                hedged_line_event_release(&event);
+        hedge_mailbox_destroy(&line.events);
         hedged_round_destroy(&rounds);
         assert_null(rounds);
         return 0;
 }
 
-static hedged_word_t *put(enum hedged_word_kind kind, unsigned board)
+static hedged_line_event_t *put(enum hedged_line_event_kind kind, unsigned board)
 {
-        hedged_word_t *word = calloc(1, sizeof(*word));
+        hedged_line_event_t *event = calloc(1, sizeof(*event));
 
-        assert_non_null(word);
-        word->mail.kind = (int)kind;
-        word->board = board;
-        word->received_us = 1234;
-        snprintf(word->name, sizeof(word->name), "board-%u", board);
-        hedge_mailbox_put(line.words, &word->mail);
-        return word;
+        assert_non_null(event);
+        event->mail.kind = (int)kind;
+        event->board = board;
+        event->received_us = 1234;
+        snprintf(event->name, sizeof(event->name), "board-%u", board);
+        hedge_mailbox_put(line.events, &event->mail);
+        return event;
 }
 
 static void put_product(unsigned board, uint64_t step, uint32_t packet, size_t floats)
 {
-        hedged_word_t *word = calloc(1, sizeof(*word));
+        hedged_line_event_t *event = calloc(1, sizeof(*event));
 
-        assert_non_null(word);
-        word->mail.kind = HEDGED_WORD_MESSAGE;
-        word->board = board;
-        word->envelope.message.type = HEDGE_MSG_PRODUCT;
-        word->envelope.message.product =
-                (hedge_msg_product_t){ .train = 7, .step = step, .packet = packet, .compute_us = 55 };
-        word->envelope.n_frames = 1;
-        word->envelope.frames = calloc(1, sizeof(zmq_msg_t));
-        zmq_msg_init_size(&word->envelope.frames[0], floats * sizeof(float));
-        memset(zmq_msg_data(&word->envelope.frames[0]), (int)packet, floats * sizeof(float));
-        hedge_mailbox_put(line.words, &word->mail);
+        assert_non_null(event);
+        event->mail.kind = HEDGED_LINE_MESSAGE;
+        event->board = board;
+        event->envelope.message.type = HEDGE_MSG_PRODUCT;
+        event->envelope.message.product =
+                (hedge_msg_product_t){ .job = 7, .step = step, .packet = packet, .compute_us = 55 };
+        event->envelope.n_frames = 1;
+        event->envelope.frames = calloc(1, sizeof(zmq_msg_t));
+        zmq_msg_init_size(&event->envelope.frames[0], floats * sizeof(float));
+        memset(zmq_msg_data(&event->envelope.frames[0]), (int)packet, floats * sizeof(float));
+        hedge_mailbox_put(line.events, &event->mail);
 }
 
 static void put_error(unsigned board, int code)
 {
-        hedged_word_t *word = calloc(1, sizeof(*word));
+        hedged_line_event_t *event = calloc(1, sizeof(*event));
 
-        assert_non_null(word);
-        word->mail.kind = HEDGED_WORD_MESSAGE;
-        word->board = board;
-        word->envelope.message.type = HEDGE_MSG_ERROR;
-        word->envelope.message.error.code = code;
-        snprintf(word->envelope.message.error.text, 32, "no such matrix");
-        hedge_mailbox_put(line.words, &word->mail);
+        assert_non_null(event);
+        event->mail.kind = HEDGED_LINE_MESSAGE;
+        event->board = board;
+        event->envelope.message.type = HEDGE_MSG_ERROR;
+        event->envelope.message.error.code = code;
+        snprintf(event->envelope.message.error.text, 32, "no such matrix");
+        hedge_mailbox_put(line.events, &event->mail);
 }
 
 static hedged_round_news_t expect(hedged_round_event_t event, unsigned board)
@@ -137,7 +137,7 @@ static hedged_round_news_t expect(hedged_round_event_t event, unsigned board)
 
 static void here(unsigned board)
 {
-        put(HEDGED_WORD_HERE, board);
+        put(HEDGED_LINE_HERE, board);
         expect(HEDGED_ROUND_HERE, board);
 }
 
@@ -157,18 +157,18 @@ static void who_is_here(void **state)
         (void)state;
         assert_int_equal(hedged_round_count(rounds), 0);
         assert_false(hedged_round_here(rounds, 3));
-        put(HEDGED_WORD_LOST, 3);
+        put(HEDGED_LINE_LOST, 3);
         expect(HEDGED_ROUND_LATE, 0);
         here(3);
         here(255);
-        put(HEDGED_WORD_HERE, 256);
+        put(HEDGED_LINE_HERE, 256);
         expect(HEDGED_ROUND_LATE, 0);
         assert_int_equal(hedged_round_count(rounds), 2);
         assert_true(hedged_round_here(rounds, 3));
         assert_string_equal(hedged_round_name(rounds, 3), "board-3");
         here(3);
         assert_int_equal(hedged_round_count(rounds), 2);
-        put(HEDGED_WORD_LOST, 3);
+        put(HEDGED_LINE_LOST, 3);
         expect(HEDGED_ROUND_LOST, 3);
         assert_int_equal(hedged_round_count(rounds), 1);
         assert_false(hedged_round_here(rounds, 3));
@@ -193,7 +193,7 @@ static void messages_are_addressed(void **state)
                 assert_int_equal(hedged_round_say(rounds, 1, &m[i], NULL, 0, 0, 0), 0);
                 assert_int_equal(line.said.type, m[i].type);
                 assert_int_equal(line.said_to, 1);
-                assert_int_equal(m[i].hold.train, 7);
+                assert_int_equal(m[i].hold.job, 7);
         }
         assert_int_equal(m[2].apply.step, 2);
         assert_int_equal(m[3].update.step, 2);
@@ -323,7 +323,7 @@ static void who_comes_anew_owes_nothing(void **state)
         put_product(0, 1, 1, 6);
         expect(HEDGED_ROUND_LATE, 0);
         assert_int_equal(ask(0, 1), 0);
-        put(HEDGED_WORD_LOST, 0);
+        put(HEDGED_LINE_LOST, 0);
         expect(HEDGED_ROUND_LOST, 0);
         put_product(0, 1, 1, 6);
         expect(HEDGED_ROUND_LATE, 0);
@@ -339,11 +339,11 @@ static void the_deadline_is_kept(void **state)
         hedged_round_next(rounds, deadline_us, &news);
         assert_int_equal(news.event, HEDGED_ROUND_LATE);
         assert_true(hedge_now_us() >= deadline_us);
-        put(HEDGED_WORD_HERE, 2);
+        put(HEDGED_LINE_HERE, 2);
         hedged_round_next(rounds, deadline_us, &news); /* over, but it has come */
         assert_int_equal(news.event, HEDGED_ROUND_HERE);
         assert_int_equal(news.received_us, 1234);
-        put(HEDGED_WORD_HERE, 3);
+        put(HEDGED_LINE_HERE, 3);
         hedged_round_next(rounds, INT64_MAX, &news);
         assert_int_equal(news.event, HEDGED_ROUND_HERE);
 }
@@ -368,7 +368,7 @@ static void bytes_are_counted(void **state)
 static void stopping_comes_first(void **state)
 {
         (void)state;
-        put(HEDGED_WORD_HERE, 2);
+        put(HEDGED_LINE_HERE, 2);
         line.stopping = HEDGED_STOP_USER;
         expect(HEDGED_ROUND_STOP, 0);
         expect(HEDGED_ROUND_STOP, 0);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/train/downlink.h"
+#include "daemon/train/co3/downlink.h"
 
 #define MLP "layers: [{type: flatten}, {type: dense, units: 12}, {type: relu}, {type: dense, units: 4}]\n"
 #define CONV                                                                                                      \

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "common/code/random.h"
-#include "common/code/sazd.h"
-#include "common/code/sazd_isa.h"
+#include "common/code/sazd/isa.h"
+#include "common/code/sazd/sazd.h"
 #include "test/unit/layer.h"
 
 #define GUARD 12345.0f

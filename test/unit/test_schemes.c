@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "common/code/decode.h"
-#include "common/code/streamed.h"
-#include "common/code/study.h"
+#include "common/code/conv/decode.h"
+#include "common/code/conv/streamed.h"
+#include "common/code/conv/study.h"
 
 static hedge_code_t *code_with(const hedge_code_params_t *params)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/stored_parts.h"
+#include "worker/infer/stored_parts.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -12,9 +12,9 @@
 #define ELEMENTS 1000
 #define ROOM     (1u << 20)
 
-static hedge_stored_key_t key_of(uint8_t share, const float *input, uint32_t part, uint32_t method)
+static hedgew_stored_key_t key_of(uint8_t share, const float *input, uint32_t part, uint32_t method)
 {
-        hedge_stored_key_t key = { .input = hedge_stored_digest(input, ELEMENTS), .part = part, .method = method };
+        hedgew_stored_key_t key = { .input = hedgew_stored_digest(input, ELEMENTS), .part = part, .method = method };
 
         memset(&key.share, share, sizeof(key.share));
         return key;
@@ -23,9 +23,9 @@ static hedge_stored_key_t key_of(uint8_t share, const float *input, uint32_t par
 static void only_the_same_part_is_found(void **state)
 {
         float inputs[2][ELEMENTS], part[ELEMENTS];
-        hedge_stored_parts_t *stored = NULL;
-        hedge_stored_key_t key, others[4];
-        hedge_stored_figures_t figures;
+        hedgew_stored_parts_t *stored = NULL;
+        hedgew_stored_key_t key, others[4];
+        hedgew_stored_figures_t figures;
         const float *found;
 
         (void)state;
@@ -34,61 +34,61 @@ static void only_the_same_part_is_found(void **state)
                 part[i] = -(float)i;
         }
         inputs[1][ELEMENTS - 1] += 1;
-        assert_int_equal(hedge_stored_parts_new(&stored), 0);
+        assert_int_equal(hedgew_stored_parts_new(&stored), 0);
         key = key_of(1, inputs[0], 2, 0);
-        assert_null(hedge_stored_parts_find(stored, &key, ELEMENTS));
-        hedge_stored_parts_put(stored, &key, part, ELEMENTS, ROOM);
-        found = hedge_stored_parts_find(stored, &key, ELEMENTS);
+        assert_null(hedgew_stored_parts_find(stored, &key, ELEMENTS));
+        hedgew_stored_parts_put(stored, &key, part, ELEMENTS, ROOM);
+        found = hedgew_stored_parts_find(stored, &key, ELEMENTS);
         assert_non_null(found);
         assert_memory_equal(found, part, sizeof(part));
-        assert_null(hedge_stored_parts_find(stored, &key, ELEMENTS - 1));
+        assert_null(hedgew_stored_parts_find(stored, &key, ELEMENTS - 1));
 
         others[0] = key_of(2, inputs[0], 2, 0);
         others[1] = key_of(1, inputs[1], 2, 0);
         others[2] = key_of(1, inputs[0], 3, 0);
         others[3] = key_of(1, inputs[0], 2, 1);
         for (unsigned i = 0; i < 4; i++)
-                assert_null(hedge_stored_parts_find(stored, &others[i], ELEMENTS));
+                assert_null(hedgew_stored_parts_find(stored, &others[i], ELEMENTS));
 
-        assert_true(hedge_stored_parts_check(stored, found, part, ELEMENTS, 0));
+        assert_true(hedgew_stored_parts_check(stored, found, part, ELEMENTS, 0));
         part[7] += 1; /* of a peak of 999 */
-        assert_true(hedge_stored_parts_check(stored, found, part, ELEMENTS, 2e-3));
-        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS, 5e-4));
-        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS, 0));
+        assert_true(hedgew_stored_parts_check(stored, found, part, ELEMENTS, 2e-3));
+        assert_false(hedgew_stored_parts_check(stored, found, part, ELEMENTS, 5e-4));
+        assert_false(hedgew_stored_parts_check(stored, found, part, ELEMENTS, 0));
         part[7] = NAN;
-        assert_false(hedge_stored_parts_check(stored, found, part, ELEMENTS, 1));
-        figures = hedge_stored_parts_figures(stored);
+        assert_false(hedgew_stored_parts_check(stored, found, part, ELEMENTS, 1));
+        figures = hedgew_stored_parts_figures(stored);
         assert_int_equal(figures.found, 1);
         assert_int_equal(figures.computed, 6);
         assert_int_equal(figures.checked, 5);
         assert_int_equal(figures.wrong, 3);
-        key.input = hedge_stored_number(1);
-        others[0].input = hedge_stored_number(2);
+        key.input = hedgew_stored_number(1);
+        others[0].input = hedgew_stored_number(2);
         assert_memory_not_equal(&key.input, &others[0].input, sizeof(key.input));
-        hedge_stored_parts_destroy(&stored);
+        hedgew_stored_parts_destroy(&stored);
         assert_null(stored);
-        hedge_stored_parts_destroy(&stored);
+        hedgew_stored_parts_destroy(&stored);
 }
 
 static void no_more_is_kept_than_there_is_room_for(void **state)
 {
         float input[ELEMENTS], part[ELEMENTS] = { 0 };
-        hedge_stored_parts_t *stored = NULL;
+        hedgew_stored_parts_t *stored = NULL;
         unsigned kept = 0;
 
         (void)state;
         memset(input, 0, sizeof(input));
-        assert_int_equal(hedge_stored_parts_new(&stored), 0);
+        assert_int_equal(hedgew_stored_parts_new(&stored), 0);
         for (uint32_t block = 0; block < 2 * ROOM / sizeof(part); block++) {
-                const hedge_stored_key_t key = key_of(1, input, block, 0);
+                const hedgew_stored_key_t key = key_of(1, input, block, 0);
 
-                hedge_stored_parts_put(stored, &key, part, ELEMENTS, ROOM);
-                kept += hedge_stored_parts_find(stored, &key, ELEMENTS) != NULL;
-                assert_true(hedge_stored_parts_figures(stored).bytes <= ROOM);
+                hedgew_stored_parts_put(stored, &key, part, ELEMENTS, ROOM);
+                kept += hedgew_stored_parts_find(stored, &key, ELEMENTS) != NULL;
+                assert_true(hedgew_stored_parts_figures(stored).bytes <= ROOM);
         }
         /* what goes with each part takes a little, too */
         assert_in_range(kept, ROOM / sizeof(part) * 9 / 10, ROOM / sizeof(part));
-        hedge_stored_parts_destroy(&stored);
+        hedgew_stored_parts_destroy(&stored);
 }
 
 int main(void)

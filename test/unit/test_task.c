@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/task.h"
+#include "worker/infer/task.h"
 
 /* What a TASK may ask for. The share has three filter blocks. */
 #define BLOCKS     3
@@ -33,28 +33,28 @@ static int set_up(void **state)
 {
         const hedge_msg_share_t m = { .digest = { { 9 } }, .conv = conv, .ell_b = BLOCKS };
         const size_t bytes = BLOCKS * hedge_conv_filter_elements(&conv) * sizeof(float);
-        hedge_shares_t *shares;
-        hedge_share_t *share;
+        hedgew_shares_t *shares;
+        hedgew_share_t *share;
 
-        assert_int_equal(hedge_shares_new(1 << 20, 1 << 20, &shares), 0);
-        assert_int_equal(hedge_shares_claim(shares, &m, bytes, &share, NULL), 0);
-        hedge_share_unref(&share);
+        assert_int_equal(hedgew_shares_new(1 << 20, 1 << 20, &shares), 0);
+        assert_int_equal(hedgew_shares_claim(shares, &m, bytes, &share, NULL), 0);
+        hedgew_share_unref(&share);
         *state = shares;
         return 0;
 }
 
 static int tear_down(void **state)
 {
-        hedge_shares_t *shares = *state;
+        hedgew_shares_t *shares = *state;
 
-        hedge_shares_clear(shares);
-        assert_int_equal(hedge_shares_figures(shares).alive, 0);
-        hedge_shares_destroy(&shares);
+        hedgew_shares_clear(shares);
+        assert_int_equal(hedgew_shares_figures(shares).alive, 0);
+        hedgew_shares_destroy(&shares);
         return 0;
 }
 
 /* Make a task of n_frames frames of so many bytes. Frames that were not taken must be as they were. */
-static int make(hedge_shares_t *shares, hedge_msg_task_t m, uint32_t n_frames, size_t bytes, hedge_task_t **ret)
+static int make(hedgew_shares_t *shares, hedge_msg_task_t m, uint32_t n_frames, size_t bytes, hedgew_task_t **ret)
 {
         hedge_why_t why = { .text = "" };
         zmq_msg_t frames[FRAMES_MAX];
@@ -65,7 +65,7 @@ static int make(hedge_shares_t *shares, hedge_msg_task_t m, uint32_t n_frames, s
                 assert_int_equal(zmq_msg_init_size(&frames[i], bytes), 0);
                 memset(zmq_msg_data(&frames[i]), (int)i, bytes);
         }
-        r = hedge_task_new(shares, &m, frames, n_frames, ret, &why);
+        r = hedgew_task_new(shares, &m, frames, n_frames, ret, &why);
         for (uint32_t i = 0; i < n_frames; i++) {
                 assert_int_equal(zmq_msg_size(&frames[i]), r < 0 ? bytes : 0);
                 zmq_msg_close(&frames[i]);
@@ -75,9 +75,9 @@ static int make(hedge_shares_t *shares, hedge_msg_task_t m, uint32_t n_frames, s
         return r;
 }
 
-static void refuse(hedge_shares_t *shares, hedge_msg_task_t m, uint32_t n_frames, size_t bytes)
+static void refuse(hedgew_shares_t *shares, hedge_msg_task_t m, uint32_t n_frames, size_t bytes)
 {
-        hedge_task_t *task = NULL;
+        hedgew_task_t *task = NULL;
 
         assert_int_equal(make(shares, m, n_frames, bytes, &task), HEDGE_EMALFORMED);
         assert_null(task);
@@ -92,12 +92,12 @@ static void refuse(hedge_shares_t *shares, hedge_msg_task_t m, uint32_t n_frames
 
 static void parts_find_their_inputs_by_number(void **state)
 {
-        static const hedge_task_part_t expected[] = { { 16, 1, 1 }, { 5, 0, 2 }, { 15, 1, 0 }, { 1023, 2, 0 } };
+        static const hedgew_task_part_t expected[] = { { 16, 1, 1 }, { 5, 0, 2 }, { 15, 1, 0 }, { 1023, 2, 0 } };
         const hedge_msg_task_t m = { .n_inputs = 3,
                                      .inputs = (uint32_t[]){ 1, 5, 341 },
                                      .n_order = 4,
                                      .order = (uint32_t[]){ 16, 5, 15, 1023 } };
-        hedge_task_t *task = NULL;
+        hedgew_task_t *task = NULL;
 
         assert_int_equal(make(*state, m, 3, FLOATS, &task), 0);
         assert_int_equal(task->n_inputs, 3);
@@ -108,18 +108,18 @@ static void parts_find_their_inputs_by_number(void **state)
                 assert_int_equal(task->order[i].input, expected[i].input);
                 assert_int_equal(task->order[i].block, expected[i].block);
         }
-        hedge_task_destroy(&task);
+        hedgew_task_destroy(&task);
 }
 
 static void without_a_list_inputs_are_counted(void **state)
 {
         const hedge_msg_task_t m = { .n_order = 2, .order = (uint32_t[]){ 5, 0 } };
-        hedge_task_t *task = NULL;
+        hedgew_task_t *task = NULL;
 
         assert_int_equal(make(*state, m, 2, FLOATS, &task), 0);
         assert_int_equal(task->order[0].input, 1);
         assert_int_equal(task->order[1].input, 0);
-        hedge_task_destroy(&task);
+        hedgew_task_destroy(&task);
 }
 
 static void inputs_that_are_not_the_frames_are_malformed(void **state)
@@ -169,7 +169,7 @@ static void parts_that_are_not_there_are_malformed(void **state)
 static void frames_have_the_size_of_their_precision(void **state)
 {
         hedge_msg_task_t m = { .n_order = 1, .order = (uint32_t[]){ 0 } };
-        hedge_task_t *task = NULL;
+        hedgew_task_t *task = NULL;
 
         refuse(*state, m, 1, FLOATS - 1);
         refuse(*state, m, 1, FLOATS + 4);
@@ -181,7 +181,7 @@ static void frames_have_the_size_of_their_precision(void **state)
         assert_int_equal(make(*state, m, 2, hedge_q16_bytes(IN), &task), 0);
         assert_int_equal(task->wire, HEDGE_PRECISION_Q16);
         assert_int_equal(task->input_bytes, 2 * hedge_q16_bytes(IN));
-        hedge_task_destroy(&task);
+        hedgew_task_destroy(&task);
         m.wire = HEDGE_PRECISIONS;
         refuse(*state, m, 1, FLOATS);
         m.wire = UINT32_MAX;

@@ -25,7 +25,7 @@ static void steps_are_what_the_libraries_compute(void **state)
                 do_step(&f, 3, 0, 2, HEDGE_STEP_UPDATES);
                 do_step(&f, 4, 0, 3, 0);
                 do_step(&f, 9, 1, 4, WHOLE);
-                assert_int_equal(status_of(&f).train, 1);
+                assert_int_equal(status_of(&f).job, 1);
                 assert_int_equal(status_of(&f).steps, 5);
                 assert_int_equal(status_of(&f).queued, 0);
                 close_all(&f);
@@ -76,8 +76,8 @@ static void a_forgotten_gradient_is_not_lost(void **state)
         tell_step(&f, 2, 1, 1, 1);
         model_step(&f.model, 1, 6);
         expect(&f, HEDGE_MSG_GRADIENT); /* it is there, but does not get out */
-        hedge_training_forget(f.training);
-        assert_null(hedge_training_report(f.training));
+        hedgew_training_forget(f.training);
+        assert_null(hedgew_training_report(f.training));
         tell_step(&f, 3, 0, 1, 1);
         expect_error(&f, -ESTALE, 1, NULL);
         join(&f, &terms, 2);
@@ -99,7 +99,7 @@ static void a_report_stays_until_it_is_sent(void **state)
         tell_step(&f, 1, 0, 0, WHOLE);
         model_step(&f.model, 0, 3);
         for (int i = 0; i < 3; i++) { /* as hedge_link_send does, whether or not it was sent */
-                hedge_training_report_t *report = next_report(&f);
+                hedgew_training_report_t *report = next_report(&f);
 
                 zmq_msg_close(&report->frames[0]);
                 zmq_msg_close(&report->frames[1]);
@@ -116,13 +116,13 @@ static void a_report_stays_until_it_is_sent(void **state)
 static void seeds_are_of_job_and_shard(void **state)
 {
         hedge_digest_t shard = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
-        const uint64_t seed = hedge_training_seed(42, &shard);
+        const uint64_t seed = hedgew_training_seed(42, &shard);
 
         assert_true(seed == UINT64_C(0xeba16f662e1f1e1a)); /* by another implementation */
-        assert_true(hedge_training_seed(43, &shard) != seed);
+        assert_true(hedgew_training_seed(43, &shard) != seed);
         for (unsigned i = 0; i < sizeof(shard.bytes); i++) {
                 shard.bytes[i]++;
-                assert_true(hedge_training_seed(42, &shard) != seed);
+                assert_true(hedgew_training_seed(42, &shard) != seed);
                 shard.bytes[i]--;
         }
 }
@@ -147,7 +147,7 @@ static void the_same_training_keeps_what_it_has(void **state)
         assert_memory_equal(&message->joined.held[1], &digests[0], sizeof(digests[0]));
         done(&f);
         do_step(&f, 2, 1, 1, WHOLE); /* with the error memory of step 1 */
-        terms.train = 9;             /* another coordinator may count anew */
+        terms.job = 9;               /* another coordinator may count anew */
         join(&f, &terms, 2);
         tell_shard(&f, 1, 2);
         expect_error(&f, -ENOENT, 1, NULL);
@@ -242,7 +242,7 @@ static void the_thread_is_there_only_for_a_training(void **state)
                         assert_true(hedge_now_ms() < end_ms);
                         nanosleep(&pause, NULL);
                 }
-                assert_int_equal(status_of(&f).train, 0);
+                assert_int_equal(status_of(&f).job, 0);
                 assert_int_equal(status_of(&f).bytes, 0);
                 tell_leave(&f, 1);
                 tell_step(&f, 2, 0, 0, WHOLE);
@@ -297,7 +297,7 @@ static void joins_that_make_no_sense_are_refused(void **state)
 static void tell_bad_shard(fixture_t *f, uint32_t count, size_t pixels, size_t labels, uint8_t label, bool bent)
 {
         uint8_t *zeros = calloc(1, pixels + labels + 1);
-        hedge_message_t message = { .type = HEDGE_MSG_SHARD, .shard = { .train = 1, .count = count } };
+        hedge_message_t message = { .type = HEDGE_MSG_SHARD, .shard = { .job = 1, .count = count } };
         hedge_digest_t *digest = &message.shard.digest;
         zmq_msg_t frames[2];
 
@@ -343,7 +343,7 @@ static void steps_that_make_no_sense_are_refused(void **state)
         expect_error(&f, -ESTALE, 1, NULL);
         do_step(&f, 1, 0, 0, WHOLE);
 
-        tell(&f, &(hedge_message_t){ .type = HEDGE_MSG_STEP, .step = { .train = 3, .step = 2 } }, NULL, 0);
+        tell(&f, &(hedge_message_t){ .type = HEDGE_MSG_STEP, .step = { .job = 3, .step = 2 } }, NULL, 0);
         expect_error(&f, -ENOENT, 3, NULL);
         do_step(&f, 2, 0, 1, 1); /* that was about another training */
 
@@ -512,7 +512,7 @@ static void a_slow_step_is_given_up(void **state)
         start_slowly(&f, 600);
         tell_step(&f, 1, 0, 0, WHOLE);
         let_it_wait();
-        hedge_training_forget(f.training);
+        hedgew_training_forget(f.training);
         assert_int_equal(status_of(&f).queued, 0);
         join(&f, &terms, 1);
         tell_step(&f, 1, 0, 0, WHOLE);
@@ -523,13 +523,13 @@ static void a_slow_step_is_given_up(void **state)
         tell_step(&f, 1, 0, 0, WHOLE);
         let_it_wait();
         tell_leave(&f, 1);
-        while (status_of(&f).train)
+        while (status_of(&f).job)
                 assert_true(hedge_now_ms() < end_ms);
         join(&f, &terms, 0);
         give_shard(&f, 1, 0);
         tell_step(&f, 1, 0, 0, WHOLE);
         let_it_wait();
-        assert_int_equal(hedge_training_end(f.training, PATIENCE_S * 1000), 0);
+        assert_int_equal(hedgew_training_end(f.training, PATIENCE_S * 1000), 0);
         close_all(&f);
 }
 
@@ -552,9 +552,9 @@ static void ending_in_the_middle_of_a_gradient(void **state)
         join(&f, &terms, 0);
         give_shard(&f, 1, 0);
         tell_step(&f, 1, 0, 0, WHOLE);
-        while (!status_of(&f).busy_us && !hedge_training_report(f.training))
+        while (!status_of(&f).busy_us && !hedgew_training_report(f.training))
                 assert_true(hedge_now_ms() < end_ms);
-        r = hedge_training_end(f.training, 0);
+        r = hedgew_training_end(f.training, 0);
         assert_true(r == -ETIMEDOUT || r == 0);
         close_all(&f);
 }
@@ -563,7 +563,7 @@ static void an_emulated_failure_is_an_error(void **state)
 {
         char path[] = "/tmp/hedge-emulate-XXXXXX";
         const hedge_msg_join_t terms = CASE_JOIN(1, case_conv);
-        hedge_training_settings_t settings = { .bytes_max = PLENTY };
+        hedgew_training_settings_t settings = { .bytes_max = PLENTY };
         FILE *file = fdopen(mkstemp(path), "w");
         fixture_t f = { 0 };
 
@@ -571,9 +571,9 @@ static void an_emulated_failure_is_an_error(void **state)
         fputs("boards 1\nboard 0\nfailing 1\n", file);
         fclose(file);
         model_open(&f.model, &terms);
-        assert_int_equal(hedge_emulate_new(path, 0, &f.emulate), 0);
+        assert_int_equal(hedgew_emulate_new(path, 0, &f.emulate), 0);
         settings.emulate = f.emulate;
-        assert_int_equal(hedge_training_new(&settings, &f.training), 0);
+        assert_int_equal(hedgew_training_new(&settings, &f.training), 0);
         join(&f, &terms, 0);
         give_shard(&f, 1, 0);
         tell_step(&f, 1, 0, 0, WHOLE);

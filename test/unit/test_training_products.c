@@ -16,7 +16,7 @@ static char luck_path[64];
 /* A board in bad luck, as its emulation file says; without a text it is a real one. */
 static void open_board(fixture_t *f, uint64_t bytes_max, const char *luck, double macs_per_s)
 {
-        hedge_training_settings_t settings = { .bytes_max = bytes_max };
+        hedgew_training_settings_t settings = { .bytes_max = bytes_max };
         FILE *file;
 
         memset(f, 0, sizeof(*f));
@@ -28,16 +28,16 @@ static void open_board(fixture_t *f, uint64_t bytes_max, const char *luck, doubl
                 fclose(file);
         }
         if (luck || macs_per_s > 0)
-                assert_int_equal(hedge_emulate_new(luck ? luck_path : NULL, macs_per_s, &f->emulate), 0);
+                assert_int_equal(hedgew_emulate_new(luck ? luck_path : NULL, macs_per_s, &f->emulate), 0);
         settings.emulate = f->emulate;
-        assert_int_equal(hedge_training_new(&settings, &f->training), 0);
+        assert_int_equal(hedgew_training_new(&settings, &f->training), 0);
 }
 
 static void close_board(fixture_t *f)
 {
-        assert_int_equal(hedge_training_end(f->training, PATIENCE_S * 1000), 0);
-        hedge_training_destroy(&f->training);
-        hedge_emulate_destroy(&f->emulate);
+        assert_int_equal(hedgew_training_end(f->training, PATIENCE_S * 1000), 0);
+        hedgew_training_destroy(&f->training);
+        hedgew_emulate_destroy(&f->emulate);
         if (luck_path[0])
                 unlink(luck_path);
         luck_path[0] = 0;
@@ -54,11 +54,11 @@ static zmq_msg_t frame_of(float v, size_t n)
         return frame;
 }
 
-static void tell_hold(fixture_t *f, uint64_t train, uint32_t matrix, uint32_t rows, uint32_t cols, float v)
+static void tell_hold(fixture_t *f, uint64_t job, uint32_t matrix, uint32_t rows, uint32_t cols, float v)
 {
         zmq_msg_t frame = frame_of(v, (size_t)rows * cols);
 
-        tell(f, &(hedge_message_t){ .type = HEDGE_MSG_HOLD, .hold = { train, matrix, rows, cols } }, &frame, 1);
+        tell(f, &(hedge_message_t){ .type = HEDGE_MSG_HOLD, .hold = { job, matrix, rows, cols } }, &frame, 1);
 }
 
 /* X is one row. */
@@ -70,9 +70,9 @@ static void tell_apply(fixture_t *f, uint64_t step, uint32_t matrix, uint32_t ke
         tell(f, &message, &frame, 1);
 }
 
-static void tell_fetch(fixture_t *f, uint64_t train, uint32_t matrix)
+static void tell_fetch(fixture_t *f, uint64_t job, uint32_t matrix)
 {
-        tell(f, &(hedge_message_t){ .type = HEDGE_MSG_FETCH, .hold = { train, matrix, 0, 0 } }, NULL, 0);
+        tell(f, &(hedge_message_t){ .type = HEDGE_MSG_FETCH, .hold = { job, matrix, 0, 0 } }, NULL, 0);
 }
 
 static void tell_multiply(fixture_t *f, uint64_t step, uint32_t packet, uint32_t inner)
@@ -89,7 +89,7 @@ static void tell_update(fixture_t *f, uint64_t step, uint32_t kept)
         hedge_code_term_t term = { 0, 0, 1 };
         hedge_update_target_t target = { 7, false, 1, ROWS, 1, &term };
         hedge_message_t message = { .type = HEDGE_MSG_UPDATE,
-                                    .update = { .train = TRAIN,
+                                    .update = { .job = TRAIN,
                                                 .step = step,
                                                 .batch = 1,
                                                 .left_cols = ROWS,
@@ -117,10 +117,10 @@ static void tell_update(fixture_t *f, uint64_t step, uint32_t kept)
 static uint64_t expect_product(fixture_t *f, uint64_t step, uint32_t packet, size_t n, float v)
 {
         const hedge_msg_product_t *product = &expect(f, HEDGE_MSG_PRODUCT)->product;
-        hedge_training_report_t *report = next_report(f);
+        hedgew_training_report_t *report = next_report(f);
         const uint64_t compute_us = product->compute_us;
 
-        assert_int_equal(product->train, TRAIN);
+        assert_int_equal(product->job, TRAIN);
         assert_int_equal(product->step, step);
         assert_int_equal(product->packet, packet);
         assert_int_equal(report->n_frames, 1);
@@ -136,7 +136,7 @@ static void answers_come_in_order(void **state)
         fixture_t f;
 
         open_board(&f, PLENTY, NULL, 0);
-        assert_int_equal(status_of(&f).train, 0);
+        assert_int_equal(status_of(&f).job, 0);
         tell_hold(&f, TRAIN, 7, ROWS, COLS, 2);
         tell_hold(&f, TRAIN, 0, 1, COLS, 1);
         tell_apply(&f, 1, 7, 3, 1);
@@ -153,7 +153,7 @@ static void answers_come_in_order(void **state)
         expect_product(&f, 1, 99, 6, 20);
         expect_product(&f, 1, 0, 1, 5 * COLS);
         expect_product(&f, 0, 7, ROWS * COLS, 0);
-        assert_int_equal(status_of(&f).train, TRAIN);
+        assert_int_equal(status_of(&f).job, TRAIN);
         assert_true(status_of(&f).bytes >= (ROWS + 1) * COLS * sizeof(float));
         close_board(&f);
 }
@@ -210,7 +210,7 @@ static void leaving_drops_what_waits(void **state)
         wait_for_bytes(&f, true);
         tell_leave(&f, TRAIN);
         wait_for_bytes(&f, false);
-        assert_null(hedge_training_report(f.training));
+        assert_null(hedgew_training_report(f.training));
         tell_hold(&f, TRAIN, 7, ROWS, COLS, 3);
         tell_fetch(&f, TRAIN, 7);
         expect_product(&f, 0, 7, ROWS * COLS, 3);
@@ -299,8 +299,8 @@ static void matrices_belong_to_their_connection(void **state)
         tell_hold(&f, TRAIN, 7, ROWS, COLS, 2);
         tell_apply(&f, 1, 7, 3, 1);
         expect(&f, HEDGE_MSG_PRODUCT); /* it does not get out */
-        hedge_training_forget(f.training);
-        assert_null(hedge_training_report(f.training));
+        hedgew_training_forget(f.training);
+        assert_null(hedgew_training_report(f.training));
         tell_apply(&f, 2, 7, 3, 1);
         expect_error(&f, -ENOENT, TRAIN, NULL);
         tell_hold(&f, TRAIN, 7, ROWS, COLS, 2);
@@ -322,12 +322,12 @@ static void one_training_at_a_time(void **state)
         give_shard(&f, 1, 0);
         tell_multiply(&f, 1, 4, 2); /* it may be there beside */
         expect_product(&f, 1, 4, 6, 4);
-        assert_int_equal(status_of(&f).train, 1);
+        assert_int_equal(status_of(&f).job, 1);
         join(&f, &terms, 1);
         tell_hold(&f, TRAIN, 7, ROWS, COLS, 2);
         tell_fetch(&f, TRAIN, 7);
         expect_product(&f, 0, 7, ROWS * COLS, 2);
-        assert_int_equal(status_of(&f).train, TRAIN);
+        assert_int_equal(status_of(&f).job, TRAIN);
         tell_step(&f, 1, 0, 0, WHOLE);
         expect_error(&f, -ENOENT, 1, NULL);
         tell_fetch(&f, TRAIN, 7);
@@ -338,7 +338,7 @@ static void one_training_at_a_time(void **state)
         join(&f, &terms, 0);
         tell_fetch(&f, TRAIN + 1, 7);
         expect_error(&f, -ENOENT, TRAIN + 1, NULL);
-        assert_int_equal(status_of(&f).train, 1);
+        assert_int_equal(status_of(&f).job, 1);
         close_all(&f);
 }
 
@@ -375,7 +375,7 @@ static void too_many_at_once_are_refused(void **state)
 
         open_board(&f, PLENTY, NULL, 0.1);
         tell_hold(&f, TRAIN, 7, ROWS, COLS, 2);
-        for (unsigned i = 0; i < 300 && !hedge_training_report(f.training); i++)
+        for (unsigned i = 0; i < 300 && !hedgew_training_report(f.training); i++)
                 tell_update(&f, 1, 0);
         expect_error(&f, HEDGE_ELIMIT, TRAIN, NULL);
         do { /* until the thread has dropped them */

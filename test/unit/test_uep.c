@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/unit/uep_cases.h"
 
-#include "common/code/uep_window.h"
+#include "common/code/uep/window.h"
 
 /* --- packets --- */
 

@@ -7,37 +7,37 @@
 #include "test/unit/training_cases.h"
 
 #include "common/clock.h"
-#include "worker/emulate.h"
-#include "worker/training.h"
+#include "worker/emulate/emulate.h"
+#include "worker/train/training.h"
 
 /** A board's part in a training, told by a test what a coordinator would, and the model of what it should answer. */
 #define PATIENCE_S 60
 #define PLENTY     (UINT64_C(64) << 20)
 
 typedef struct fixture {
-        hedge_training_t *training;
-        hedge_emulate_t *emulate;
+        hedgew_training_t *training;
+        hedgew_emulate_t *emulate;
         model_t model;
 } fixture_t;
 
 static inline void open_all(fixture_t *f, uint64_t bytes_max, double macs_per_s, const hedge_msg_join_t *join)
 {
-        hedge_training_settings_t settings = { .bytes_max = bytes_max };
+        hedgew_training_settings_t settings = { .bytes_max = bytes_max };
 
         memset(f, 0, sizeof(*f));
         model_open(&f->model, join);
         if (macs_per_s > 0)
-                assert_int_equal(hedge_emulate_new(NULL, macs_per_s, &f->emulate), 0);
+                assert_int_equal(hedgew_emulate_new(NULL, macs_per_s, &f->emulate), 0);
         settings.emulate = f->emulate;
-        assert_int_equal(hedge_training_new(&settings, &f->training), 0);
+        assert_int_equal(hedgew_training_new(&settings, &f->training), 0);
 }
 
 static inline void close_all(fixture_t *f)
 {
-        assert_int_equal(hedge_training_end(f->training, PATIENCE_S * 1000), 0);
-        hedge_training_destroy(&f->training);
+        assert_int_equal(hedgew_training_end(f->training, PATIENCE_S * 1000), 0);
+        hedgew_training_destroy(&f->training);
         assert_null(f->training);
-        hedge_emulate_destroy(&f->emulate);
+        hedgew_emulate_destroy(&f->emulate);
         model_close(&f->model);
 }
 
@@ -51,7 +51,7 @@ static inline void tell(fixture_t *f, const hedge_message_t *message, zmq_msg_t 
                 zmq_msg_init(&envelope.frames[i]);
                 zmq_msg_move(&envelope.frames[i], &frames[i]);
         }
-        hedge_training_message(f->training, &envelope);
+        hedgew_training_message(f->training, &envelope);
         hedge_envelope_release(&envelope);
 }
 
@@ -60,26 +60,26 @@ static inline void tell_join(fixture_t *f, const hedge_msg_join_t *join)
         tell(f, &(hedge_message_t){ .type = HEDGE_MSG_JOIN, .join = *join }, NULL, 0);
 }
 
-static inline void tell_leave(fixture_t *f, uint64_t train)
+static inline void tell_leave(fixture_t *f, uint64_t job)
 {
-        tell(f, &(hedge_message_t){ .type = HEDGE_MSG_LEAVE, .leave = { train } }, NULL, 0);
+        tell(f, &(hedge_message_t){ .type = HEDGE_MSG_LEAVE, .leave = { job } }, NULL, 0);
 }
 
-static inline void tell_shard(fixture_t *f, uint64_t train, unsigned i)
+static inline void tell_shard(fixture_t *f, uint64_t job, unsigned i)
 {
         zmq_msg_t frames[2];
-        hedge_message_t message = case_shard_message(train, f->model.shards[i], frames);
+        hedge_message_t message = case_shard_message(job, f->model.shards[i], frames);
 
         tell(f, &message, frames, 2);
 }
 
-static inline hedge_training_report_t *next_report(fixture_t *f)
+static inline hedgew_training_report_t *next_report(fixture_t *f)
 {
-        struct pollfd wait = { .fd = hedge_training_fd(f->training), .events = POLLIN };
+        struct pollfd wait = { .fd = hedgew_training_fd(f->training), .events = POLLIN };
         const int64_t end_ms = hedge_now_ms() + PATIENCE_S * 1000;
-        hedge_training_report_t *report;
+        hedgew_training_report_t *report;
 
-        while (!(report = hedge_training_report(f->training))) {
+        while (!(report = hedgew_training_report(f->training))) {
                 if (hedge_now_ms() > end_ms)
                         fail_msg("nothing is reported");
                 poll(&wait, 1, 1000);
@@ -89,7 +89,7 @@ static inline hedge_training_report_t *next_report(fixture_t *f)
 
 static inline const hedge_message_t *expect(fixture_t *f, hedge_message_type_t type)
 {
-        const hedge_training_report_t *report = next_report(f);
+        const hedgew_training_report_t *report = next_report(f);
 
         if (report->message.type != type)
                 fail_msg("%s, not %s: %s", hedge_message_name(report->message.type), hedge_message_name(type),
@@ -99,17 +99,17 @@ static inline const hedge_message_t *expect(fixture_t *f, hedge_message_type_t t
 
 static inline void done(fixture_t *f)
 {
-        hedge_training_reported(f->training);
+        hedgew_training_reported(f->training);
 }
 
-static inline void expect_error(fixture_t *f, int code, uint64_t train, const hedge_digest_t *shard)
+static inline void expect_error(fixture_t *f, int code, uint64_t job, const hedge_digest_t *shard)
 {
         const hedge_digest_t none = { { 0 } };
         const hedge_msg_error_t *error = &expect(f, HEDGE_MSG_ERROR)->error;
 
         if (error->code != code)
                 fail_msg("%d, not %d: %s", error->code, code, error->text);
-        assert_int_equal(error->train, train);
+        assert_int_equal(error->job, job);
         assert_memory_equal(&error->digest, shard ? shard : &none, sizeof(none));
         assert_true(strlen(error->text) > 10);
         done(f);
@@ -121,29 +121,29 @@ static inline void join(fixture_t *f, const hedge_msg_join_t *terms, uint32_t he
 
         tell_join(f, terms);
         message = expect(f, HEDGE_MSG_JOINED);
-        assert_int_equal(message->joined.train, terms->train);
+        assert_int_equal(message->joined.job, terms->job);
         assert_int_equal(message->joined.n_held, held);
         done(f);
 }
 
-static inline void give_shard(fixture_t *f, uint64_t train, unsigned i)
+static inline void give_shard(fixture_t *f, uint64_t job, unsigned i)
 {
         const hedge_digest_t digest = case_digest(f->model.shards[i]);
         const hedge_message_t *message;
 
-        tell_shard(f, train, i);
+        tell_shard(f, job, i);
         message = expect(f, HEDGE_MSG_SHARD_OK);
-        assert_int_equal(message->shard.train, train);
+        assert_int_equal(message->shard.job, job);
         assert_memory_equal(&message->shard.digest, &digest, sizeof(digest));
         done(f);
 }
 
-static inline hedge_message_t step_message(const fixture_t *f, uint64_t train, uint64_t step, unsigned shard,
+static inline hedge_message_t step_message(const fixture_t *f, uint64_t job, uint64_t step, unsigned shard,
                                            uint64_t taken)
 {
         return (hedge_message_t){
                 .type = HEDGE_MSG_STEP,
-                .step = { .train = train,
+                .step = { .job = job,
                           .step = step,
                           .digest = case_digest(f->model.shards[shard]),
                           .draw = 3 * step,
@@ -172,12 +172,12 @@ static inline void tell_step(fixture_t *f, uint64_t step, unsigned shard, uint64
 static inline void expect_gradient(fixture_t *f, uint64_t step, bool fresh)
 {
         model_t *m = &f->model;
-        hedge_training_report_t *report;
+        hedgew_training_report_t *report;
         const hedge_msg_gradient_t *gradient = &expect(f, HEDGE_MSG_GRADIENT)->gradient;
         const bool statistics = fresh && m->net->n_state;
 
         report = next_report(f);
-        assert_int_equal(gradient->train, 1);
+        assert_int_equal(gradient->job, 1);
         assert_int_equal(gradient->step, step);
         assert_int_equal(gradient->images, fresh ? BATCH : 0);
         assert_int_equal(report->n_frames, statistics ? 2 : 1);
@@ -202,11 +202,11 @@ static inline void do_step(fixture_t *f, uint64_t step, unsigned shard, uint64_t
         expect_gradient(f, step, true);
 }
 
-static inline hedge_training_status_t status_of(fixture_t *f)
+static inline hedgew_training_status_t status_of(fixture_t *f)
 {
-        hedge_training_status_t status;
+        hedgew_training_status_t status;
 
-        hedge_training_status(f->training, &status);
+        hedgew_training_status(f->training, &status);
         return status;
 }
 
@@ -214,8 +214,8 @@ static inline void start(fixture_t *f, const hedge_msg_join_t *terms)
 {
         open_all(f, PLENTY, 0, terms);
         join(f, terms, 0);
-        give_shard(f, terms->train, 0);
-        give_shard(f, terms->train, 1);
+        give_shard(f, terms->job, 0);
+        give_shard(f, terms->job, 1);
 }
 
 #endif

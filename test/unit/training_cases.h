@@ -15,7 +15,7 @@
 #include "common/co3/co3.h"
 #include "common/code/random.h"
 #include "common/train/train.h"
-#include "worker/training_job.h"
+#include "worker/train/job.h"
 
 /** A small training, its data, and a board that is played with nothing but common/train and common/co3, to compare with. */
 #define SIDE    8u
@@ -41,10 +41,10 @@ __attribute__((unused)) static const hedge_train_layer_t case_mlp[] = {
 };
 
 /** A JOIN with these layers: fp8, gamma 1, compressed. */
-static inline hedge_msg_join_t case_join(uint64_t train, const hedge_train_layer_t *layers, size_t n)
+static inline hedge_msg_join_t case_join(uint64_t job, const hedge_train_layer_t *layers, size_t n)
 {
         return (hedge_msg_join_t){
-                .train = train,
+                .job = job,
                 .identity = { { 7, 7 } },
                 .image_h = SIDE,
                 .image_w = SIDE,
@@ -63,7 +63,7 @@ static inline hedge_msg_join_t case_join(uint64_t train, const hedge_train_layer
         };
 }
 
-#define CASE_JOIN(train, layers) case_join(train, layers, sizeof(layers) / sizeof((layers)[0]))
+#define CASE_JOIN(job, layers) case_join(job, layers, sizeof(layers) / sizeof((layers)[0]))
 
 /** Shard i: a class brightens its own rows. */
 static inline hedge_dataset_t *case_shard(unsigned i)
@@ -104,13 +104,13 @@ static inline hedge_digest_t case_digest(const hedge_dataset_t *d)
 }
 
 /** SHARD for a data set, with its two frames. */
-static inline hedge_message_t case_shard_message(uint64_t train, const hedge_dataset_t *d, zmq_msg_t frames[2])
+static inline hedge_message_t case_shard_message(uint64_t job, const hedge_dataset_t *d, zmq_msg_t frames[2])
 {
         case_frame(&frames[0], d->pixels, (size_t)d->count * SIDE * SIDE);
         case_frame(&frames[1], d->labels, d->count);
         return (hedge_message_t){
                 .type = HEDGE_MSG_SHARD,
-                .shard = { .train = train, .digest = case_digest(d), .count = d->count },
+                .shard = { .job = job, .digest = case_digest(d), .count = d->count },
         };
 }
 
@@ -168,7 +168,7 @@ static inline void model_open(model_t *m, const hedge_msg_join_t *join)
 
                 m->shards[i] = case_shard(i);
                 digest = case_digest(m->shards[i]);
-                assert_int_equal(hedge_batches_new(m->shards[i], &m->norm, hedge_training_seed(join->seed, &digest),
+                assert_int_equal(hedge_batches_new(m->shards[i], &m->norm, hedgew_training_seed(join->seed, &digest),
                                                    BATCH, join->flip, &m->batches[i], NULL),
                                  0);
         }

@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "common/code/random.h"
-#include "common/code/uep_decode.h"
-#include "common/code/uep_expect.h"
-#include "common/code/uep_product.h"
+#include "common/code/uep/decode.h"
+#include "common/code/uep/expect.h"
+#include "common/code/uep/product.h"
 
 /** The setting of the UEP paper, for its tests. */
 

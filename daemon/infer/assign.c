@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/infer/assign.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COPIES_MAX 3u   /* boards that are asked for the same plain part */
+#define PATIENCE   1.25 /* silent for so many times of what a part takes: late */
+
+typedef struct place {
+        unsigned asked, came; /* parts */
+        int64_t first_us;     /* when it was first asked */
+        int64_t lead_us;      /* from then to its first part */
+        int64_t last_us;      /* its last part; first_us where none came */
+        uint32_t *order;
+        int64_t *asked_us; /* per part */
+        bool *has_come;    /* per part */
+        uint32_t *plain;   /* steal: per part, which of the K plain ones it is */
+        uint32_t *part_of; /* steal: per plain part, its number here */
+} place_t;
+
+struct hedged_assign {
+        const hedge_code_t *code;
+        unsigned boards, rank;
+        place_t *places;
+        bool *alive;
+        bool *done;       /* steal: per plain part */
+        unsigned *copies; /* steal: per plain part, boards that work on it and are not lost */
+};
+
+/* Which plain part is which, on a board that could do them all. */
+static void number_plain(const hedge_code_t *code, unsigned board, place_t *p)
+{
+        const unsigned k_b = hedge_code_k_b(code), ell_b = hedge_code_ell_b(code, board);
+
+        for (unsigned part = 0; part < hedge_code_parts(code, board); part++) {
+                unsigned i = hedge_code_strip(code, board, part / ell_b);
+                unsigned b = hedge_code_block(code, board, part % ell_b);
+
+                p->plain[part] = i * k_b + b;
+                p->part_of[i * k_b + b] = part;
+        }
+}
+
+static int init_place(const hedge_code_t *code, unsigned board, place_t *p)
+{
+        const unsigned parts = hedge_code_parts(code, board);
+        const bool steals = hedge_code_scheme(code) == HEDGE_SCHEME_STEAL;
+
+        if (parts == 0)
+                return 0;
+        p->order = calloc(parts, sizeof(*p->order));
+        p->asked_us = calloc(parts, sizeof(*p->asked_us));
+        p->has_come = calloc(parts, sizeof(*p->has_come));
+        if (!p->order || !p->asked_us || !p->has_come)
+                return -ENOMEM;
+        hedge_code_order(code, board, p->order);
+        if (!steals)
+                return 0;
+        p->plain = calloc(parts, sizeof(*p->plain));
+        p->part_of = calloc(hedge_code_rank(code), sizeof(*p->part_of));
+        if (!p->plain || !p->part_of)
+                return -ENOMEM;
+        number_plain(code, board, p);
+        return 0;
+}
+
+int hedged_assign_new(const hedge_code_t *code, hedged_assign_t **ret)
+{
+        hedged_assign_t *a = calloc(1, sizeof(*a));
+        int r = -ENOMEM;
+
+        if (!a)
+                return r;
+        a->code = code;
+        a->boards = hedge_code_boards(code);
+        a->rank = hedge_code_rank(code);
+        a->places = calloc(a->boards, sizeof(*a->places));
+        a->alive = calloc(a->boards, sizeof(*a->alive));
+        a->done = calloc(a->rank, sizeof(*a->done));
+        a->copies = calloc(a->rank, sizeof(*a->copies));
+        if (a->places && a->alive && a->done && a->copies)
+                r = 0;
+        for (unsigned b = 0; r == 0 && b < a->boards; b++)
+                r = init_place(code, b, &a->places[b]);
+        if (r < 0)
+                hedged_assign_destroy(&a);
+        else
+                *ret = a;
+        return r;
+}
+
+void hedged_assign_destroy(hedged_assign_t **assign)
+{
+        hedged_assign_t *a = *assign;
+
+        if (!a)
+                return;
+        for (unsigned b = 0; a->places && b < a->boards; b++) {
+                free(a->places[b].order);
+                free(a->places[b].asked_us);
+                free(a->places[b].has_come);
+                free(a->places[b].plain);
+                free(a->places[b].part_of);
+        }
+        free(a->places);
+        free(a->alive);
+        free(a->done);
+        free(a->copies);
+        free(a);
+        *assign = NULL;
+}
+
+static bool has_input(const hedged_task_t *task, uint32_t la)
+{
+        for (uint32_t i = 0; i < task->n_inputs; i++)
+                if (task->inputs[i] == la)
+                        return true;
+        return false;
+}
+
+/* Ask a board for one more part. @return false: its coded input does not fit into the task any more. */
+static bool ask(hedged_assign_t *a, unsigned board, unsigned part, int64_t now_us, hedged_task_t *task)
+{
+        const uint32_t la = part / hedge_code_ell_b(a->code, board);
+        place_t *p = &a->places[board];
+
+        if (!has_input(task, la)) {
+                if (task->n_inputs == HEDGED_TASK_INPUTS)
+                        return false;
+                task->inputs[task->n_inputs++] = la;
+        }
+        task->order[task->n_order++] = part;
+        p->asked_us[part] = now_us ? now_us : 1;
+        p->asked++;
+        if (p->plain)
+                a->copies[p->plain[part]]++;
+        return true;
+}
+
+unsigned hedged_assign_pieces(const uint32_t *order, unsigned n, unsigned ell_b, uint16_t *piece)
+{
+        bool seen[HEDGE_CODE_MAX_PARTS] = { false };
+        unsigned pieces = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                const unsigned la = order[i] / ell_b;
+
+                if (i == 0 || la != order[i - 1] / ell_b) {
+                        if (seen[la]) {
+                                memset(piece, 0, n * sizeof(*piece));
+                                return 1;
+                        }
+                        seen[la] = true;
+                        pieces++;
+                }
+                piece[i] = (uint16_t)(pieces - 1);
+        }
+        return pieces;
+}
+
+void hedged_assign_piece(const hedged_task_t *task, const uint16_t *pieces, unsigned piece, unsigned ell_b,
+                         hedged_task_t *ret)
+{
+        ret->board = task->board;
+        ret->n_inputs = ret->n_order = 0;
+        for (unsigned i = 0; i < task->n_order; i++) {
+                if (pieces[i] != piece)
+                        continue;
+                if (!has_input(ret, task->order[i] / ell_b))
+                        ret->inputs[ret->n_inputs++] = task->order[i] / ell_b;
+                ret->order[ret->n_order++] = task->order[i];
+        }
+}
+
+bool hedged_assign_first(hedged_assign_t *a, unsigned board, int64_t now_us, hedged_task_t *ret)
+{
+        const unsigned parts = hedge_code_first_parts(a->code, board);
+        place_t *p = &a->places[board];
+
+        ret->board = board;
+        ret->n_inputs = ret->n_order = 0;
+        for (unsigned i = 0; i < parts; i++)
+                if (!ask(a, board, p->order[i], now_us, ret))
+                        break; /* the rest is more work, for later */
+        a->alive[board] = ret->n_order > 0;
+        p->first_us = p->last_us = now_us;
+        return ret->n_order > 0;
+}
+
+void hedged_assign_came(hedged_assign_t *a, unsigned board, unsigned part, int64_t now_us)
+{
+        place_t *p = &a->places[board];
+
+        if (!p->asked_us || !p->asked_us[part] || p->has_come[part])
+                return;
+        p->has_come[part] = true;
+        if (p->came++ == 0)
+                p->lead_us = now_us - p->first_us;
+        p->last_us = now_us;
+        if (p->plain)
+                a->done[p->plain[part]] = true;
+}
+
+void hedged_assign_lost(hedged_assign_t *a, unsigned board)
+{
+        const place_t *p = &a->places[board];
+
+        if (!a->alive[board])
+                return;
+        a->alive[board] = false;
+        for (unsigned part = 0; p->plain && part < hedge_code_parts(a->code, board); part++)
+                if (p->asked_us[part] && !p->has_come[part])
+                        a->copies[p->plain[part]]--;
+}
+
+/* What a part takes a board, by those that came. */
+static double pace_us(const place_t *p)
+{
+        return p->came ? (double)(p->last_us - p->first_us) / p->came : 0;
+}
+
+/* How long a board will still need: as it has done so far, or slower if it has been silent for long. */
+static double needs_us(const place_t *p, int64_t now_us)
+{
+        const double pace = pace_us(p), silent = (double)(now_us - p->last_us);
+
+        return (p->asked - p->came) * (pace > silent ? pace : silent);
+}
+
+/* Is another board so late that one which is idle should do something about it? Else: when will it be? */
+static bool is_late(const place_t *other, const place_t *idle, int64_t now_us, int64_t *ret_when_us)
+{
+        const double pace = fmax(pace_us(other), pace_us(idle)), silent = (double)(now_us - other->last_us);
+        const double patience = PATIENCE * (other->came ? pace : fmax(pace, (double)idle->lead_us));
+
+        *ret_when_us = other->last_us + (int64_t)patience + 1;
+        return silent > patience || (other->asked - other->came) * pace - silent > (double)idle->lead_us;
+}
+
+/* Should an idle board do more than it was asked for at first? */
+static bool is_needed(const hedged_assign_t *a, unsigned board, int64_t now_us, int64_t *wake_us)
+{
+        bool others = false;
+
+        for (unsigned v = 0; v < a->boards; v++) {
+                int64_t when_us;
+
+                if (v == board || !a->places[v].asked)
+                        continue;
+                if (!a->alive[v]) {
+                        if (a->places[v].came < a->places[v].asked)
+                                return true; /* it is lost, and what it owes with it */
+                        continue;
+                }
+                if (a->places[v].came == a->places[v].asked)
+                        continue;
+                others = true;
+                if (is_late(&a->places[v], &a->places[board], now_us, &when_us))
+                        return true;
+                if (when_us < *wake_us)
+                        *wake_us = when_us;
+        }
+        return !others; /* all that was asked for is in, and it is not enough */
+}
+
+/* The plain part that `board` should do in place of whoever has it. @return a->rank where there is none. */
+static unsigned find_late(const hedged_assign_t *a, unsigned board, int64_t now_us)
+{
+        const place_t *mine = &a->places[board];
+        unsigned best = a->rank, best_copies = COPIES_MAX;
+        double latest = -1;
+
+        for (unsigned g = 0; g < a->rank; g++)
+                if (!a->done[g] && a->copies[g] == 0)
+                        return g;
+        for (unsigned v = 0; v < a->boards; v++) {
+                const place_t *p = &a->places[v];
+                const double needs = needs_us(p, now_us);
+
+                if (v == board || !a->alive[v] || p->came == p->asked)
+                        continue;
+                for (unsigned i = hedge_code_parts(a->code, v); i-- > 0;) {
+                        const unsigned part = p->order[i], g = p->plain[part];
+
+                        if (!p->asked_us[part] || a->done[g] || mine->asked_us[mine->part_of[g]])
+                                continue;
+                        if (a->copies[g] < best_copies || (a->copies[g] == best_copies && needs > latest)) {
+                                best = g;
+                                best_copies = a->copies[g];
+                                latest = needs;
+                        }
+                }
+        }
+        return best;
+}
+
+/* The next coded input of a board that it was not asked about, with all its parts. */
+static bool next_input(hedged_assign_t *a, unsigned board, int64_t now_us, hedged_task_t *ret)
+{
+        const unsigned parts = hedge_code_parts(a->code, board), ell_b = hedge_code_ell_b(a->code, board);
+        const place_t *p = &a->places[board];
+
+        for (unsigned i = 0; i < parts; i++)
+                if (!p->asked_us[p->order[i]] && (ret->n_order == 0 || p->order[i] / ell_b == ret->inputs[0]))
+                        ask(a, board, p->order[i], now_us, ret);
+        return ret->n_order > 0;
+}
+
+bool hedged_assign_more(hedged_assign_t *a, unsigned board, int64_t now_us, hedged_task_t *ret, int64_t *wake_us)
+{
+        const place_t *p = &a->places[board];
+        unsigned late;
+
+        if (!a->alive[board] || p->came < p->asked || !is_needed(a, board, now_us, wake_us))
+                return false;
+        ret->board = board;
+        ret->n_inputs = ret->n_order = 0;
+        if (!p->plain)
+                return next_input(a, board, now_us, ret);
+        late = find_late(a, board, now_us);
+        return late < a->rank && ask(a, board, p->part_of[late], now_us, ret);
+}
+
+const bool *hedged_assign_alive(const hedged_assign_t *a)
+{
+        return a->alive;
+}
+
+bool hedged_assign_is_done(const hedged_assign_t *a, unsigned board)
+{
+        return a->places[board].came == a->places[board].asked;
+}
+
+unsigned hedged_assign_outstanding(const hedged_assign_t *a)
+{
+        unsigned n = 0;
+
+        for (unsigned b = 0; b < a->boards; b++)
+                if (a->alive[b])
+                        n += a->places[b].asked - a->places[b].came;
+        return n;
+}
+
+int64_t hedged_assign_asked_us(const hedged_assign_t *a, unsigned board, unsigned part)
+{
+        return a->places[board].asked_us ? a->places[board].asked_us[part] : 0;
+}

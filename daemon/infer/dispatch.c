@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/infer/dispatch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+enum { NOT_ASKED, ASKED, CAME }; /* of a part */
+
+/* What one board was asked for. */
+typedef struct holder {
+        unsigned tasks;      /* sent and not ended */
+        unsigned parts_left; /* asked for and not come */
+        bool asked, lost;
+        hedged_event_t gone; /* LOST, sent at most once: losing a board never needs memory */
+        int64_t sent_us;     /* the first task */
+        hedged_task_sample_t sample;
+} holder_t;
+
+struct hedged_layer_run {
+        uint64_t id;
+        const hedged_variant_t *variant;
+        hedge_mailbox_t *events, *loop;
+        unsigned boards;
+        bool closed;        /* the request's thread has closed it */
+        bool has_loop;      /* a task was given, so the loop knows it */
+        bool let_go;        /* CLOSED was read: the loop has forgotten it */
+        hedge_mail_t close; /* sent once */
+        /* The loop's from the first task to CLOSED. */
+        struct hedged_layer_run *next;
+        bool open;
+        hedged_event_t last;     /* CLOSED */
+        hedged_event_t shutdown; /* sent at most once */
+        holder_t *holders;       /* per board */
+        unsigned char *parts;    /* per board and part: none counts twice, nor before it was asked for */
+        unsigned most_parts;     /* of a board */
+        uint64_t first_bytes;    /* of all boards' first tasks */
+        int64_t began_us;        /* the first of them */
+};
+
+typedef struct task_mail {
+        hedge_mail_t mail;
+        hedged_layer_run_t *run;
+        hedged_task_t task;
+        hedge_precision_t wire;
+        zmq_msg_t frames[];
+} task_mail_t;
+
+struct hedged_dispatch {
+        void *socket;
+        hedged_cluster_t *cluster;
+        hedged_measure_t *measure;
+        hedged_layer_run_t *runs;
+        bool stopping;
+};
+
+static _Atomic uint64_t last_job;
+
+/* Layer runs are numbered from anywhere: what is still on its way from a coordinator before this one is none of ours. */
+static void choose_first_job(void)
+{
+        uint64_t start = 0;
+
+        if (getrandom(&start, sizeof(start), GRND_NONBLOCK) < 0)
+                start = (uint64_t)hedge_now_us();
+        atomic_store(&last_job, start >> 1);
+}
+
+static uint64_t next_job_id(void)
+{
+        return atomic_fetch_add(&last_job, 1) + 1;
+}
+
+int hedged_layer_run_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedged_layer_run_t **ret)
+{
+        hedged_layer_run_t *j = calloc(1, sizeof(*j));
+        int r = -ENOMEM;
+
+        if (!j)
+                return r;
+        j->id = next_job_id();
+        j->variant = variant;
+        j->loop = loop;
+        j->boards = hedge_code_boards(variant->code);
+        j->holders = calloc(j->boards, sizeof(*j->holders));
+        for (unsigned b = 0; b < j->boards; b++)
+                if (hedge_code_parts(variant->code, b) > j->most_parts)
+                        j->most_parts = hedge_code_parts(variant->code, b);
+        j->parts = calloc((size_t)j->boards * j->most_parts + 1, sizeof(*j->parts));
+        if (j->holders && j->parts)
+                r = hedge_mailbox_new(&j->events);
+        if (r < 0) {
+                hedged_layer_run_destroy(&j);
+                return r;
+        }
+        *ret = j;
+        return 0;
+}
+
+int hedged_layer_run_give(hedged_layer_run_t *j, const hedged_task_t *task, hedge_precision_t wire, zmq_msg_t *frames)
+{
+        task_mail_t *m = calloc(1, sizeof(*m) + task->n_inputs * sizeof(m->frames[0]));
+
+        if (!m) {
+                for (unsigned i = 0; i < task->n_inputs; i++)
+                        zmq_msg_close(&frames[i]);
+                return -ENOMEM;
+        }
+        m->mail.kind = HEDGED_MAIL_TASK;
+        m->run = j;
+        m->task = *task;
+        m->wire = wire;
+        for (unsigned i = 0; i < task->n_inputs; i++) {
+                zmq_msg_init(&m->frames[i]);
+                zmq_msg_move(&m->frames[i], &frames[i]);
+        }
+        j->has_loop = true;
+        hedge_mailbox_put(j->loop, &m->mail);
+        return 0;
+}
+
+hedged_event_t *hedged_layer_run_next(hedged_layer_run_t *j, int timeout_ms)
+{
+        hedged_event_t *e = (hedged_event_t *)hedge_mailbox_wait(j->events, timeout_ms);
+
+        if (e && e->mail.kind == HEDGED_EVENT_CLOSED)
+                j->let_go = true;
+        return e;
+}
+
+void hedged_event_release(hedged_event_t **event)
+{
+        if (*event && (*event)->mail.kind == HEDGED_EVENT_PART) {
+                zmq_msg_close(&(*event)->frame);
+                free(*event);
+        }
+        *event = NULL; /* all other kinds live in their run */
+}
+
+void hedged_layer_run_close(hedged_layer_run_t *j)
+{
+        if (j->closed)
+                return;
+        j->closed = true;
+        if (!j->has_loop)
+                return;
+        j->close.kind = HEDGED_MAIL_CLOSE;
+        hedge_mailbox_put(j->loop, &j->close);
+}
+
+void hedged_layer_run_destroy(hedged_layer_run_t **run)
+{
+        hedged_layer_run_t *j = *run;
+
+        if (!j)
+                return;
+        hedged_layer_run_close(j);
+        while (j->has_loop && !j->let_go) {
+                hedged_event_t *e = hedged_layer_run_next(j, -1);
+
+                hedged_event_release(&e);
+        }
+        hedge_mailbox_destroy(&j->events);
+        free(j->holders);
+        free(j->parts);
+        free(j);
+        *run = NULL;
+}
+
+int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret)
+{
+        hedged_dispatch_t *d = calloc(1, sizeof(*d));
+
+        if (!d)
+                return -ENOMEM;
+        d->socket = boards;
+        d->cluster = cluster;
+        d->measure = measure;
+        choose_first_job();
+        *ret = d;
+        return 0;
+}
+
+void hedged_dispatch_destroy(hedged_dispatch_t **dispatch)
+{
+        free(*dispatch);
+        *dispatch = NULL;
+}
+
+static void post(hedged_layer_run_t *j, hedged_event_t *e, hedged_event_kind_t kind)
+{
+        e->mail.kind = (int)kind;
+        hedge_mailbox_put(j->events, &e->mail);
+}
+
+static void open_job(hedged_dispatch_t *d, hedged_layer_run_t *j)
+{
+        j->open = true;
+        j->next = d->runs;
+        d->runs = j;
+        if (d->stopping)
+                post(j, &j->shutdown, HEDGED_EVENT_SHUTDOWN);
+}
+
+/* Nothing more will come from a board. Where it owes parts, it is lost to the run. */
+static void lose(hedged_layer_run_t *j, unsigned board)
+{
+        holder_t *h = &j->holders[board];
+
+        h->tasks = 0;
+        if (!h->asked || h->lost || h->parts_left == 0)
+                return;
+        h->lost = true;
+        h->gone.board = board;
+        post(j, &h->gone, HEDGED_EVENT_LOST);
+}
+
+static void end_task(hedged_layer_run_t *j, unsigned board)
+{
+        holder_t *h = &j->holders[board];
+
+        if (h->tasks > 0 && --h->tasks == 0)
+                lose(j, board);
+}
+
+static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *j, task_mail_t *m)
+{
+        hedged_board_t *b = hedged_cluster_at(d->cluster, m->task.board);
+        hedge_message_t message = { .type = HEDGE_MSG_TASK };
+
+        if (!b || !b->usable) {
+                for (unsigned i = 0; i < m->task.n_inputs; i++)
+                        zmq_msg_close(&m->frames[i]);
+                return -EHOSTUNREACH;
+        }
+        message.task.run = j->id;
+        message.task.digest = j->variant->digests[m->task.board];
+        message.task.n_inputs = m->task.n_inputs;
+        message.task.inputs = m->task.inputs;
+        message.task.n_order = m->task.n_order;
+        message.task.order = m->task.order;
+        message.task.wire = m->wire;
+        return hedge_link_send(d->socket, &b->route, &message, m->frames, m->task.n_inputs);
+}
+
+static unsigned char *part_state(const hedged_layer_run_t *j, unsigned board, unsigned part)
+{
+        return &j->parts[(size_t)board * j->most_parts + part];
+}
+
+/* Has the board something to do for another run? */
+static bool is_busy(const hedged_dispatch_t *d, const hedged_layer_run_t *but, unsigned board)
+{
+        for (const hedged_layer_run_t *j = d->runs; j; j = j->next)
+                if (j != but && board < j->boards && j->holders[board].tasks > 0)
+                        return true;
+        return false;
+}
+
+static void note_task(const hedged_dispatch_t *d, hedged_layer_run_t *j, const task_mail_t *m)
+{
+        const hedge_partition_t *partition = &j->variant->partition;
+        holder_t *h = &j->holders[m->task.board];
+        size_t bytes = 0;
+
+        for (unsigned i = 0; i < m->task.n_inputs; i++)
+                bytes += zmq_msg_size((zmq_msg_t *)(uintptr_t)&m->frames[i]);
+        if (!h->asked) {
+                h->sent_us = hedge_now_us();
+                h->sample.up_bytes = bytes;
+                j->first_bytes += bytes;
+                j->began_us = j->began_us ? j->began_us : h->sent_us;
+                h->sample.ahead_us = (uint64_t)(h->sent_us - j->began_us);
+                h->sample.queued = is_busy(d, j, m->task.board);
+        }
+        h->asked = true;
+        h->tasks++;
+        h->parts_left += m->task.n_order;
+        for (unsigned i = 0; i < m->task.n_order; i++)
+                *part_state(j, m->task.board, m->task.order[i]) = ASKED;
+        h->sample.macs_asked += m->task.n_order * hedge_conv_macs(&partition->part);
+        h->sample.parts_asked += m->task.n_order;
+}
+
+static void handle_task(hedged_dispatch_t *d, task_mail_t *m)
+{
+        hedged_layer_run_t *j = m->run;
+        hedged_board_t *b;
+        int r;
+
+        if (!j->open)
+                open_job(d, j);
+        note_task(d, j, m);
+        r = send_task(d, j, m);
+        if (r < 0) {
+                lose(j, m->task.board);
+                b = hedged_cluster_at(d->cluster, m->task.board);
+                if (b && r == -EHOSTUNREACH)
+                        hedged_cluster_lost(d->cluster, b);
+                else if (b)
+                        log_warning("board=%s run=%llu: cannot send the task: %s, going on without this board", b->name,
+                                    (unsigned long long)j->id, hedge_strerror(r));
+        }
+        free(m);
+}
+
+static void cancel_task(hedged_dispatch_t *d, const hedged_layer_run_t *j, unsigned board)
+{
+        hedged_board_t *b = hedged_cluster_at(d->cluster, board);
+        hedge_message_t message = { .type = HEDGE_MSG_CANCEL, .cancel = { .run = j->id } };
+
+        if (b && b->state == HEDGED_BOARD_ALIVE)
+                hedge_link_send(d->socket, &b->route, &message, NULL, 0); /* a lost CANCEL costs work, nothing else */
+}
+
+/* What the run says about a board's speed. */
+static void measure_board(hedged_dispatch_t *d, hedged_layer_run_t *j, unsigned board)
+{
+        const hedged_board_t *b = hedged_cluster_at(d->cluster, board);
+        holder_t *h = &j->holders[board];
+
+        if (!h->asked || h->lost || !b || b->state != HEDGED_BOARD_ALIVE)
+                return;
+        h->sample.cancelled = h->parts_left > 0;
+        if (h->sample.cancelled && h->sample.parts_done == 0)
+                h->sample.elapsed_us = (uint64_t)(hedge_now_us() - h->sent_us);
+        h->sample.part_bytes =
+                hedge_precision_bytes(j->variant->cut.wire, hedge_partition_part_elements(&j->variant->partition));
+        hedged_measure_task(d->measure, b->name, &h->sample);
+}
+
+static void handle_close(hedged_dispatch_t *d, hedged_layer_run_t *j)
+{
+        for (hedged_layer_run_t **at = &d->runs; *at; at = &(*at)->next)
+                if (*at == j) {
+                        *at = j->next;
+                        break;
+                }
+        for (unsigned board = 0; board < j->boards; board++) {
+                measure_board(d, j, board);
+                if (j->holders[board].tasks > 0 && j->holders[board].parts_left > 0)
+                        cancel_task(d, j, board);
+        }
+        post(j, &j->last, HEDGED_EVENT_CLOSED); /* the run may be gone from here on */
+}
+
+void hedged_dispatch_mail(hedged_dispatch_t *d, hedge_mail_t *mail)
+{
+        if (mail->kind == HEDGED_MAIL_TASK)
+                handle_task(d, (task_mail_t *)mail);
+        else
+                handle_close(d, (hedged_layer_run_t *)(void *)((char *)mail - offsetof(hedged_layer_run_t, close)));
+}
+
+static hedged_layer_run_t *find_job(hedged_dispatch_t *d, uint64_t id)
+{
+        hedged_layer_run_t *j = d->runs;
+
+        while (j && j->id != id)
+                j = j->next;
+        return j;
+}
+
+/* Is this a part that was asked for, and a frame of its size? */
+static int check_part(const hedged_layer_run_t *j, unsigned board, const hedge_msg_part_t *part, zmq_msg_t *frame)
+{
+        const size_t elements = hedge_partition_part_elements(&j->variant->partition);
+
+        if (part->part >= hedge_code_parts(j->variant->code, board) || *part_state(j, board, part->part) != ASKED)
+                return HEDGE_EMALFORMED;
+        if (part->wire != HEDGE_PRECISION_F32 && part->wire != j->variant->cut.wire)
+                return HEDGE_EMALFORMED;
+        if (zmq_msg_size(frame) != hedge_precision_bytes((hedge_precision_t)part->wire, elements))
+                return HEDGE_EMALFORMED;
+        return 0;
+}
+
+static void note_part(hedged_layer_run_t *j, const hedged_event_t *e)
+{
+        holder_t *h = &j->holders[e->board];
+        hedged_task_sample_t *sample = &h->sample;
+
+        *part_state(j, e->board, e->part) = CAME;
+        h->parts_left--;
+        sample->elapsed_us = (uint64_t)(e->received_us - h->sent_us);
+        if (sample->parts_done++ == 0) {
+                sample->first_us = sample->elapsed_us;
+                sample->ahead_bytes = j->first_bytes - sample->up_bytes; /* they shared the coordinator's link */
+                sample->first_compute_us = e->compute_us;
+        }
+        sample->compute_us += e->compute_us;
+        sample->macs_done += hedge_conv_macs(&j->variant->partition.part);
+}
+
+int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedge_envelope_t *envelope)
+{
+        const hedge_msg_part_t *part = &envelope->message.part;
+        hedged_layer_run_t *j = find_job(d, part->run);
+        hedged_event_t *e;
+        int r;
+
+        if (!j || board->index >= j->boards || j->holders[board->index].parts_left == 0)
+                return -ENOENT;
+        r = check_part(j, board->index, part, &envelope->frames[0]);
+        if (r < 0)
+                return r;
+        e = calloc(1, sizeof(*e));
+        if (!e) {
+                lose(j, board->index);
+                return -ENOMEM;
+        }
+        e->board = board->index;
+        e->part = part->part;
+        e->compute_us = part->compute_us;
+        e->wire = (hedge_precision_t)part->wire;
+        e->received_us = hedge_now_us();
+        zmq_msg_init(&e->frame);
+        zmq_msg_move(&e->frame, &envelope->frames[0]);
+        note_part(j, e);
+        post(j, e, HEDGED_EVENT_PART);
+        return 0;
+}
+
+void hedged_dispatch_ended(hedged_dispatch_t *d, const hedged_board_t *board, uint64_t run)
+{
+        hedged_layer_run_t *j = find_job(d, run);
+
+        if (j && board->index < j->boards)
+                end_task(j, board->index);
+}
+
+void hedged_dispatch_board_lost(hedged_dispatch_t *d, const hedged_board_t *board)
+{
+        for (hedged_layer_run_t *j = d->runs; j; j = j->next)
+                if (board->index < j->boards)
+                        lose(j, board->index);
+}
+
+void hedged_dispatch_shutdown(hedged_dispatch_t *d)
+{
+        if (d->stopping)
+                return;
+        d->stopping = true;
+        for (hedged_layer_run_t *j = d->runs; j; j = j->next)
+                post(j, &j->shutdown, HEDGED_EVENT_SHUTDOWN);
+}

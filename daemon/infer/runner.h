@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_RUNNER_H
+#define HEDGED_RUNNER_H
+
+#include "common/wire/link.h"
+#include "daemon/infer/coded.h"
+#include "daemon/measure/measure.h"
+#include "daemon/models/model.h"
+
+/** Requests and the threads that run them. */
+
+typedef struct hedged_request {
+        hedge_mail_t mail;           /**< answered: comes back to the loop with kind HEDGED_MAIL_ANSWER */
+        struct hedged_request *next; /**< the loop's list of requests that are out */
+        void *socket;                /**< the client's, and its route and id: for the answer */
+        hedge_route_t route;
+        uint64_t id;
+        hedged_model_t *model; /**< a reference */
+        zmq_msg_t *frames;     /**< one per graph input, owned; sizes are checked */
+        int64_t received_us;
+        bool trace; /**< the answer lists every part */
+        int result; /**< 0, or why there is no answer */
+        hedge_why_t why;
+        hedge_tensor_t *outputs;       /**< graph->n_outputs */
+        hedge_layer_report_t *reports; /**< of the coded layers */
+        unsigned n_reports;
+} hedged_request_t;
+
+/** Free a request with all that it owns. NULL-safe; nullifies. */
+void hedged_request_destroy(hedged_request_t **request);
+
+typedef struct hedged_runners hedged_runners_t;
+
+typedef struct hedged_runner_settings {
+        hedged_coded_settings_t coded;
+        unsigned count;            /**< threads */
+        int answer_kind;           /**< of the mail with which finished requests are put into coded.loop */
+        hedged_measure_t *measure; /**< learns from the layers that run here; borrowed */
+        double macs_per_s;         /**< 0; else pretend that this machine is so slow */
+} hedged_runner_settings_t;
+
+/** Start the threads. @return 0, -ENOMEM, -errno. */
+int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret);
+
+/** Queue a request. Takes it over until it comes back. */
+void hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request);
+
+/** From now on requests fail with HEDGE_ESHUTDOWN, those running at their next layer. They still come back. */
+void hedged_runners_stop(hedged_runners_t *runners);
+
+/** Join the threads and free. Call after hedged_runners_stop, when no request is out any more. NULL-safe; nullifies. */
+void hedged_runners_destroy(hedged_runners_t **runners);
+
+#endif

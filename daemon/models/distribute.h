@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_DISTRIBUTE_H
+#define HEDGED_DISTRIBUTE_H
+
+#include "daemon/cluster/cluster.h"
+#include "daemon/models/prepare.h"
+#include "daemon/models/registry.h"
+
+/** Getting the shares to the boards, once, and knowing who holds which. The loop's.
+ *
+ * Every board gets the shares of the variants that are always wanted; those that are for few boards (cut.enough) only while no more
+ * than so many are left. A board gets a few at a time, the next when it has confirmed one. */
+typedef struct hedged_distributor hedged_distributor_t;
+
+/** All arguments are borrowed. @param boards  The ROUTER socket. @return 0, -ENOMEM. */
+int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
+                           hedged_preparer_t *preparer, hedged_distributor_t **ret);
+void hedged_distributor_destroy(hedged_distributor_t **distributor);
+
+/** The board's number that the shares which it holds were made for, or HEDGED_NO_INDEX. */
+uint32_t hedged_distribute_number(const hedged_distributor_t *d, const hedge_msg_hello_t *hello);
+
+/** A board said HELLO: `held` is what it holds. What no loaded model knows is dropped there. */
+void hedged_distribute_hello(hedged_distributor_t *d, hedged_board_t *board, const hedge_msg_hello_t *hello);
+
+/** A board's usability changed, or (restarted) it is another process: see hedged_board_changed_t. */
+void hedged_distribute_changed(hedged_distributor_t *d, hedged_board_t *board, bool restarted);
+
+/** Send what is missing, wherever there is room on the way: now and then, for what failed for a while. */
+void hedged_distribute_feed(hedged_distributor_t *d);
+
+/** The preparer has encoded a share. Takes it over. */
+void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *encode);
+
+/** The board has confirmed a share. @return whether it is one of a loaded model's. */
+bool hedged_distribute_confirmed(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest);
+
+/** The board has refused a share, or does not hold it (any more). */
+void hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code);
+
+/** A model was put into the registry: start sending what the boards do not hold for another model of the same file.
+ * @param replaced  The one of its name before it, or NULL. */
+void hedged_distribute_loaded(hedged_distributor_t *d, hedged_model_t *model, const hedged_model_t *replaced);
+
+/** A model was taken out of the registry: tell the boards to forget its shares. */
+void hedged_distribute_unloaded(hedged_distributor_t *d, hedged_model_t *model);
+
+/** Is everything that has to be sent to the boards at hand sent and confirmed, for this model? */
+bool hedged_distribute_settled(const hedged_distributor_t *d, const hedged_model_t *model);
+
+#endif

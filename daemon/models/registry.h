@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_REGISTRY_H
+#define HEDGED_REGISTRY_H
+
+#include "daemon/models/model.h"
+
+/** The models that are served, by name. The loop's. */
+typedef struct hedged_registry {
+        hedged_model_t **models;
+        unsigned count, max;
+} hedged_registry_t;
+
+/** Put a model in; takes the caller's reference over. One of the same name is replaced (requests that run keep it).
+ * @param ret_replaced  The replaced model with its reference, or NULL. @return 0, HEDGE_ELIMIT, -ENOMEM. */
+int hedged_registry_put(hedged_registry_t *registry, hedged_model_t *model, hedged_model_t **ret_replaced);
+
+/** @return borrowed, or NULL. */
+hedged_model_t *hedged_registry_find(const hedged_registry_t *registry, const char *name);
+
+/** Take a model out; the reference is the caller's. */
+void hedged_registry_remove(hedged_registry_t *registry, hedged_model_t *model);
+
+void hedged_registry_release(hedged_registry_t *registry);
+
+#endif

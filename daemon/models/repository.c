@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/models/repository.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/wire/message.h"
+
+static int path_of(char *path, const char *folder, const char *name, const char *file)
+{
+        int n = snprintf(path, PATH_MAX, "%s/%s%s%s", folder, name, *file ? "/" : "", file);
+
+        return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static bool exists(const char *folder, const char *name, const char *file)
+{
+        char path[PATH_MAX];
+
+        return path_of(path, folder, name, file) == 0 && access(path, F_OK) == 0;
+}
+
+bool hedged_repository_has(const char *folder, const char *name)
+{
+        return exists(folder, name, "model.onnx");
+}
+
+int hedged_repository_list(const char *folder, void (*visit)(void *arg, const char *name), void *arg)
+{
+        struct dirent **entries;
+        int n = scandir(folder, &entries, NULL, alphasort);
+
+        if (n < 0)
+                return -errno;
+        for (int i = 0; i < n; i++) {
+                const char *name = entries[i]->d_name;
+
+                if (hedge_name_ok(name) && hedged_repository_has(folder, name) && !exists(folder, name, "unloaded"))
+                        visit(arg, name);
+                free(entries[i]);
+        }
+        free(entries);
+        return 0;
+}
+
+int hedged_repository_read(const char *folder, const char *name, const hedge_onnx_limits_t *limits,
+                           hedge_graph_t **ret_graph, hedge_manifest_t *ret_manifest, hedge_why_t *why)
+{
+        char path[PATH_MAX];
+        hedge_manifest_t manifest = { 0 };
+        int r = path_of(path, folder, name, "");
+
+        if (r < 0)
+                return hedge_why(why, r, "model '%s': %s", name, hedge_strerror(r));
+        r = hedge_manifest_load(path, &manifest, why);
+        if (r < 0)
+                return r;
+        path_of(path, folder, name, "model.onnx");
+        r = hedge_onnx_load(path, limits, ret_graph, why);
+        if (r < 0) {
+                hedge_manifest_release(&manifest);
+                return r;
+        }
+        *ret_manifest = manifest;
+        return 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t size)
+{
+        while (size > 0) {
+                ssize_t n = write(fd, bytes, size < (1u << 30) ? size : (1u << 30));
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0) {
+                        bytes += n;
+                        size -= (size_t)n;
+                }
+        }
+        return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_file(int dir, const char *file, const void *bytes, size_t size)
+{
+        int fd = openat(dir, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640), r;
+
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, bytes, size);
+        close(fd);
+        return r;
+}
+
+static int open_folder(const char *path)
+{
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+static int sync_folder(const char *path)
+{
+        int fd = open_folder(path), r = fd < 0 ? fd : fsync(fd) < 0 ? -errno : 0;
+
+        if (fd >= 0)
+                close(fd);
+        return r;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+        return remove(path) < 0 ? -errno : 0;
+}
+
+/* Remove a folder with all that is in it (a link itself, not what it leads to); one that is not there is fine. */
+static int remove_folder(const char *path)
+{
+        int r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+
+        return r == -1 && errno == ENOENT ? 0 : r;
+}
+
+static int write_model(const char *path, const void *onnx, size_t onnx_bytes, const void *manifest,
+                       size_t manifest_bytes)
+{
+        int r = remove_folder(path), dir;
+
+        if (r == 0 && mkdir(path, 0750) < 0)
+                r = -errno;
+        if (r < 0)
+                return r;
+        dir = open_folder(path);
+        if (dir < 0)
+                return dir;
+        r = write_file(dir, "model.onnx", onnx, onnx_bytes);
+        if (r == 0 && manifest)
+                r = write_file(dir, "model.yaml", manifest, manifest_bytes);
+        if (r == 0 && fsync(dir) < 0)
+                r = -errno;
+        close(dir);
+        return r;
+}
+
+/* Put the folder `from` in the place of `to`, whose old content, if any, is at `aside` afterwards. */
+static int swap_in(const char *from, const char *to, const char *aside)
+{
+        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
+                return rename(from, aside) < 0 ? -errno : 0;
+        if (errno != ENOENT && errno != EINVAL && errno != ENOSYS)
+                return -errno;
+        /* there is no old one, or the file system cannot exchange */
+        if (rename(to, aside) < 0 && errno != ENOENT)
+                return -errno;
+        if (rename(from, to) < 0) {
+                int r = -errno;
+
+                return rename(aside, to) < 0 && errno != ENOENT ? -errno : r; /* the old one stays */
+        }
+        return 0;
+}
+
+int hedged_repository_store(const char *folder, const char *name, const void *onnx, size_t onnx_bytes,
+                            const void *manifest, size_t manifest_bytes, hedge_why_t *why)
+{
+        char hidden[HEDGE_MODEL_NAME_MAX + 8], beside[PATH_MAX], aside[PATH_MAX], path[PATH_MAX];
+        int r = path_of(path, folder, name, "");
+
+        snprintf(hidden, sizeof(hidden), ".%s.new", name); /* no name of a model begins like this */
+        if (r == 0)
+                r = path_of(beside, folder, hidden, "");
+        snprintf(hidden, sizeof(hidden), ".%s.old", name);
+        if (r == 0)
+                r = path_of(aside, folder, hidden, "");
+        if (r == 0)
+                r = remove_folder(aside);
+        if (r == 0) {
+                r = write_model(beside, onnx, onnx_bytes, manifest, manifest_bytes);
+                if (r == 0)
+                        r = swap_in(beside, path, aside);
+                if (r == 0)
+                        r = sync_folder(folder);
+                remove_folder(beside); /* what could not be finished */
+                remove_folder(aside);
+        }
+        if (r < 0)
+                return hedge_why(why, r, "cannot store the model in %s/%s: %s", folder, name, hedge_strerror(r));
+        return 0;
+}
+
+int hedged_repository_set_loaded(const char *folder, const char *name, bool loaded)
+{
+        char path[PATH_MAX];
+        int r = path_of(path, folder, name, "unloaded"), fd;
+
+        if (r < 0)
+                return r;
+        if (loaded)
+                return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+        if (fd < 0)
+                return -errno;
+        close(fd);
+        return 0;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/server/state.h"
+
+#define PER_TURN 64 /* messages read before the loop looks at everything else */
+
+void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
+{
+        hedged_coordinator_t *c = arg;
+
+        log_notice("board=%s number=%d state=%s%s", board->name,
+                   board->index == HEDGED_NO_INDEX ? -1 : (int)board->index, hedged_board_state_name(board),
+                   restarted ? ": started" : "");
+        if (board->state != HEDGED_BOARD_ALIVE || restarted)
+                hedged_dispatch_board_lost(c->dispatch, board);
+        hedged_distribute_changed(c->distributor, board, restarted);
+        hedged_line_changed(c->line, board);
+}
+
+static void say_welcome(hedged_coordinator_t *c, hedged_board_t *board)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_WELCOME };
+
+        message.welcome.coordinator = c->incarnation;
+        message.welcome.index = board->index;
+        message.welcome.heartbeat_ms = (uint32_t)c->config->cluster.heartbeat_ms;
+        if (hedge_link_send(c->boards, &board->route, &message, NULL, 0) < 0)
+                hedged_cluster_lost(c->cluster, board);
+}
+
+static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
+{
+        const hedge_msg_hello_t *hello = &e->message.hello;
+        hedged_board_t *board;
+        char text[HEDGE_TEXT_MAX];
+        int r;
+
+        if (c->auth && strcmp(e->user, hello->board) != 0) {
+                c->malformed++;
+                log_warning("board=%s: its key belongs to '%s', refused", hello->board, e->user);
+                snprintf(text, sizeof(text), "this key belongs to the board '%s', not to '%s'", e->user, hello->board);
+                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, text);
+                return;
+        }
+        hedged_cluster_prefer(c->cluster, hedged_distribute_number(c->distributor, hello));
+        r = hedged_cluster_hello(c->cluster, hello, &e->route, e->fd, hedge_now_ms(), &board);
+        if (r < 0) {
+                log_warning("board=%s: too many boards are known, refused", hello->board);
+                hedged_reply_error(c->boards, &e->route, 0, r, "the coordinator knows too many boards already");
+                return;
+        }
+        say_welcome(c, board);
+        hedged_distribute_hello(c->distributor, board, hello);
+        hedged_line_changed(c->line, board);
+}
+
+static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+{
+        int r = hedged_dispatch_part(c->dispatch, board, e);
+
+        if (r == -ENOENT) {
+                c->late_parts++;
+        } else if (r < 0) {
+                c->malformed++;
+                log_warning("board=%s job=%llu: part %u does not fit its task, ignoring it", board->name,
+                            (unsigned long long)e->message.part.run, e->message.part.part);
+                hedged_reply_error(c->boards, &e->route, e->message.part.run, r, "this part does not fit its task");
+        }
+}
+
+static void handle_training(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+{
+        const hedge_message_type_t type = e->message.type;
+
+        if (hedged_line_received(c->line, board, e) != HEDGE_EMALFORMED)
+                return;
+        c->malformed++;
+        log_warning("board=%s: sent a %s that nobody asked for, ignoring it", board->name, hedge_message_name(type));
+}
+
+static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+{
+        const hedge_msg_error_t *error = &e->message.error;
+        static const hedge_digest_t none;
+
+        if (error->job) {
+                log_warning("board=%s job=%llu: %s (%s)", board->name, (unsigned long long)error->job, error->text,
+                            hedge_strerror(error->code));
+                c->malformed += hedged_line_received(c->line, board, e) == HEDGE_EMALFORMED;
+                return;
+        }
+        log_warning("board=%s run=%llu: %s (%s)", board->name, (unsigned long long)error->about, error->text,
+                    hedge_strerror(error->code));
+        if (error->about)
+                hedged_dispatch_ended(c->dispatch, board, error->about);
+        /* what goes wrong in a task says nothing about its share, unless that is what is missing */
+        if (memcmp(&error->digest, &none, sizeof(none)) != 0 && (!error->about || error->code == HEDGE_ENOSHARE))
+                hedged_distribute_refused(c->distributor, board, &error->digest, error->code);
+}
+
+static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+{
+        hedged_cluster_seen(c->cluster, board, e->fd, hedge_now_ms());
+        switch (e->message.type) {
+        case HEDGE_MSG_PART:
+                handle_part(c, board, e);
+                break;
+        case HEDGE_MSG_TASK_END:
+                hedged_dispatch_ended(c->dispatch, board, e->message.task_end.run);
+                break;
+        case HEDGE_MSG_PONG:
+                hedged_cluster_pong(c->cluster, board, &e->message.pong, hedge_now_us());
+                break;
+        case HEDGE_MSG_SHARE_OK:
+                board->held_bytes = e->message.share_ok.held_bytes;
+                hedged_distribute_confirmed(c->distributor, board, &e->message.share_ok.digest);
+                break;
+        case HEDGE_MSG_JOINED:
+        case HEDGE_MSG_SHARD_OK:
+        case HEDGE_MSG_GRADIENT:
+        case HEDGE_MSG_PRODUCT:
+                handle_training(c, board, e);
+                break;
+        case HEDGE_MSG_ERROR:
+                handle_error(c, board, e);
+                break;
+        case HEDGE_MSG_BYE:
+                log_notice("board=%s: says goodbye: %s", board->name, e->message.bye.reason);
+                hedged_cluster_lost(c->cluster, board);
+                break;
+        default:
+                c->malformed++;
+                log_warning("board=%s: sent a %s, which boards do not send, ignoring it", board->name,
+                            hedge_message_name(e->message.type));
+                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EUNSUPPORTED,
+                                   "boards do not send this type of message");
+        }
+}
+
+static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
+{
+        hedged_board_t *board;
+
+        if (e->message.type == HEDGE_MSG_HELLO) {
+                handle_hello(c, e);
+                return;
+        }
+        board = hedged_cluster_find(c->cluster, &e->route);
+        if (board)
+                handle_known(c, board, e);
+        else if (e->message.type != HEDGE_MSG_ERROR && e->message.type != HEDGE_MSG_BYE) {
+                c->malformed++;
+                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
+        }
+}
+
+void hedged_boards_receive(hedged_coordinator_t *c)
+{
+        for (unsigned i = 0; i < PER_TURN; i++) {
+                hedge_envelope_t e;
+                hedge_why_t why = { "" };
+                int r = hedge_link_receive(c->boards, true, &c->limits, &e, &why);
+
+                if (r == 0 || r == -EAGAIN)
+                        return;
+                if (r > 0) {
+                        handle(c, &e);
+                        hedge_envelope_release(&e);
+                        continue;
+                }
+                c->malformed++;
+                log_warning("dropping a board's message: %s", why.text[0] ? why.text : hedge_strerror(r));
+                if (e.route.size)
+                        hedged_reply_error(c->boards, &e.route, e.about, r, why.text);
+        }
+}
+
+void hedged_boards_monitor(hedged_coordinator_t *c)
+{
+        for (;;) {
+                zmq_msg_t frame;
+                uint16_t event = 0;
+                uint32_t value = 0;
+                int more;
+
+                zmq_msg_init(&frame);
+                if (zmq_msg_recv(&frame, c->monitor, ZMQ_DONTWAIT) < 0) {
+                        zmq_msg_close(&frame);
+                        return;
+                }
+                if (zmq_msg_size(&frame) >= 6) {
+                        memcpy(&event, zmq_msg_data(&frame), sizeof(event));
+                        memcpy(&value, (const char *)zmq_msg_data(&frame) + 2, sizeof(value));
+                }
+                more = zmq_msg_more(&frame);
+                zmq_msg_close(&frame);
+                for (; more; more = zmq_msg_more(&frame), zmq_msg_close(&frame)) { /* the endpoint */
+                        zmq_msg_init(&frame);
+                        if (zmq_msg_recv(&frame, c->monitor, ZMQ_DONTWAIT) < 0)
+                                break;
+                }
+                if (event == ZMQ_EVENT_DISCONNECTED)
+                        hedged_cluster_disconnected(c->cluster, (int)value);
+        }
+}
+
+void hedged_boards_tick(hedged_coordinator_t *c)
+{
+        unsigned count;
+        hedged_board_t *const *boards;
+
+        hedged_cluster_tick(c->cluster, hedge_now_ms(), hedge_now_us());
+        hedged_distribute_feed(c->distributor);
+        boards = hedged_cluster_boards(c->cluster, &count);
+        for (unsigned i = 0; i < count; i++) {
+                hedge_message_t message = { .type = HEDGE_MSG_PING };
+
+                if (boards[i]->state == HEDGED_BOARD_GONE)
+                        continue;
+                if (boards[i]->promoted) { /* an ERROR about nothing: say HELLO again */
+                        boards[i]->promoted = false;
+                        hedged_reply_error(c->boards, &boards[i]->route, 0, -EAGAIN,
+                                           "this board is a spare no more: say HELLO again");
+                }
+                message.ping.coordinator = c->incarnation;
+                message.ping.sequence = boards[i]->ping_sequence;
+                if (hedge_link_send(c->boards, &boards[i]->route, &message, NULL, 0) == -EHOSTUNREACH)
+                        hedged_cluster_lost(c->cluster, boards[i]);
+        }
+}
+
+void hedged_boards_bye(hedged_coordinator_t *c)
+{
+        unsigned count;
+        hedged_board_t *const *boards = hedged_cluster_boards(c->cluster, &count);
+
+        for (unsigned i = 0; i < count; i++) {
+                hedge_message_t message = { .type = HEDGE_MSG_BYE };
+
+                snprintf(message.bye.reason, sizeof(message.bye.reason), "the coordinator is stopping");
+                if (boards[i]->state == HEDGED_BOARD_ALIVE)
+                        hedge_link_send(c->boards, &boards[i]->route, &message, NULL, 0);
+        }
+}

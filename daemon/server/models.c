@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/models/repository.h"
+#include "daemon/server/state.h"
+
+#define TOO_MANY "as many models as models.max_loaded allows are loaded already; unload one first"
+
+static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, uint32_t n, hedge_model_tensor_t **ret)
+{
+        hedge_model_tensor_t *t = calloc(n + 1, sizeof(*t));
+
+        if (!t)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < n; i++) {
+                snprintf(t[i].name, sizeof(t[i].name), "%s", g->values[values[i]].name);
+                t[i].shape = g->values[values[i]].shape;
+        }
+        *ret = t;
+        return 0;
+}
+
+static unsigned boards_with_all(const hedged_model_t *m)
+{
+        unsigned n = 0;
+
+        for (unsigned b = 0; b < m->slots; b++) {
+                unsigned l = 0;
+
+                while (l < m->n_layers && hedged_variant_holds(&m->layers[l].variants[0], b))
+                        l++;
+                n += m->n_layers > 0 && l == m->n_layers;
+        }
+        return n;
+}
+
+/* Ready: every coded layer could be decoded now, or is better not. */
+static const char *model_state(const hedged_model_t *m)
+{
+        for (unsigned l = 0; l < m->n_layers; l++)
+                if (!hedged_layer_ready(&m->layers[l]))
+                        return "waiting";
+        return "ready";
+}
+
+static int describe_model(const hedged_model_t *m, hedge_model_status_t *s)
+{
+        const hedge_graph_t *g = m->graph;
+        int r;
+
+        snprintf(s->name, sizeof(s->name), "%s", m->name);
+        snprintf(s->state, sizeof(s->state), "%s", model_state(m));
+        s->macs = m->macs;
+        s->parameters = m->parameters;
+        s->layers = g->n_nodes;
+        s->coded_layers = m->n_layers;
+        s->ready_boards = boards_with_all(m);
+        for (unsigned l = 0; l < m->n_layers; l++)
+                s->share_bytes += hedged_variant_share_bytes(&m->layers[l].variants[0], 0);
+        s->preprocess = m->manifest.preprocess;
+        r = describe_tensors(g, g->inputs, g->n_inputs, &s->inputs);
+        if (r < 0)
+                return r;
+        s->n_inputs = g->n_inputs;
+        r = describe_tensors(g, g->outputs, g->n_outputs, &s->outputs);
+        if (r == 0)
+                s->n_outputs = g->n_outputs;
+        return r;
+}
+
+static void forget_description(hedge_model_status_t *s)
+{
+        free(s->inputs);
+        free(s->outputs);
+}
+
+static int labels_frame(const hedge_manifest_t *manifest, zmq_msg_t *frame)
+{
+        size_t size = 0, at = 0;
+
+        for (uint32_t i = 0; i < manifest->n_labels; i++)
+                size += strlen(manifest->labels[i]) + 1;
+        if (zmq_msg_init_size(frame, size) < 0)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < manifest->n_labels; i++) {
+                size_t n = strlen(manifest->labels[i]);
+
+                memcpy((char *)zmq_msg_data(frame) + at, manifest->labels[i], n);
+                at += n;
+                ((char *)zmq_msg_data(frame))[at++] = '\n';
+        }
+        return 0;
+}
+
+void hedged_models_list(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+{
+        const hedge_msg_models_t *asked = &e->message.models;
+        hedged_model_t *one = *asked->name ? hedged_registry_find(&c->registry, asked->name) : NULL;
+        hedge_message_t message = { .type = HEDGE_MSG_MODELS_OK };
+        hedge_msg_models_ok_t *ok = &message.models_ok;
+        zmq_msg_t frame;
+        int r = 0;
+
+        if (*asked->name && !one) {
+                char text[HEDGE_TEXT_MAX];
+
+                snprintf(text, sizeof(text), "no model '%s' is loaded", asked->name);
+                hedged_reply_error(socket, &e->route, asked->id, HEDGE_ENOMODEL, text);
+                return;
+        }
+        ok->id = asked->id;
+        ok->models = calloc(c->registry.count + 1, sizeof(*ok->models));
+        if (!ok->models)
+                r = -ENOMEM;
+        for (unsigned i = 0; r == 0 && i < c->registry.count; i++)
+                if (!one || c->registry.models[i] == one)
+                        r = describe_model(c->registry.models[i], &ok->models[ok->n_models++]);
+        if (r == 0 && one)
+                r = labels_frame(&one->manifest, &frame);
+        if (r == 0)
+                hedged_reply(socket, &e->route, asked->id, &message, one ? &frame : NULL, one ? 1 : 0);
+        else
+                hedged_reply_error(socket, &e->route, asked->id, r, hedge_strerror(r));
+        for (uint32_t i = 0; i < ok->n_models; i++)
+                forget_description(&ok->models[i]);
+        free(ok->models);
+}
+
+static void answer_done(void *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
+                        const hedged_model_t *m, const char *state)
+{
+        hedge_message_t message = { .type = type };
+        int r = describe_model(m, &message.done.model);
+
+        message.done.id = id;
+        if (state)
+                snprintf(message.done.model.state, sizeof(message.done.model.state), "%s", state);
+        if (r == 0)
+                hedged_reply(socket, route, id, &message, NULL, 0);
+        else
+                hedged_reply_error(socket, route, id, r, hedge_strerror(r));
+        forget_description(&message.done.model);
+}
+
+void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+{
+        const hedge_msg_load_t *load = &e->message.load;
+        hedged_load_t *l;
+
+        if (!hedge_name_ok(load->name)) {
+                hedged_reply_error(socket, &e->route, load->id, -EINVAL,
+                                   "a model's name has letters, digits, '.', '_' and '-', at most 63, and begins with "
+                                   "a letter or digit");
+                return;
+        }
+        if (!hedged_registry_find(&c->registry, load->name) && c->registry.count >= c->registry.max) {
+                hedged_reply_error(socket, &e->route, load->id, HEDGE_ELIMIT, TOO_MANY);
+                return;
+        }
+        if (c->stopping || c->preparing + c->n_loads >= HEDGED_MAX_PENDING_LOADS) {
+                hedged_reply_error(socket, &e->route, load->id, c->stopping ? HEDGE_ESHUTDOWN : -EAGAIN,
+                                   c->stopping ? "the coordinator is stopping"
+                                               : "too many models are being loaded already");
+                return;
+        }
+        l = calloc(1, sizeof(*l));
+        if (!l) {
+                hedged_reply_error(socket, &e->route, load->id, -ENOMEM, "out of memory");
+                return;
+        }
+        l->socket = socket;
+        l->route = e->route;
+        l->id = load->id;
+        l->wait_ms = load->wait_ms;
+        snprintf(l->name, sizeof(l->name), "%s", load->name);
+        for (; l->n_frames < e->n_frames && l->n_frames < 2; l->n_frames++) {
+                zmq_msg_init(&l->frames[l->n_frames]);
+                zmq_msg_move(&l->frames[l->n_frames], &e->frames[l->n_frames]);
+        }
+        hedged_measure_snapshot(c->measure, c->cluster, &l->speeds);
+        c->prepared[c->preparing++] = l;
+        hedged_preparer_load(c->preparer, l);
+}
+
+int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
+{
+        hedged_model_t *replaced;
+        int r = hedged_registry_put(&c->registry, model, &replaced);
+
+        if (r < 0)
+                return r;
+        log_notice("model=%s: loaded, %u of %u nodes are coded", model->name, model->n_layers, model->graph->n_nodes);
+        c->planned.boards = 0; /* look at it with the boards that are here */
+        if (c->distributor) {
+                hedged_distribute_loaded(c->distributor, model, replaced);
+                if (replaced)
+                        hedged_distribute_unloaded(c->distributor, replaced);
+        }
+        hedged_model_unref(&replaced);
+        return 0;
+}
+
+void hedged_models_loaded(hedged_coordinator_t *c, hedged_load_t *l)
+{
+        for (unsigned i = 0; i < c->preparing; i++)
+                if (c->prepared[i] == l) {
+                        c->prepared[i] = c->prepared[--c->preparing];
+                        break;
+                }
+        if (l->result == 0) {
+                hedged_model_t *served = hedged_model_ref(l->model);
+
+                l->result = hedged_models_serve(c, served);
+                if (l->result < 0) {
+                        hedged_model_unref(&served);
+                        hedge_why(&l->why, l->result, "%s", l->result == HEDGE_ELIMIT ? TOO_MANY : "out of memory");
+                }
+                /* as the next start will have it; an UNLOAD may have come between */
+                hedged_repository_set_loaded(c->config->models.repository, l->name, l->result == 0);
+        }
+        if (l->result < 0) {
+                log_warning("model=%s: not loaded: %s", l->name, l->why.text);
+                hedged_reply_error(l->socket, &l->route, l->id, l->result, l->why.text);
+                hedged_load_destroy(&l);
+                return;
+        }
+        l->answer_by_ms = hedge_now_ms() + l->wait_ms;
+        c->loads[c->n_loads++] = l; /* there is room: preparing + n_loads is bounded */
+        hedged_models_settle(c);
+}
+
+void hedged_models_settle(hedged_coordinator_t *c)
+{
+        for (unsigned i = 0; i < c->n_loads;) {
+                hedged_load_t *l = c->loads[i];
+
+                if (hedge_now_ms() < l->answer_by_ms && !hedged_distribute_settled(c->distributor, l->model)) {
+                        i++;
+                        continue;
+                }
+                answer_done(l->socket, &l->route, l->id, HEDGE_MSG_LOAD_OK, l->model, NULL);
+                hedged_load_destroy(&l);
+                c->loads[i] = c->loads[--c->n_loads];
+        }
+}
+
+void hedged_models_abandon(hedged_coordinator_t *c)
+{
+        for (unsigned i = 0; i < c->preparing; i++)
+                hedged_reply_error(c->prepared[i]->socket, &c->prepared[i]->route, c->prepared[i]->id, HEDGE_ESHUTDOWN,
+                                   "the coordinator is stopping");
+        while (c->n_loads > 0) {
+                hedged_load_t *l = c->loads[--c->n_loads];
+
+                answer_done(l->socket, &l->route, l->id, HEDGE_MSG_LOAD_OK, l->model, NULL);
+                hedged_load_destroy(&l);
+        }
+}
+
+void hedged_models_unload(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+{
+        const hedge_msg_unload_t *unload = &e->message.unload;
+        hedged_model_t *m = hedged_registry_find(&c->registry, unload->name);
+        int r;
+
+        if (!m) {
+                char text[HEDGE_TEXT_MAX];
+
+                snprintf(text, sizeof(text), "no model '%s' is loaded", unload->name);
+                hedged_reply_error(socket, &e->route, unload->id, HEDGE_ENOMODEL, text);
+                return;
+        }
+        r = hedged_repository_set_loaded(c->config->models.repository, m->name, false);
+        if (r < 0)
+                log_warning("model=%s: cannot note in the repository that it is unloaded: %s, it will be back after a "
+                            "restart",
+                            m->name, hedge_strerror(r));
+        hedged_registry_remove(&c->registry, m);
+        hedged_distribute_unloaded(c->distributor, m);
+        log_notice("model=%s: unloaded", m->name);
+        answer_done(socket, &e->route, unload->id, HEDGE_MSG_UNLOAD_OK, m, "unloaded");
+        hedged_model_unref(&m);
+}

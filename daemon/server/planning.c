@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/server/state.h"
+
+/* ---- planning again ---- */
+
+/* Is anything different from what was planned with last, enough to look again? */
+static bool is_news(const hedged_speeds_t *then, const hedged_speeds_t *now)
+{
+        return then->boards != now->boards || memcmp(then->usable, now->usable, sizeof(now->usable)) != 0 ||
+               hedged_measure_drifted(then, now);
+}
+
+void hedged_planning_tick(hedged_coordinator_t *c)
+{
+        hedged_speeds_t now;
+
+        if (c->config->plan.cut == HEDGED_CUT_SIMPLE || c->stopping)
+                return;
+        hedged_measure_snapshot(c->measure, c->cluster, &now);
+        if (!is_news(&c->planned, &now))
+                return;
+        c->planned = now;
+        for (unsigned i = 0; i < c->registry.count; i++)
+                hedged_preparer_replan(c->preparer, c->registry.models[i], &now);
+}
+
+/* ---- PLAN ---- */
+
+/* By its name; empty: as configured. @return -1 where there is none. */
+static int objective_of(const hedged_config_t *config, const char *name)
+{
+        if (!*name)
+                return (int)config->plan.objective;
+        for (int i = 0; hedged_objectives[i]; i++)
+                if (!strcmp(hedged_objectives[i], name))
+                        return i;
+        return -1;
+}
+
+static int check(const hedged_coordinator_t *c, const hedge_msg_plan_t *plan, const hedged_model_t *m, hedge_why_t *why)
+{
+        const unsigned slots = hedged_cluster_slots(c->cluster);
+
+        if (c->stopping)
+                return hedge_why(why, HEDGE_ESHUTDOWN, "the coordinator is stopping");
+        if (!m)
+                return hedge_why(why, HEDGE_ENOMODEL, "no model '%s' is loaded", plan->model);
+        if (plan->boards > slots)
+                return hedge_why(why, -EINVAL, "the codes are made for %u boards (cluster.slots), not for %u", slots,
+                                 plan->boards);
+        if (objective_of(c->config, plan->objective) < 0)
+                return hedge_why(why, -EINVAL, "there is no objective '%s': latency, p99 or cost", plan->objective);
+        if (c->n_asks >= HEDGED_MAX_PENDING_LOADS)
+                return hedge_why(why, -EAGAIN, "too many plans are being made already");
+        return 0;
+}
+
+void hedged_planning_ask(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+{
+        const hedge_msg_plan_t *plan = &e->message.plan;
+        hedged_model_t *m = hedged_registry_find(&c->registry, plan->model);
+        hedged_ask_t *ask = NULL;
+        hedge_why_t why;
+        int r = check(c, plan, m, &why);
+
+        if (r == 0 && !(ask = calloc(1, sizeof(*ask))))
+                r = hedge_why(&why, -ENOMEM, "out of memory");
+        if (r < 0) {
+                hedged_reply_error(socket, &e->route, plan->id, r, why.text);
+                return;
+        }
+        ask->socket = socket;
+        ask->route = e->route;
+        ask->model = hedged_model_ref(m);
+        ask->objective = (unsigned)objective_of(c->config, plan->objective);
+        ask->answer.id = plan->id;
+        snprintf(ask->answer.objective, sizeof(ask->answer.objective), "%s", hedged_objectives[ask->objective]);
+        hedged_measure_snapshot(c->measure, c->cluster, &ask->speeds);
+        if (plan->boards)
+                ask->speeds.boards = plan->boards;
+        c->asks[c->n_asks++] = ask;
+        hedged_preparer_ask(c->preparer, ask);
+}
+
+void hedged_planning_answer(hedged_coordinator_t *c, hedged_ask_t *ask)
+{
+        const hedge_message_t message = { .type = HEDGE_MSG_PLAN_OK, .plan_ok = ask->answer };
+
+        for (unsigned i = 0; i < c->n_asks; i++)
+                if (c->asks[i] == ask) {
+                        c->asks[i] = c->asks[--c->n_asks];
+                        break;
+                }
+        if (ask->result < 0)
+                hedged_reply_error(ask->socket, &ask->route, ask->answer.id, ask->result, ask->why.text);
+        else
+                hedged_reply(ask->socket, &ask->route, ask->answer.id, &message, NULL, 0);
+        hedged_ask_destroy(&ask);
+}
+
+void hedged_planning_abandon(hedged_coordinator_t *c)
+{
+        for (unsigned i = 0; i < c->n_asks; i++)
+                hedged_reply_error(c->asks[i]->socket, &c->asks[i]->route, c->asks[i]->answer.id, HEDGE_ESHUTDOWN,
+                                   "the coordinator is stopping");
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/infer/compute.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/thread.h"
+#include "worker/memory.h"
+
+#define REST_AFTER_MS 1000 /* idle for so long: give memory back */
+#define STACK_BYTES   (1024 * 1024)
+
+static bool is_wanted(const hedgew_compute_t *c, const hedgew_task_t *task)
+{
+        return !c->stopping && !(task && task->cancelled);
+}
+
+/* About to be busy for a while. @return false: there is no point any more. */
+static bool begin_step(hedgew_compute_t *c, const hedgew_task_t *task)
+{
+        bool wanted;
+
+        pthread_mutex_lock(&c->lock);
+        wanted = is_wanted(c, task);
+        if (wanted)
+                c->busy_since_us = hedge_now_us();
+        pthread_mutex_unlock(&c->lock);
+        return wanted;
+}
+
+static void end_step(hedgew_compute_t *c)
+{
+        pthread_mutex_lock(&c->lock);
+        c->busy_since_us = 0;
+        pthread_mutex_unlock(&c->lock);
+}
+
+static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
+{
+        int r = 0;
+
+        if (!begin_step(c, NULL)) {
+                hedgew_share_abandon(work->share);
+                work->code = HEDGE_ESHUTDOWN;
+                return;
+        }
+        if (!c->kernels)
+                r = hedge_kernels_open(c->settings.backend, c->settings.threads, &c->kernels, &work->why);
+        if (r == 0 && hedgew_floats_open(&work->filters, 0) < 0)
+                r = hedge_why(&work->why, -ENOMEM, "no memory for a share");
+        if (r < 0) {
+                hedgew_share_abandon(work->share);
+        } else {
+                r = hedgew_share_prepare(work->share, c->kernels, work->filters.data, &work->why);
+        }
+        work->code = r;
+        hedgew_floats_release(&work->filters);
+        hedgew_share_unref(&work->share);
+        end_step(c);
+}
+
+/* Let the emulated board finish a part. @return false: woken because nobody wants it. */
+static bool linger(hedgew_compute_t *c, const hedgew_task_t *task, int64_t until_us)
+{
+        const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
+        bool wanted;
+
+        pthread_mutex_lock(&c->lock);
+        while ((wanted = is_wanted(c, task)) && hedge_now_us() < until_us)
+                pthread_cond_timedwait(&c->changed, &c->lock, &until);
+        pthread_mutex_unlock(&c->lock);
+        return wanted;
+}
+
+/* A part is computed: say when, and how long it took. On a slower board it begins where the one before ended and takes its
+ * own time, whenever it was really begun: then this one may be late, but all of them together are not.
+ * @return false: nobody wants it any more. */
+static bool pass_time(hedgew_compute_t *c, hedgew_task_t *task, int64_t start_us, hedgew_part_t *part)
+{
+        const double rate = task->fate.macs_per_s;
+        const double us = 1e6 * (double)hedge_conv_macs(hedgew_share_conv(task->share)) / rate;
+
+        if (rate > 0) {
+                start_us = task->clock_us;
+                task->clock_us += (int64_t)(us < 1e12 ? us : 1e12);
+                if (!linger(c, task, task->clock_us))
+                        return false;
+        } else {
+                task->clock_us = hedge_now_us();
+        }
+        part->compute_us = (uint64_t)(task->clock_us - start_us);
+        part->due_us = task->fate.hold_us ? task->clock_us + task->fate.hold_us : 0;
+        return true;
+}
+
+/* Hand a part to the I/O loop, when there is room. @return false: nobody wants it any more. */
+static bool deliver(hedgew_compute_t *c, hedgew_part_t *part)
+{
+        const uint64_t most = c->settings.unsent_bytes_max;
+        hedgew_task_t *task = part->task;
+        bool wanted, waited = false;
+
+        pthread_mutex_lock(&c->lock);
+        while ((wanted = is_wanted(c, task)) && c->unsent_bytes && c->unsent_bytes + part->bytes > most) {
+                pthread_cond_wait(&c->changed, &c->lock);
+                waited = true;
+        }
+        if (wanted) {
+                c->unsent_bytes += part->bytes;
+                c->parts_done++;
+        }
+        pthread_mutex_unlock(&c->lock);
+        if (wanted)
+                hedge_mailbox_put(c->results, &part->mail);
+        if (waited) /* so would the emulated board have done */
+                task->clock_us = hedge_now_us();
+        return wanted;
+}
+
+/* @return 0, 1 (nobody wants it any more), HEDGE_EKERNEL, -ENOMEM. */
+static int do_part(hedgew_compute_t *c, hedgew_task_t *task, const hedgew_task_part_t *which)
+{
+        hedgew_part_t *part = NULL;
+        int64_t start_us;
+        int r;
+
+        if (!begin_step(c, task))
+                return 1;
+        start_us = hedge_now_us();
+        if (task->fate.store_bytes && !c->stored && hedgew_stored_parts_new(&c->stored) < 0)
+                log_warning("run=%llu: no memory for a store of parts, ignoring: everything is computed",
+                            (unsigned long long)task->run);
+        r = hedgew_part_compute(task, which, hedge_kernels_slack(c->kernels), c->stored, &part);
+        end_step(c);
+        if (r < 0)
+                return r;
+        part->mail.kind = HEDGEW_MAIL_PART;
+        if (pass_time(c, task, start_us, part) && deliver(c, part))
+                return 0;
+        hedgew_part_destroy(&part);
+        return 1;
+}
+
+static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
+{
+        const int64_t now_us = hedge_now_us();
+        int r = 0;
+
+        if (!hedgew_share_kernel(task->share, 0))
+                r = hedge_why(&task->why, HEDGE_ENOSHARE, "the task's share could not be prepared");
+        /* one that was cancelled before it arrived may have an arrival that never comes */
+        task->clock_us = task->fate.arrival_us > now_us && task->fate.arrival_us != HEDGEW_NEVER_US
+                                 ? task->fate.arrival_us
+                                 : now_us;
+        for (uint32_t i = 0; i < task->n_order && r == 0; i++) {
+                r = do_part(c, task, &task->order[i]);
+                if (r < 0)
+                        hedge_why(&task->why, r, "computing part %u: %s", task->order[i].number, hedge_strerror(r));
+        }
+        task->code = r < 0 ? r : 0;
+        task->due_us = task->fate.hold_us ? task->clock_us + task->fate.hold_us : 0;
+        hedgew_task_strip(task);
+}
+
+/* How much the test bed's store was of use, once after every burst of work. */
+static void tell_stored(hedgew_compute_t *c)
+{
+        hedgew_stored_figures_t f;
+
+        if (!c->stored)
+                return;
+        f = hedgew_stored_parts_figures(c->stored);
+        if (f.found + f.computed == c->stored_told)
+                return;
+        c->stored_told = f.found + f.computed;
+        log_info("stored=%llu computed=%llu checked=%llu wrong=%llu bytes=%llu: parts so far",
+                 (unsigned long long)f.found, (unsigned long long)f.computed, (unsigned long long)f.checked,
+                 (unsigned long long)f.wrong, (unsigned long long)f.bytes);
+}
+
+/* Nothing to do: give memory back, and all that the back end holds when there is no share for it. */
+static void rest(hedgew_compute_t *c)
+{
+        if (hedgew_shares_figures(c->settings.shares).alive == 0)
+                hedge_kernels_destroy(&c->kernels);
+        else if (c->kernels)
+                hedge_kernels_trim(c->kernels);
+        tell_stored(c);
+        hedgew_memory_trim();
+}
+
+/* The task that arrives first, if that is now or it needs not come any more. */
+static hedgew_task_t *find_arrived(hedgew_compute_t *c)
+{
+        hedgew_task_t *task;
+
+        if (!c->arrivals.first)
+                return NULL;
+        pthread_mutex_lock(&c->lock);
+        task = hedgew_arrivals_find(&c->arrivals, hedge_now_us());
+        pthread_mutex_unlock(&c->lock);
+        return task;
+}
+
+/* What to do next; mail before tasks that arrive by and by. @return NULL: nothing for long. */
+static hedge_mail_t *next_mail(hedgew_compute_t *c, bool rested)
+{
+        hedge_mail_t *mail;
+
+        for (;;) {
+                hedgew_task_t *task = find_arrived(c);
+                int wait_ms = rested ? -1 : REST_AFTER_MS;
+
+                if (task)
+                        wait_ms = 0;
+                else if (c->arrivals.first)
+                        wait_ms = hedgew_arrivals_wait_ms(&c->arrivals, hedge_now_us());
+                mail = hedge_mailbox_wait(c->work, wait_ms);
+                if (mail && mail->kind == HEDGEW_MAIL_TASK && ((hedgew_task_t *)mail)->fate.arrival_us) {
+                        hedgew_arrivals_put(&c->arrivals, (hedgew_task_t *)mail);
+                } else if (mail) {
+                        return mail;
+                } else if (task) {
+                        hedgew_arrivals_remove(&c->arrivals, task);
+                        return &task->mail;
+                } else if (!c->arrivals.first) {
+                        return NULL;
+                }
+        }
+}
+
+/* The I/O loop frees them. */
+static void give_back_arrivals(hedgew_compute_t *c)
+{
+        hedgew_task_t *task;
+
+        while ((task = c->arrivals.first)) {
+                hedgew_arrivals_remove(&c->arrivals, task);
+                hedge_mailbox_put(c->results, &task->mail);
+        }
+}
+
+static void *run(void *arg)
+{
+        hedgew_compute_t *c = arg;
+        bool rested = false;
+
+        for (;;) {
+                hedge_mail_t *mail = next_mail(c, rested);
+
+                rested = !mail;
+                if (!mail) {
+                        rest(c);
+                } else if (mail->kind == HEDGEW_MAIL_STOP) {
+                        break;
+                } else if (mail->kind == HEDGEW_MAIL_SHARE) {
+                        prepare_share(c, (hedgew_share_work_t *)mail);
+                        hedge_mailbox_put(c->results, mail);
+                } else if (mail->kind == HEDGEW_MAIL_TASK) {
+                        run_task(c, (hedgew_task_t *)mail);
+                        hedge_mailbox_put(c->results, mail);
+                } else {
+                        free(mail);
+                }
+        }
+        give_back_arrivals(c);
+        tell_stored(c);
+        pthread_mutex_lock(&c->lock);
+        c->over = true;
+        pthread_cond_signal(&c->ended);
+        pthread_mutex_unlock(&c->lock);
+        return NULL;
+}
+
+int hedgew_compute_start(const hedgew_executor_settings_t *settings, hedgew_compute_t **ret)
+{
+        hedgew_compute_t *c = calloc(1, sizeof(*c));
+        pthread_condattr_t attr;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->settings = *settings;
+        c->stop.kind = HEDGEW_MAIL_STOP;
+        pthread_mutex_init(&c->lock, NULL);
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_cond_init(&c->changed, &attr);
+        pthread_cond_init(&c->ended, &attr);
+        pthread_condattr_destroy(&attr);
+        r = hedge_mailbox_new(&c->work);
+        if (r == 0)
+                r = hedge_mailbox_new(&c->results);
+        if (r == 0)
+                r = hedge_thread_start(&c->thread, STACK_BYTES, run, c);
+        if (r < 0)
+                hedgew_compute_destroy(&c);
+        else
+                *ret = c;
+        return r;
+}
+
+void hedgew_compute_stop(hedgew_compute_t *c)
+{
+        pthread_mutex_lock(&c->lock);
+        if (!c->stopping)
+                hedge_mailbox_put(c->work, &c->stop);
+        c->stopping = true;
+        pthread_cond_signal(&c->changed);
+        pthread_mutex_unlock(&c->lock);
+}
+
+int hedgew_compute_join(hedgew_compute_t *c, int timeout_ms)
+{
+        const int64_t until_us = hedge_now_us() + timeout_ms * (int64_t)1000;
+        const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
+        int r = 0;
+
+        pthread_mutex_lock(&c->lock);
+        while (!c->over && r == 0)
+                r = pthread_cond_timedwait(&c->ended, &c->lock, &until);
+        r = c->over ? 0 : -ETIMEDOUT;
+        pthread_mutex_unlock(&c->lock);
+        if (r == 0)
+                pthread_join(c->thread, NULL);
+        return r;
+}
+
+void hedgew_compute_destroy(hedgew_compute_t **compute)
+{
+        hedgew_compute_t *c = *compute;
+
+        if (!c)
+                return;
+        hedge_mailbox_destroy(&c->work);
+        hedge_mailbox_destroy(&c->results);
+        hedge_kernels_destroy(&c->kernels);
+        hedgew_stored_parts_destroy(&c->stored);
+        pthread_cond_destroy(&c->changed);
+        pthread_cond_destroy(&c->ended);
+        pthread_mutex_destroy(&c->lock);
+        free(c);
+        *compute = NULL;
+}
