@@ -214,7 +214,7 @@ uint64_t hedge_message_about(const void *bytes, size_t size, const hedge_wire_li
             unpacked.data.type == MSGPACK_OBJECT_MAP && read_number(&unpacked.data, "v") == HEDGE_WIRE_VERSION) {
                 about = read_number(&unpacked.data, "id");
                 if (!about)
-                        about = read_number(&unpacked.data, "job");
+                        about = read_number(&unpacked.data, "run");
         }
         msgpack_unpacked_destroy(&unpacked);
         return about;

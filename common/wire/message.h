@@ -641,7 +641,7 @@ int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header);
 int hedge_message_unpack(const void *bytes, size_t size, const hedge_wire_limits_t *limits, hedge_message_t *ret,
                          hedge_why_t *why);
 
-/** Which request or job is a header about that does not unpack: its `id` or `job`, so that it can be answered to. 0: it
+/** Which request or layer run is a header about that does not unpack: its `id` or `run`, so that it can be answered to. 0: it
  * does not say, or is no map of this version at all. */
 uint64_t hedge_message_about(const void *bytes, size_t size, const hedge_wire_limits_t *limits);
 

@@ -23,20 +23,20 @@ static const struct {
         SEED("deep",
              "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x01"),
         SEED("trailing", "\x83\xa1v\x01\xa1t\xa6"
-                         "CANCEL\xa3job\x01\x00"),
+                         "CANCEL\xa3run\x01\x00"),
         SEED("version-2", "\x82\xa1v\x02\xa1t\xa4PING"),
         SEED("version-text", "\x82\xa1v\xa1"
                              "1\xa1t\xa4PING"),
         SEED("type-unknown", "\x82\xa1v\x01\xa1t\xa4PANG"),
         SEED("key-twice", "\x84\xa1v\x01\xa1t\xa6"
-                          "CANCEL\xa3job\x01\xa3job\x02"),
+                          "CANCEL\xa3run\x01\xa3run\x02"),
         SEED("key-missing", "\x82\xa1v\x01\xa1t\xa6"
                             "CANCEL"),
         SEED("key-unknown", "\x84\xa1v\x01\xa1t\xa6"
-                            "CANCEL\xa3job\x01\xa3new\x93\x01\xc4\x01\x00\xd4\x05\x00"),
-        SEED("job-negative", "\x83\xa1v\x01\xa1t\xa6"
-                             "CANCEL\xa3job\xff"),
-        SEED("order-1024", "\x85\xa1v\x01\xa1t\xa4TASK\xa3job\x01\xa6"
+                            "CANCEL\xa3run\x01\xa3new\x93\x01\xc4\x01\x00\xd4\x05\x00"),
+        SEED("run-negative", "\x83\xa1v\x01\xa1t\xa6"
+                             "CANCEL\xa3run\xff"),
+        SEED("order-1024", "\x85\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6"
                            "digest\xc4\x10"
                            "0123456789abcdef\xa5order\x91\xcd\x04\x00"),
         SEED("text-with-zero", "\x83\xa1v\x01\xa1t\xa3"

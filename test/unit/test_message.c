@@ -456,8 +456,8 @@ static void hostile_headers_are_refused(void **unused)
         refuses(BYTES("\x82\xa1v\x01\xa1t\xa4PANG"), HEDGE_EUNSUPPORTED, "'PANG'");
         refuses(BYTES("\x82\xa1v\x01\xa1t\xa0"), HEDGE_EUNSUPPORTED, "''");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa6"
-                      "CANCEL\xa3job\x01\xa3job\x02"),
-                HEDGE_EMALFORMED, "CANCEL: job: comes twice");
+                      "CANCEL\xa3run\x01\xa3run\x02"),
+                HEDGE_EMALFORMED, "CANCEL: run: comes twice");
         refuses(BYTES("\x83\xa1v\x01\xa1t\xa6"
                       "CANCEL\x07\x01"),
                 HEDGE_EMALFORMED, "a key that is no text");
@@ -507,7 +507,7 @@ static void unknown_keys_are_skipped(void **unused)
         hedge_message_t got;
 
         assert_int_equal(unpack(BYTES("\x85\xa3new\x81\xa1x\x93\x01\xc4\x01\x00\xd4\x05\x00\xa1t\xa6"
-                                      "CANCEL\xa1v\x01\xa3job\x07\xa3old\xc0"),
+                                      "CANCEL\xa1v\x01\xa3run\x07\xa3old\xc0"),
                                 &got, NULL),
                          0);
         assert_int_equal(got.type, HEDGE_MSG_CANCEL);
@@ -516,7 +516,7 @@ static void unknown_keys_are_skipped(void **unused)
 
 static void a_sentence_names_the_place(void **unused)
 {
-        refuses(BYTES("\x85\xa1v\x01\xa1t\xa4TASK\xa3job\x01\xa6"
+        refuses(BYTES("\x85\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6"
                       "digest\xc4\x10"
                       "0123456789abcdef\xa5order\x93\x00\x01\xcd\x04\x00"),
                 HEDGE_ELIMIT, "TASK: order[2]: 1024 is above 1023");
