@@ -4,7 +4,7 @@
 
 #include "common/mailbox.h"
 #include "common/wire/link.h"
-#include "daemon/train/jobs/folder.h"
+#include "daemon/train/folder.h"
 
 /** A thread that does with jobs' folders what may take too long for the loop, one op after the other: to check and
  * store a job that comes, to bring its log to the disk, to read a model, to tidy up. */

@@ -450,5 +450,5 @@ static int step_model_parallel(void *method, hedged_tally_t *tally, hedge_why_t 
         return 0;
 }
 
-const hedged_method_t hedged_method_model_parallel = { open_model_parallel, start_model_parallel, step_model_parallel,
+const hedged_method_t hedged_method_sazd = { open_model_parallel, start_model_parallel, step_model_parallel,
                                                        close_model_parallel, collect_model_parallel };
