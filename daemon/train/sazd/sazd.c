@@ -40,7 +40,7 @@ static int no_memory(hedge_why_t *why)
 
 /* ---- getting ready ---- */
 
-static void close_model_parallel(void **method)
+static void close_sazd(void **method)
 {
         model_parallel_t *p = *method;
 
@@ -168,7 +168,7 @@ static int prepare(model_parallel_t *p, hedge_why_t *why)
         return r < 0 ? r : hedged_holders_new(&settings, &p->holders, why);
 }
 
-static int open_model_parallel(hedged_work_t *work, void **ret, hedge_why_t *why)
+static int open_sazd(hedged_work_t *work, void **ret, hedge_why_t *why)
 {
         model_parallel_t *p = calloc(1, sizeof(*p));
         int r;
@@ -179,7 +179,7 @@ static int open_model_parallel(hedged_work_t *work, void **ret, hedge_why_t *why
         p->resent = work->job->method == HEDGE_JOB_SAZD_NAIVE;
         r = prepare(p, why);
         if (r < 0) {
-                close_model_parallel((void **)&p);
+                close_sazd((void **)&p);
                 return r;
         }
         work->at = &p->at;
@@ -218,7 +218,7 @@ static int explain(int r, hedge_why_t *why)
         return r < 0 && r != -EAGAIN ? hedge_why(why, r, "speaking with the boards: %s", hedge_strerror(r)) : r;
 }
 
-static int start_model_parallel(void *method, hedge_why_t *why)
+static int start_sazd(void *method, hedge_why_t *why)
 {
         model_parallel_t *p = method;
         int r;
@@ -269,7 +269,7 @@ static int fetch(model_parallel_t *p, int64_t deadline_us)
         return r;
 }
 
-static int collect_model_parallel(void *method, hedge_why_t *why)
+static int collect_sazd(void *method, hedge_why_t *why)
 {
         model_parallel_t *p = method;
         int r;
@@ -428,7 +428,7 @@ static int try_step(model_parallel_t *p, hedge_score_t *score)
         return hedge_mlp_gradient(p->mlp, &hooks, p->live, p->images, p->labels, batch, p->gradient, score);
 }
 
-static int step_model_parallel(void *method, hedged_tally_t *tally, hedge_why_t *why)
+static int step_sazd(void *method, hedged_tally_t *tally, hedge_why_t *why)
 {
         model_parallel_t *p = method;
         int64_t began_us;
@@ -450,5 +450,4 @@ static int step_model_parallel(void *method, hedged_tally_t *tally, hedge_why_t 
         return 0;
 }
 
-const hedged_method_t hedged_method_sazd = { open_model_parallel, start_model_parallel, step_model_parallel,
-                                                       close_model_parallel, collect_model_parallel };
+const hedged_method_t hedged_method_sazd = { open_sazd, start_sazd, step_sazd, close_sazd, collect_sazd };
