@@ -12,8 +12,10 @@
 #include "common/conf/conf.h"
 #include "common/log.h"
 #include "common/wire/keys.h"
+#include "common/wire/socket.h"
 #include "daemon/server/coordinator.h"
 
+#define SOCKETS_MAX    1024 /* two for each thread that runs requests, and a dozen */
 #define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
 #define EXIT_USAGE     2
 #define EXIT_CONFIG    78 /* as sysexits.h has it */
@@ -123,6 +125,7 @@ static int serve(const hedged_config_t *config)
         hedge_why_t why = { "" };
         int r;
 
+        hedge_sockets_begin(SOCKETS_MAX);
         keep_memory();
         r = catch_signals();
         if (r < 0) {
@@ -139,6 +142,7 @@ static int serve(const hedged_config_t *config)
                 log_error("the loop failed: %s", hedge_strerror(r));
         if (hedged_coordinator_destroy(&coordinator) > 0)
                 _exit(r < 0); /* a layer that is being computed here cannot be interrupted; nothing is lost with it */
+        hedge_sockets_end();
         return r < 0;
 }
 

@@ -14,7 +14,7 @@
 #define PATIENT_MS   6000 /* a board knocks at least every 5 s */
 
 struct hedged_distributor {
-        void *socket;
+        zsock_t *socket;
         hedged_cluster_t *cluster;
         hedged_registry_t *registry;
         hedged_preparer_t *preparer;
@@ -22,7 +22,7 @@ struct hedged_distributor {
         int64_t patient_until_ms; /* boards may still be on their way to a coordinator that has just been started */
 };
 
-int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
+int hedged_distributor_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
                            hedged_preparer_t *preparer, hedged_distributor_t **ret)
 {
         hedged_distributor_t *d = calloc(1, sizeof(*d));

@@ -13,7 +13,7 @@
 typedef struct hedged_distributor hedged_distributor_t;
 
 /** All arguments are borrowed. @param boards  The ROUTER socket. @return 0, -ENOMEM. */
-int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
+int hedged_distributor_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
                            hedged_preparer_t *preparer, hedged_distributor_t **ret);
 void hedged_distributor_destroy(hedged_distributor_t **distributor);
 
