@@ -9,9 +9,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define WINDOW       2    /* shares on their way to one board */
-#define NUMBER_TRIES 16   /* shares that are looked at to tell a board's number */
-#define PATIENT_MS   6000 /* a board knocks at least every 5 s */
+#define WINDOW       2  /* shares on their way to one board */
+#define NUMBER_TRIES 16 /* shares that are looked at to tell a board's number */
 
 struct hedged_distributor {
         hedge_send_t *send;
@@ -20,11 +19,11 @@ struct hedged_distributor {
         hedged_registry_t *registry;
         hedged_preparer_t *preparer;
         unsigned most_usable;     /* boards at a time, so far */
-        int64_t patient_until_ms; /* boards may still be on their way to a coordinator that has just been started */
+        int64_t patient_until_ms; /* boards may still be on their way */
 };
 
 int hedged_distributor_new(hedge_send_t *send, void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
-                           hedged_preparer_t *preparer, hedged_distributor_t **ret)
+                           hedged_preparer_t *preparer, int64_t patient_until_ms, hedged_distributor_t **ret)
 {
         hedged_distributor_t *d = calloc(1, sizeof(*d));
 
@@ -35,7 +34,7 @@ int hedged_distributor_new(hedge_send_t *send, void *boards, hedged_cluster_t *c
         d->cluster = cluster;
         d->registry = registry;
         d->preparer = preparer;
-        d->patient_until_ms = hedge_now_ms() + PATIENT_MS;
+        d->patient_until_ms = patient_until_ms;
         *ret = d;
         return 0;
 }

@@ -12,9 +12,14 @@
  * than so many are left. A board gets a few at a time, the next when it has confirmed one. */
 typedef struct hedged_distributor hedged_distributor_t;
 
-/** All arguments are borrowed. @param send  hedge_link_send, with the boards' ROUTER socket. @return 0, -ENOMEM. */
+#define HEDGED_DISTRIBUTE_PATIENT_MS 6000 /**< after the start: a board knocks at least every 5 s */
+
+/** All arguments are borrowed.
+ * @param send              hedge_link_send, with the boards' ROUTER socket.
+ * @param patient_until_ms  Boards may still be on their way until then: so far those that are here are not taken to be few.
+ * @return 0, -ENOMEM. */
 int hedged_distributor_new(hedge_send_t *send, void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
-                           hedged_preparer_t *preparer, hedged_distributor_t **ret);
+                           hedged_preparer_t *preparer, int64_t patient_until_ms, hedged_distributor_t **ret);
 void hedged_distributor_destroy(hedged_distributor_t **distributor);
 
 /** The board's number that the shares which it holds were made for, or HEDGED_NO_INDEX. */
