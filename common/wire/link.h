@@ -49,6 +49,10 @@ void hedge_envelope_release(hedge_envelope_t *envelope);
 int hedge_link_send(zsock_t *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
                     uint32_t n_frames);
 
+/** What sends as hedge_link_send does, for who only sends and need not know a socket. */
+typedef int hedge_send_t(zsock_t *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
+                         uint32_t n_frames);
+
 /** A frame over memory that is not copied; `release(data, hint)` is called (perhaps on ZeroMQ's I/O thread) when it has
  * been sent or dropped. @return 0, -ENOMEM (release was not called). */
 int hedge_frame_borrow(zmq_msg_t *frame, void *data, size_t size, void (*release)(void *data, void *hint), void *hint);

@@ -31,8 +31,8 @@ typedef struct hedged_encode {
         hedge_mail_t mail;
         hedged_model_t *model; /**< a reference */
         unsigned layer, variant, board;
-        uint64_t incarnation; /**< of the board it is for */
-        float *filters;       /**< ell_b filter blocks; NULL where there was no memory */
+        uint64_t ticket; /**< the share index's */
+        float *filters;  /**< ell_b filter blocks; NULL where there was no memory */
 } hedged_encode_t;
 
 void hedged_load_destroy(hedged_load_t **load);

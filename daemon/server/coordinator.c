@@ -109,7 +109,8 @@ static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
         if (r == 0)
                 r = hedged_dispatch_new(c->sockets.boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
-                r = hedged_distributor_new(c->sockets.boards, c->cluster, &c->registry, c->preparer, &c->distributor);
+                r = hedged_distributor_new(hedge_link_send, c->sockets.boards, c->cluster, &c->registry, c->preparer,
+                                           hedge_now_ms() + HEDGED_DISTRIBUTE_PATIENT_MS, &c->distributor);
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
 }
 

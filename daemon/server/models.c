@@ -197,7 +197,7 @@ int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
         log_notice("model=%s: loaded, %u of %u nodes are coded", model->name, model->n_layers, model->graph->n_nodes);
         c->planned.boards = 0; /* look at it with the boards that are here */
         if (c->distributor) {
-                hedged_distribute_loaded(c->distributor, model, replaced);
+                hedged_distribute_loaded(c->distributor);
                 if (replaced)
                         hedged_distribute_unloaded(c->distributor, replaced);
         }
