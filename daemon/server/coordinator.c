@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "daemon/models/repository.h"
 #include "daemon/server/boards.h"
+#include "daemon/server/locks.h"
 #include "daemon/server/loop.h"
 #include "daemon/server/models.h"
 #include "daemon/server/plans.h"
@@ -23,6 +24,7 @@
 
 struct hedged_coordinator {
         hedged_server_t server;
+        hedged_locks_t locks;
         int signals_fd;
 };
 
@@ -189,7 +191,9 @@ int hedged_coordinator_new(const hedged_config_t *config, int signals_fd, hedged
         while (c->incarnation == 0)
                 if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
                         c->incarnation = (uint64_t)hedge_now_us();
-        r = open_all(c, why);
+        r = hedged_locks_take(config, &coordinator->locks, why);
+        if (r == 0)
+                r = open_all(c, why);
         if (r < 0)
                 hedged_coordinator_destroy(&coordinator);
         else
@@ -271,6 +275,7 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         hedged_registry_release(&c->registry);
         hedge_kernels_destroy(&c->kernels);
         hedge_mailbox_destroy(&c->mail);
+        hedged_locks_release(&(*coordinator)->locks);
         free(*coordinator);
         *coordinator = NULL;
         return 0;
