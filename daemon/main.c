@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <czmq.h>
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
@@ -11,6 +12,7 @@
 
 #include "common/conf/conf.h"
 #include "common/log.h"
+#include "common/wire/key_folder.h"
 #include "common/wire/keys.h"
 #include "daemon/server/coordinator.h"
 
@@ -83,15 +85,14 @@ static int print_config(const char *form)
         return fflush(stdout) ? 1 : 0;
 }
 
-static int stop_fd; /* readable once the program is to stop */
+static int stop_fd, reload_fd; /* readable once the program is to stop, or to read the keys again */
 
 static void on_signal(int number)
 {
         const uint64_t one = 1;
         int before = errno;
 
-        (void)number;
-        if (write(stop_fd, &one, sizeof(one)) < 0)
+        if (write(number == SIGHUP ? reload_fd : stop_fd, &one, sizeof(one)) < 0)
                 _exit(1); /* cannot happen: nothing else writes there */
         errno = before;
 }
@@ -103,7 +104,9 @@ static int catch_signals(void)
         struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
         stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
+        reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (stop_fd < 0 || reload_fd < 0 || sigaction(SIGHUP, &action, NULL) < 0 ||
+            sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
                 return -errno;
         action.sa_handler = SIG_IGN;
         return sigaction(SIGPIPE, &action, NULL) < 0 ? -errno : 0;
@@ -123,13 +126,14 @@ static int serve(const hedged_config_t *config)
         hedge_why_t why = { "" };
         int r;
 
+        zsys_handler_set(NULL); /* signals are ours */
         keep_memory();
         r = catch_signals();
         if (r < 0) {
                 log_error("cannot catch signals: %s", hedge_strerror(r));
                 return 1;
         }
-        r = hedged_coordinator_new(config, stop_fd, &coordinator, &why);
+        r = hedged_coordinator_new(config, stop_fd, reload_fd, &coordinator, &why);
         if (r < 0) {
                 log_error("%s", why.text);
                 return 1;
@@ -142,6 +146,19 @@ static int serve(const hedged_config_t *config)
         return r < 0;
 }
 
+/* A file there that is no key costs its owner alone, so it is told and no error: it must not keep the coordinator from
+ * starting (ExecStartPre). */
+static int check_folder(const char *path, hedge_why_t *why)
+{
+        hedge_key_folder_t folder = { 0 };
+        int r = hedge_key_folder_read(path, &folder, why);
+
+        for (size_t i = 0; i < folder.n_complaints; i++)
+                fprintf(stderr, "hedged: %s, ignoring it\n", folder.complaints[i]);
+        hedge_key_folder_release(&folder);
+        return r;
+}
+
 /* --check-config also opens what the configuration names. @return the exit status. */
 static int check_keys(const hedged_config_t *config, const char *path)
 {
@@ -152,10 +169,10 @@ static int check_keys(const hedged_config_t *config, const char *path)
         if (config->security == HEDGED_SECURITY_CURVE) {
                 r = hedge_keys_load_secret(config->keys.secret, &pair, &why);
                 hedge_keys_wipe(&pair);
-                if (r == 0 && access(config->keys.boards, R_OK | X_OK) < 0)
-                        r = hedge_why(&why, -errno, "keys.boards: %s: %s", config->keys.boards, strerror(errno));
-                if (r == 0 && *config->listen.clients_tcp && access(config->keys.clients, R_OK | X_OK) < 0)
-                        r = hedge_why(&why, -errno, "keys.clients: %s: %s", config->keys.clients, strerror(errno));
+                if (r == 0)
+                        r = check_folder(config->keys.boards, &why);
+                if (r == 0 && *config->listen.clients_tcp)
+                        r = check_folder(config->keys.clients, &why);
         }
         if (r < 0) {
                 fprintf(stderr, "hedged: %s: %s\n", path, why.text);

@@ -168,6 +168,10 @@ void hedged_boards_receive(hedged_coordinator_t *c)
 
                 if (r == 0 || r == -EAGAIN)
                         return;
+                if (!hedged_keys_admit(c, c->boards, &e)) {
+                        hedge_envelope_release(&e);
+                        continue;
+                }
                 if (r > 0) {
                         handle(c, &e);
                         hedge_envelope_release(&e);
@@ -180,40 +184,13 @@ void hedged_boards_receive(hedged_coordinator_t *c)
         }
 }
 
-void hedged_boards_monitor(hedged_coordinator_t *c)
-{
-        for (;;) {
-                zmq_msg_t frame;
-                uint16_t event = 0;
-                uint32_t value = 0;
-                int more;
-
-                zmq_msg_init(&frame);
-                if (zmq_msg_recv(&frame, c->monitor, ZMQ_DONTWAIT) < 0) {
-                        zmq_msg_close(&frame);
-                        return;
-                }
-                if (zmq_msg_size(&frame) >= 6) {
-                        memcpy(&event, zmq_msg_data(&frame), sizeof(event));
-                        memcpy(&value, (const char *)zmq_msg_data(&frame) + 2, sizeof(value));
-                }
-                more = zmq_msg_more(&frame);
-                zmq_msg_close(&frame);
-                for (; more; more = zmq_msg_more(&frame), zmq_msg_close(&frame)) { /* the endpoint */
-                        zmq_msg_init(&frame);
-                        if (zmq_msg_recv(&frame, c->monitor, ZMQ_DONTWAIT) < 0)
-                                break;
-                }
-                if (event == ZMQ_EVENT_DISCONNECTED)
-                        hedged_cluster_disconnected(c->cluster, (int)value);
-        }
-}
-
 void hedged_boards_tick(hedged_coordinator_t *c)
 {
         unsigned count;
         hedged_board_t *const *boards;
 
+        if (c->auth)
+                hedge_auth_tick(c->auth);
         hedged_cluster_tick(c->cluster, hedge_now_ms(), hedge_now_us());
         hedged_distribute_feed(c->distributor);
         boards = hedged_cluster_boards(c->cluster, &count);

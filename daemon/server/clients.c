@@ -184,7 +184,8 @@ static void handle_status(hedged_coordinator_t *c, void *socket, hedge_envelope_
         hedged_board_t *const *boards = hedged_cluster_boards(c->cluster, &s->n_boards);
 
         s->boards = calloc(s->n_boards + 1, sizeof(*s->boards));
-        if (!s->boards) {
+        if (!s->boards || hedged_keys_describe(c, s) < 0) {
+                free(s->boards);
                 hedged_reply_error(socket, &e->route, e->message.status.id, -ENOMEM, "out of memory");
                 return;
         }
@@ -205,10 +206,10 @@ static void handle_status(hedged_coordinator_t *c, void *socket, hedge_envelope_
         s->in_flight = c->in_flight;
         s->malformed = c->malformed;
         s->late_parts = c->late_parts;
-        s->refused = c->auth ? hedge_auth_refused(c->auth) : 0;
         s->slots = hedged_cluster_slots(c->cluster);
         hedged_reply(socket, &e->route, s->id, &message, NULL, 0);
         free(s->boards);
+        free(s->keys);
 }
 
 static void handle(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
@@ -268,6 +269,10 @@ void hedged_clients_receive(hedged_coordinator_t *c, void *socket)
 
                 if (r == 0 || r == -EAGAIN)
                         return;
+                if (!hedged_keys_admit(c, socket, &e)) {
+                        hedge_envelope_release(&e);
+                        continue;
+                }
                 if (r > 0) {
                         handle(c, socket, &e);
                         hedge_envelope_release(&e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/server/coordinator.h"
 
+#include <czmq.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,23 +23,9 @@
 #define LINGER_MS       200
 #define MAIL_PER_TURN   256 /* read before the loop looks at everything else */
 #define MONITOR         "inproc://boards.monitor"
+#define CLIENTS_MONITOR "inproc://clients.monitor"
 
 /* ---- start ---- */
-
-static int open_auth(hedged_coordinator_t *c, hedge_why_t *why)
-{
-        int r;
-
-        if (c->config->security != HEDGED_SECURITY_CURVE)
-                return 0;
-        r = hedge_auth_new(c->zmq, &c->auth);
-        if (r < 0)
-                return hedge_why(why, r, "cannot start authentication: %s", hedge_strerror(r));
-        r = hedge_auth_allow(c->auth, "boards", c->config->keys.boards, why);
-        if (r == 0 && *c->config->listen.clients_tcp)
-                r = hedge_auth_allow(c->auth, "clients", c->config->keys.clients, why);
-        return r;
-}
 
 /* A bound ROUTER. With a domain, and where CURVE is on, only keys of that domain get in. */
 static int open_socket(hedged_coordinator_t *c, const char *endpoint, const char *domain, void **ret, hedge_why_t *why)
@@ -73,11 +60,11 @@ static int bind_socket(void *socket, const char *endpoint, hedge_why_t *why)
         return 0;
 }
 
-static int open_monitor(hedged_coordinator_t *c, hedge_why_t *why)
+static int open_monitor(hedged_coordinator_t *c, void *socket, const char *endpoint, void **ret, hedge_why_t *why)
 {
-        if (zmq_socket_monitor(c->boards, MONITOR, ZMQ_EVENT_DISCONNECTED) < 0 ||
-            !(c->monitor = zmq_socket(c->zmq, ZMQ_PAIR)) || zmq_connect(c->monitor, MONITOR) < 0)
-                return hedge_why(why, -errno, "cannot watch the boards' connections: %s", zmq_strerror(errno));
+        if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) < 0 ||
+            !(*ret = zmq_socket(c->zmq, ZMQ_PAIR)) || zmq_connect(*ret, endpoint) < 0)
+                return hedge_why(why, -errno, "cannot watch connections: %s", zmq_strerror(errno));
         return 0;
 }
 
@@ -114,7 +101,9 @@ static int open_sockets(hedged_coordinator_t *c, hedge_why_t *why)
         if (r == 0 && *config->listen.clients_tcp)
                 r = open_socket(c, config->listen.clients_tcp, "clients", &c->clients_tcp, why);
         if (r == 0)
-                r = open_monitor(c, why);
+                r = open_monitor(c, c->boards, MONITOR, &c->monitor, why);
+        if (r == 0 && c->clients_tcp)
+                r = open_monitor(c, c->clients_tcp, CLIENTS_MONITOR, &c->clients_monitor, why);
         return r;
 }
 
@@ -242,7 +231,8 @@ static int open_repository(hedged_coordinator_t *c, hedge_why_t *why)
         return r < 0 ? hedge_why(why, r, "models.repository: %s: %s", folder, hedge_strerror(r)) : 0;
 }
 
-int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, hedged_coordinator_t **ret, hedge_why_t *why)
+int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, int reload_fd, hedged_coordinator_t **ret,
+                           hedge_why_t *why)
 {
         hedged_coordinator_t *c = calloc(1, sizeof(*c));
         int r;
@@ -255,15 +245,16 @@ int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, hedged_co
         c->limits.max_frame_bytes = config->limits.frame_bytes;
         c->started_ms = hedge_now_ms();
         c->stop_fd = stop_fd;
+        c->reload_fd = reload_fd;
         while (c->incarnation == 0)
                 if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
                         c->incarnation = (uint64_t)hedge_now_us();
-        c->zmq = zmq_ctx_new();
+        c->zmq = zsys_init();
         r = c->zmq ? hedge_mailbox_new(&c->mail) : -ENOMEM;
         if (r < 0)
                 hedge_why(why, r, "%s", hedge_strerror(r));
         if (r == 0)
-                r = open_auth(c, why);
+                r = hedged_keys_open(c, why);
         if (r == 0)
                 r = open_sockets(c, why);
         if (r == 0)
@@ -385,10 +376,13 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
                 { .socket = c->boards, .events = ZMQ_POLLIN },
                 { .socket = c->monitor, .events = ZMQ_POLLIN },
                 { .socket = c->clients, .events = ZMQ_POLLIN },
+                { .fd = c->reload_fd, .events = ZMQ_POLLIN },
+                { .fd = c->auth ? hedge_auth_fd(c->auth) : -1, .events = ZMQ_POLLIN },
                 { .socket = c->clients_tcp, .events = ZMQ_POLLIN },
+                { .socket = c->clients_monitor, .events = ZMQ_POLLIN },
         };
 
-        if (zmq_poll(items, c->clients_tcp ? 6 : 5, sleep_ms(c, watchdog_ms)) < 0 && errno != EINTR)
+        if (zmq_poll(items, c->clients_tcp ? 9 : 7, sleep_ms(c, watchdog_ms)) < 0 && errno != EINTR)
                 return -errno;
         read_mail(c);
         if (items[1].revents)
@@ -396,11 +390,17 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
         if (items[2].revents)
                 hedged_boards_receive(c);
         if (items[3].revents)
-                hedged_boards_monitor(c); /* after what the boards have sent before they hung up */
+                hedged_keys_monitor(c, c->monitor); /* after what the boards have sent before they hung up */
         if (items[4].revents)
                 hedged_clients_receive(c, c->clients);
-        if (c->clients_tcp && items[5].revents)
+        if (c->clients_tcp && items[7].revents)
                 hedged_clients_receive(c, c->clients_tcp);
+        if (c->clients_tcp && items[8].revents)
+                hedged_keys_monitor(c, c->clients_monitor);
+        if (items[5].revents && read(c->reload_fd, &(uint64_t){ 0 }, sizeof(uint64_t)) > 0)
+                hedged_keys_reload(c);
+        if (items[6].revents)
+                hedge_auth_changed(c->auth); /* after the connections' events: peers.h */
         tick(c);
         hedged_models_settle(c);
         return 0;
@@ -442,16 +442,18 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
 
 static void close_network(hedged_coordinator_t *c)
 {
-        void *sockets[] = { c->monitor, c->boards, c->clients, c->clients_tcp };
+        void *sockets[] = { c->monitor, c->clients_monitor, c->boards, c->clients, c->clients_tcp };
 
         if (c->boards)
                 zmq_socket_monitor(c->boards, NULL, 0);
+        if (c->clients_tcp)
+                zmq_socket_monitor(c->clients_tcp, NULL, 0);
         for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++)
                 if (sockets[i])
                         zmq_close(sockets[i]);
         hedge_auth_destroy(&c->auth);
         if (c->zmq)
-                zmq_ctx_term(c->zmq); /* sends what is left, for at most LINGER_MS */
+                zsys_shutdown(); /* sends what is left, for at most LINGER_MS */
 }
 
 static void drop_mail(hedged_coordinator_t *c)

@@ -49,8 +49,8 @@ struct hedged_coordinator {
 
         void *zmq;
         hedge_auth_t *auth; /* NULL without CURVE */
-        void *boards, *monitor, *clients, *clients_tcp;
-        int stop_fd;
+        void *boards, *monitor, *clients, *clients_tcp, *clients_monitor;
+        int stop_fd, reload_fd;
 
         hedge_mailbox_t *mail;
         hedge_kernels_t *kernels;
@@ -99,8 +99,6 @@ struct hedged_coordinator {
 
 /** Read everything that boards have sent. */
 void hedged_boards_receive(hedged_coordinator_t *c);
-/** Read the connections' events: who has hung up. */
-void hedged_boards_monitor(hedged_coordinator_t *c);
 /** A heartbeat interval is over: count strikes, send PINGs. */
 void hedged_boards_tick(hedged_coordinator_t *c);
 /** Say BYE to every board. */
@@ -187,6 +185,19 @@ void hedged_products_done(hedged_coordinator_t *c);
 void hedged_products_stop(hedged_coordinator_t *c);
 /** Tell the client that waits that there will be no answer. */
 void hedged_products_abandon(hedged_coordinator_t *c);
+
+/* keys.c */
+
+/** Start authentication, where the configuration wants it. */
+int hedged_keys_open(hedged_coordinator_t *c, hedge_why_t *why);
+/** Read the keys again. */
+void hedged_keys_reload(hedged_coordinator_t *c);
+/** May the sender of this message use this socket? If not, it has been told so. To be asked of what does not unpack, too. */
+bool hedged_keys_admit(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+/** Read a socket's events: who has hung up, who was refused. */
+void hedged_keys_monitor(hedged_coordinator_t *c, void *monitor);
+/** Fill in refused and keys. The list is to be freed. @return 0, -ENOMEM. */
+int hedged_keys_describe(const hedged_coordinator_t *c, hedge_msg_status_ok_t *status);
 
 /* reply.c */
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "daemon/server/state.h"
+
+static void log_news(void *arg, const char *sentence)
+{
+        log_warning("%s", sentence);
+}
+
+int hedged_keys_open(hedged_coordinator_t *c, hedge_why_t *why)
+{
+        const char *folders[HEDGE_ROLES] = { NULL };
+
+        if (c->config->security != HEDGED_SECURITY_CURVE)
+                return 0;
+        folders[HEDGE_ROLE_BOARD] = c->config->keys.boards;
+        if (*c->config->listen.clients_tcp)
+                folders[HEDGE_ROLE_CLIENT] = c->config->keys.clients;
+        return hedge_auth_new(folders, log_news, c, &c->auth, why);
+}
+
+void hedged_keys_reload(hedged_coordinator_t *c)
+{
+        if (!c->auth)
+                return;
+        log_notice("reading the keys again");
+        hedge_auth_read(c->auth);
+}
+
+bool hedged_keys_admit(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+{
+        const hedge_role_t role = socket == c->boards ? HEDGE_ROLE_BOARD : HEDGE_ROLE_CLIENT;
+        hedge_why_t why;
+        int r;
+
+        if (!c->auth || socket == c->clients)
+                return true;
+        r = hedge_auth_admit(c->auth, role, e, &why);
+        if (r == HEDGE_EDENIED) {
+                log_warning("key=%s: refused: %s", e->key, why.text);
+                hedged_reply_error(socket, &e->route, e->about, r, why.text);
+        }
+        return r == 0;
+}
+
+/* Take one event. @return whether there was one. */
+static bool next_event(void *monitor, uint16_t *ret_event, uint32_t *ret_value)
+{
+        zmq_msg_t frame;
+        int more;
+
+        *ret_event = 0;
+        zmq_msg_init(&frame);
+        if (zmq_msg_recv(&frame, monitor, ZMQ_DONTWAIT) < 0) {
+                zmq_msg_close(&frame);
+                return false;
+        }
+        if (zmq_msg_size(&frame) >= 6) {
+                memcpy(ret_event, zmq_msg_data(&frame), sizeof(*ret_event));
+                memcpy(ret_value, (const char *)zmq_msg_data(&frame) + 2, sizeof(*ret_value));
+        }
+        more = zmq_msg_more(&frame);
+        zmq_msg_close(&frame);
+        for (; more; more = zmq_msg_more(&frame), zmq_msg_close(&frame)) { /* the endpoint */
+                zmq_msg_init(&frame);
+                if (zmq_msg_recv(&frame, monitor, ZMQ_DONTWAIT) < 0)
+                        break;
+        }
+        return true;
+}
+
+void hedged_keys_monitor(hedged_coordinator_t *c, void *monitor)
+{
+        uint16_t event;
+        uint32_t value;
+
+        while (next_event(monitor, &event, &value)) {
+                if (event == ZMQ_EVENT_DISCONNECTED && monitor == c->monitor)
+                        hedged_cluster_disconnected(c->cluster, (int)value);
+                if (event == ZMQ_EVENT_DISCONNECTED && c->auth)
+                        hedge_auth_disconnected(c->auth, (int)value);
+                if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && c->auth)
+                        hedge_auth_failed(c->auth);
+        }
+}
+
+int hedged_keys_describe(const hedged_coordinator_t *c, hedge_msg_status_ok_t *s)
+{
+        size_t count = 0;
+
+        s->refused = c->auth ? hedge_auth_refused(c->auth) : 0;
+        for (unsigned role = 0; c->auth && role < HEDGE_ROLES; role++)
+                count += hedge_auth_folder(c->auth, role)->n_complaints;
+        s->keys = calloc(count + 1, sizeof(*s->keys));
+        if (!s->keys)
+                return -ENOMEM;
+        for (unsigned role = 0; c->auth && role < HEDGE_ROLES; role++) {
+                const hedge_key_folder_t *folder = hedge_auth_folder(c->auth, role);
+
+                for (size_t i = 0; i < folder->n_complaints; i++)
+                        memcpy(s->keys[s->n_keys++], folder->complaints[i], sizeof(*s->keys));
+        }
+        return 0;
+}
