@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <czmq.h>
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
@@ -14,8 +13,10 @@
 #include "common/log.h"
 #include "common/wire/key_folder.h"
 #include "common/wire/keys.h"
+#include "common/wire/socket.h"
 #include "daemon/server/coordinator.h"
 
+#define SOCKETS_MAX    1024 /* two for each thread that runs requests, and a dozen */
 #define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
 #define EXIT_USAGE     2
 #define EXIT_CONFIG    78 /* as sysexits.h has it */
@@ -126,7 +127,7 @@ static int serve(const hedged_config_t *config)
         hedge_why_t why = { "" };
         int r;
 
-        zsys_handler_set(NULL); /* signals are ours */
+        hedge_sockets_begin(SOCKETS_MAX);
         keep_memory();
         r = catch_signals();
         if (r < 0) {
@@ -143,20 +144,22 @@ static int serve(const hedged_config_t *config)
                 log_error("the loop failed: %s", hedge_strerror(r));
         if (hedged_coordinator_destroy(&coordinator) > 0)
                 _exit(r < 0); /* a layer that is being computed here cannot be interrupted; nothing is lost with it */
+        hedge_sockets_end();
         return r < 0;
 }
 
 /* A file there that is no key costs its owner alone, so it is told and no error: it must not keep the coordinator from
  * starting (ExecStartPre). */
-static int check_folder(const char *path, hedge_why_t *why)
+static int check_folder(const char *key, const char *path, hedge_why_t *why)
 {
         hedge_key_folder_t folder = { 0 };
-        int r = hedge_key_folder_read(path, &folder, why);
+        hedge_why_t inner;
+        int r = hedge_key_folder_read(path, &folder, &inner);
 
         for (size_t i = 0; i < folder.n_complaints; i++)
                 fprintf(stderr, "hedged: %s, ignoring it\n", folder.complaints[i]);
         hedge_key_folder_release(&folder);
-        return r;
+        return r < 0 ? hedge_why(why, r, "%s: %.480s", key, inner.text) : 0;
 }
 
 /* --check-config also opens what the configuration names. @return the exit status. */
@@ -170,9 +173,9 @@ static int check_keys(const hedged_config_t *config, const char *path)
                 r = hedge_keys_load_secret(config->keys.secret, &pair, &why);
                 hedge_keys_wipe(&pair);
                 if (r == 0)
-                        r = check_folder(config->keys.boards, &why);
+                        r = check_folder("keys.boards", config->keys.boards, &why);
                 if (r == 0 && *config->listen.clients_tcp)
-                        r = check_folder(config->keys.clients, &why);
+                        r = check_folder("keys.clients", config->keys.clients, &why);
         }
         if (r < 0) {
                 fprintf(stderr, "hedged: %s: %s\n", path, why.text);

@@ -159,6 +159,8 @@ static void say(hedge_auth_t *a, const char *format, ...)
         char sentence[HEDGE_TEXT_MAX + 64];
         va_list args;
 
+        if (!a->tell)
+                return;
         va_start(args, format);
         vsnprintf(sentence, sizeof(sentence), format, args);
         va_end(args);

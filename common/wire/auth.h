@@ -23,6 +23,7 @@ typedef void hedge_auth_tell_t(void *arg, const char *sentence);
 
 /** Read the folders and start zauth; before any socket is bound.
  * @param folders  By role; NULL: nobody has it. Copied.
+ * @param tell     NULL: it is not to be told.
  * @return 0, -errno: a folder cannot be read, zauth cannot be started. Bad files in a folder are no errors. */
 int hedge_auth_new(const char *const folders[HEDGE_ROLES], hedge_auth_tell_t *tell, void *arg, hedge_auth_t **ret,
                    hedge_why_t *why);

@@ -51,7 +51,7 @@ typedef struct task_mail {
 } task_mail_t;
 
 struct hedged_dispatch {
-        void *socket;
+        zsock_t *socket;
         hedged_cluster_t *cluster;
         hedged_measure_t *measure;
         hedged_layer_run_t *runs;
@@ -171,7 +171,7 @@ void hedged_layer_run_destroy(hedged_layer_run_t **run)
         *run = NULL;
 }
 
-int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret)
+int hedged_dispatch_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret)
 {
         hedged_dispatch_t *d = calloc(1, sizeof(*d));
 

@@ -75,7 +75,7 @@ typedef struct hedged_dispatch hedged_dispatch_t;
 
 /** @param boards  The ROUTER socket. Borrowed, as are the cluster and the measurements, which learn from every task.
  * @return 0, -ENOMEM. */
-int hedged_dispatch_new(void *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret);
+int hedged_dispatch_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret);
 
 /** All runs must be closed. */
 void hedged_dispatch_destroy(hedged_dispatch_t **dispatch);

@@ -12,7 +12,7 @@
 typedef struct hedged_request {
         hedge_mail_t mail;           /**< answered: comes back to the loop with kind HEDGED_MAIL_ANSWER */
         struct hedged_request *next; /**< the loop's list of requests that are out */
-        void *socket;                /**< the client's, and its route and id: for the answer */
+        zsock_t *socket;             /**< the client's, and its route and id: for the answer */
         hedge_route_t route;
         uint64_t id;
         hedged_model_t *model; /**< a reference */

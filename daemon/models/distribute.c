@@ -9,31 +9,32 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define WINDOW       2    /* shares on their way to one board */
-#define NUMBER_TRIES 16   /* shares that are looked at to tell a board's number */
-#define PATIENT_MS   6000 /* a board knocks at least every 5 s */
+#define WINDOW       2  /* shares on their way to one board */
+#define NUMBER_TRIES 16 /* shares that are looked at to tell a board's number */
 
 struct hedged_distributor {
-        void *socket;
+        hedge_send_t *send;
+        zsock_t *socket;
         hedged_cluster_t *cluster;
         hedged_registry_t *registry;
         hedged_preparer_t *preparer;
         unsigned most_usable;     /* boards at a time, so far */
-        int64_t patient_until_ms; /* boards may still be on their way to a coordinator that has just been started */
+        int64_t patient_until_ms; /* boards may still be on their way */
 };
 
-int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
-                           hedged_preparer_t *preparer, hedged_distributor_t **ret)
+int hedged_distributor_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
+                           hedged_preparer_t *preparer, int64_t patient_until_ms, hedged_distributor_t **ret)
 {
         hedged_distributor_t *d = calloc(1, sizeof(*d));
 
         if (!d)
                 return -ENOMEM;
+        d->send = send;
         d->socket = boards;
         d->cluster = cluster;
         d->registry = registry;
         d->preparer = preparer;
-        d->patient_until_ms = hedge_now_ms() + PATIENT_MS;
+        d->patient_until_ms = patient_until_ms;
         *ret = d;
         return 0;
 }
@@ -44,23 +45,9 @@ void hedged_distributor_destroy(hedged_distributor_t **distributor)
         *distributor = NULL;
 }
 
-/* Where something about a share is found: the first of its digest (two models of one file share their shares). */
-typedef struct place {
-        hedged_model_t *model;
-        unsigned layer, variant;
-} place_t;
-
-typedef void visit_t(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v, void *arg);
-
-static void each_variant(hedged_distributor_t *d, hedged_board_t *board, visit_t *visit, void *arg)
+static hedged_variant_t *variant_of(const hedged_share_use_t *use)
 {
-        for (unsigned m = 0; m < d->registry->count; m++) {
-                hedged_model_t *model = d->registry->models[m];
-
-                for (unsigned l = 0; l < model->n_layers; l++)
-                        for (unsigned v = 0; v < model->layers[l].n_variants; v++)
-                                visit(d, board, &(place_t){ model, l, v }, &model->layers[l].variants[v], arg);
-        }
+        return &use->model->layers[use->layer].variants[use->variant];
 }
 
 static void set_holder(hedged_variant_t *v, unsigned board, bool holds)
@@ -73,76 +60,85 @@ static void set_holder(hedged_variant_t *v, unsigned board, bool holds)
                 atomic_fetch_and(&v->holders[board / 64], ~bit);
 }
 
-static void refresh(const hedged_board_t *board, hedged_variant_t *v)
+/* Who runs a layer looks at its variants alone: tell all that use the share. */
+static void refresh(const hedged_board_t *board, const hedged_share_t *share)
 {
-        set_holder(v, board->index, board->usable && v->held[board->index] == HEDGED_SHARE_HELD);
+        for (unsigned i = 0; i < share->n_uses; i++)
+                set_holder(variant_of(&share->uses[i]), share->board,
+                           board->usable && share->held == HEDGED_SHARE_HELD);
 }
 
-/* Is this variant to be held at all, with so many boards at hand? After a start boards come one by one, which does not
- * mean that they are few. */
-static bool is_wanted(const hedged_distributor_t *d, const hedged_layer_t *layer, unsigned variant, unsigned usable)
+static void set_held(hedged_distributor_t *d, const hedged_board_t *board, hedged_share_t *share, hedged_held_t held)
 {
-        const unsigned enough = layer->variants[variant].cut.enough;
-
-        return enough == 0 || (usable <= enough && (d->most_usable > enough || hedge_now_ms() >= d->patient_until_ms));
+        hedged_share_index_set(&d->registry->shares, share, held);
+        refresh(board, share);
 }
 
-static void count_sending(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v,
-                          void *arg)
+/* A board's shares; of a spare none. */
+static hedged_share_t *const *shares_of(const hedged_distributor_t *d, const hedged_board_t *board, unsigned *ret_count)
 {
-        unsigned *n = arg;
-
-        (void)d;
-        (void)at;
-        *n += v->held[board->index] == HEDGED_SHARE_SENDING;
+        *ret_count = 0;
+        return board->index == HEDGED_NO_INDEX ? NULL
+                                               : hedged_share_index_of(&d->registry->shares, board->index, ret_count);
 }
 
-static bool find_missing(hedged_distributor_t *d, const hedged_board_t *board, place_t *ret)
+/* The share of this digest, if it is this board's. */
+static hedged_share_t *find_share(const hedged_distributor_t *d, const hedged_board_t *board,
+                                  const hedge_digest_t *digest)
 {
-        unsigned usable = hedged_cluster_usable(d->cluster);
+        hedged_share_t *share = hedged_share_index_find(&d->registry->shares, digest);
 
-        for (unsigned m = 0; m < d->registry->count; m++) {
-                hedged_model_t *model = d->registry->models[m];
+        return share && share->board == board->index ? share : NULL;
+}
 
-                for (unsigned l = 0; l < model->n_layers; l++)
-                        for (unsigned v = 0; v < model->layers[l].n_variants; v++) {
-                                hedged_variant_t *variant = &model->layers[l].variants[v];
+/* Is this variant to be held at all, with the boards at hand? After a start boards come one by one, which does not mean
+ * that they are few. */
+static bool is_variant_wanted(const hedged_distributor_t *d, const hedged_variant_t *v)
+{
+        const unsigned enough = v->cut.enough;
 
-                                if (variant->held[board->index] != HEDGED_SHARE_MISSING ||
-                                    hedge_code_parts(variant->code, board->index) == 0 ||
-                                    !is_wanted(d, &model->layers[l], v, usable))
-                                        continue;
-                                *ret = (place_t){ model, l, v };
-                                return true;
-                        }
-        }
+        return enough == 0 || (hedged_cluster_usable(d->cluster) <= enough &&
+                               (d->most_usable > enough || hedge_now_ms() >= d->patient_until_ms));
+}
+
+static bool is_wanted(void *arg, const hedged_share_t *share)
+{
+        for (unsigned i = 0; i < share->n_uses; i++)
+                if (is_variant_wanted(arg, variant_of(&share->uses[i])))
+                        return true;
         return false;
 }
 
-/* Keep the board's window full. */
+/* Have a share encoded; hedged_distribute_encoded sends it. @return 0, -ENOMEM. */
+static int start_sending(hedged_distributor_t *d, hedged_share_t *share)
+{
+        hedged_encode_t *e = calloc(1, sizeof(*e));
+
+        if (!e)
+                return -ENOMEM;
+        e->model = hedged_model_ref(share->uses[0].model);
+        e->layer = share->uses[0].layer;
+        e->variant = share->uses[0].variant;
+        e->board = share->board;
+        e->ticket = hedged_share_index_send(&d->registry->shares, share);
+        hedged_preparer_encode(d->preparer, e);
+        return 0;
+}
+
+/* Keep the board's window full. Where there is no memory for it, the next tick tries again. */
 static void feed(hedged_distributor_t *d, hedged_board_t *board)
 {
-        unsigned sending = 0;
-        place_t at;
+        hedged_share_index_t *index = &d->registry->shares;
+        hedged_share_t *share;
 
         if (!board->usable)
                 return;
-        each_variant(d, board, count_sending, &sending);
-        if (sending == 0)
+        if (hedged_share_index_sending(index, board->index) == 0)
                 hedged_cluster_sending(d->cluster, board, 0, hedge_now_ms());
-        for (; sending < WINDOW && find_missing(d, board, &at); sending++) {
-                hedged_encode_t *e = calloc(1, sizeof(*e));
-
-                if (!e)
-                        return; /* tried again when anything changes */
-                e->model = hedged_model_ref(at.model);
-                e->layer = at.layer;
-                e->variant = at.variant;
-                e->board = board->index;
-                e->incarnation = board->incarnation;
-                at.model->layers[at.layer].variants[at.variant].held[board->index] = HEDGED_SHARE_SENDING;
-                hedged_preparer_encode(d->preparer, e);
-        }
+        while (hedged_share_index_sending(index, board->index) < WINDOW &&
+               (share = hedged_share_index_next(index, board->index, is_wanted, d)))
+                if (start_sending(d, share) < 0)
+                        return;
 }
 
 void hedged_distribute_feed(hedged_distributor_t *d)
@@ -154,99 +150,66 @@ void hedged_distribute_feed(hedged_distributor_t *d)
                 feed(d, boards[i]);
 }
 
-static bool is_held(const hedge_msg_hello_t *hello, const hedge_digest_t *digest)
-{
-        for (uint32_t i = 0; i < hello->n_held; i++)
-                if (!memcmp(&hello->held[i], digest, sizeof(*digest)))
-                        return true;
-        return false;
-}
-
-static void believe_hello(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v,
-                          void *arg)
-{
-        (void)d;
-        (void)at;
-        v->held[board->index] = is_held(arg, &v->digests[board->index]) ? HEDGED_SHARE_HELD : HEDGED_SHARE_MISSING;
-        refresh(board, v);
-}
-
-/* Does any loaded model know this share of this board? */
-static hedged_variant_t *find_share(hedged_distributor_t *d, const hedged_board_t *board, const hedge_digest_t *digest)
-{
-        for (unsigned m = 0; m < d->registry->count; m++) {
-                hedged_model_t *model = d->registry->models[m];
-
-                for (unsigned l = 0; l < model->n_layers; l++)
-                        for (unsigned v = 0; v < model->layers[l].n_variants; v++)
-                                if (!memcmp(&model->layers[l].variants[v].digests[board->index], digest,
-                                            sizeof(*digest)))
-                                        return &model->layers[l].variants[v];
-        }
-        return NULL;
-}
-
-static uint32_t number_of(const hedged_model_t *model, const hedge_digest_t *digest)
-{
-        for (unsigned l = 0; l < model->n_layers; l++)
-                for (unsigned v = 0; v < model->layers[l].n_variants; v++)
-                        for (uint32_t b = 0; b < model->slots; b++)
-                                if (!memcmp(&model->layers[l].variants[v].digests[b], digest, sizeof(*digest)))
-                                        return b;
-        return HEDGED_NO_INDEX;
-}
-
 uint32_t hedged_distribute_number(const hedged_distributor_t *d, const hedge_msg_hello_t *hello)
 {
-        uint32_t number = HEDGED_NO_INDEX;
+        for (uint32_t i = 0; i < hello->n_held && i < NUMBER_TRIES; i++) {
+                const hedged_share_t *share = hedged_share_index_find(&d->registry->shares, &hello->held[i]);
 
-        for (uint32_t i = 0; i < hello->n_held && i < NUMBER_TRIES; i++)
-                for (unsigned m = 0; m < d->registry->count && number == HEDGED_NO_INDEX; m++)
-                        number = number_of(d->registry->models[m], &hello->held[i]);
-        return number;
+                if (share)
+                        return share->board;
+        }
+        return HEDGED_NO_INDEX;
 }
 
 static void send_drop(hedged_distributor_t *d, const hedged_board_t *board, const hedge_digest_t *digest)
 {
         hedge_message_t message = { .type = HEDGE_MSG_DROP, .drop = { .digest = *digest } };
 
-        hedge_link_send(d->socket, &board->route, &message, NULL,
-                        0); /* if it is lost, the next HELLO brings it up again */
+        d->send(d->socket, &board->route, &message, NULL, 0); /* if it is lost, the next HELLO brings it up again */
+}
+
+/* What it lists it holds, and nothing else. A share that it holds all the time must not seem lost in between. */
+static void believe_hello(hedged_distributor_t *d, const hedged_board_t *board, const hedge_msg_hello_t *hello)
+{
+        unsigned count;
+        hedged_share_t *const *shares = shares_of(d, board, &count);
+
+        for (uint32_t i = 0; i < hello->n_held; i++) {
+                hedged_share_t *share = find_share(d, board, &hello->held[i]);
+
+                if (share)
+                        share->listed = true;
+                else
+                        send_drop(d, board, &hello->held[i]);
+        }
+        for (unsigned i = 0; i < count; i++) {
+                set_held(d, board, shares[i], shares[i]->listed ? HEDGED_SHARE_HELD : HEDGED_SHARE_MISSING);
+                shares[i]->listed = false;
+        }
 }
 
 void hedged_distribute_hello(hedged_distributor_t *d, hedged_board_t *board, const hedge_msg_hello_t *hello)
 {
         if (board->index == HEDGED_NO_INDEX)
                 return;
-        each_variant(d, board, believe_hello, (void *)(uintptr_t)hello);
-        for (uint32_t i = 0; i < hello->n_held; i++)
-                if (!find_share(d, board, &hello->held[i]))
-                        send_drop(d, board, &hello->held[i]);
+        believe_hello(d, board, hello);
         hedged_distribute_feed(d);
-}
-
-/* What was on its way to a board that is lost, or is another one now, has to be sent again. */
-static void update_share(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v,
-                         void *arg)
-{
-        const bool *restarted = arg;
-        hedged_held_t *held = &v->held[board->index];
-
-        (void)d;
-        (void)at;
-        if (*restarted || (!board->usable && *held == HEDGED_SHARE_SENDING))
-                *held = HEDGED_SHARE_MISSING;
-        refresh(board, v);
 }
 
 void hedged_distribute_changed(hedged_distributor_t *d, hedged_board_t *board, bool restarted)
 {
+        unsigned count;
+        hedged_share_t *const *shares = shares_of(d, board, &count);
+
         if (hedged_cluster_usable(d->cluster) > d->most_usable)
                 d->most_usable = hedged_cluster_usable(d->cluster);
-        if (board->index == HEDGED_NO_INDEX)
-                return;
-        each_variant(d, board, update_share, &restarted);
-        if (!restarted)
+        for (unsigned i = 0; i < count; i++) {
+                /* what was on its way to a board that is lost, or is another one now, has to be sent again */
+                if (restarted || (!board->usable && shares[i]->held == HEDGED_SHARE_SENDING))
+                        hedged_share_index_set(&d->registry->shares, shares[i], HEDGED_SHARE_MISSING);
+                refresh(board, shares[i]);
+        }
+        if (!restarted && board->index != HEDGED_NO_INDEX)
                 hedged_distribute_feed(d); /* else its HELLO, or the next tick, says what it holds already */
 }
 
@@ -258,6 +221,8 @@ static int send_share(hedged_distributor_t *d, const hedged_board_t *board, hedg
         zmq_msg_t frame;
         int r;
 
+        if (!e->filters)
+                return -ENOMEM;
         message.share.digest = v->digests[e->board];
         message.share.conv = v->partition.part;
         message.share.ell_b = hedge_code_ell_b(v->code, e->board);
@@ -266,160 +231,119 @@ static int send_share(hedged_distributor_t *d, const hedged_board_t *board, hedg
         if (r < 0)
                 return r;
         e->filters = NULL;
-        return hedge_link_send(d->socket, &board->route, &message, &frame, 1);
+        return d->send(d->socket, &board->route, &message, &frame, 1);
+}
+
+static void send_encoded(hedged_distributor_t *d, hedged_board_t *board, hedged_share_t *share, hedged_encode_t *e)
+{
+        const hedged_layer_t *layer = &e->model->layers[e->layer];
+        int r = send_share(d, board, e);
+
+        if (r == 0) {
+                hedged_cluster_sending(d->cluster, board,
+                                       hedged_variant_share_bytes(&layer->variants[e->variant], e->board),
+                                       hedge_now_ms());
+                return;
+        }
+        log_warning("board=%s: cannot send the share of %s/%s: %s, trying again later", board->name, e->model->name,
+                    layer->name, hedge_strerror(r));
+        hedged_share_index_set(&d->registry->shares, share, HEDGED_SHARE_MISSING);
+        if (r == -EHOSTUNREACH)
+                hedged_cluster_lost(d->cluster, board);
 }
 
 void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *e)
 {
-        hedged_variant_t *v = &e->model->layers[e->layer].variants[e->variant];
+        const hedged_variant_t *v = &e->model->layers[e->layer].variants[e->variant];
+        hedged_share_t *share = hedged_share_index_find(&d->registry->shares, &v->digests[e->board]);
         hedged_board_t *board = hedged_cluster_at(d->cluster, e->board);
-        bool loaded = hedged_registry_find(d->registry, e->model->name) == e->model;
-        int r = -EHOSTUNREACH;
 
-        if (board && board->usable && board->incarnation == e->incarnation && loaded &&
-            v->held[e->board] == HEDGED_SHARE_SENDING) {
-                r = e->filters ? send_share(d, board, e) : -ENOMEM;
-                if (r < 0) {
-                        log_warning("board=%s: cannot send the share of %s/%s: %s, trying again later", board->name,
-                                    e->model->name, e->model->layers[e->layer].name, hedge_strerror(r));
-                        v->held[e->board] = HEDGED_SHARE_MISSING;
-                        if (r == -EHOSTUNREACH)
-                                hedged_cluster_lost(d->cluster, board);
-                } else {
-                        hedged_cluster_sending(d->cluster, board, hedged_variant_share_bytes(v, e->board),
-                                               hedge_now_ms());
-                }
-        } else if (board && !loaded && board->incarnation == e->incarnation) {
-                feed(d, board);
-        }
+        /* else its board was lost or said HELLO again meanwhile, or no model has it any more */
+        if (board && board->usable && share && share->held == HEDGED_SHARE_SENDING && share->ticket == e->ticket)
+                send_encoded(d, board, share, e);
         hedged_encode_destroy(&e);
-}
-
-/* Two models of one file share their shares: what is heard of a digest holds for each of them. */
-typedef struct news {
-        const hedge_digest_t *digest;
-        hedged_held_t held;
-        bool known;
-} news_t;
-
-static void take_news(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v, void *arg)
-{
-        news_t *news = arg;
-
-        (void)d;
-        (void)at;
-        if (memcmp(&v->digests[board->index], news->digest, sizeof(*news->digest)))
-                return;
-        news->known = true;
-        v->held[board->index] = news->held;
-        refresh(board, v);
-}
-
-static bool spread_news(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest,
-                        hedged_held_t held)
-{
-        news_t news = { digest, held, false };
-
-        if (board->index == HEDGED_NO_INDEX)
-                return false;
-        each_variant(d, board, take_news, &news);
-        feed(d, board);
-        return news.known;
 }
 
 bool hedged_distribute_confirmed(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest)
 {
-        return spread_news(d, board, digest, HEDGED_SHARE_HELD);
+        hedged_share_t *share = find_share(d, board, digest);
+
+        if (share)
+                set_held(d, board, share, HEDGED_SHARE_HELD);
+        feed(d, board);
+        return share != NULL;
 }
 
 void hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code)
 {
-        spread_news(d, board, digest, code == HEDGE_ENOSHARE ? HEDGED_SHARE_MISSING : HEDGED_SHARE_REFUSED);
+        hedged_share_t *share = find_share(d, board, digest);
+
+        if (share)
+                set_held(d, board, share, code == HEDGE_ENOSHARE ? HEDGED_SHARE_MISSING : HEDGED_SHARE_REFUSED);
+        feed(d, board);
 }
 
-/* Shares that boards hold already, for another model of the same file. */
-static void adopt(hedged_model_t *model, const hedged_model_t *other, const hedged_board_t *board)
+void hedged_distribute_loaded(hedged_distributor_t *d)
 {
-        if (!other || other == model ||
-            memcmp(other->graph->digest, model->graph->digest, sizeof(model->graph->digest)))
-                return;
-        for (unsigned l = 0; l < model->n_layers && l < other->n_layers; l++)
-                for (unsigned v = 0; v < model->layers[l].n_variants && v < other->layers[l].n_variants; v++) {
-                        hedged_variant_t *to = &model->layers[l].variants[v];
-                        const hedged_variant_t *from = &other->layers[l].variants[v];
-
-                        if (from->held[board->index] == HEDGED_SHARE_HELD &&
-                            !memcmp(&to->digests[board->index], &from->digests[board->index], sizeof(*to->digests)))
-                                to->held[board->index] = HEDGED_SHARE_HELD;
-                        refresh(board, to);
-                }
-}
-
-void hedged_distribute_loaded(hedged_distributor_t *d, hedged_model_t *model, const hedged_model_t *replaced)
-{
-        unsigned count;
+        unsigned count, n;
         hedged_board_t *const *boards = hedged_cluster_boards(d->cluster, &count);
 
         for (unsigned i = 0; i < count; i++) {
-                if (boards[i]->index == HEDGED_NO_INDEX)
-                        continue;
-                adopt(model, replaced, boards[i]);
-                for (unsigned m = 0; m < d->registry->count; m++)
-                        adopt(model, d->registry->models[m], boards[i]);
+                hedged_share_t *const *shares = shares_of(d, boards[i], &n);
+
+                for (unsigned s = 0; s < n; s++)
+                        refresh(boards[i], shares[s]); /* it may hold them for another model of this file */
                 feed(d, boards[i]);
         }
 }
 
-static void forget_refusal(hedged_distributor_t *d, hedged_board_t *board, const place_t *at, hedged_variant_t *v,
-                           void *arg)
+/* A board that is not there lists the share when it says HELLO again, and is told then. */
+static void drop_share(void *arg, const hedged_share_t *share)
 {
-        (void)d;
-        (void)at;
-        (void)arg;
-        if (v->held[board->index] == HEDGED_SHARE_REFUSED)
-                v->held[board->index] = HEDGED_SHARE_MISSING;
-}
+        hedged_distributor_t *d = arg;
+        const hedged_board_t *board = hedged_cluster_at(d->cluster, share->board);
 
-static void drop_model(hedged_distributor_t *d, const hedged_board_t *board, const hedged_model_t *model)
-{
-        for (unsigned l = 0; l < model->n_layers; l++)
-                for (unsigned v = 0; v < model->layers[l].n_variants; v++) {
-                        const hedged_variant_t *variant = &model->layers[l].variants[v];
-
-                        if (variant->held[board->index] != HEDGED_SHARE_MISSING &&
-                            !find_share(d, board, &variant->digests[board->index]))
-                                send_drop(d, board, &variant->digests[board->index]);
-                }
+        if (share->held != HEDGED_SHARE_MISSING && board && board->state == HEDGED_BOARD_ALIVE)
+                send_drop(d, board, &share->digest);
 }
 
 void hedged_distribute_unloaded(hedged_distributor_t *d, hedged_model_t *model)
 {
-        unsigned count;
+        unsigned count, n;
         hedged_board_t *const *boards = hedged_cluster_boards(d->cluster, &count);
 
+        hedged_share_index_remove(&d->registry->shares, model, drop_share, d);
         for (unsigned i = 0; i < count; i++) {
-                if (boards[i]->index == HEDGED_NO_INDEX || boards[i]->state != HEDGED_BOARD_ALIVE)
-                        continue;
-                drop_model(d, boards[i], model);
-                each_variant(d, boards[i], forget_refusal, NULL); /* there is room again */
+                hedged_share_t *const *shares = shares_of(d, boards[i], &n);
+
+                for (unsigned s = 0; s < n; s++)
+                        if (shares[s]->held == HEDGED_SHARE_REFUSED) /* there is room again */
+                                hedged_share_index_set(&d->registry->shares, shares[s], HEDGED_SHARE_MISSING);
                 feed(d, boards[i]);
         }
 }
 
+static bool waits_for(const hedged_distributor_t *d, const hedged_model_t *model, const hedged_share_t *share)
+{
+        if (share->held == HEDGED_SHARE_HELD || share->held == HEDGED_SHARE_REFUSED)
+                return false;
+        for (unsigned i = 0; i < share->n_uses; i++)
+                if (share->uses[i].model == model && is_variant_wanted(d, variant_of(&share->uses[i])))
+                        return true;
+        return false;
+}
+
 bool hedged_distribute_settled(const hedged_distributor_t *d, const hedged_model_t *model)
 {
-        unsigned usable = hedged_cluster_usable(d->cluster), count;
+        unsigned count, n;
         hedged_board_t *const *boards = hedged_cluster_boards(d->cluster, &count);
 
-        for (unsigned l = 0; l < model->n_layers; l++)
-                for (unsigned v = 0; v < model->layers[l].n_variants; v++)
-                        for (unsigned i = 0; i < count; i++) {
-                                const hedged_variant_t *variant = &model->layers[l].variants[v];
+        for (unsigned i = 0; i < count; i++) {
+                hedged_share_t *const *shares = shares_of(d, boards[i], &n);
 
-                                if (boards[i]->usable && is_wanted(d, &model->layers[l], v, usable) &&
-                                    hedge_code_parts(variant->code, boards[i]->index) > 0 &&
-                                    variant->held[boards[i]->index] < HEDGED_SHARE_HELD)
-                                        return false;
-                        }
+                for (unsigned s = 0; boards[i]->usable && s < n; s++)
+                        if (waits_for(d, model, shares[s]))
+                                return false;
+        }
         return true;
 }

@@ -12,9 +12,14 @@
  * than so many are left. A board gets a few at a time, the next when it has confirmed one. */
 typedef struct hedged_distributor hedged_distributor_t;
 
-/** All arguments are borrowed. @param boards  The ROUTER socket. @return 0, -ENOMEM. */
-int hedged_distributor_new(void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
-                           hedged_preparer_t *preparer, hedged_distributor_t **ret);
+#define HEDGED_DISTRIBUTE_PATIENT_MS 6000 /**< after the start: a board knocks at least every 5 s */
+
+/** All arguments are borrowed.
+ * @param send              hedge_link_send, with the boards' ROUTER socket.
+ * @param patient_until_ms  Boards may still be on their way until then: so far those that are here are not taken to be few.
+ * @return 0, -ENOMEM. */
+int hedged_distributor_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
+                           hedged_preparer_t *preparer, int64_t patient_until_ms, hedged_distributor_t **ret);
 void hedged_distributor_destroy(hedged_distributor_t **distributor);
 
 /** The board's number that the shares which it holds were made for, or HEDGED_NO_INDEX. */
@@ -38,11 +43,11 @@ bool hedged_distribute_confirmed(hedged_distributor_t *d, hedged_board_t *board,
 /** The board has refused a share, or does not hold it (any more). */
 void hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code);
 
-/** A model was put into the registry: start sending what the boards do not hold for another model of the same file.
- * @param replaced  The one of its name before it, or NULL. */
-void hedged_distribute_loaded(hedged_distributor_t *d, hedged_model_t *model, const hedged_model_t *replaced);
+/** A model was put into the registry: start sending what the boards do not hold for another model of the same file. */
+void hedged_distribute_loaded(hedged_distributor_t *d);
 
-/** A model was taken out of the registry: tell the boards to forget its shares. */
+/** A model was taken out of the registry, or replaced in it: take its shares out of the index, and tell the boards to forget those
+ * that no other model has. */
 void hedged_distribute_unloaded(hedged_distributor_t *d, hedged_model_t *model);
 
 /** Is everything that has to be sent to the boards at hand sent and confirmed, for this model? */

@@ -11,7 +11,7 @@
 /** A question, on its way to the preparer and back. */
 typedef struct hedged_ask {
         hedge_mail_t mail;
-        void *socket; /**< the client's, its route: for the answer */
+        zsock_t *socket; /**< the client's, its route: for the answer */
         hedge_route_t route;
         hedged_model_t *model; /**< a reference */
         unsigned objective;

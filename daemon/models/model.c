@@ -62,8 +62,7 @@ static int init_variant(hedged_model_t *m, hedged_layer_t *layer, const hedge_co
                 return r;
         v->cut = *cut;
         v->digests = calloc(m->slots, sizeof(*v->digests));
-        v->held = calloc(m->slots, sizeof(*v->held));
-        if (!v->digests || !v->held)
+        if (!v->digests)
                 return -ENOMEM;
         for (unsigned board = 0; board < m->slots; board++)
                 name_share(m, layer, cut, board, &v->digests[board]);
@@ -196,10 +195,8 @@ static int plan_model(hedged_model_t *m, const hedged_speeds_t *speeds, double c
 static void destroy(hedged_model_t *m)
 {
         for (unsigned i = 0; i < m->n_layers; i++)
-                for (unsigned v = 0; v < m->layers[i].n_variants; v++) {
+                for (unsigned v = 0; v < m->layers[i].n_variants; v++)
                         free(m->layers[i].variants[v].digests);
-                        free(m->layers[i].variants[v].held);
-                }
         for (unsigned i = 0; i < m->n_codes; i++)
                 hedge_code_destroy(&m->codes[i].code);
         free(m->codes);

@@ -11,21 +11,12 @@
 
 /** A model as it is served: its graph, its engine, and for every coded layer the codes and who holds which share. */
 
-/** Whether a board holds its share of a variant. The loop's business. */
-typedef enum hedged_held {
-        HEDGED_SHARE_MISSING,
-        HEDGED_SHARE_SENDING, /**< being encoded, or sent and not yet confirmed */
-        HEDGED_SHARE_HELD,
-        HEDGED_SHARE_REFUSED, /**< the board has no room for it */
-} hedged_held_t;
-
 /** One way to run a layer; the first is for the whole cluster, the others for what is left of it. */
 typedef struct hedged_variant {
         hedged_cut_t cut;
         const hedge_code_t *code; /**< shared between the layers that are cut alike */
         hedge_partition_t partition;
         hedge_digest_t *digests;                              /**< of each board's share */
-        hedged_held_t *held;                                  /**< the loop's own: what each board holds */
         _Atomic uint64_t holders[HEDGE_CODE_MAX_BOARDS / 64]; /**< boards that hold their share and may be given work */
 } hedged_variant_t;
 

@@ -12,7 +12,7 @@
 /** A model to be loaded. */
 typedef struct hedged_load {
         hedge_mail_t mail;
-        void *socket; /**< the client's, its route and id: for the answer */
+        zsock_t *socket; /**< the client's, its route and id: for the answer */
         hedge_route_t route;
         uint64_t id;
         char name[HEDGE_MODEL_NAME_MAX];
@@ -31,8 +31,8 @@ typedef struct hedged_encode {
         hedge_mail_t mail;
         hedged_model_t *model; /**< a reference */
         unsigned layer, variant, board;
-        uint64_t incarnation; /**< of the board it is for */
-        float *filters;       /**< ell_b filter blocks; NULL where there was no memory */
+        uint64_t ticket; /**< the share index's */
+        float *filters;  /**< ell_b filter blocks; NULL where there was no memory */
 } hedged_encode_t;
 
 void hedged_load_destroy(hedged_load_t **load);

@@ -29,7 +29,7 @@ static void say_welcome(hedged_coordinator_t *c, hedged_board_t *board)
         message.welcome.coordinator = c->incarnation;
         message.welcome.index = board->index;
         message.welcome.heartbeat_ms = (uint32_t)c->config->cluster.heartbeat_ms;
-        if (hedge_link_send(c->boards, &board->route, &message, NULL, 0) < 0)
+        if (hedge_link_send(c->sockets.boards, &board->route, &message, NULL, 0) < 0)
                 hedged_cluster_lost(c->cluster, board);
 }
 
@@ -44,14 +44,14 @@ static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
                 c->malformed++;
                 log_warning("board=%s: its key belongs to '%s', refused", hello->board, e->user);
                 snprintf(text, sizeof(text), "this key belongs to the board '%s', not to '%s'", e->user, hello->board);
-                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, text);
+                hedged_reply_error(c->sockets.boards, &e->route, 0, HEDGE_EDENIED, text);
                 return;
         }
         hedged_cluster_prefer(c->cluster, hedged_distribute_number(c->distributor, hello));
         r = hedged_cluster_hello(c->cluster, hello, &e->route, e->fd, hedge_now_ms(), &board);
         if (r < 0) {
                 log_warning("board=%s: too many boards are known, refused", hello->board);
-                hedged_reply_error(c->boards, &e->route, 0, r, "the coordinator knows too many boards already");
+                hedged_reply_error(c->sockets.boards, &e->route, 0, r, "the coordinator knows too many boards already");
                 return;
         }
         say_welcome(c, board);
@@ -69,7 +69,8 @@ static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_en
                 c->malformed++;
                 log_warning("board=%s job=%llu: part %u does not fit its task, ignoring it", board->name,
                             (unsigned long long)e->message.part.run, e->message.part.part);
-                hedged_reply_error(c->boards, &e->route, e->message.part.run, r, "this part does not fit its task");
+                hedged_reply_error(c->sockets.boards, &e->route, e->message.part.run, r,
+                                   "this part does not fit its task");
         }
 }
 
@@ -137,7 +138,7 @@ static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
                 c->malformed++;
                 log_warning("board=%s: sent a %s, which boards do not send, ignoring it", board->name,
                             hedge_message_name(e->message.type));
-                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EUNSUPPORTED,
+                hedged_reply_error(c->sockets.boards, &e->route, 0, HEDGE_EUNSUPPORTED,
                                    "boards do not send this type of message");
         }
 }
@@ -155,7 +156,7 @@ static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
                 handle_known(c, board, e);
         else if (e->message.type != HEDGE_MSG_ERROR && e->message.type != HEDGE_MSG_BYE) {
                 c->malformed++;
-                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
+                hedged_reply_error(c->sockets.boards, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
         }
 }
 
@@ -164,11 +165,11 @@ void hedged_boards_receive(hedged_coordinator_t *c)
         for (unsigned i = 0; i < PER_TURN; i++) {
                 hedge_envelope_t e;
                 hedge_why_t why = { "" };
-                int r = hedge_link_receive(c->boards, true, &c->limits, &e, &why);
+                int r = hedge_link_receive(c->sockets.boards, true, &c->limits, &e, &why);
 
                 if (r == 0 || r == -EAGAIN)
                         return;
-                if (!hedged_keys_admit(c, c->boards, &e)) {
+                if (!hedged_keys_admit(c, c->sockets.boards, &e)) {
                         hedge_envelope_release(&e);
                         continue;
                 }
@@ -180,7 +181,7 @@ void hedged_boards_receive(hedged_coordinator_t *c)
                 c->malformed++;
                 log_warning("dropping a board's message: %s", why.text[0] ? why.text : hedge_strerror(r));
                 if (e.route.size)
-                        hedged_reply_error(c->boards, &e.route, e.about, r, why.text);
+                        hedged_reply_error(c->sockets.boards, &e.route, e.about, r, why.text);
         }
 }
 
@@ -201,12 +202,12 @@ void hedged_boards_tick(hedged_coordinator_t *c)
                         continue;
                 if (boards[i]->promoted) { /* an ERROR about nothing: say HELLO again */
                         boards[i]->promoted = false;
-                        hedged_reply_error(c->boards, &boards[i]->route, 0, -EAGAIN,
+                        hedged_reply_error(c->sockets.boards, &boards[i]->route, 0, -EAGAIN,
                                            "this board is a spare no more: say HELLO again");
                 }
                 message.ping.coordinator = c->incarnation;
                 message.ping.sequence = boards[i]->ping_sequence;
-                if (hedge_link_send(c->boards, &boards[i]->route, &message, NULL, 0) == -EHOSTUNREACH)
+                if (hedge_link_send(c->sockets.boards, &boards[i]->route, &message, NULL, 0) == -EHOSTUNREACH)
                         hedged_cluster_lost(c->cluster, boards[i]);
         }
 }
@@ -221,6 +222,6 @@ void hedged_boards_bye(hedged_coordinator_t *c)
 
                 snprintf(message.bye.reason, sizeof(message.bye.reason), "the coordinator is stopping");
                 if (boards[i]->state == HEDGED_BOARD_ALIVE)
-                        hedge_link_send(c->boards, &boards[i]->route, &message, NULL, 0);
+                        hedge_link_send(c->sockets.boards, &boards[i]->route, &message, NULL, 0);
         }
 }

@@ -35,7 +35,7 @@ static int check_inputs(const hedged_model_t *m, const hedge_envelope_t *e, hedg
         return 0;
 }
 
-static hedged_request_t *make_request(void *socket, hedge_envelope_t *e, hedged_model_t *m)
+static hedged_request_t *make_request(zsock_t *socket, hedge_envelope_t *e, hedged_model_t *m)
 {
         hedged_request_t *q = calloc(1, sizeof(*q));
 
@@ -59,7 +59,7 @@ static hedged_request_t *make_request(void *socket, hedge_envelope_t *e, hedged_
         return q;
 }
 
-static void handle_infer(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+static void handle_infer(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_infer_t *infer = &e->message.infer;
         hedged_model_t *m = hedged_registry_find(&c->registry, infer->model);
@@ -176,7 +176,7 @@ static void describe_board(const hedged_board_t *b, hedge_board_status_t *s)
         s->comebacks = b->comebacks;
 }
 
-static void handle_status(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+static void handle_status(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         static const char *const securities[] = { "curve", "network", "insecure-loopback" };
         hedge_message_t message = { .type = HEDGE_MSG_STATUS_OK };
@@ -212,7 +212,7 @@ static void handle_status(hedged_coordinator_t *c, void *socket, hedge_envelope_
         free(s->keys);
 }
 
-static void handle(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+static void handle(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         char text[HEDGE_TEXT_MAX];
 
@@ -260,7 +260,7 @@ static void handle(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
         }
 }
 
-void hedged_clients_receive(hedged_coordinator_t *c, void *socket)
+void hedged_clients_receive(hedged_coordinator_t *c, zsock_t *socket)
 {
         for (unsigned i = 0; i < PER_TURN; i++) {
                 hedge_envelope_t e;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/server/coordinator.h"
 
-#include <czmq.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,112 +12,14 @@
 #include "common/clock.h"
 #include "common/emulated.h"
 #include "common/log.h"
-#include "common/wire/keys.h"
 #include "daemon/models/repository.h"
 #include "daemon/server/state.h"
 
 #define IDLE_HEARTBEATS 4   /* fewer than half of the ten after which a board takes its coordinator for lost */
 #define STOP_MS         700 /* what still runs by then is given up, so that stopping takes less than a second */
-#define LINGER_MS       200
 #define MAIL_PER_TURN   256 /* read before the loop looks at everything else */
-#define MONITOR         "inproc://boards.monitor"
-#define CLIENTS_MONITOR "inproc://clients.monitor"
 
 /* ---- start ---- */
-
-/* A bound ROUTER. With a domain, and where CURVE is on, only keys of that domain get in. */
-static int open_socket(hedged_coordinator_t *c, const char *endpoint, const char *domain, void **ret, hedge_why_t *why)
-{
-        hedge_key_pair_t pair;
-        int r = 0;
-
-        *ret = zmq_socket(c->zmq, ZMQ_ROUTER);
-        if (!*ret)
-                return hedge_why(why, -errno, "cannot make a socket: %s", zmq_strerror(errno));
-        r = hedge_link_configure(*ret, &c->limits, LINGER_MS);
-        if (r == 0 && domain && c->auth) {
-                r = hedge_keys_load_secret(c->config->keys.secret, &pair, why);
-                if (r < 0)
-                        return r;
-                r = hedge_link_curve_server(*ret, pair.secret_key, domain);
-                hedge_keys_wipe(&pair);
-        }
-        if (r < 0)
-                return hedge_why(why, r, "cannot set the socket for %s up: %s", endpoint, hedge_strerror(r));
-        return 0;
-}
-
-static int bind_socket(void *socket, const char *endpoint, hedge_why_t *why)
-{
-        mode_t before = umask(0007); /* ipc: the owner and the group, nobody else */
-        int r = zmq_bind(socket, endpoint) < 0 ? -errno : 0;
-
-        umask(before);
-        if (r < 0)
-                return hedge_why(why, r, "cannot listen at %s: %s", endpoint, zmq_strerror(-r));
-        return 0;
-}
-
-static int open_monitor(hedged_coordinator_t *c, void *socket, const char *endpoint, void **ret, hedge_why_t *why)
-{
-        if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) < 0 ||
-            !(*ret = zmq_socket(c->zmq, ZMQ_PAIR)) || zmq_connect(*ret, endpoint) < 0)
-                return hedge_why(why, -errno, "cannot watch connections: %s", zmq_strerror(errno));
-        return 0;
-}
-
-/* Where the boards' socket was bound in the end, for those who have to know it: written beside and renamed. */
-static int write_endpoint(const hedged_coordinator_t *c, hedge_why_t *why)
-{
-        const char *path = c->config->listen.endpoint_file;
-        char endpoint[256] = "", beside[4200];
-        size_t size = sizeof(endpoint);
-        FILE *f;
-        int r;
-
-        zmq_getsockopt(c->boards, ZMQ_LAST_ENDPOINT, endpoint, &size);
-        log_notice("listening for boards at %s, for clients at %s%s%s", endpoint, c->config->listen.clients,
-                   *c->config->listen.clients_tcp ? " and " : "", c->config->listen.clients_tcp);
-        if (!*path)
-                return 0;
-        snprintf(beside, sizeof(beside), "%s.new", path);
-        f = fopen(beside, "we");
-        if (!f)
-                return hedge_why(why, -errno, "%s: %s", beside, strerror(errno));
-        fprintf(f, "%s\n", endpoint);
-        r = fclose(f) < 0 || rename(beside, path) < 0 ? -errno : 0;
-        return r < 0 ? hedge_why(why, r, "%s: %s", path, strerror(-r)) : 0;
-}
-
-static int open_sockets(hedged_coordinator_t *c, hedge_why_t *why)
-{
-        const hedged_config_t *config = c->config;
-        int r = open_socket(c, config->listen.boards, "boards", &c->boards, why);
-
-        if (r == 0)
-                r = open_socket(c, config->listen.clients, NULL, &c->clients, why);
-        if (r == 0 && *config->listen.clients_tcp)
-                r = open_socket(c, config->listen.clients_tcp, "clients", &c->clients_tcp, why);
-        if (r == 0)
-                r = open_monitor(c, c->boards, MONITOR, &c->monitor, why);
-        if (r == 0 && c->clients_tcp)
-                r = open_monitor(c, c->clients_tcp, CLIENTS_MONITOR, &c->clients_monitor, why);
-        return r;
-}
-
-/* The boards' endpoint first: if another coordinator has it, its clients' socket file must not be taken away. */
-static int bind_sockets(hedged_coordinator_t *c, hedge_why_t *why)
-{
-        int r = bind_socket(c->boards, c->config->listen.boards, why);
-
-        if (r == 0)
-                r = write_endpoint(c, why);
-        if (r == 0 && c->clients_tcp)
-                r = bind_socket(c->clients_tcp, c->config->listen.clients_tcp, why);
-        if (r == 0)
-                r = bind_socket(c->clients, c->config->listen.clients, why);
-        return r;
-}
 
 /* The test bed's brake; hidden, and without effect unless the configuration allows it. */
 static int read_emulation(const hedged_config_t *config, double *ret_macs_per_s, hedge_why_t *why)
@@ -192,9 +92,10 @@ static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
 
         c->registry.max = (unsigned)config->models.max_loaded;
         if (r == 0)
-                r = hedged_dispatch_new(c->boards, c->cluster, c->measure, &c->dispatch);
+                r = hedged_dispatch_new(c->sockets.boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
-                r = hedged_distributor_new(c->boards, c->cluster, &c->registry, c->preparer, &c->distributor);
+                r = hedged_distributor_new(hedge_link_send, c->sockets.boards, c->cluster, &c->registry, c->preparer,
+                                           hedge_now_ms() + HEDGED_DISTRIBUTE_PATIENT_MS, &c->distributor);
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
 }
 
@@ -249,14 +150,13 @@ int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, int reloa
         while (c->incarnation == 0)
                 if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
                         c->incarnation = (uint64_t)hedge_now_us();
-        c->zmq = zsys_init();
-        r = c->zmq ? hedge_mailbox_new(&c->mail) : -ENOMEM;
+        r = hedge_mailbox_new(&c->mail);
         if (r < 0)
                 hedge_why(why, r, "%s", hedge_strerror(r));
         if (r == 0)
                 r = hedged_keys_open(c, why);
         if (r == 0)
-                r = open_sockets(c, why);
+                r = hedged_sockets_open(config, &c->limits, &c->sockets, why);
         if (r == 0)
                 r = open_threads(c, why);
         if (r == 0)
@@ -266,7 +166,7 @@ int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, int reloa
         if (r == 0)
                 r = hedged_training_open(c, why);
         if (r == 0)
-                r = bind_sockets(c, why);
+                r = hedged_sockets_bind(&c->sockets, config, why);
         if (r < 0) {
                 hedged_coordinator_destroy(&c);
                 return r;
@@ -373,34 +273,32 @@ static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
         zmq_pollitem_t items[] = {
                 { .fd = hedge_mailbox_fd(c->mail), .events = ZMQ_POLLIN },
                 { .fd = c->stop_fd, .events = c->stopping ? 0 : ZMQ_POLLIN },
-                { .socket = c->boards, .events = ZMQ_POLLIN },
-                { .socket = c->monitor, .events = ZMQ_POLLIN },
-                { .socket = c->clients, .events = ZMQ_POLLIN },
+                hedge_socket_poll(c->sockets.boards, ZMQ_POLLIN),
+                hedge_socket_poll(hedge_monitor_socket(c->sockets.monitor), ZMQ_POLLIN),
+                hedge_socket_poll(c->sockets.clients, ZMQ_POLLIN),
                 { .fd = c->reload_fd, .events = ZMQ_POLLIN },
                 { .fd = c->auth ? hedge_auth_fd(c->auth) : -1, .events = ZMQ_POLLIN },
-                { .socket = c->clients_tcp, .events = ZMQ_POLLIN },
-                { .socket = c->clients_monitor, .events = ZMQ_POLLIN },
+                hedge_socket_poll(c->sockets.clients_tcp, ZMQ_POLLIN),
+                hedge_socket_poll(c->sockets.clients_monitor ? hedge_monitor_socket(c->sockets.clients_monitor) : NULL,
+                                  ZMQ_POLLIN),
         };
 
-        if (zmq_poll(items, c->clients_tcp ? 9 : 7, sleep_ms(c, watchdog_ms)) < 0 && errno != EINTR)
+        if (zmq_poll(items, c->sockets.clients_tcp ? 9 : 7, sleep_ms(c, watchdog_ms)) < 0 && errno != EINTR)
                 return -errno;
         read_mail(c);
         if (items[1].revents)
                 begin_stop(c);
         if (items[2].revents)
                 hedged_boards_receive(c);
-        if (items[3].revents)
-                hedged_keys_monitor(c, c->monitor); /* after what the boards have sent before they hung up */
         if (items[4].revents)
-                hedged_clients_receive(c, c->clients);
-        if (c->clients_tcp && items[7].revents)
-                hedged_clients_receive(c, c->clients_tcp);
-        if (c->clients_tcp && items[8].revents)
-                hedged_keys_monitor(c, c->clients_monitor);
+                hedged_clients_receive(c, c->sockets.clients);
+        if (items[7].revents)
+                hedged_clients_receive(c, c->sockets.clients_tcp);
+        hedged_keys_monitor(c); /* after what was sent before they hung up, and before anybody is cut off (peers.h) */
         if (items[5].revents && read(c->reload_fd, &(uint64_t){ 0 }, sizeof(uint64_t)) > 0)
                 hedged_keys_reload(c);
         if (items[6].revents)
-                hedge_auth_changed(c->auth); /* after the connections' events: peers.h */
+                hedge_auth_changed(c->auth);
         tick(c);
         hedged_models_settle(c);
         return 0;
@@ -440,22 +338,6 @@ int hedged_coordinator_run(hedged_coordinator_t *c)
 
 /* ---- the end ---- */
 
-static void close_network(hedged_coordinator_t *c)
-{
-        void *sockets[] = { c->monitor, c->clients_monitor, c->boards, c->clients, c->clients_tcp };
-
-        if (c->boards)
-                zmq_socket_monitor(c->boards, NULL, 0);
-        if (c->clients_tcp)
-                zmq_socket_monitor(c->clients_tcp, NULL, 0);
-        for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++)
-                if (sockets[i])
-                        zmq_close(sockets[i]);
-        hedge_auth_destroy(&c->auth);
-        if (c->zmq)
-                zsys_shutdown(); /* sends what is left, for at most LINGER_MS */
-}
-
 static void drop_mail(hedged_coordinator_t *c)
 {
         hedge_mail_t *mail;
@@ -488,7 +370,8 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         *coordinator = NULL;
         if (!c)
                 return 0;
-        close_network(c);
+        hedged_sockets_close(&c->sockets);
+        hedge_auth_destroy(&c->auth);
         if (c->in_flight > 0 || c->preparing > 0 || c->n_asks > 0 || !hedged_training_idle(c)) {
                 log_warning("%u requests, %u loads, %u plans, %u ops, %d training and %d product did not stop in time, "
                             "leaving them",

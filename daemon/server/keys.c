@@ -31,13 +31,13 @@ void hedged_keys_reload(hedged_coordinator_t *c)
         hedge_auth_read(c->auth);
 }
 
-bool hedged_keys_admit(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+bool hedged_keys_admit(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
-        const hedge_role_t role = socket == c->boards ? HEDGE_ROLE_BOARD : HEDGE_ROLE_CLIENT;
+        const hedge_role_t role = socket == c->sockets.boards ? HEDGE_ROLE_BOARD : HEDGE_ROLE_CLIENT;
         hedge_why_t why;
         int r;
 
-        if (!c->auth || socket == c->clients)
+        if (!c->auth || socket == c->sockets.clients)
                 return true;
         r = hedge_auth_admit(c->auth, role, e, &why);
         if (r == HEDGE_EDENIED) {
@@ -47,45 +47,26 @@ bool hedged_keys_admit(hedged_coordinator_t *c, void *socket, hedge_envelope_t *
         return r == 0;
 }
 
-/* Take one event. @return whether there was one. */
-static bool next_event(void *monitor, uint16_t *ret_event, uint32_t *ret_value)
+static void read_events(hedged_coordinator_t *c, hedge_monitor_t *monitor)
 {
-        zmq_msg_t frame;
-        int more;
-
-        *ret_event = 0;
-        zmq_msg_init(&frame);
-        if (zmq_msg_recv(&frame, monitor, ZMQ_DONTWAIT) < 0) {
-                zmq_msg_close(&frame);
-                return false;
-        }
-        if (zmq_msg_size(&frame) >= 6) {
-                memcpy(ret_event, zmq_msg_data(&frame), sizeof(*ret_event));
-                memcpy(ret_value, (const char *)zmq_msg_data(&frame) + 2, sizeof(*ret_value));
-        }
-        more = zmq_msg_more(&frame);
-        zmq_msg_close(&frame);
-        for (; more; more = zmq_msg_more(&frame), zmq_msg_close(&frame)) { /* the endpoint */
-                zmq_msg_init(&frame);
-                if (zmq_msg_recv(&frame, monitor, ZMQ_DONTWAIT) < 0)
-                        break;
-        }
-        return true;
-}
-
-void hedged_keys_monitor(hedged_coordinator_t *c, void *monitor)
-{
-        uint16_t event;
         uint32_t value;
+        int event;
 
-        while (next_event(monitor, &event, &value)) {
-                if (event == ZMQ_EVENT_DISCONNECTED && monitor == c->monitor)
+        while ((event = hedge_monitor_next(monitor, &value))) {
+                if (event == ZMQ_EVENT_DISCONNECTED && monitor == c->sockets.monitor)
                         hedged_cluster_disconnected(c->cluster, (int)value);
                 if (event == ZMQ_EVENT_DISCONNECTED && c->auth)
                         hedge_auth_disconnected(c->auth, (int)value);
                 if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && c->auth)
                         hedge_auth_failed(c->auth);
         }
+}
+
+void hedged_keys_monitor(hedged_coordinator_t *c)
+{
+        read_events(c, c->sockets.monitor);
+        if (c->sockets.clients_monitor)
+                read_events(c, c->sockets.clients_monitor);
 }
 
 int hedged_keys_describe(const hedged_coordinator_t *c, hedge_msg_status_ok_t *s)

@@ -97,7 +97,7 @@ static int labels_frame(const hedge_manifest_t *manifest, zmq_msg_t *frame)
         return 0;
 }
 
-void hedged_models_list(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_models_list(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_models_t *asked = &e->message.models;
         hedged_model_t *one = *asked->name ? hedged_registry_find(&c->registry, asked->name) : NULL;
@@ -131,7 +131,7 @@ void hedged_models_list(hedged_coordinator_t *c, void *socket, hedge_envelope_t 
         free(ok->models);
 }
 
-static void answer_done(void *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
+static void answer_done(zsock_t *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
                         const hedged_model_t *m, const char *state)
 {
         hedge_message_t message = { .type = type };
@@ -147,7 +147,7 @@ static void answer_done(void *socket, const hedge_route_t *route, uint64_t id, h
         forget_description(&message.done.model);
 }
 
-void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_models_load(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_load_t *load = &e->message.load;
         hedged_load_t *l;
@@ -197,7 +197,7 @@ int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
         log_notice("model=%s: loaded, %u of %u nodes are coded", model->name, model->n_layers, model->graph->n_nodes);
         c->planned.boards = 0; /* look at it with the boards that are here */
         if (c->distributor) {
-                hedged_distribute_loaded(c->distributor, model, replaced);
+                hedged_distribute_loaded(c->distributor);
                 if (replaced)
                         hedged_distribute_unloaded(c->distributor, replaced);
         }
@@ -262,7 +262,7 @@ void hedged_models_abandon(hedged_coordinator_t *c)
         }
 }
 
-void hedged_models_unload(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_models_unload(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_unload_t *unload = &e->message.unload;
         hedged_model_t *m = hedged_registry_find(&c->registry, unload->name);

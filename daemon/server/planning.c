@@ -60,7 +60,7 @@ static int check(const hedged_coordinator_t *c, const hedge_msg_plan_t *plan, co
         return 0;
 }
 
-void hedged_planning_ask(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_planning_ask(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_plan_t *plan = &e->message.plan;
         hedged_model_t *m = hedged_registry_find(&c->registry, plan->model);

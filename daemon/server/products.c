@@ -46,7 +46,7 @@ static int start(hedged_coordinator_t *c, hedge_envelope_t *e, hedge_why_t *why)
         return hedge_why(why, r, "it could not be started: %s", hedge_strerror(r));
 }
 
-void hedged_products_matmul(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_products_matmul(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const uint64_t id = e->message.matmul.id;
         hedge_why_t why;

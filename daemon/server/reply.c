@@ -6,7 +6,7 @@
 #include "common/log.h"
 #include "daemon/server/state.h"
 
-void hedged_reply_error(void *socket, const hedge_route_t *route, uint64_t id, int code, const char *text)
+void hedged_reply_error(zsock_t *socket, const hedge_route_t *route, uint64_t id, int code, const char *text)
 {
         hedge_message_t message = { .type = HEDGE_MSG_ERROR, .error = { .code = code, .about = id } };
 
@@ -14,7 +14,7 @@ void hedged_reply_error(void *socket, const hedge_route_t *route, uint64_t id, i
         hedge_link_send(socket, route, &message, NULL, 0); /* a peer that has gone gets no answer */
 }
 
-void hedged_reply(void *socket, const hedge_route_t *route, uint64_t id, const hedge_message_t *message,
+void hedged_reply(zsock_t *socket, const hedge_route_t *route, uint64_t id, const hedge_message_t *message,
                   zmq_msg_t *frames, uint32_t n_frames)
 {
         int r = hedge_link_send(socket, route, message, frames, n_frames);

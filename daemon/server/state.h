@@ -11,6 +11,7 @@
 #include "daemon/models/prepare.h"
 #include "daemon/models/registry.h"
 #include "daemon/server/coordinator.h"
+#include "daemon/server/sockets.h"
 #include "daemon/train/jobs/jobs.h"
 #include "daemon/train/jobs/run.h"
 #include "daemon/train/jobs/storage.h"
@@ -36,7 +37,7 @@ enum {
 
 /* A client that waits for the end of a job, or for a product. */
 typedef struct hedged_stop_ask {
-        void *socket;
+        zsock_t *socket;
         hedge_route_t route;
         uint64_t id, job;
 } hedged_stop_ask_t;
@@ -47,9 +48,8 @@ struct hedged_coordinator {
         uint64_t incarnation;
         int64_t started_ms;
 
-        void *zmq;
         hedge_auth_t *auth; /* NULL without CURVE */
-        void *boards, *monitor, *clients, *clients_tcp, *clients_monitor;
+        hedged_sockets_t sockets;
         int stop_fd, reload_fd;
 
         hedge_mailbox_t *mail;
@@ -109,7 +109,7 @@ void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted);
 /* clients.c */
 
 /** Read everything that clients have sent to this socket. */
-void hedged_clients_receive(hedged_coordinator_t *c, void *socket);
+void hedged_clients_receive(hedged_coordinator_t *c, zsock_t *socket);
 /** A request has come back from the runners: answer it. Takes it over. */
 void hedged_clients_answer(hedged_coordinator_t *c, hedged_request_t *request);
 /** Tell the clients of all requests that are out that there will be no answer. */
@@ -117,9 +117,9 @@ void hedged_clients_abandon(hedged_coordinator_t *c);
 /* models.c */
 
 /** MODELS, LOAD and UNLOAD. */
-void hedged_models_list(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
-void hedged_models_load(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
-void hedged_models_unload(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_models_list(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
+void hedged_models_load(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
+void hedged_models_unload(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
 /** A load has come back from the preparer. Takes it over. */
 void hedged_models_loaded(hedged_coordinator_t *c, hedged_load_t *load);
 /** Answer the loads whose boards have what they need, or whose time is over. */
@@ -134,7 +134,7 @@ int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model);
 /** If boards have come, gone or changed their speed, have it looked at again how layers run. */
 void hedged_planning_tick(hedged_coordinator_t *c);
 /** PLAN. */
-void hedged_planning_ask(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_planning_ask(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
 /** A plan has come back from the preparer. Takes it over. */
 void hedged_planning_answer(hedged_coordinator_t *c, hedged_ask_t *ask);
 /** Tell the clients of all plans that are pending that there will be none. */
@@ -143,12 +143,12 @@ void hedged_planning_abandon(hedged_coordinator_t *c);
 /* training.c */
 
 /** TRAIN, JOBS, JOB_STOP and JOB_MODEL. */
-void hedged_training_train(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
-void hedged_training_jobs(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
-void hedged_training_job_stop(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
-void hedged_training_job_model(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_training_train(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
+void hedged_training_jobs(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
+void hedged_training_job_stop(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
+void hedged_training_job_model(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
 /** Answer with this one job, without its epochs and events. */
-void hedged_training_answer(void *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
+void hedged_training_answer(zsock_t *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
                             const hedged_job_t *job);
 
 /* training_queue.c */
@@ -178,7 +178,7 @@ void hedged_training_close(hedged_coordinator_t *c);
 /* products.c */
 
 /** MATMUL. */
-void hedged_products_matmul(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
+void hedged_products_matmul(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
 /** The product has come back. */
 void hedged_products_done(hedged_coordinator_t *c);
 /** The program stops. */
@@ -193,18 +193,18 @@ int hedged_keys_open(hedged_coordinator_t *c, hedge_why_t *why);
 /** Read the keys again. */
 void hedged_keys_reload(hedged_coordinator_t *c);
 /** May the sender of this message use this socket? If not, it has been told so. To be asked of what does not unpack, too. */
-bool hedged_keys_admit(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e);
-/** Read a socket's events: who has hung up, who was refused. */
-void hedged_keys_monitor(hedged_coordinator_t *c, void *monitor);
+bool hedged_keys_admit(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e);
+/** Read the connections' events: who has hung up, who was refused. */
+void hedged_keys_monitor(hedged_coordinator_t *c);
 /** Fill in refused and keys. The list is to be freed. @return 0, -ENOMEM. */
 int hedged_keys_describe(const hedged_coordinator_t *c, hedge_msg_status_ok_t *status);
 
 /* reply.c */
 
 /** Send a message; where it cannot be sent, an error in its place. Frames as in hedge_link_send. */
-void hedged_reply(void *socket, const hedge_route_t *route, uint64_t id, const hedge_message_t *message,
+void hedged_reply(zsock_t *socket, const hedge_route_t *route, uint64_t id, const hedge_message_t *message,
                   zmq_msg_t *frames, uint32_t n_frames);
 /** Send an ERROR. @param id  Of the request or job it is about; 0: none. */
-void hedged_reply_error(void *socket, const hedge_route_t *route, uint64_t id, int code, const char *text);
+void hedged_reply_error(zsock_t *socket, const hedge_route_t *route, uint64_t id, int code, const char *text);
 
 #endif

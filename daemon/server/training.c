@@ -12,7 +12,7 @@
 #define MOST_CREATING 4 /* jobs at a time; their data is in memory */
 #define MOST_READING  4 /* models at a time, likewise */
 
-void hedged_training_answer(void *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
+void hedged_training_answer(zsock_t *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
                             const hedged_job_t *job)
 {
         hedge_job_status_t status;
@@ -31,7 +31,7 @@ static unsigned count_ops(const hedged_coordinator_t *c, hedged_storage_op_kind_
         return n;
 }
 
-static hedged_storage_op_t *make_op(void *socket, const hedge_route_t *route, uint64_t id,
+static hedged_storage_op_t *make_op(zsock_t *socket, const hedge_route_t *route, uint64_t id,
                                     hedged_storage_op_kind_t kind)
 {
         hedged_storage_op_t *e = calloc(1, sizeof(*e));
@@ -79,7 +79,7 @@ static int check_train(const hedged_coordinator_t *c, hedge_why_t *why)
         return 0;
 }
 
-void hedged_training_train(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_training_train(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const uint64_t id = e->message.train.id;
         hedged_storage_op_t *op = NULL;
@@ -101,7 +101,7 @@ void hedged_training_train(hedged_coordinator_t *c, void *socket, hedge_envelope
 
 /* ---- JOBS ---- */
 
-void hedged_training_jobs(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_training_jobs(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_jobs_t *asked = &e->message.jobs;
         hedge_message_t message = { .type = HEDGE_MSG_JOBS_OK, .jobs_ok = { .id = asked->id } };
@@ -143,7 +143,7 @@ static int check_stop(const hedged_coordinator_t *c, uint64_t number, hedged_job
         return 0;
 }
 
-void hedged_training_job_stop(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_training_job_stop(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_job_ask_t *asked = &e->message.job_ask;
         hedged_job_t *job = NULL;
@@ -192,7 +192,7 @@ static char *file_of(const hedged_job_t *job, const char *name)
         return strdup(hedged_folder_file(job->folder, name, path, sizeof(path)));
 }
 
-void hedged_training_job_model(hedged_coordinator_t *c, void *socket, hedge_envelope_t *e)
+void hedged_training_job_model(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_msg_job_ask_t *asked = &e->message.job_ask;
         hedged_storage_op_t *op = NULL;

@@ -308,7 +308,7 @@ static int open_storage(hedged_coordinator_t *c, uint64_t number, hedge_why_t *w
         int r = hedged_storage_new(&settings, &c->storage);
 
         if (r == 0)
-                r = hedged_line_new(c->boards, c->cluster, c->mail, HEDGED_MAIL_LINE, &c->line);
+                r = hedged_line_new(c->sockets.boards, c->cluster, c->mail, HEDGED_MAIL_LINE, &c->line);
         return r < 0 ? hedge_why(why, r, "cannot start the storage of training jobs: %s", hedge_strerror(r)) : 0;
 }
 

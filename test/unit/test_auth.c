@@ -15,13 +15,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-#include <czmq.h>
-
 #include "common/clock.h"
 #include "common/wire/auth.h"
 #include "common/wire/keys.h"
 #include "common/wire/link.h"
+#include "common/wire/socket.h"
+#include <cmocka.h>
 
 #define PATIENCE_MS 20000
 #define SOCKETS     32
@@ -84,7 +83,7 @@ static int make_keys(void **state)
 {
         static const char *names[] = { "hedged", "pi-1", "pi-2", "late", "stranger", "ann" };
 
-        zsys_handler_set(NULL);
+        hedge_sockets_begin(256);
         if (!mkdtemp(dir) || mkdir(path_of("keys"), 0700) < 0 || mkdir(path_of("tmp"), 0700) < 0)
                 return -1;
         setenv("TMPDIR", path_of("tmp"), 1);
@@ -159,12 +158,13 @@ static void *watch_socket(house_t *house, void *socket)
 
 static void open_router(house_t *house, bool curve)
 {
+        const hedge_socket_options_t options = { .limits = &hedge_wire_default_limits,
+                                                 .domain = curve ? "boards" : NULL,
+                                                 .secret_key = curve ? house->server.secret_key : NULL };
         size_t size = sizeof(house->endpoint);
 
         house->router = open_socket(house, ZMQ_ROUTER);
-        assert_int_equal(hedge_link_configure(house->router, &hedge_wire_default_limits, 0), 0);
-        if (curve)
-                assert_int_equal(hedge_link_curve_server(house->router, house->server.secret_key, "boards"), 0);
+        assert_int_equal(hedge_socket_set(house->router, &options), 0);
         house->events = watch_socket(house, house->router);
         assert_int_equal(zmq_bind(house->router, "tcp://127.0.0.1:*"), 0);
         assert_int_equal(zmq_getsockopt(house->router, ZMQ_LAST_ENDPOINT, house->endpoint, &size), 0);
@@ -191,7 +191,7 @@ static int open_house(void **state)
         put_key("pi-1", "boards", "pi-1");
         put_key("pi-2", "boards", "pi-2");
         put_key("ann", "clients", "ann");
-        house->context = zsys_init();
+        house->context = hedge_sockets_context();
         house->server = key_of("hedged");
         if (start_auth(house, &why) < 0)
                 fail_msg("%s", why.text);
@@ -228,14 +228,17 @@ static void say(void *socket, const char *word)
  * it is let in. `ret_events` hears of handshakes that fail and connections that end. */
 static void *open_peer(house_t *house, const char *name, const char *server_key, const char *word, void **ret_events)
 {
+        hedge_socket_options_t options = { .limits = &hedge_wire_default_limits };
         void *socket = open_socket(house, ZMQ_DEALER);
+        hedge_key_pair_t pair;
 
-        assert_int_equal(hedge_link_configure(socket, &hedge_wire_default_limits, 0), 0);
         if (name) {
-                hedge_key_pair_t pair = key_of(name);
-
-                assert_int_equal(hedge_link_curve_client(socket, pair.public_key, pair.secret_key, server_key), 0);
+                pair = key_of(name);
+                options.public_key = pair.public_key;
+                options.secret_key = pair.secret_key;
+                options.server_key = server_key;
         }
+        assert_int_equal(hedge_socket_set(socket, &options), 0);
         if (ret_events)
                 *ret_events = watch_socket(house, socket);
         assert_int_equal(zmq_connect(socket, house->endpoint), 0);
