@@ -261,9 +261,9 @@ void hedge_auth_read(hedge_auth_t *a)
                 for (unsigned role = 0; role < HEDGE_ROLES; role++)
                         hedge_key_folder_release(&fresh[role]);
         } else if (take_over(a, fresh) || was_due) {
-                cut_the_revoked(a);
                 r = give_keys(a);
                 a->due = r < 0;
+                cut_the_revoked(a); /* last: whoever sees it and has a new key gets in with that */
         }
         if (r < 0 && !was_due)
                 say(a, "cannot read the keys again: %s, trying on", hedge_strerror(r));
