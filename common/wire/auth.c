@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/thread.h"
+#include "common/wire/actors.h"
 #include "common/wire/key_watch.h"
 #include "common/wire/peers.h"
 
@@ -37,27 +37,12 @@ static atomic_flag exists = ATOMIC_FLAG_INIT; /* there is one ZAP handler in a c
 
 /* ---- zauth ---- */
 
-static void *do_nothing(void *arg)
-{
-        return arg;
-}
-
-/* zactor_new waits for ever where no thread can be made, so see to that first. Its thread must not take signals: to zauth an
- * interrupted wait is the end. */
 static int start_zauth(hedge_auth_t *a)
 {
-        pthread_t probe;
-        sigset_t before;
-        int r = hedge_thread_start(&probe, 0, do_nothing, NULL);
+        int r = hedge_actor_start(zauth, NULL, &a->zauth);
 
         if (r < 0)
                 return r;
-        pthread_join(probe, NULL);
-        hedge_signals_block(&before);
-        a->zauth = zactor_new(zauth, NULL);
-        hedge_signals_restore(&before);
-        if (!a->zauth)
-                return -ENOMEM;
         zsock_set_sndtimeo(zactor_sock(a->zauth), ZAUTH_MS);
         zsock_set_rcvtimeo(zactor_sock(a->zauth), ZAUTH_MS);
         return 0;

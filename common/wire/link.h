@@ -16,6 +16,13 @@ typedef struct hedge_route {
         uint32_t size; /**< 0: none (the socket is a DEALER) */
 } hedge_route_t;
 
+/** Who asked something: where the answer goes. */
+typedef struct hedge_asker {
+        zsock_t *socket; /**< NULL: nobody */
+        hedge_route_t route;
+        uint64_t id; /**< of the request, by who asked */
+} hedge_asker_t;
+
 typedef struct hedge_envelope {
         hedge_route_t route;
         hedge_message_t message;

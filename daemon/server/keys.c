@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
-#include "daemon/server/state.h"
+#include "daemon/server/keys.h"
 
 static void log_news(void *arg, const char *sentence)
 {
         log_warning("%s", sentence);
 }
 
-int hedged_keys_open(hedged_coordinator_t *c, hedge_why_t *why)
+int hedged_keys_open(hedged_server_t *c, hedge_why_t *why)
 {
         const char *folders[HEDGE_ROLES] = { NULL };
 
@@ -23,15 +23,7 @@ int hedged_keys_open(hedged_coordinator_t *c, hedge_why_t *why)
         return hedge_auth_new(folders, log_news, c, &c->auth, why);
 }
 
-void hedged_keys_reload(hedged_coordinator_t *c)
-{
-        if (!c->auth)
-                return;
-        log_notice("reading the keys again");
-        hedge_auth_read(c->auth);
-}
-
-bool hedged_keys_admit(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+bool hedged_keys_admit(hedged_server_t *c, zsock_t *socket, hedge_envelope_t *e)
 {
         const hedge_role_t role = socket == c->sockets.boards ? HEDGE_ROLE_BOARD : HEDGE_ROLE_CLIENT;
         hedge_why_t why;
@@ -42,12 +34,12 @@ bool hedged_keys_admit(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_
         r = hedge_auth_admit(c->auth, role, e, &why);
         if (r == HEDGE_EDENIED) {
                 log_warning("key=%s: refused: %s", e->key, why.text);
-                hedged_reply_error(socket, &e->route, e->about, r, why.text);
+                hedged_refuse(&(hedge_asker_t){ socket, e->route, e->about }, r, why.text);
         }
         return r == 0;
 }
 
-static void read_events(hedged_coordinator_t *c, hedge_monitor_t *monitor)
+static void read_events(hedged_server_t *c, hedge_monitor_t *monitor)
 {
         uint32_t value;
         int event;
@@ -62,14 +54,42 @@ static void read_events(hedged_coordinator_t *c, hedge_monitor_t *monitor)
         }
 }
 
-void hedged_keys_monitor(hedged_coordinator_t *c)
+void hedged_keys_monitor(hedged_server_t *c)
 {
         read_events(c, c->sockets.monitor);
         if (c->sockets.clients_monitor)
                 read_events(c, c->sockets.clients_monitor);
 }
 
-int hedged_keys_describe(const hedged_coordinator_t *c, hedge_msg_status_ok_t *s)
+int hedged_keys_fd(const hedged_server_t *c)
+{
+        return c->auth ? hedge_auth_fd(c->auth) : -1;
+}
+
+void hedged_keys_changed(hedged_server_t *c)
+{
+        hedged_keys_monitor(c);
+        hedge_auth_changed(c->auth);
+}
+
+void hedged_keys_reload(hedged_server_t *c)
+{
+        if (!c->auth) {
+                log_notice("there are no keys to read again");
+                return;
+        }
+        log_notice("reading the keys again");
+        hedged_keys_monitor(c);
+        hedge_auth_read(c->auth);
+}
+
+void hedged_keys_tick(hedged_server_t *c)
+{
+        if (c->auth)
+                hedge_auth_tick(c->auth);
+}
+
+int hedged_keys_describe(const hedged_server_t *c, hedge_msg_status_ok_t *s)
 {
         size_t count = 0;
 
