@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,20 +20,23 @@
         2000 /* for one that has just been killed: its files are open until the system has taken all of it down */
 #define LOOK_MS 20
 
-static void write_pid(int fd)
+/* The process that has a lock, as the system lists them; 0: it does not say. */
+static long holder(int fd)
 {
-        char text[32];
-        const int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+        char line[256], file[64];
+        struct stat st;
+        FILE *list;
+        long pid = 0;
 
-        if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n)
-                return; /* it only tells people who it is */
-}
-
-static long read_pid(int fd)
-{
-        char text[32] = "";
-
-        return pread(fd, text, sizeof(text) - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+        if (fstat(fd, &st) < 0 || !(list = fopen("/proc/locks", "re")))
+                return 0;
+        snprintf(file, sizeof(file), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
+                 (unsigned long long)st.st_ino);
+        while (!pid && fgets(line, sizeof(line), list))
+                if (strstr(line, " FLOCK ") && strstr(line, file) && sscanf(line, "%*s FLOCK %*s %*s %ld", &pid) != 1)
+                        pid = 0;
+        fclose(list);
+        return pid;
 }
 
 static bool lock(int fd)
@@ -49,33 +52,30 @@ static bool lock(int fd)
         return true;
 }
 
-/* @param key, value  Of the configuration, for a sentence. */
-static int take(hedged_locks_t *locks, const char *path, const char *key, const char *value, hedge_why_t *why)
+/* Takes the descriptor over. @param key, value  Of the configuration, for a sentence. */
+static int take(hedged_locks_t *locks, int fd, const char *key, const char *value, hedge_why_t *why)
 {
-        const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640);
+        char who[32] = "";
         long pid;
 
         if (fd < 0)
-                return 0;
+                return 0; /* whoever needs it says why */
         if (lock(fd)) {
-                write_pid(fd);
                 locks->fds[locks->count++] = fd;
                 return 0;
         }
-        pid = read_pid(fd);
+        pid = holder(fd);
+        if (pid > 0)
+                snprintf(who, sizeof(who), " (process %ld)", pid);
         close(fd);
-        return hedge_why(why, -EBUSY, "%s: %s is used by another hedged (process %ld)", key, value, pid);
+        return hedge_why(why, -EBUSY, "%s: %s is used by another hedged%s", key, value, who);
 }
 
 static int take_folder(hedged_locks_t *locks, const char *folder, const char *key, hedge_why_t *why)
 {
-        char path[PATH_MAX];
-
-        if (!*folder || snprintf(path, sizeof(path), "%s/.lock", folder) >= (int)sizeof(path))
-                return 0;
-        if (mkdir(folder, 0750) < 0 && errno != EEXIST)
-                return 0; /* who needs it says why */
-        return take(locks, path, key, folder, why);
+        if (*folder)
+                mkdir(folder, 0750);
+        return take(locks, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), key, folder, why);
 }
 
 /* Binding takes a socket's file away, whoever listens there. An abstract one, or one of any name, has no file. */
@@ -87,7 +87,8 @@ static int take_socket(hedged_locks_t *locks, const char *endpoint, hedge_why_t 
         if (strncmp(endpoint, IPC, strlen(IPC)) || *file == '@' || *file == '*' ||
             snprintf(path, sizeof(path), "%s.lock", file) >= (int)sizeof(path))
                 return 0;
-        return take(locks, path, "listen.clients", endpoint, why);
+        return take(locks, open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640), "listen.clients",
+                    endpoint, why);
 }
 
 int hedged_locks_take(const hedged_config_t *config, hedged_locks_t *ret, hedge_why_t *why)
