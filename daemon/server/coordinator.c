@@ -203,7 +203,7 @@ static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
 
         c->registry.max = (unsigned)config->models.max_loaded;
         if (r == 0)
-                r = hedged_dispatch_new(c->boards, c->cluster, c->measure, &c->dispatch);
+                r = hedged_dispatch_new(hedge_link_send, c->boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
                 r = hedged_distributor_new(hedge_link_send, c->boards, c->cluster, &c->registry, c->preparer,
                                            hedge_now_ms() + HEDGED_DISTRIBUTE_PATIENT_MS, &c->distributor);
