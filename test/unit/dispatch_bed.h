@@ -220,26 +220,29 @@ static inline size_t dispatch_bed_part_bytes(const dispatch_bed_t *bed, hedge_pr
         return hedge_precision_bytes(wire, hedge_partition_part_elements(&bed->variant.partition));
 }
 
-/** Board i sends a PART whose frame has so many bytes, the first of them the part's number.
- * @return what hedged_dispatch_part says. */
-static inline int dispatch_bed_part(dispatch_bed_t *bed, unsigned i, uint64_t run, unsigned part, size_t bytes,
+/** Board i sends a PART. @param frame  Closed afterwards. @return what hedged_dispatch_part says. */
+static inline int dispatch_bed_send_part(dispatch_bed_t *bed, unsigned i, const hedge_msg_part_t *part,
+                                         zmq_msg_t *frame)
+{
+        const size_t bytes = zmq_msg_size(frame);
+        hedge_envelope_t e = { .message = { .type = HEDGE_MSG_PART, .part = *part }, .frames = frame, .n_frames = 1 };
+        int r = hedged_dispatch_part(bed->dispatch, dispatch_bed_board(bed, i), &e);
+
+        MUST(zmq_msg_size(frame) == (r == 0 ? 0 : bytes)); /* it is taken, or it is not */
+        zmq_msg_close(frame);
+        return r;
+}
+
+/** One whose frame has so many bytes, each of them the part's number. */
+static inline int dispatch_bed_part(dispatch_bed_t *bed, unsigned i, uint64_t run, unsigned number, size_t bytes,
                                     hedge_precision_t wire)
 {
+        const hedge_msg_part_t part = { .run = run, .part = number, .compute_us = number + 1, .wire = wire };
         zmq_msg_t frame;
-        hedge_envelope_t e = {
-                .message = { .type = HEDGE_MSG_PART,
-                             .part = { .run = run, .part = part, .compute_us = part + 1, .wire = wire } },
-                .frames = &frame,
-                .n_frames = 1
-        };
-        int r;
 
         MUST(zmq_msg_init_size(&frame, bytes) == 0);
-        memset(zmq_msg_data(&frame), (int)part, bytes);
-        r = hedged_dispatch_part(bed->dispatch, dispatch_bed_board(bed, i), &e);
-        MUST(zmq_msg_size(&frame) == (r == 0 ? 0 : bytes)); /* it is taken, or it is not */
-        zmq_msg_close(&frame);
-        return r;
+        memset(zmq_msg_data(&frame), (int)number, bytes);
+        return dispatch_bed_send_part(bed, i, &part, &frame);
 }
 
 #endif
