@@ -51,6 +51,7 @@ typedef struct task_mail {
 } task_mail_t;
 
 struct hedged_dispatch {
+        hedge_send_t *send;
         zsock_t *socket;
         hedged_cluster_t *cluster;
         hedged_measure_t *measure;
@@ -171,12 +172,14 @@ void hedged_layer_run_destroy(hedged_layer_run_t **run)
         *run = NULL;
 }
 
-int hedged_dispatch_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret)
+int hedged_dispatch_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
+                        hedged_dispatch_t **ret)
 {
         hedged_dispatch_t *d = calloc(1, sizeof(*d));
 
         if (!d)
                 return -ENOMEM;
+        d->send = send;
         d->socket = boards;
         d->cluster = cluster;
         d->measure = measure;
@@ -244,7 +247,7 @@ static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *j, task_mai
         message.task.n_order = m->task.n_order;
         message.task.order = m->task.order;
         message.task.wire = m->wire;
-        return hedge_link_send(d->socket, &b->route, &message, m->frames, m->task.n_inputs);
+        return d->send(d->socket, &b->route, &message, m->frames, m->task.n_inputs);
 }
 
 static unsigned char *part_state(const hedged_layer_run_t *j, unsigned board, unsigned part)
@@ -314,7 +317,7 @@ static void cancel_task(hedged_dispatch_t *d, const hedged_layer_run_t *j, unsig
         hedge_message_t message = { .type = HEDGE_MSG_CANCEL, .cancel = { .run = j->id } };
 
         if (b && b->state == HEDGED_BOARD_ALIVE)
-                hedge_link_send(d->socket, &b->route, &message, NULL, 0); /* a lost CANCEL costs work, nothing else */
+                d->send(d->socket, &b->route, &message, NULL, 0); /* a lost CANCEL costs work, nothing else */
 }
 
 /* What the run says about a board's speed. */

@@ -21,7 +21,7 @@ enum { HEDGED_MAIL_TASK, HEDGED_MAIL_CLOSE, HEDGED_MAIL_OTHERS };
 
 typedef enum hedged_event_kind {
         HEDGED_EVENT_PART,     /**< a part: board, part, frame */
-        HEDGED_EVENT_LOST,     /**< nothing more will come of what this board was asked for */
+        HEDGED_EVENT_LOST,     /**< do not wait for what this board was asked for; what comes all the same counts */
         HEDGED_EVENT_CLOSED,   /**< the loop has forgotten the run */
         HEDGED_EVENT_SHUTDOWN, /**< the program stops */
 } hedged_event_kind_t;
@@ -73,9 +73,11 @@ void hedged_layer_run_destroy(hedged_layer_run_t **run);
 
 typedef struct hedged_dispatch hedged_dispatch_t;
 
-/** @param boards  The ROUTER socket. Borrowed, as are the cluster and the measurements, which learn from every task.
+/** @param send  hedge_link_send, with the boards' ROUTER socket. Borrowed, as are the cluster and the measurements, which learn
+ *               from every task.
  * @return 0, -ENOMEM. */
-int hedged_dispatch_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret);
+int hedged_dispatch_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
+                        hedged_dispatch_t **ret);
 
 /** All runs must be closed. */
 void hedged_dispatch_destroy(hedged_dispatch_t **dispatch);

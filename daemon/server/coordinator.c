@@ -95,7 +95,7 @@ static int open_state(hedged_server_t *c, hedge_why_t *why)
         if (r == 0)
                 r = hedged_products_new(&c->products);
         if (r == 0)
-                r = hedged_dispatch_new(c->sockets.boards, c->cluster, c->measure, &c->dispatch);
+                r = hedged_dispatch_new(hedge_link_send, c->sockets.boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
                 r = hedged_distributor_new(hedge_link_send, c->sockets.boards, c->cluster, &c->registry, c->preparer,
                                            hedge_now_ms() + HEDGED_DISTRIBUTE_PATIENT_MS, &c->distributor);
