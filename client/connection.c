@@ -2,11 +2,13 @@
 #include "client/connection.h"
 
 #include <assert.h>
+#include <czmq.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/wire/monitor.h"
 
 #define HANDSHAKE_MS 5000
 #define LINGER_MS    500
@@ -16,37 +18,14 @@
          ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 struct hedgec_connection {
-        void *context;
-        void *socket;
-        void *monitor;
+        zsock_t *socket;
+        hedge_monitor_t *monitor;
         uint64_t last_id;
         int timeout_ms;
         bool curve;
         bool gone; /* the connection has broken once: nobody waits for it any more */
         char address[HEDGEC_ADDRESS_MAX];
 };
-
-/* The next monitor event: frame 1 is 16 bits event and 32 bits value, frame 2 the address.
- * @return the event, 0 for none. */
-static int next_event(void *monitor)
-{
-        uint16_t event = 0;
-        zmq_msg_t frame;
-        int more = 1;
-
-        for (int i = 0; more; i++) {
-                zmq_msg_init(&frame);
-                if (zmq_msg_recv(&frame, monitor, ZMQ_DONTWAIT) < 0) {
-                        zmq_msg_close(&frame);
-                        break;
-                }
-                if (!i && zmq_msg_size(&frame) >= sizeof(event))
-                        memcpy(&event, zmq_msg_data(&frame), sizeof(event));
-                more = zmq_msg_more(&frame);
-                zmq_msg_close(&frame);
-        }
-        return event;
-}
 
 static int unreachable(const hedgec_connection_t *c, hedge_why_t *why)
 {
@@ -87,14 +66,14 @@ static int judge_handshake(const hedgec_connection_t *c, int event, hedge_why_t 
 static int shake_hands(hedgec_connection_t *c, hedge_why_t *why)
 {
         int64_t deadline = hedge_now_ms() + HANDSHAKE_MS;
-        zmq_pollitem_t item = { c->monitor, 0, ZMQ_POLLIN, 0 };
+        zmq_pollitem_t item = hedge_socket_poll(hedge_monitor_socket(c->monitor), ZMQ_POLLIN);
         int64_t left;
         int event, r;
 
         while ((left = deadline - hedge_now_ms()) > 0) {
                 if (zmq_poll(&item, 1, (long)left) < 0 && errno != EINTR)
                         return -errno;
-                while ((event = next_event(c->monitor))) {
+                while ((event = hedge_monitor_next(c->monitor, NULL))) {
                         r = judge_handshake(c, event, why);
                         if (r)
                                 return r < 0 ? r : 0;
@@ -106,28 +85,22 @@ static int shake_hands(hedgec_connection_t *c, hedge_why_t *why)
 
 static int set_up(hedgec_connection_t *c, const hedgec_endpoint_t *endpoint, hedge_why_t *why)
 {
-        static const char events_at[] = "inproc://hedge-client-events";
-        int immediate = 1;
-        int r;
+        const hedge_socket_options_t options = {
+                .limits = &hedge_wire_default_limits,
+                .linger_ms = LINGER_MS,
+                .immediate = true, /* requests wait for a connection instead of queueing for one that may never come */
+                .secret_key = endpoint->curve ? endpoint->keys.secret_key : NULL,
+                .public_key = endpoint->keys.public_key,
+                .server_key = endpoint->server_key,
+        };
+        int r = hedge_socket_new(ZMQ_DEALER, &options, &c->socket);
 
-        c->context = zmq_ctx_new();
-        c->socket = c->context ? zmq_socket(c->context, ZMQ_DEALER) : NULL;
-        c->monitor = c->socket ? zmq_socket(c->context, ZMQ_PAIR) : NULL;
-        if (!c->monitor)
-                return hedge_why(why, -errno, "cannot make a socket: %s", zmq_strerror(errno));
-        r = hedge_link_configure(c->socket, &hedge_wire_default_limits, LINGER_MS);
-        if (!r && endpoint->curve)
-                r = hedge_link_curve_client(c->socket, endpoint->keys.public_key, endpoint->keys.secret_key,
-                                            endpoint->server_key);
         if (r < 0)
                 return hedge_why(why, r, "cannot set up a socket: %s", hedge_strerror(r));
-        /* Requests wait for a connection instead of queueing for one that may never come. */
-        zmq_setsockopt(c->socket, ZMQ_IMMEDIATE, &immediate, sizeof(immediate));
-        if (zmq_socket_monitor(c->socket, events_at, MONITOR_EVENTS) < 0 || zmq_connect(c->monitor, events_at) < 0)
-                return hedge_why(why, -errno, "cannot watch a socket: %s", zmq_strerror(errno));
-        if (zmq_connect(c->socket, endpoint->address) < 0)
-                return hedge_why(why, -errno, "cannot connect to %s: %s", endpoint->address, zmq_strerror(errno));
-        return 0;
+        r = hedge_monitor_new(c->socket, MONITOR_EVENTS, &c->monitor);
+        if (r < 0)
+                return hedge_why(why, r, "cannot watch a socket: %s", hedge_strerror(r));
+        return hedge_socket_connect(c->socket, endpoint->address, why);
 }
 
 int hedgec_connection_open(const hedgec_endpoint_t *endpoint, hedgec_connection_t **ret, hedge_why_t *why)
@@ -153,20 +126,11 @@ int hedgec_connection_open(const hedgec_endpoint_t *endpoint, hedgec_connection_
 void hedgec_connection_close(hedgec_connection_t **connection)
 {
         hedgec_connection_t *c = *connection;
-        int none = 0;
 
         if (!c)
                 return;
-        if (c->socket) {
-                zmq_socket_monitor(c->socket, NULL, 0);
-                zmq_close(c->socket);
-        }
-        if (c->monitor) {
-                zmq_setsockopt(c->monitor, ZMQ_LINGER, &none, sizeof(none));
-                zmq_close(c->monitor);
-        }
-        if (c->context)
-                zmq_ctx_term(c->context);
+        hedge_monitor_destroy(&c->monitor);
+        zsock_destroy(&c->socket);
         free(c);
         *connection = NULL;
 }
@@ -184,7 +148,8 @@ static int went_away(const hedgec_connection_t *c, hedge_why_t *why)
 /* Wait until the socket is ready for `events`. @return 0, -ETIMEDOUT, -ECONNRESET, -errno. */
 static int wait_ready(hedgec_connection_t *c, short events, int64_t deadline, hedge_why_t *why)
 {
-        zmq_pollitem_t items[] = { { c->socket, 0, events, 0 }, { c->monitor, 0, ZMQ_POLLIN, 0 } };
+        zmq_pollitem_t items[] = { hedge_socket_poll(c->socket, events),
+                                   hedge_socket_poll(hedge_monitor_socket(c->monitor), ZMQ_POLLIN) };
         int64_t left;
         int event;
 
@@ -193,7 +158,7 @@ static int wait_ready(hedgec_connection_t *c, short events, int64_t deadline, he
                         return hedge_why(why, -errno, "cannot wait for an answer: %s", zmq_strerror(errno));
                 if (items[0].revents & events)
                         return 0; /* first what has arrived, even if nothing more will */
-                while (items[1].revents && (event = next_event(c->monitor)))
+                while (items[1].revents && (event = hedge_monitor_next(c->monitor, NULL)))
                         c->gone |= event == ZMQ_EVENT_DISCONNECTED;
                 if (c->gone)
                         return went_away(c, why);

@@ -158,8 +158,7 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           NULL, NULL, 0 },
         { "plan.accuracy", HEDGE_CONF_FLOAT, AT(plan.accuracy), 1e-7, 1, "0.001", NULL,
           "Error budget of a decoded layer, relative to its largest output. Where the boards' rounding, grown by "
-          "decoding, "
-          "is above it, more parts are waited for.",
+          "decoding, is above it, more parts are waited for.",
           NULL, NULL, 0 },
         { "plan.rules", HEDGE_CONF_LIST, AT(plan.rules), 0, 1024, "[]", NULL,
           "Exceptions, for single models and layers; the first that matches holds.", NULL, rule_rows,

@@ -2,18 +2,18 @@
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "common/conf/conf.h"
 #include "common/log.h"
+#include "common/signals.h"
 #include "common/wire/keys.h"
+#include "common/wire/socket.h"
 #include "daemon/server/coordinator.h"
 
+#define SOCKETS_MAX    1024 /* two for each thread that runs requests, and a dozen */
 #define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
 #define EXIT_USAGE     2
 #define EXIT_CONFIG    78 /* as sysexits.h has it */
@@ -83,32 +83,6 @@ static int print_config(const char *form)
         return fflush(stdout) ? 1 : 0;
 }
 
-static int stop_fd; /* readable once the program is to stop */
-
-static void on_signal(int number)
-{
-        const uint64_t one = 1;
-        int before = errno;
-
-        (void)number;
-        if (write(stop_fd, &one, sizeof(one)) < 0)
-                _exit(1); /* cannot happen: nothing else writes there */
-        errno = before;
-}
-
-/* Handlers, and not a blocked signal with a descriptor: libraries have threads of their own from before main() on, and
- * those block nothing. */
-static int catch_signals(void)
-{
-        struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-
-        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
-                return -errno;
-        action.sa_handler = SIG_IGN;
-        return sigaction(SIGPIPE, &action, NULL) < 0 ? -errno : 0;
-}
-
 /* A layer's tensors are megabytes, and every layer wants them anew: keep the pages instead of giving them back to the
  * system and taking (and clearing) them again each time. */
 static void keep_memory(void)
@@ -121,15 +95,16 @@ static int serve(const hedged_config_t *config)
 {
         hedged_coordinator_t *coordinator;
         hedge_why_t why = { "" };
-        int r;
+        int signals_fd = -1, r;
 
+        hedge_sockets_begin(SOCKETS_MAX);
         keep_memory();
-        r = catch_signals();
+        r = hedge_signals_open(&signals_fd);
         if (r < 0) {
                 log_error("cannot catch signals: %s", hedge_strerror(r));
                 return 1;
         }
-        r = hedged_coordinator_new(config, stop_fd, &coordinator, &why);
+        r = hedged_coordinator_new(config, signals_fd, &coordinator, &why);
         if (r < 0) {
                 log_error("%s", why.text);
                 return 1;
@@ -139,6 +114,7 @@ static int serve(const hedged_config_t *config)
                 log_error("the loop failed: %s", hedge_strerror(r));
         if (hedged_coordinator_destroy(&coordinator) > 0)
                 _exit(r < 0); /* a layer that is being computed here cannot be interrupted; nothing is lost with it */
+        hedge_sockets_end();
         return r < 0;
 }
 

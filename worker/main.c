@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/emulated.h"
 #include "common/log.h"
+#include "common/wire/socket.h"
 #include "worker/config.h"
 #include "worker/session/loop.h"
 
@@ -22,6 +23,7 @@
 #define STOP_MS         600 /* a kernel can't be interrupted; then the process leaves without waiting for it */
 #define BYE_MS          150
 #define ALLOCATOR_POOLS 2
+#define SOCKETS_MAX     16
 
 typedef struct options {
         const char *config;
@@ -230,6 +232,7 @@ static int start(worker_t *worker)
         const hedgew_config_t *config = &worker->config;
         int r;
 
+        hedge_sockets_begin(SOCKETS_MAX);
         mallopt(M_ARENA_MAX, ALLOCATOR_POOLS); /* idle memory counts for more here than threads that allocate at once */
         r = catch_signals(&worker->signal_fd);
         if (r == 0)
@@ -304,6 +307,7 @@ static void stop(worker_t *worker, int status)
         hedgew_training_destroy(&worker->training);
         hedgew_executor_destroy(&worker->executor);
         hedgew_uplink_destroy(&worker->uplink);
+        hedge_sockets_end();
         hedgew_shares_destroy(&worker->shares);
         if (worker->signal_fd >= 0)
                 close(worker->signal_fd);

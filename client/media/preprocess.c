@@ -64,7 +64,7 @@ static int convert(const hedgec_picture_t *from, uint32_t channels, hedgec_pictu
 
 /* The size that a picture is resized to before the crop. */
 static int resized_to(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
-                      hedge_window_t *columns, hedge_window_t *rows)
+                      hedgec_window_t *columns, hedgec_window_t *rows)
 {
         uint64_t w = picture->width, h = picture->height, shorter = w < h ? w : h;
         uint64_t new_w = image->width, new_h = image->height;
@@ -88,8 +88,8 @@ static int resized_to(const hedgec_picture_t *picture, const hedge_model_preproc
 
 static int fit(hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image, hedge_why_t *why)
 {
-        hedge_window_t columns = { .size = picture->width, .count = image->width };
-        hedge_window_t rows = { .size = picture->height, .count = image->height };
+        hedgec_window_t columns = { .size = picture->width, .count = image->width };
+        hedgec_window_t rows = { .size = picture->height, .count = image->height };
         hedgec_picture_t fitted;
         int r;
 

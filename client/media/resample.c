@@ -23,7 +23,7 @@ static void free_weights(weights_t *w)
 }
 
 /* One output sample: a triangle around its centre, as wide as the reduction, cut at the picture's edges. */
-static void fill_weights(const hedge_window_t *window, uint32_t i, weights_t *w)
+static void fill_weights(const hedgec_window_t *window, uint32_t i, weights_t *w)
 {
         double scale = (double)window->size / window->resized, width = scale > 1 ? scale : 1;
         double centre = ((double)window->first + i + 0.5) * scale, sum = 0;
@@ -43,7 +43,7 @@ static void fill_weights(const hedge_window_t *window, uint32_t i, weights_t *w)
         w->taps[i] = end - start;
 }
 
-static int make_weights(const hedge_window_t *window, weights_t *w)
+static int make_weights(const hedgec_window_t *window, weights_t *w)
 {
         double scale = (double)window->size / window->resized;
 
@@ -122,7 +122,7 @@ static int resample(const hedgec_picture_t *picture, const weights_t *wx, const 
         return 0;
 }
 
-int hedgec_resample(const hedgec_picture_t *picture, const hedge_window_t *columns, const hedge_window_t *rows,
+int hedgec_resample(const hedgec_picture_t *picture, const hedgec_window_t *columns, const hedgec_window_t *rows,
                     hedgec_picture_t *ret, hedge_why_t *why)
 {
         weights_t wx = { .count = 0 }, wy = { .count = 0 };

@@ -2,6 +2,7 @@
 #include "common/code/basis.h"
 
 #include <math.h>
+#include <stddef.h>
 
 static double dot(const double *restrict x, const double *restrict y, unsigned n)
 {
@@ -44,23 +45,6 @@ unsigned hedge_basis_take(double *basis, unsigned rank, unsigned n)
         for (unsigned i = 0; i < n; i++)
                 taken[i] /= after;
         return 1;
-}
-
-unsigned hedge_basis_take_part(double *basis, unsigned rank, const hedge_code_t *code, unsigned board, unsigned part)
-{
-        const unsigned n = hedge_code_rank(code);
-
-        if (rank == n)
-                return 0;
-        hedge_code_column(code, board, part, basis + (size_t)rank * n);
-        return hedge_basis_take(basis, rank, n);
-}
-
-unsigned hedge_basis_take_board(double *basis, unsigned rank, const hedge_code_t *code, unsigned board)
-{
-        for (unsigned p = 0; p < hedge_code_parts(code, board) && rank < hedge_code_rank(code); p++)
-                rank += hedge_basis_take_part(basis, rank, code, board, p);
-        return rank;
 }
 
 void hedge_basis_unit(double *x, unsigned n)

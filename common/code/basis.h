@@ -2,7 +2,7 @@
 #ifndef HEDGE_BASIS_H
 #define HEDGE_BASIS_H
 
-#include "common/code/conv/code.h"
+#include <stddef.h>
 
 /** Inside of common/code: the rank of a growing set of columns, by Gram-Schmidt orthogonalisation, done twice
  * where most of a vector goes. */
@@ -19,11 +19,5 @@ void hedge_basis_unit(double *x, unsigned n);
  * @param basis rank + 1 vectors of n.
  * @return 1 where it adds to the rank, else 0 (and basis[rank] is of no use). */
 unsigned hedge_basis_take(double *basis, unsigned rank, unsigned n);
-
-/** Take the column of a part in. @param basis K vectors of K. @return how much it adds to the rank: 0 or 1. */
-unsigned hedge_basis_take_part(double *basis, unsigned rank, const hedge_code_t *code, unsigned board, unsigned part);
-
-/** Take all parts of a board in. @return the new rank. */
-unsigned hedge_basis_take_board(double *basis, unsigned rank, const hedge_code_t *code, unsigned board);
 
 #endif

@@ -2,7 +2,9 @@
 #ifndef HEDGE_Q16_ISA_H
 #define HEDGE_Q16_ISA_H
 
-#include "common/code/conv/passes_isa.h"
+#include <stddef.h>
+
+#include "common/isa.h"
 
 /** Inside of common/code: what each instruction set's copy of q16_isa.c defines. */
 typedef struct hedge_q16 {

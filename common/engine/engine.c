@@ -204,14 +204,14 @@ static float *data_of(const run_t *run, uint32_t value)
 {
         const hedge_home_t *home = &run->engine->schedule.homes[value];
 
-        switch (home->place) {
-        case HEDGE_PLACE_CONSTANT:
+        switch (home->kind) {
+        case HEDGE_HOME_CONSTANT:
                 return (float *)(uintptr_t)run->engine->graph->values[home->index].data;
-        case HEDGE_PLACE_INPUT:
+        case HEDGE_HOME_INPUT:
                 if (run->context->inputs[home->index])
                         return run->context->inputs[home->index];
                 return run->inputs[home->index].data;
-        case HEDGE_PLACE_OUTPUT:
+        case HEDGE_HOME_OUTPUT:
                 return run->outputs[home->index].data;
         default:
                 return run->context->buffers[home->index];
@@ -223,7 +223,7 @@ static int want_buffer(const run_t *run, uint32_t value)
         const hedge_schedule_t *s = &run->engine->schedule;
         float **buffer = &run->context->buffers[s->homes[value].index];
 
-        if (s->homes[value].place != HEDGE_PLACE_BUFFER || *buffer)
+        if (s->homes[value].kind != HEDGE_HOME_BUFFER || *buffer)
                 return 0;
         *buffer = hedge_floats_new(s->buffers[s->homes[value].index]);
         return *buffer ? 0 : -ENOMEM;

@@ -21,7 +21,7 @@ static bool is_elementwise(hedge_op_kind_t kind)
         return kind >= HEDGE_OP_ADD && kind <= HEDGE_OP_HARD_SWISH;
 }
 
-static void place(const plan_t *plan, uint32_t value, hedge_place_t where, uint32_t index)
+static void place(const plan_t *plan, uint32_t value, hedge_home_kind_t where, uint32_t index)
 {
         plan->out->homes[value] = (hedge_home_t){ where, index };
 }
@@ -31,11 +31,11 @@ static void place_edges(const plan_t *plan)
         const hedge_graph_t *g = plan->graph;
 
         for (uint32_t i = 0; i < g->n_values; i++)
-                place(plan, i, g->values[i].data ? HEDGE_PLACE_CONSTANT : HEDGE_PLACE_BUFFER, i);
+                place(plan, i, g->values[i].data ? HEDGE_HOME_CONSTANT : HEDGE_HOME_BUFFER, i);
         for (uint32_t i = 0; i < g->n_inputs; i++)
-                place(plan, g->inputs[i], HEDGE_PLACE_INPUT, i);
+                place(plan, g->inputs[i], HEDGE_HOME_INPUT, i);
         for (uint32_t i = 0; i < g->n_outputs; i++)
-                place(plan, g->outputs[i], HEDGE_PLACE_OUTPUT, i);
+                place(plan, g->outputs[i], HEDGE_HOME_OUTPUT, i);
 }
 
 /* A reshape lies where its input does, unless it is an answer, which has memory of its own. */
@@ -50,7 +50,7 @@ static void find_roots(const plan_t *plan)
         for (uint32_t i = 0; i < g->n_nodes; i++) {
                 const hedge_node_t *node = &g->nodes[i];
 
-                if (node->op.kind == HEDGE_OP_RESHAPE && plan->out->homes[node->output].place == HEDGE_PLACE_BUFFER) {
+                if (node->op.kind == HEDGE_OP_RESHAPE && plan->out->homes[node->output].kind == HEDGE_HOME_BUFFER) {
                         plan->root[node->output] = plan->root[node->inputs[0]];
                         plan->out->skip[i] = true;
                 }
@@ -66,7 +66,7 @@ static uint32_t in_place(const plan_t *plan, uint32_t i)
         const hedge_node_t *node = &g->nodes[i];
         uint32_t root = plan->root[node->inputs[0]];
 
-        if (!is_elementwise(node->op.kind) || plan->out->homes[root].place != HEDGE_PLACE_BUFFER ||
+        if (!is_elementwise(node->op.kind) || plan->out->homes[root].kind != HEDGE_HOME_BUFFER ||
             plan->last[root] != i ||
             !hedge_shape_equal(&g->values[node->inputs[0]].shape, &g->values[node->output].shape))
                 return NEVER;
@@ -105,7 +105,7 @@ static void release_dead(const plan_t *plan, uint32_t i)
                 uint32_t root = plan->root[j < node->n_inputs ? node->inputs[j] : node->output];
                 const hedge_home_t *home = &plan->out->homes[root];
 
-                if (home->place == HEDGE_PLACE_BUFFER && plan->holder[home->index] == root &&
+                if (home->kind == HEDGE_HOME_BUFFER && plan->holder[home->index] == root &&
                     (plan->last[root] == i || plan->last[root] == NEVER))
                         plan->holder[home->index] = NEVER;
         }
@@ -121,7 +121,7 @@ static void assign(plan_t *plan)
 
                 if (plan->root[value] != value) {
                         homes[value] = homes[plan->root[value]];
-                } else if (homes[value].place == HEDGE_PLACE_BUFFER) {
+                } else if (homes[value].kind == HEDGE_HOME_BUFFER) {
                         buffer = in_place(plan, i);
                         if (buffer == NEVER)
                                 buffer = pick(plan, hedge_shape_elements(&g->values[value].shape));

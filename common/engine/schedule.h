@@ -8,15 +8,15 @@
 
 /** Where each value of a graph lives while the graph runs: buffers are shared by values that are never alive at the
  * same time, a reshape is its input under another name, element-wise operators work in place. */
-typedef enum hedge_place {
-        HEDGE_PLACE_CONSTANT, /**< the data of value `index` in the graph */
-        HEDGE_PLACE_INPUT,    /**< the caller's tensor `index` */
-        HEDGE_PLACE_OUTPUT,   /**< the answer's tensor `index` */
-        HEDGE_PLACE_BUFFER,   /**< buffer `index` of a run */
-} hedge_place_t;
+typedef enum hedge_home_kind {
+        HEDGE_HOME_CONSTANT, /**< the data of value `index` in the graph */
+        HEDGE_HOME_INPUT,    /**< the caller's tensor `index` */
+        HEDGE_HOME_OUTPUT,   /**< the answer's tensor `index` */
+        HEDGE_HOME_BUFFER,   /**< buffer `index` of a run */
+} hedge_home_kind_t;
 
 typedef struct hedge_home {
-        hedge_place_t place;
+        hedge_home_kind_t kind;
         uint32_t index;
 } hedge_home_t;
 

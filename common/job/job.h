@@ -75,7 +75,7 @@ typedef struct hedge_job {
         uint64_t checkpoint_s; /**< at least one checkpoint every so often, and one after every epoch */
         struct {
                 double rate, momentum, decay, drop;
-                unsigned schedule; /**< hedge_schedule_t */
+                unsigned schedule; /**< hedge_rate_schedule_t */
                 uint64_t warm_up;  /**< steps */
                 uint64_t every;    /**< epochs, of schedule step */
         } sgd;

@@ -72,7 +72,7 @@ int hedge_job_sgd(const hedge_job_t *job, uint64_t steps, hedge_sgd_t *ret, hedg
         const hedge_sgd_t sgd = { .rate = (float)job->sgd.rate,
                                   .momentum = (float)job->sgd.momentum,
                                   .decay = (float)job->sgd.decay,
-                                  .schedule = (hedge_schedule_t)job->sgd.schedule,
+                                  .schedule = (hedge_rate_schedule_t)job->sgd.schedule,
                                   .warm_up = job->sgd.warm_up,
                                   .steps = steps * job->epochs,
                                   .every = steps * job->sgd.every,

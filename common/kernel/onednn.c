@@ -9,13 +9,14 @@
 
 #include "common/kernel/onednn_columns.h"
 #include "common/kernel/onednn_state.h"
+#include "common/kernel/scratch.h"
 
 typedef struct prepared {
         dnnl_primitive_t primitive;
         dnnl_memory_desc_t in[2], out, scratch;
         int args[2];
         unsigned n_in;
-        size_t scratch_bytes;
+        size_t scratch_floats;
         size_t columns; /* elements of all windows, behind the primitive's own scratch memory; 0: none are wanted */
         dnnl_memory_t weights, bias;
         float *weights_data, *bias_data;
@@ -69,7 +70,6 @@ static int pack_constants(hedge_kernel_t *k, prepared_t *p, dnnl_engine_t engine
 
 static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
 {
-        const dnnl_memory_desc_t *scratch;
         dnnl_primitive_desc_t pd = NULL;
         hedge_onednn_words_t words;
         dnnl_engine_t engine = NULL;
@@ -91,10 +91,7 @@ static int prepare_onednn(hedge_kernel_t *k, const float *const *constants)
         memcpy(p->args, words.args, sizeof(p->args));
         p->n_in = words.n_in;
         p->out = words.out;
-        scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-        if (scratch)
-                p->scratch = *scratch;
-        p->scratch_bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
+        p->scratch_floats = hedge_onednn_scratch(pd, &p->scratch);
         p->columns = words.columns ? hedge_onednn_columns(k) : 0;
         r = hedge_onednn_error(dnnl_primitive_create(&p->primitive, pd));
         if (r == 0 && words.weights.ndims)
@@ -132,7 +129,7 @@ static int make_call(const prepared_t *p, dnnl_engine_t engine, hedge_onednn_cal
                 r = hedge_onednn_call_add(call, engine, p->args[i], &p->in[i]);
         if (r == 0)
                 r = hedge_onednn_call_add(call, engine, DNNL_ARG_DST, &p->out);
-        if (r == 0 && p->scratch_bytes)
+        if (r == 0 && p->scratch_floats)
                 r = hedge_onednn_call_add(call, engine, DNNL_ARG_SCRATCHPAD, &p->scratch);
         if (r < 0) {
                 hedge_onednn_call_free(call);
@@ -144,12 +141,6 @@ static int make_call(const prepared_t *p, dnnl_engine_t engine, hedge_onednn_cal
         return 0;
 }
 
-/* Floats of the primitive's own scratch memory, whole cache lines. */
-static size_t own_scratch(const prepared_t *p)
-{
-        return (p->scratch_bytes + HEDGE_ALIGNMENT - 1) / HEDGE_ALIGNMENT * (HEDGE_ALIGNMENT / sizeof(float));
-}
-
 static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 {
         const float *data[HEDGE_ONEDNN_MAX_ARGS] = { NULL };
@@ -157,21 +148,26 @@ static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
         hedge_onednn_state_t *s = k->kernels->state;
         hedge_onednn_call_t *call = atomic_exchange(&p->idle, NULL);
         hedge_onednn_context_t *c = NULL;
-        int r = hedge_onednn_context_take(s, (own_scratch(p) + p->columns) * sizeof(float), &c);
+        hedge_scratch_t *scratch = NULL;
+        int r = hedge_onednn_context_take(s, &c);
 
+        if (r == 0 && p->scratch_floats + p->columns)
+                r = hedge_scratch_take(k->kernels, p->scratch_floats + p->columns, &scratch);
         hedge_onednn_use_threads(k->threads);
         if (r == 0 && !call)
                 r = make_call(p, s->engine, &call);
         if (r == 0) {
                 memcpy(data, in, p->n_in * sizeof(data[0]));
                 if (p->columns) {
-                        hedge_onednn_columns_fill(k, in[0], c->scratch + own_scratch(p));
-                        data[0] = c->scratch + own_scratch(p);
+                        hedge_onednn_columns_fill(k, in[0], scratch->floats + p->scratch_floats);
+                        data[0] = scratch->floats + p->scratch_floats;
                 }
                 data[p->n_in] = out;
-                data[p->n_in + 1] = c->scratch;
+                data[p->n_in + 1] = scratch ? scratch->floats : NULL;
                 r = hedge_onednn_call_run(call, p->primitive, data, c);
         }
+        if (scratch)
+                hedge_scratch_give(k->kernels, scratch);
         if (c)
                 hedge_onednn_context_give(s, c);
         hedge_onednn_call_free(atomic_exchange(&p->idle, call));

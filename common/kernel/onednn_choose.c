@@ -10,16 +10,6 @@
 #define ONE_VECTOR    16  /* floats of AVX-512 */
 #define MANY_CHANNELS 512 /* of a depthwise convolution */
 
-/* What oneDNN would compute with: "jit:avx2", "gemm:jit", "ref:any", ... */
-static const char *implementation(dnnl_primitive_desc_t pd)
-{
-        const char *name = NULL;
-
-        return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success && name
-                       ? name
-                       : "ref";
-}
-
 /* Of oneDNN's implementations the first whose name begins like that. */
 static int find_implementation(dnnl_primitive_desc_iterator_t all, const char *beginning, dnnl_primitive_desc_t *ret)
 {
@@ -30,7 +20,7 @@ static int find_implementation(dnnl_primitive_desc_iterator_t all, const char *b
 
                 if (!pd)
                         return -ENOMEM;
-                if (!strncmp(implementation(pd), beginning, strlen(beginning))) {
+                if (!strncmp(hedge_onednn_implementation(pd), beginning, strlen(beginning))) {
                         *ret = pd;
                         return 0;
                 }
@@ -46,12 +36,11 @@ static int describe_primitive(const hedge_kernel_t *k, dnnl_engine_t engine, con
 {
         dnnl_primitive_desc_iterator_t all = NULL;
         dnnl_primitive_attr_t attr;
-        int r = hedge_onednn_error(dnnl_primitive_attr_create(&attr));
+        int r = hedge_onednn_attributes(&attr);
 
         if (r < 0)
                 return r;
-        r = hedge_onednn_error(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-        if (r == 0 && k->op.kind != HEDGE_OP_CLAMP && k->op.kind != HEDGE_OP_LEAKY_RELU)
+        if (k->op.kind != HEDGE_OP_CLAMP && k->op.kind != HEDGE_OP_LEAKY_RELU)
                 r = hedge_onednn_fuse(&k->op.activation, attr);
         if (r == 0)
                 r = hedge_onednn_error(dnnl_primitive_desc_iterator_create(&all, &words->op, attr, engine, NULL));
@@ -93,7 +82,7 @@ static const char *faster_than(const hedge_kernel_t *k, const char *name)
 static int prefer_faster(const hedge_kernel_t *k, dnnl_engine_t engine, hedge_onednn_words_t *words,
                          dnnl_primitive_desc_t *pd)
 {
-        const char *beginning = faster_than(k, implementation(*pd));
+        const char *beginning = faster_than(k, hedge_onednn_implementation(*pd));
         hedge_onednn_words_t other = *words;
         dnnl_primitive_desc_t found;
         int r;

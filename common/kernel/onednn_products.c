@@ -7,6 +7,7 @@
 
 #include "common/kernel/onednn_describe.h"
 #include "common/kernel/onednn_state.h"
+#include "common/kernel/scratch.h"
 
 /* Each product is a 1x1 convolution over a picture of one row: those are oneDNN's fastest products with packed filters on
  * AVX2 and on AVX-512 (./dev bench kernel; its matmul packs anew in every call on AVX2). */
@@ -20,7 +21,7 @@ typedef struct right {
 typedef struct state {
         dnnl_primitive_t primitive;
         dnnl_memory_desc_t in, out, as_given, packed, scratch;
-        size_t scratch_bytes;
+        size_t scratch_floats;
         right_t rights[];
 } state_t;
 
@@ -46,24 +47,18 @@ static dnnl_status_t describe(const hedge_products_t *p, state_t *s, dnnl_convol
 
 static int make_primitive(state_t *s, dnnl_engine_t engine, const dnnl_convolution_desc_t *desc)
 {
-        const dnnl_memory_desc_t *scratch;
         dnnl_primitive_attr_t attr;
         dnnl_primitive_desc_t pd = NULL;
-        int r = hedge_onednn_error(dnnl_primitive_attr_create(&attr));
+        int r = hedge_onednn_attributes(&attr);
 
         if (r < 0)
                 return r;
-        r = hedge_onednn_error(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-        if (r == 0)
-                r = hedge_onednn_error(dnnl_primitive_desc_create(&pd, desc, attr, engine, NULL));
+        r = hedge_onednn_error(dnnl_primitive_desc_create(&pd, desc, attr, engine, NULL));
         dnnl_primitive_attr_destroy(attr);
         if (r < 0)
                 return r;
         s->packed = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-        scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-        if (scratch)
-                s->scratch = *scratch;
-        s->scratch_bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
+        s->scratch_floats = hedge_onednn_scratch(pd, &s->scratch);
         r = hedge_onednn_is_reference(pd) ? HEDGE_EUNSUPPORTED
                                           : hedge_onednn_error(dnnl_primitive_create(&s->primitive, pd));
         dnnl_primitive_desc_destroy(pd);
@@ -119,7 +114,7 @@ static int make_call(const state_t *s, dnnl_engine_t engine, const right_t *righ
 
         if (r == 0)
                 r = hedge_onednn_call_add(call, engine, DNNL_ARG_DST, &s->out);
-        if (r == 0 && s->scratch_bytes)
+        if (r == 0 && s->scratch_floats)
                 r = hedge_onednn_call_add(call, engine, DNNL_ARG_SCRATCHPAD, &s->scratch);
         if (r < 0) {
                 hedge_onednn_call_free(call);
@@ -137,13 +132,19 @@ static int run_product(hedge_products_t *p, unsigned which, const float *in, flo
         right_t *right = &s->rights[which];
         hedge_onednn_call_t *call = atomic_exchange(&right->idle, NULL);
         hedge_onednn_context_t *c = NULL;
-        int r = hedge_onednn_context_take(backend, s->scratch_bytes, &c);
+        hedge_scratch_t *scratch = NULL;
+        int r = hedge_onednn_context_take(backend, &c);
 
+        if (r == 0 && s->scratch_floats)
+                r = hedge_scratch_take(p->kernels, s->scratch_floats, &scratch);
         hedge_onednn_use_threads(1);
         if (r == 0 && !call)
                 r = make_call(s, backend->engine, right, &call);
         if (r == 0)
-                r = hedge_onednn_call_run(call, s->primitive, (const float *[]){ in, out, c->scratch }, c);
+                r = hedge_onednn_call_run(call, s->primitive,
+                                          (const float *[]){ in, out, scratch ? scratch->floats : NULL }, c);
+        if (scratch)
+                hedge_scratch_give(p->kernels, scratch);
         if (c)
                 hedge_onednn_context_give(backend, c);
         hedge_onednn_call_free(atomic_exchange(&right->idle, call));

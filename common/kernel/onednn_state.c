@@ -21,7 +21,6 @@ static void context_free(hedge_onednn_context_t *c)
 {
         if (c->stream)
                 dnnl_stream_destroy(c->stream);
-        free(c->scratch);
         free(c);
 }
 
@@ -47,7 +46,7 @@ int hedge_onednn_engine(hedge_onednn_state_t *s, dnnl_engine_t *ret)
         return r;
 }
 
-int hedge_onednn_context_take(hedge_onednn_state_t *s, size_t scratch_bytes, hedge_onednn_context_t **ret)
+int hedge_onednn_context_take(hedge_onednn_state_t *s, hedge_onednn_context_t **ret)
 {
         hedge_onednn_context_t *c;
         int r = 0;
@@ -62,12 +61,6 @@ int hedge_onednn_context_take(hedge_onednn_state_t *s, size_t scratch_bytes, hed
                 if (!c)
                         return -ENOMEM;
                 r = hedge_onednn_error(dnnl_stream_create(&c->stream, s->engine, dnnl_stream_default_flags));
-        }
-        if (r == 0 && c->scratch_bytes < scratch_bytes) {
-                free(c->scratch);
-                c->scratch = hedge_floats_new((scratch_bytes + sizeof(float) - 1) / sizeof(float));
-                c->scratch_bytes = c->scratch ? scratch_bytes : 0;
-                r = c->scratch ? 0 : -ENOMEM;
         }
         if (r < 0) {
                 context_free(c);
@@ -107,7 +100,7 @@ int hedge_onednn_pack(hedge_onednn_state_t *s, dnnl_engine_t engine, const dnnl_
         if (r == 0)
                 r = hedge_onednn_error(dnnl_primitive_create(&reorder, pd));
         if (r == 0)
-                r = hedge_onednn_context_take(s, 0, &c);
+                r = hedge_onednn_context_take(s, &c);
         if (r == 0) {
                 args[0] = (dnnl_exec_arg_t){ DNNL_ARG_FROM, source };
                 args[1] = (dnnl_exec_arg_t){ DNNL_ARG_TO, *ret };
@@ -125,12 +118,43 @@ int hedge_onednn_pack(hedge_onednn_state_t *s, dnnl_engine_t engine, const dnnl_
         return r;
 }
 
-bool hedge_onednn_is_reference(dnnl_primitive_desc_t pd)
+int hedge_onednn_attributes(dnnl_primitive_attr_t *ret)
+{
+        dnnl_primitive_attr_t attr;
+        int r = hedge_onednn_error(dnnl_primitive_attr_create(&attr));
+
+        if (r < 0)
+                return r;
+        r = hedge_onednn_error(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+        if (r < 0)
+                dnnl_primitive_attr_destroy(attr);
+        else
+                *ret = attr;
+        return r;
+}
+
+const char *hedge_onednn_implementation(dnnl_primitive_desc_t pd)
 {
         const char *name = NULL;
 
-        return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) != dnnl_success || !name ||
-               !strncmp(name, "ref", 3);
+        return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success && name
+                       ? name
+                       : "ref";
+}
+
+bool hedge_onednn_is_reference(dnnl_primitive_desc_t pd)
+{
+        return !strncmp(hedge_onednn_implementation(pd), "ref", 3);
+}
+
+size_t hedge_onednn_scratch(dnnl_primitive_desc_t pd, dnnl_memory_desc_t *ret)
+{
+        const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+        const size_t bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
+
+        if (bytes)
+                *ret = *scratch;
+        return (bytes + HEDGE_ALIGNMENT - 1) / HEDGE_ALIGNMENT * (HEDGE_ALIGNMENT / sizeof(float));
 }
 
 int hedge_onednn_call_add(hedge_onednn_call_t *call, dnnl_engine_t engine, int which, const dnnl_memory_desc_t *md)

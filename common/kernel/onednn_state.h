@@ -9,12 +9,10 @@
 
 /** Inside of common/kernel: what all oneDNN kernels of a hedge_kernels_t share, and packing. */
 
-/** What one running call needs: kept from call to call, shared by all kernels of a back end. */
+/** The stream of one running call: kept from call to call, shared by all kernels of a back end. */
 typedef struct hedge_onednn_context {
         struct hedge_onednn_context *next;
         dnnl_stream_t stream;
-        float *scratch;
-        size_t scratch_bytes;
 } hedge_onednn_context_t;
 
 typedef struct hedge_onednn_state {
@@ -31,7 +29,7 @@ void hedge_onednn_use_threads(unsigned threads);
 int hedge_onednn_engine(hedge_onednn_state_t *state, dnnl_engine_t *ret);
 
 /** A context of the caller's own until it is given back. @return 0, HEDGE_EKERNEL, -ENOMEM. */
-int hedge_onednn_context_take(hedge_onednn_state_t *state, size_t scratch_bytes, hedge_onednn_context_t **ret);
+int hedge_onednn_context_take(hedge_onednn_state_t *state, hedge_onednn_context_t **ret);
 void hedge_onednn_context_give(hedge_onednn_state_t *state, hedge_onednn_context_t *context);
 
 /** Free the contexts that have been given back. */
@@ -44,8 +42,17 @@ void hedge_onednn_contexts_free(hedge_onednn_state_t *state);
 int hedge_onednn_pack(hedge_onednn_state_t *state, dnnl_engine_t engine, const dnnl_memory_desc_t *from,
                       const float *data, const dnnl_memory_desc_t *to, float **ret_data, dnnl_memory_t *ret);
 
+/** The attributes of all our primitives: their scratch memory is ours. @return 0, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_onednn_attributes(dnnl_primitive_attr_t *ret);
+
+/** What oneDNN would compute with: "jit:avx2", "gemm:jit", "ref:any", ... */
+const char *hedge_onednn_implementation(dnnl_primitive_desc_t pd);
+
 /** oneDNN's own reference loops are slower than ours. */
 bool hedge_onednn_is_reference(dnnl_primitive_desc_t pd);
+
+/** The scratch memory of a primitive. @return its floats, whole cache lines; 0: none, and ret is not written. */
+size_t hedge_onednn_scratch(dnnl_primitive_desc_t pd, dnnl_memory_desc_t *ret);
 
 #define HEDGE_ONEDNN_MAX_ARGS 8
 

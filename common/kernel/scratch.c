@@ -24,14 +24,28 @@ static int grow(hedge_scratch_t *s, size_t floats)
         return 0;
 }
 
+/* Take one out of the idle: the first that is large enough, else the largest, so that they do not all grow to the size of the
+ * largest in the course of time. The lock is held. */
+static hedge_scratch_t *take_idle(hedge_kernels_t *kernels, size_t floats)
+{
+        hedge_scratch_t **best = NULL, *s;
+
+        for (hedge_scratch_t **at = &kernels->scratch; *at && !(best && (*best)->room >= floats); at = &(*at)->next)
+                if (!best || (*at)->room > (*best)->room)
+                        best = at;
+        if (!best)
+                return NULL;
+        s = *best;
+        *best = s->next;
+        return s;
+}
+
 int hedge_scratch_take(hedge_kernels_t *kernels, size_t floats, hedge_scratch_t **ret)
 {
         hedge_scratch_t *s;
 
         pthread_mutex_lock(&kernels->scratch_lock);
-        s = kernels->scratch;
-        if (s)
-                kernels->scratch = s->next;
+        s = take_idle(kernels, floats);
         pthread_mutex_unlock(&kernels->scratch_lock);
         if (!s)
                 s = calloc(1, sizeof(*s));

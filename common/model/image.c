@@ -25,7 +25,8 @@ int hedge_image_open(hedge_import_t *imp, hedge_view_t *view, uint32_t *ret_valu
         return hedge_build_reshape_value(imp, x.value, &shape, false, ret_value);
 }
 
-int hedge_image_close(hedge_import_t *imp, uint32_t value, uint32_t rank, hedge_view_t *ret)
+/* A view with `rank` (3 or 4) logical axes on an N x H x W x C value. */
+static int close_image(hedge_import_t *imp, uint32_t value, uint32_t rank, hedge_view_t *ret)
 {
         hedge_shape_t s = imp->graph->values[value].shape;
         hedge_view_t view = { .value = value };
@@ -43,6 +44,16 @@ int hedge_image_close(hedge_import_t *imp, uint32_t value, uint32_t rank, hedge_
         if (r == 0)
                 *ret = view;
         return r;
+}
+
+int hedge_image_build(hedge_import_t *imp, const hedge_op_t *op, const uint32_t *inputs, uint32_t n, hedge_view_t *view)
+{
+        uint32_t value;
+        int r = hedge_build_op(imp, op, inputs, n, &value);
+
+        if (r == 0)
+                r = close_image(imp, value, view->shape.rank, view);
+        return r < 0 ? r : hedge_import_set_view(imp, 0, view);
 }
 
 /* One number per spatial axis; left out, all are `otherwise`. */

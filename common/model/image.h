@@ -13,11 +13,19 @@ typedef struct hedge_window {
         int auto_pad; /**< index into "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID" */
 } hedge_window_t;
 
+/** The fields that a convolution's and a pool's geometry have in common. */
+#define HEDGE_WINDOW_FIELDS(w)                                                                                      \
+        .kernel_h = (w).kernel[0], .kernel_w = (w).kernel[1], .stride_h = (w).stride[0], .stride_w = (w).stride[1], \
+        .dilation_h = (w).dilation[0], .dilation_w = (w).dilation[1], .pad_top = (w).before[0],                     \
+        .pad_left = (w).before[1], .pad_bottom = (w).after[0], .pad_right = (w).after[1]
+
 /** The N x H x W x C value of a view. @return 0, HEDGE_EUNSUPPORTED (another number of axes). */
 int hedge_image_open(hedge_import_t *imp, hedge_view_t *view, uint32_t *ret_value);
 
-/** A view with `rank` (3 or 4) logical axes on an N x H x W x C value. */
-int hedge_image_close(hedge_import_t *imp, uint32_t value, uint32_t rank, hedge_view_t *ret);
+/** Build an operator over values whose first is an image, and make its result output 0, with the axes of view.
+ * @param view  The input's, of 3 or 4 logical axes; overwritten. @return 0, or a refusal. */
+int hedge_image_build(hedge_import_t *imp, const hedge_op_t *op, const uint32_t *inputs, uint32_t n,
+                      hedge_view_t *view);
 
 /** Read strides, dilations, pads and auto_pad; the kernel's extents from kernel_shape, or, if that is left out, as
  * given in window->kernel (0: it must be there). Same padding is worked out for an input of in[0] x in[1]. */

@@ -65,6 +65,20 @@ int hedge_import_new_literal(hedge_import_t *imp, const hedge_shape_t *shape, bo
         return r < 0 ? hedge_import_fail(imp, r, "the model's constants take too much memory") : 0;
 }
 
+int hedge_import_extents(hedge_import_t *imp, uint32_t i, hedge_literal_t **ret)
+{
+        hedge_literal_t *shape = NULL;
+        int r = hedge_import_literal(imp, i, "the shape", &shape);
+
+        if (r < 0)
+                return r;
+        if (!shape->is_int || shape->shape.rank != 1 || shape->shape.dims[0] > HEDGE_MAX_RANK)
+                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "a shape that is not a list of at most %u integers",
+                                         HEDGE_MAX_RANK);
+        *ret = shape;
+        return 0;
+}
+
 int hedge_import_take(hedge_import_t *imp, uint32_t i, hedge_literal_t **ret)
 {
         hedge_sym_t *sym = hedge_import_sym(imp, i);

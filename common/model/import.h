@@ -61,6 +61,9 @@ hedge_sym_t *hedge_import_sym(const hedge_import_t *imp, uint32_t i);
 /** The literal of input i. @return 0, or a refusal that says that `what` is not constant. */
 int hedge_import_literal(hedge_import_t *imp, uint32_t i, const char *what, hedge_literal_t **ret);
 
+/** The literal of input i, which is a shape: a list of at most HEDGE_MAX_RANK integers. @return 0, or a refusal. */
+int hedge_import_extents(hedge_import_t *imp, uint32_t i, hedge_literal_t **ret);
+
 /** The literal of input i for keeps: moved if this is its last reader, else copied. Call it last. */
 int hedge_import_take(hedge_import_t *imp, uint32_t i, hedge_literal_t **ret);
 

@@ -65,16 +65,7 @@ static int conv_geometry(hedge_import_t *imp, const hedge_shape_t *x, const hedg
                 .in_w = in[1],
                 .in_c = x->dims[3],
                 .out_c = f[0],
-                .kernel_h = height,
-                .kernel_w = width,
-                .stride_h = w.stride[0],
-                .stride_w = w.stride[1],
-                .dilation_h = w.dilation[0],
-                .dilation_w = w.dilation[1],
-                .pad_top = w.before[0],
-                .pad_left = w.before[1],
-                .pad_bottom = w.after[0],
-                .pad_right = w.after[1],
+                HEDGE_WINDOW_FIELDS(w),
                 .groups = (uint32_t)groups,
         };
         return 0;
@@ -83,7 +74,7 @@ static int conv_geometry(hedge_import_t *imp, const hedge_shape_t *x, const hedg
 int hedge_import_conv(hedge_import_t *imp)
 {
         hedge_op_t op = { .kind = HEDGE_OP_CONV };
-        uint32_t inputs[3], n = hedge_import_has(imp, 2) ? 3 : 2, rank, value;
+        uint32_t inputs[3], n = hedge_import_has(imp, 2) ? 3 : 2, rank;
         hedge_literal_t *filter;
         hedge_view_t x;
         int r = hedge_import_view(imp, 0, &x);
@@ -103,11 +94,7 @@ int hedge_import_conv(hedge_import_t *imp)
                 r = build_filter(imp, filter, &inputs[1]);
         if (r == 0 && n == 3)
                 r = build_bias(imp, op.conv.out_c, &inputs[2]);
-        if (r == 0)
-                r = hedge_build_op(imp, &op, inputs, n, &value);
-        if (r == 0)
-                r = hedge_image_close(imp, value, rank, &x);
-        return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
+        return r < 0 ? r : hedge_image_build(imp, &op, inputs, n, &x);
 }
 
 int hedge_import_lrn(hedge_import_t *imp)
@@ -127,11 +114,7 @@ int hedge_import_lrn(hedge_import_t *imp)
         op.lrn.beta = hedge_attr_float(imp, "beta", 0.75f);
         op.lrn.bias = hedge_attr_float(imp, "bias", 1.0f);
         r = hedge_image_open(imp, &x, &value);
-        if (r == 0)
-                r = hedge_build_op(imp, &op, &value, 1, &value);
-        if (r == 0)
-                r = hedge_image_close(imp, value, x.shape.rank, &x);
-        return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
+        return r < 0 ? r : hedge_image_build(imp, &op, &value, 1, &x);
 }
 
 /* x = x OP v[channel]; takes v over. */

@@ -40,16 +40,7 @@ static int pool_geometry(hedge_import_t *imp, const hedge_shape_t *x, uint32_t r
         if (hedge_attr_int(imp, "ceil_mode", 0) != 0)
                 round_up(&w, in);
         *ret = (hedge_pool_t){
-                .kernel_h = w.kernel[0],
-                .kernel_w = w.kernel[1],
-                .stride_h = w.stride[0],
-                .stride_w = w.stride[1],
-                .dilation_h = w.dilation[0],
-                .dilation_w = w.dilation[1],
-                .pad_top = w.before[0],
-                .pad_left = w.before[1],
-                .pad_bottom = w.after[0],
-                .pad_right = w.after[1],
+                HEDGE_WINDOW_FIELDS(w),
                 .count_pad = average && hedge_attr_int(imp, "count_include_pad", 0) != 0,
         };
         if (ret->count_pad) {
@@ -71,11 +62,7 @@ static int import_pool(hedge_import_t *imp, hedge_op_kind_t kind)
         if (r == 0 && (kind == HEDGE_OP_MAX_POOL || kind == HEDGE_OP_AVERAGE_POOL))
                 r = pool_geometry(imp, &imp->graph->values[value].shape, x.shape.rank, kind == HEDGE_OP_AVERAGE_POOL,
                                   &op.pool);
-        if (r == 0)
-                r = hedge_build_op(imp, &op, &value, 1, &value);
-        if (r == 0)
-                r = hedge_image_close(imp, value, x.shape.rank, &x);
-        return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
+        return r < 0 ? r : hedge_image_build(imp, &op, &value, 1, &x);
 }
 
 int hedge_import_max_pool(hedge_import_t *imp)

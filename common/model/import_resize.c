@@ -64,8 +64,8 @@ static int read_roi(hedge_import_t *imp, uint32_t rank, sizes_t *s)
 /* The last two axes (or one) are resized; the others must stay. */
 static int apply(hedge_import_t *imp, hedge_view_t *x, hedge_op_t *op, const sizes_t *s)
 {
-        uint32_t rank = x->shape.rank, last = rank - 1, value;
-        bool image = rank == 4;
+        uint32_t last = x->shape.rank - 1, value;
+        bool image = x->shape.rank == 4;
         hedge_resize_t *z = &op->resize;
         int r;
 
@@ -80,11 +80,7 @@ static int apply(hedge_import_t *imp, hedge_view_t *x, hedge_op_t *op, const siz
         z->roi_left = s->roi_start[last];
         z->roi_right = s->roi_end[last];
         r = hedge_image_open(imp, x, &value);
-        if (r == 0)
-                r = hedge_build_op(imp, op, &value, 1, &value);
-        if (r == 0)
-                r = hedge_image_close(imp, value, rank, x);
-        return r < 0 ? r : hedge_import_set_view(imp, 0, x);
+        return r < 0 ? r : hedge_image_build(imp, op, &value, 1, x);
 }
 
 static bool smaller(const sizes_t *s, uint32_t rank)

@@ -102,13 +102,10 @@ int hedge_import_reshape(hedge_import_t *imp)
 {
         hedge_literal_t *spec;
         hedge_shape_t out;
-        int r = hedge_import_literal(imp, 1, "the shape", &spec);
+        int r = hedge_import_extents(imp, 1, &spec);
 
         if (r < 0)
                 return r;
-        if (!spec->is_int || spec->shape.rank != 1 || spec->shape.dims[0] > HEDGE_MAX_RANK)
-                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "a shape that is not a list of at most %u integers",
-                                         HEDGE_MAX_RANK);
         r = reshape_target(imp, spec, &out);
         return r < 0 ? r : reshape_to(imp, &out);
 }

@@ -444,13 +444,10 @@ int hedge_import_expand(hedge_import_t *imp)
         int64_t plain[HEDGE_MAX_RANK], stride[HEDGE_MAX_RANK] = { 0 };
         hedge_literal_t *spec;
         hedge_shape_t out;
-        int r = hedge_import_literal(imp, 1, "the shape", &spec);
+        int r = hedge_import_extents(imp, 1, &spec);
 
         if (r < 0)
                 return r;
-        if (!spec->is_int || spec->shape.rank != 1 || spec->shape.dims[0] > HEDGE_MAX_RANK)
-                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "a shape that is not a list of at most %u integers",
-                                         HEDGE_MAX_RANK);
         r = expand_target(imp, spec, in, &out);
         if (r < 0 || !sym->literal)
                 return r < 0 ? r : expand_view(imp, &out);

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
+#include "common/model/onnx_edge.h"
 #include "common/model/zoo.h"
-#include "onnx.pb-c.h"
 
 /** Inside of common/model: an ONNX model made node by node, each reading the one before.
  *
@@ -39,14 +39,6 @@ typedef struct hedge_zoo_node {
         int64_t ints[HEDGE_ZOO_ATTRIBUTES][4];
 } hedge_zoo_node_t;
 
-typedef struct hedge_zoo_edge {
-        Onnx__ValueInfoProto info, *list;
-        Onnx__TypeProto type;
-        Onnx__TypeProto__Tensor tensor;
-        Onnx__TensorShapeProto shape;
-        Onnx__TensorShapeProto__Dimension dims[4], *dim_list[4];
-} hedge_zoo_edge_t;
-
 struct hedge_zoo {
         uint64_t seed;
         unsigned divisor;
@@ -54,7 +46,7 @@ struct hedge_zoo {
         Onnx__ModelProto model;
         Onnx__GraphProto graph;
         Onnx__OperatorSetIdProto opset, *opset_list;
-        hedge_zoo_edge_t input, output;
+        hedge_onnx_edge_t input, output;
         hedge_zoo_node_t nodes[HEDGE_ZOO_NODES];
         Onnx__NodeProto *node_list[HEDGE_ZOO_NODES];
         hedge_zoo_tensor_t tensors[HEDGE_ZOO_TENSORS];

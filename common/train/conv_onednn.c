@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From libgomp, which Debian's oneDNN computes with; <omp.h> comes with one compiler only. */
-extern void omp_set_num_threads(int threads);
+#include "common/kernel/onednn_state.h"
 
 #define MAX_ARGS 4
 
@@ -240,7 +239,7 @@ static int prepare(hedge_conv_onednn_t *c, const hedge_layer_pass_t *pass, prepa
 {
         prepared_t *p = &c->prepared[pass->training];
 
-        omp_set_num_threads(1);
+        hedge_onednn_use_threads(1);
         if (p->batch != pass->batch) {
                 drop(p);
                 p->result = make(c, pass->training, pass->batch, p);

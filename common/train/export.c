@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/onnx_edge.h"
 #include "common/train/norm.h"
 #include "common/train/replace.h"
-#include "onnx.pb-c.h"
 
 #define OPSET      13
 #define IR_VERSION 7
@@ -36,15 +36,6 @@ typedef struct tensor {
         int64_t dims[4];
 } tensor_t;
 
-/* An input or output of the model. */
-typedef struct edge {
-        Onnx__ValueInfoProto info, *list;
-        Onnx__TypeProto type;
-        Onnx__TypeProto__Tensor tensor;
-        Onnx__TensorShapeProto shape;
-        Onnx__TensorShapeProto__Dimension dims[4], *dim_list[4];
-} edge_t;
-
 /* The model on its way: protobuf-c's messages point into one another. */
 typedef struct model {
         const hedge_net_t *net;
@@ -52,7 +43,7 @@ typedef struct model {
         Onnx__ModelProto proto;
         Onnx__GraphProto graph;
         Onnx__OperatorSetIdProto opset, *opset_list;
-        edge_t input, output;
+        hedge_onnx_edge_t input, output;
         node_t *nodes;
         Onnx__NodeProto **node_list;
         tensor_t *tensors;
@@ -262,30 +253,11 @@ static void add_layer(model_t *m, const hedge_layer_t *l)
         }
 }
 
-static void describe(edge_t *edge, const char *name, const hedge_extent_t *extent)
+static void describe(hedge_onnx_edge_t *edge, const char *name, const hedge_extent_t *extent)
 {
         const int64_t dims[4] = { 1, extent->c, extent->h, extent->w };
 
-        onnx__value_info_proto__init(&edge->info);
-        onnx__type_proto__init(&edge->type);
-        onnx__type_proto__tensor__init(&edge->tensor);
-        onnx__tensor_shape_proto__init(&edge->shape);
-        edge->list = &edge->info;
-        edge->info.name = word(name);
-        edge->info.type = &edge->type;
-        edge->type.value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
-        edge->type.tensor_type = &edge->tensor;
-        edge->tensor.has_elem_type = 1;
-        edge->tensor.elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-        edge->tensor.shape = &edge->shape;
-        edge->shape.n_dim = extent->flat ? 2 : 4;
-        edge->shape.dim = edge->dim_list;
-        for (size_t i = 0; i < edge->shape.n_dim; i++) {
-                onnx__tensor_shape_proto__dimension__init(&edge->dims[i]);
-                edge->dims[i].value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-                edge->dims[i].dim_value = dims[i];
-                edge->dim_list[i] = &edge->dims[i];
-        }
+        hedge_onnx_edge_set(edge, word(name), dims, extent->flat ? 2 : 4);
 }
 
 static void build(model_t *m)

@@ -58,6 +58,27 @@ static uint64_t max_saved(const hedge_layer_t *l, uint32_t batch)
         return batch * hedge_extent_elements(&l->y);
 }
 
+/* Hand an output pixel's gradient to its window. */
+typedef void give_t(const hedge_layer_t *l, const window_t *w, const float *dy, const uint8_t *at, float *image);
+
+/* @param at  What the way forward has noted of each output, or NULL. */
+static void pool_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p, const uint8_t *at, give_t *give)
+{
+        const size_t in = hedge_extent_elements(&l->x);
+        const float *dy = p->dy;
+
+        if (!p->dx)
+                return;
+        memset(p->dx, 0, p->batch * in * sizeof(*p->dx));
+        for (uint32_t i = 0; i < p->batch; i++)
+                for (uint32_t oy = 0; oy < l->y.h; oy++)
+                        for (uint32_t ox = 0; ox < l->y.w; ox++, dy += l->y.c, at += at ? l->y.c : 0) {
+                                const window_t w = window_at(l, oy, ox);
+
+                                give(l, &w, dy, at, p->dx + i * in);
+                        }
+}
+
 /* One output pixel: all channels of one window. `at` counts pixels of the part inside the image. */
 static void take_greatest(const hedge_layer_t *l, const window_t *w, const float *image, float *restrict y,
                           uint8_t *restrict at)
@@ -108,20 +129,7 @@ static void max_forward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
 
 static void max_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
 {
-        const size_t in = hedge_extent_elements(&l->x);
-        const uint8_t *at = p->saved;
-        const float *dy = p->dy;
-
-        if (!p->dx)
-                return;
-        memset(p->dx, 0, p->batch * in * sizeof(*p->dx));
-        for (uint32_t i = 0; i < p->batch; i++)
-                for (uint32_t oy = 0; oy < l->y.h; oy++)
-                        for (uint32_t ox = 0; ox < l->y.w; ox++, dy += l->y.c, at += l->y.c) {
-                                const window_t w = window_at(l, oy, ox);
-
-                                give_greatest(l, &w, dy, at, p->dx + i * in);
-                        }
+        pool_backward(l, p, p->saved, give_greatest);
 }
 
 const hedge_layer_type_t hedge_layer_max_pool = {
@@ -148,7 +156,7 @@ static void take_mean(const hedge_layer_t *l, const window_t *w, const float *im
                 }
 }
 
-static void give_mean(const hedge_layer_t *l, const window_t *w, const float *dy, float *image)
+static void give_mean(const hedge_layer_t *l, const window_t *w, const float *dy, const uint8_t *at, float *image)
 {
         const float share = 1.0f / (float)((w->bottom - w->top) * (w->right - w->left));
         const uint32_t c = l->x.c;
@@ -178,19 +186,7 @@ static void average_forward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
 
 static void average_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
 {
-        const size_t in = hedge_extent_elements(&l->x);
-        const float *dy = p->dy;
-
-        if (!p->dx)
-                return;
-        memset(p->dx, 0, p->batch * in * sizeof(*p->dx));
-        for (uint32_t i = 0; i < p->batch; i++)
-                for (uint32_t oy = 0; oy < l->y.h; oy++)
-                        for (uint32_t ox = 0; ox < l->y.w; ox++, dy += l->y.c) {
-                                const window_t w = window_at(l, oy, ox);
-
-                                give_mean(l, &w, dy, p->dx + i * in);
-                        }
+        pool_backward(l, p, NULL, give_mean);
 }
 
 const hedge_layer_type_t hedge_layer_average_pool = {
@@ -229,7 +225,7 @@ static void global_backward(const hedge_layer_t *l, const hedge_layer_pass_t *p)
                 return;
         memset(p->dx, 0, p->batch * in * sizeof(*p->dx));
         for (uint32_t i = 0; i < p->batch; i++)
-                give_mean(l, &w, p->dy + (size_t)i * l->y.c, p->dx + i * in);
+                give_mean(l, &w, p->dy + (size_t)i * l->y.c, NULL, p->dx + i * in);
 }
 
 const hedge_layer_type_t hedge_layer_global_average_pool = {

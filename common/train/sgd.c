@@ -43,34 +43,35 @@ double hedge_sgd_rate(const hedge_sgd_t *sgd, uint64_t step)
         return (double)sgd->rate * scheduled(sgd, step);
 }
 
-void hedge_sgd_update(const hedge_sgd_t *sgd, const hedge_net_t *net, uint64_t step, const float *params,
-                      const float *gradient, float *momentum, float *ret_update)
+/* momentum = mu * momentum + gradient, with the decay of the parameters. */
+static void gather_momentum(const hedge_sgd_t *sgd, const hedge_net_t *net, const float *params, const float *gradient,
+                            float *momentum)
 {
-        const float rate = (float)hedge_sgd_rate(sgd, step), mu = sgd->momentum;
-
         for (uint32_t s = 0; s < net->n_segments; s++) {
                 const hedge_segment_t *segment = &net->segments[s];
                 const float decay = segment->decay ? sgd->decay : 0;
 
-                for (size_t i = segment->offset; i < segment->offset + segment->count; i++) {
-                        momentum[i] = mu * momentum[i] + (gradient[i] + decay * params[i]);
-                        ret_update[i] = -rate * momentum[i];
-                }
+                for (size_t i = segment->offset; i < segment->offset + segment->count; i++)
+                        momentum[i] = sgd->momentum * momentum[i] + (gradient[i] + decay * params[i]);
         }
+}
+
+void hedge_sgd_update(const hedge_sgd_t *sgd, const hedge_net_t *net, uint64_t step, const float *params,
+                      const float *gradient, float *momentum, float *ret_update)
+{
+        const float rate = (float)hedge_sgd_rate(sgd, step);
+
+        gather_momentum(sgd, net, params, gradient, momentum);
+        for (size_t i = 0; i < net->n_params; i++)
+                ret_update[i] = -rate * momentum[i];
 }
 
 void hedge_sgd_apply(const hedge_sgd_t *sgd, const hedge_net_t *net, uint64_t step, const float *gradient,
                      float *momentum, float *params)
 {
-        const float rate = (float)hedge_sgd_rate(sgd, step), mu = sgd->momentum;
+        const float rate = (float)hedge_sgd_rate(sgd, step);
 
-        for (uint32_t s = 0; s < net->n_segments; s++) {
-                const hedge_segment_t *segment = &net->segments[s];
-                const float decay = segment->decay ? sgd->decay : 0;
-
-                for (size_t i = segment->offset; i < segment->offset + segment->count; i++) {
-                        momentum[i] = mu * momentum[i] + (gradient[i] + decay * params[i]);
-                        params[i] += -rate * momentum[i];
-                }
-        }
+        gather_momentum(sgd, net, params, gradient, momentum);
+        for (size_t i = 0; i < net->n_params; i++)
+                params[i] += -rate * momentum[i];
 }

@@ -10,17 +10,17 @@
  *     params  -= rate(step) * momentum
  *
  * The rate climbs linearly over the first warm_up steps and then follows the schedule. */
-typedef enum hedge_schedule {
+typedef enum hedge_rate_schedule {
         HEDGE_SCHEDULE_CONSTANT,
         HEDGE_SCHEDULE_STEP,   /**< times `drop` every `every` steps */
         HEDGE_SCHEDULE_COSINE, /**< down to 0 at `steps` */
-} hedge_schedule_t;
+} hedge_rate_schedule_t;
 
 typedef struct hedge_sgd {
         float rate;     /**< the greatest, > 0 */
         float momentum; /**< 0 .. below 1 */
         float decay;    /**< >= 0 */
-        hedge_schedule_t schedule;
+        hedge_rate_schedule_t schedule;
         uint64_t warm_up; /**< steps */
         uint64_t steps;   /**< COSINE: of the whole training */
         uint64_t every;   /**< STEP: at least 1 */

@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/wire/link.h"
 
+#include <czmq.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/tensor.h"
-
-#define QUEUE_MESSAGES    256   /* either way and per peer; a message may hold megabytes */
-#define HANDSHAKE_MS      10000 /* a board's CURVE handshake takes milliseconds; a port scanner's none at all */
-#define RECONNECT_MS      100
-#define RECONNECT_MAX_MS  5000
-#define KEEPALIVE_IDLE_S  10
-#define KEEPALIVE_EVERY_S 5
-#define KEEPALIVE_PROBES  3
-#define UNACKNOWLEDGED_MS 30000 /* what we sent and the peer's kernel did not take: the connection is dead */
-
-/* In libzmq since 4.3.2, but in its header only with drafts. Where it is not known, no socket is made: fail closed. */
-#ifndef ZMQ_ZAP_ENFORCE_DOMAIN
-#define ZMQ_ZAP_ENFORCE_DOMAIN 93
-#endif
 
 /* libzmq's own codes lie far above errno's; the one that happens in a running program gets a code of ours. */
 static int last_error(void)
@@ -27,47 +14,39 @@ static int last_error(void)
         return errno == ETERM ? HEDGE_ESHUTDOWN : -errno;
 }
 
-static int receive_part(void *socket, zmq_msg_t *part)
+static int receive_part(zsock_t *socket, zmq_msg_t *part)
 {
         int r;
 
         do
-                r = zmq_msg_recv(part, socket, ZMQ_DONTWAIT);
+                r = zmq_msg_recv(part, zsock_resolve(socket), ZMQ_DONTWAIT);
         while (r < 0 && errno == EINTR);
         return r < 0 ? last_error() : 0;
 }
 
-static int send_part(void *socket, zmq_msg_t *part, bool more)
+static int send_part(zsock_t *socket, zmq_msg_t *part, bool more)
 {
         int r;
 
         do
-                r = zmq_msg_send(part, socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+                r = zmq_msg_send(part, zsock_resolve(socket), ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
         while (r < 0 && errno == EINTR);
         return r < 0 ? last_error() : 0;
-}
-
-static bool more_follows(void *socket)
-{
-        int more = 0;
-        size_t size = sizeof(more);
-
-        return zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size) == 0 && more;
 }
 
 /* Throw away what is left of a message, so that the next receive begins at the next one. */
-static void drain(void *socket)
+static void drain(zsock_t *socket)
 {
         zmq_msg_t part;
 
         zmq_msg_init(&part);
-        while (more_follows(socket) && receive_part(socket, &part) == 0)
+        while (zsock_rcvmore(socket) && receive_part(socket, &part) == 0)
                 ;
         zmq_msg_close(&part);
 }
 
 /* Read the route; `part` holds the header when we return. */
-static int receive_route(void *socket, zmq_msg_t *part, hedge_route_t *route, hedge_why_t *why)
+static int receive_route(zsock_t *socket, zmq_msg_t *part, hedge_route_t *route, hedge_why_t *why)
 {
         size_t size = zmq_msg_size(part);
 
@@ -75,7 +54,7 @@ static int receive_route(void *socket, zmq_msg_t *part, hedge_route_t *route, he
                 return hedge_why(why, HEDGE_EMALFORMED, "a routing id of %zu bytes", size);
         memcpy(route->bytes, zmq_msg_data(part), size);
         route->size = (uint32_t)size;
-        if (!more_follows(socket))
+        if (!zsock_rcvmore(socket))
                 return hedge_why(why, HEDGE_EMALFORMED, "an empty message");
         return receive_part(socket, part);
 }
@@ -89,7 +68,8 @@ static void note_sender(zmq_msg_t *header, hedge_envelope_t *envelope)
         envelope->fd = zmq_msg_get(header, ZMQ_SRCFD);
 }
 
-static int receive_frames(void *socket, const hedge_wire_limits_t *limits, hedge_envelope_t *envelope, hedge_why_t *why)
+static int receive_frames(zsock_t *socket, const hedge_wire_limits_t *limits, hedge_envelope_t *envelope,
+                          hedge_why_t *why)
 {
         const char *name = hedge_message_name(envelope->message.type);
         uint32_t most = hedge_message_max_frames(&envelope->message);
@@ -97,12 +77,12 @@ static int receive_frames(void *socket, const hedge_wire_limits_t *limits, hedge
 
         if (most > limits->max_frames)
                 most = limits->max_frames;
-        if (most && more_follows(socket)) {
+        if (most && zsock_rcvmore(socket)) {
                 envelope->frames = malloc(most * sizeof(*envelope->frames));
                 if (!envelope->frames)
                         return hedge_why(why, -ENOMEM, "%s: no memory", name);
         }
-        while (more_follows(socket)) {
+        while (zsock_rcvmore(socket)) {
                 zmq_msg_t *frame;
 
                 if (envelope->n_frames == most)
@@ -119,7 +99,7 @@ static int receive_frames(void *socket, const hedge_wire_limits_t *limits, hedge
         return hedge_message_check_frames(&envelope->message, envelope->n_frames, why);
 }
 
-int hedge_link_receive(void *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,
+int hedge_link_receive(zsock_t *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,
                        hedge_why_t *why)
 {
         hedge_envelope_t envelope = { .fd = -1 };
@@ -164,7 +144,7 @@ void hedge_envelope_release(hedge_envelope_t *envelope)
 /* In libzmq 4.3 (router.cpp, lb.cpp, pipe.cpp) only the first part can be refused: the high-water mark counts whole
  * messages. Should the connection end in the middle, later parts are dropped with the earlier ones, but they must be
  * offered all the same, or the socket would take the next message for this one's rest. */
-static int send_parts(void *socket, zmq_msg_t *route, zmq_msg_t *header, zmq_msg_t *frames, uint32_t n_frames)
+static int send_parts(zsock_t *socket, zmq_msg_t *route, zmq_msg_t *header, zmq_msg_t *frames, uint32_t n_frames)
 {
         bool begun = false;
         int r = 0;
@@ -185,7 +165,7 @@ static int send_parts(void *socket, zmq_msg_t *route, zmq_msg_t *header, zmq_msg
         return r;
 }
 
-int hedge_link_send(void *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
+int hedge_link_send(zsock_t *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
                     uint32_t n_frames)
 {
         zmq_msg_t header, address;
@@ -223,63 +203,4 @@ static void free_floats(void *data, void *hint)
 int hedge_frame_floats(zmq_msg_t *frame, float *data, size_t elements)
 {
         return hedge_frame_borrow(frame, data, elements * sizeof(*data), free_floats, NULL);
-}
-
-static int set_numbers(void *socket, const int options[][2], size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                if (zmq_setsockopt(socket, options[i][0], &options[i][1], sizeof(int)) < 0)
-                        return last_error();
-        return 0;
-}
-
-int hedge_link_configure(void *socket, const hedge_wire_limits_t *limits, int linger_ms)
-{
-        const int options[][2] = {
-                { ZMQ_LINGER, linger_ms },
-                { ZMQ_SNDHWM, QUEUE_MESSAGES },
-                { ZMQ_RCVHWM, QUEUE_MESSAGES },
-                { ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS },
-                { ZMQ_RECONNECT_IVL, RECONNECT_MS },
-                { ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS },
-                { ZMQ_TCP_KEEPALIVE, 1 },
-                { ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S },
-                { ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S },
-                { ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES },
-                { ZMQ_TCP_MAXRT, UNACKNOWLEDGED_MS },
-        };
-        const int router[][2] = { { ZMQ_ROUTER_MANDATORY, 1 } };
-        int64_t max_bytes = (int64_t)limits->max_frame_bytes;
-        int type = 0, r;
-        size_t size = sizeof(type);
-
-        if (max_bytes < limits->max_header_bytes)
-                max_bytes = limits->max_header_bytes;
-        r = set_numbers(socket, options, sizeof(options) / sizeof(options[0]));
-        if (r < 0)
-                return r;
-        if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof(max_bytes)) < 0 ||
-            zmq_getsockopt(socket, ZMQ_TYPE, &type, &size) < 0)
-                return last_error();
-        return type == ZMQ_ROUTER ? set_numbers(socket, router, 1) : 0;
-}
-
-int hedge_link_curve_server(void *socket, const char *secret_key, const char *domain)
-{
-        /* Without the last one, a context that has no ZAP handler would let everyone in. */
-        const int options[][2] = { { ZMQ_CURVE_SERVER, 1 }, { ZMQ_ZAP_ENFORCE_DOMAIN, 1 } };
-
-        if (zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, 41) < 0 ||
-            zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) < 0)
-                return last_error();
-        return set_numbers(socket, options, 2);
-}
-
-int hedge_link_curve_client(void *socket, const char *public_key, const char *secret_key, const char *server_key)
-{
-        if (zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, 41) < 0 ||
-            zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, 41) < 0 ||
-            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, 41) < 0)
-                return last_error();
-        return 0;
 }

@@ -2,11 +2,11 @@
 #ifndef HEDGE_LINK_H
 #define HEDGE_LINK_H
 
-#include "common/wire/message.h"
+#include "common/wire/socket.h"
 
 /** Messages over a ZeroMQ socket: one hedge_envelope_t per message, whatever the socket's kind.
  *
- * Sockets are raw libzmq sockets; each belongs to one thread. When their context ends, calls return HEDGE_ESHUTDOWN. */
+ * Frames are libzmq's and not CZMQ's: they are shared between messages and never copied (zframe_dup copies). */
 
 #define HEDGE_ROUTE_MAX 256
 
@@ -15,6 +15,13 @@ typedef struct hedge_route {
         uint8_t bytes[HEDGE_ROUTE_MAX];
         uint32_t size; /**< 0: none (the socket is a DEALER) */
 } hedge_route_t;
+
+/** Who asked something: where the answer goes. */
+typedef struct hedge_asker {
+        zsock_t *socket; /**< NULL: nobody */
+        hedge_route_t route;
+        uint64_t id; /**< of the request, by who asked */
+} hedge_asker_t;
 
 typedef struct hedge_envelope {
         hedge_route_t route;
@@ -34,7 +41,7 @@ typedef struct hedge_envelope {
  *                ret->route says who sent it, with user and fd (so that it can be answered); the rest of ret is empty.
  *                After 0, ret is as it was.
  * @return 1 (received), 0 (nothing there), HEDGE_EMALFORMED, HEDGE_EVERSION, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -errno. */
-int hedge_link_receive(void *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,
+int hedge_link_receive(zsock_t *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,
                        hedge_why_t *why);
 
 /** Release message and frames. */
@@ -46,11 +53,11 @@ void hedge_envelope_release(hedge_envelope_t *envelope);
  * @param frames   n_frames frames; taken over (moved) on success and closed on failure: they are gone either way.
  * @return 0, -EAGAIN (the peer's queue is full), -EHOSTUNREACH (no such peer), -ENOMEM, -errno; -EINVAL: a field or the
  *         number of frames is beyond what the schema allows (our bug). Nothing is sent in part. */
-int hedge_link_send(void *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
+int hedge_link_send(zsock_t *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
                     uint32_t n_frames);
 
 /** What sends as hedge_link_send does, for who only sends and need not know a socket. */
-typedef int hedge_send_t(void *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
+typedef int hedge_send_t(zsock_t *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
                          uint32_t n_frames);
 
 /** A frame over memory that is not copied; `release(data, hint)` is called (perhaps on ZeroMQ's I/O thread) when it has
@@ -59,18 +66,5 @@ int hedge_frame_borrow(zmq_msg_t *frame, void *data, size_t size, void (*release
 
 /** A frame that owns hedge_floats_new memory: frees it when sent. */
 int hedge_frame_floats(zmq_msg_t *frame, float *data, size_t elements);
-
-/** Socket options that every hedge socket has: no linger beyond `linger_ms`, bounded queues and message size, TCP
- * keep-alive, handshake time, reconnect back-off (100 ms to 5 s), for a ROUTER also ZMQ_ROUTER_MANDATORY.
- *
- * Not set: ZMQ_IMMEDIATE. Without it a DEALER queues what is sent while there is no connection, for whoever is there
- * next; a board wants it set to 1, so that what was meant for a coordinator that is gone is gone too (sending then says
- * -EAGAIN until the connection stands). ZMTP heartbeats are off: their answers wait behind a long frame, so they would
- * cut slow links in the middle of it; PING and TCP keep-alive do that work. @return 0, -errno. */
-int hedge_link_configure(void *socket, const hedge_wire_limits_t *limits, int linger_ms);
-
-/** Make a socket a CURVE server (its own pair, ZAP domain) or client (own pair, the server's public key). @return 0, -errno. */
-int hedge_link_curve_server(void *socket, const char *secret_key, const char *domain);
-int hedge_link_curve_client(void *socket, const char *public_key, const char *secret_key, const char *server_key);
 
 #endif

@@ -24,12 +24,7 @@ int hedged_assign_new(const hedge_code_t *code, hedged_assign_t **ret);
 /** NULL-safe; nullifies. */
 void hedged_assign_destroy(hedged_assign_t **assign);
 
-/** In how many tasks, one after the other, parts are best asked for: one for each coded input, so that a board computes with
- * the first while the next is on its way. One for all where the parts of an input do not follow one another.
- * @param order  n part numbers. @param ret_piece  Which task each is in, from 0. @return how many. */
-unsigned hedged_assign_pieces(const uint32_t *order, unsigned n, unsigned ell_b, uint16_t *ret_piece);
-
-/** Such a task of one. */
+/** The task of one piece of a board's first (hedged_pieces). */
 void hedged_assign_piece(const hedged_task_t *task, const uint16_t *pieces, unsigned piece, unsigned ell_b,
                          hedged_task_t *ret);
 

@@ -52,7 +52,7 @@ typedef struct task_mail {
 
 struct hedged_dispatch {
         hedge_send_t *send;
-        void *socket;
+        zsock_t *socket;
         hedged_cluster_t *cluster;
         hedged_measure_t *measure;
         hedged_layer_run_t *runs;
@@ -172,7 +172,7 @@ void hedged_layer_run_destroy(hedged_layer_run_t **run)
         *run = NULL;
 }
 
-int hedged_dispatch_new(hedge_send_t *send, void *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
+int hedged_dispatch_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
                         hedged_dispatch_t **ret)
 {
         hedged_dispatch_t *d = calloc(1, sizeof(*d));

@@ -76,7 +76,7 @@ typedef struct hedged_dispatch hedged_dispatch_t;
 /** @param send  hedge_link_send, with the boards' ROUTER socket. Borrowed, as are the cluster and the measurements, which learn
  *               from every task.
  * @return 0, -ENOMEM. */
-int hedged_dispatch_new(hedge_send_t *send, void *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
+int hedged_dispatch_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
                         hedged_dispatch_t **ret);
 
 /** All runs must be closed. */

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "daemon/infer/inputs.h"
+#include "daemon/plan/pieces.h"
 
 int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settings, const hedged_variant_t *variant,
                        const float *input)
@@ -206,8 +207,8 @@ static int opening_init(hedged_gather_t *g, opening_t *o)
                 if (!hedged_variant_holds(g->variant, b) || hedge_code_parts(g->variant->code, b) == 0 ||
                     !hedged_assign_first(g->assign, b, now_us, task))
                         continue;
-                o->n_pieces[o->n_tasks] = hedged_assign_pieces(
-                        task->order, task->n_order, hedge_code_ell_b(g->variant->code, b), o->pieces[o->n_tasks]);
+                o->n_pieces[o->n_tasks] = hedged_pieces(task->order, task->n_order,
+                                                        hedge_code_ell_b(g->variant->code, b), o->pieces[o->n_tasks]);
                 total += o->n_pieces[o->n_tasks++];
         }
         return opening_cut(g, o, total);

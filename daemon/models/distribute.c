@@ -14,7 +14,7 @@
 
 struct hedged_distributor {
         hedge_send_t *send;
-        void *socket;
+        zsock_t *socket;
         hedged_cluster_t *cluster;
         hedged_registry_t *registry;
         hedged_preparer_t *preparer;
@@ -22,7 +22,7 @@ struct hedged_distributor {
         int64_t patient_until_ms; /* boards may still be on their way */
 };
 
-int hedged_distributor_new(hedge_send_t *send, void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
+int hedged_distributor_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
                            hedged_preparer_t *preparer, int64_t patient_until_ms, hedged_distributor_t **ret)
 {
         hedged_distributor_t *d = calloc(1, sizeof(*d));

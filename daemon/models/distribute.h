@@ -18,7 +18,7 @@ typedef struct hedged_distributor hedged_distributor_t;
  * @param send              hedge_link_send, with the boards' ROUTER socket.
  * @param patient_until_ms  Boards may still be on their way until then: so far those that are here are not taken to be few.
  * @return 0, -ENOMEM. */
-int hedged_distributor_new(hedge_send_t *send, void *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
+int hedged_distributor_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_registry_t *registry,
                            hedged_preparer_t *preparer, int64_t patient_until_ms, hedged_distributor_t **ret);
 void hedged_distributor_destroy(hedged_distributor_t **distributor);
 

@@ -21,17 +21,22 @@ void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_
         }
 }
 
+hedge_code_params_t hedged_cut_params(const hedged_cut_t *cut, unsigned n)
+{
+        return (hedge_code_params_t){ .scheme = cut->scheme,
+                                      .k_a = cut->k_a,
+                                      .k_b = cut->k_b,
+                                      .n = n,
+                                      .ell_a = cut->ell_a,
+                                      .ell_b = cut->ell_b,
+                                      .systematic = cut->systematic };
+}
+
 int hedged_cut_code(const hedged_cut_t *cut, unsigned n, const double *weights, hedge_code_t **ret, hedge_why_t *why)
 {
-        const hedge_code_params_t params = { .scheme = cut->scheme,
-                                             .k_a = cut->k_a,
-                                             .k_b = cut->k_b,
-                                             .n = n,
-                                             .ell_a = cut->ell_a,
-                                             .ell_b = cut->ell_b,
-                                             .systematic = cut->systematic,
-                                             .weights = cut->weighted ? weights : NULL };
+        hedge_code_params_t params = hedged_cut_params(cut, n);
 
+        params.weights = cut->weighted ? weights : NULL;
         return hedge_code_new_with(&params, ret, why);
 }
 

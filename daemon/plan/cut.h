@@ -24,6 +24,9 @@ uint64_t hedged_budget_part(const hedged_budget_t *budget, const hedge_conv_t *c
 /** A layer has taken so much. */
 void hedged_budget_spend(hedged_budget_t *budget, const hedge_conv_t *conv, uint64_t bytes);
 
+/** What its code is made of, for n boards; without weights. */
+hedge_code_params_t hedged_cut_params(const hedged_cut_t *cut, unsigned n);
+
 /** The code of a cut, for n boards. @param weights  n, used where the cut is weighted. @return as hedge_code_new_with. */
 int hedged_cut_code(const hedged_cut_t *cut, unsigned n, const double *weights, hedge_code_t **ret, hedge_why_t *why);
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/infer/assign.h"
+#include "daemon/plan/pieces.h"
 
 /* A strip or block as the simulation numbers it: -1 where it is a combination of several. */
 static int16_t plain_or_none(unsigned index, unsigned k)
@@ -90,7 +90,7 @@ static void fill(const hedge_code_t *code, unsigned board, uint32_t *order, hedg
                 return;
         hedge_code_order(code, board, order);
         count_inputs(code, board, order, d, first);
-        d->pieces = hedged_assign_pieces(order, first, d->ell_b, piece);
+        d->pieces = hedged_pieces(order, first, d->ell_b, piece);
         for (unsigned i = 0; i < first; i++) {
                 add_task(code, board, order, i, i + 1, order[i] / d->ell_b, &d->parts[i]);
                 d->parts[i].last = i + 1 == first;

@@ -17,7 +17,7 @@ typedef struct hedged_duty_part {
 
 typedef struct hedged_duty {
         unsigned first_inputs; /**< inputs of the first task; each further task has one */
-        unsigned pieces;       /**< in which the first task is sent (daemon/infer/assign.h) */
+        unsigned pieces;       /**< in which the first task is sent (daemon/plan/pieces.h) */
         unsigned coded_inputs; /**< of the first task's: those that are combinations */
         unsigned ell_b;
         unsigned first_parts, n_parts; /**< of the first task; of all tasks */

@@ -244,13 +244,7 @@ int hedged_planner_choose(hedged_planner_t *p, const hedged_wish_t *wish, const 
 /* What a cut that is there would take in other weather. @return its score; infinite where it cannot be said. */
 static double score_in(const hedged_query_t *q, const hedged_cut_t *cut, unsigned n)
 {
-        const hedge_code_params_t params = { .scheme = cut->scheme,
-                                             .k_a = cut->k_a,
-                                             .k_b = cut->k_b,
-                                             .n = n,
-                                             .ell_a = cut->ell_a,
-                                             .ell_b = cut->ell_b,
-                                             .systematic = cut->systematic };
+        const hedge_code_params_t params = hedged_cut_params(cut, n);
         hedged_candidate_t c;
 
         return hedged_search_one(q, &params, &c) == 0 ? hedged_search_score(q->search, &c) : INFINITY;

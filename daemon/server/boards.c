@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/boards.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/server/state.h"
+#include "daemon/server/trainings.h"
 
 #define PER_TURN 64 /* messages read before the loop looks at everything else */
 
+static void refuse(hedged_server_t *c, const hedge_route_t *route, uint64_t about, int code, const char *text)
+{
+        hedged_refuse(&(hedge_asker_t){ c->sockets.boards, *route, about }, code, text);
+}
+
 void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
 {
-        hedged_coordinator_t *c = arg;
+        hedged_server_t *c = arg;
 
         log_notice("board=%s number=%d state=%s%s", board->name,
                    board->index == HEDGED_NO_INDEX ? -1 : (int)board->index, hedged_board_state_name(board),
@@ -19,21 +26,21 @@ void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
         if (board->state != HEDGED_BOARD_ALIVE || restarted)
                 hedged_dispatch_board_lost(c->dispatch, board);
         hedged_distribute_changed(c->distributor, board, restarted);
-        hedged_line_changed(c->line, board);
+        hedged_line_changed(hedged_trainings_line(c->trainings), board);
 }
 
-static void say_welcome(hedged_coordinator_t *c, hedged_board_t *board)
+static void say_welcome(hedged_server_t *c, hedged_board_t *board)
 {
         hedge_message_t message = { .type = HEDGE_MSG_WELCOME };
 
         message.welcome.coordinator = c->incarnation;
         message.welcome.index = board->index;
         message.welcome.heartbeat_ms = (uint32_t)c->config->cluster.heartbeat_ms;
-        if (hedge_link_send(c->boards, &board->route, &message, NULL, 0) < 0)
+        if (hedge_link_send(c->sockets.boards, &board->route, &message, NULL, 0) < 0)
                 hedged_cluster_lost(c->cluster, board);
 }
 
-static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
+static void handle_hello(hedged_server_t *c, hedge_envelope_t *e)
 {
         const hedge_msg_hello_t *hello = &e->message.hello;
         hedged_board_t *board;
@@ -44,22 +51,22 @@ static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
                 c->malformed++;
                 log_warning("board=%s: its key belongs to '%s', refused", hello->board, e->user);
                 snprintf(text, sizeof(text), "this key belongs to the board '%s', not to '%s'", e->user, hello->board);
-                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, text);
+                refuse(c, &e->route, 0, HEDGE_EDENIED, text);
                 return;
         }
         hedged_cluster_prefer(c->cluster, hedged_distribute_number(c->distributor, hello));
         r = hedged_cluster_hello(c->cluster, hello, &e->route, e->fd, hedge_now_ms(), &board);
         if (r < 0) {
                 log_warning("board=%s: too many boards are known, refused", hello->board);
-                hedged_reply_error(c->boards, &e->route, 0, r, "the coordinator knows too many boards already");
+                refuse(c, &e->route, 0, r, "the coordinator knows too many boards already");
                 return;
         }
         say_welcome(c, board);
         hedged_distribute_hello(c->distributor, board, hello);
-        hedged_line_changed(c->line, board);
+        hedged_line_changed(hedged_trainings_line(c->trainings), board);
 }
 
-static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_part(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         int r = hedged_dispatch_part(c->dispatch, board, e);
 
@@ -69,21 +76,21 @@ static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_en
                 c->malformed++;
                 log_warning("board=%s job=%llu: part %u does not fit its task, ignoring it", board->name,
                             (unsigned long long)e->message.part.run, e->message.part.part);
-                hedged_reply_error(c->boards, &e->route, e->message.part.run, r, "this part does not fit its task");
+                refuse(c, &e->route, e->message.part.run, r, "this part does not fit its task");
         }
 }
 
-static void handle_training(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_training(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         const hedge_message_type_t type = e->message.type;
 
-        if (hedged_line_received(c->line, board, e) != HEDGE_EMALFORMED)
+        if (hedged_line_received(hedged_trainings_line(c->trainings), board, e) != HEDGE_EMALFORMED)
                 return;
         c->malformed++;
         log_warning("board=%s: sent a %s that nobody asked for, ignoring it", board->name, hedge_message_name(type));
 }
 
-static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_error(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         const hedge_msg_error_t *error = &e->message.error;
         static const hedge_digest_t none;
@@ -91,7 +98,7 @@ static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
         if (error->job) {
                 log_warning("board=%s job=%llu: %s (%s)", board->name, (unsigned long long)error->job, error->text,
                             hedge_strerror(error->code));
-                c->malformed += hedged_line_received(c->line, board, e) == HEDGE_EMALFORMED;
+                c->malformed += hedged_line_received(hedged_trainings_line(c->trainings), board, e) == HEDGE_EMALFORMED;
                 return;
         }
         log_warning("board=%s run=%llu: %s (%s)", board->name, (unsigned long long)error->about, error->text,
@@ -103,7 +110,7 @@ static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
                 hedged_distribute_refused(c->distributor, board, &error->digest, error->code);
 }
 
-static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_known(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         hedged_cluster_seen(c->cluster, board, e->fd, hedge_now_ms());
         switch (e->message.type) {
@@ -137,12 +144,11 @@ static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
                 c->malformed++;
                 log_warning("board=%s: sent a %s, which boards do not send, ignoring it", board->name,
                             hedge_message_name(e->message.type));
-                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EUNSUPPORTED,
-                                   "boards do not send this type of message");
+                refuse(c, &e->route, 0, HEDGE_EUNSUPPORTED, "boards do not send this type of message");
         }
 }
 
-static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
+static void handle(hedged_server_t *c, hedge_envelope_t *e)
 {
         hedged_board_t *board;
 
@@ -155,16 +161,16 @@ static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
                 handle_known(c, board, e);
         else if (e->message.type != HEDGE_MSG_ERROR && e->message.type != HEDGE_MSG_BYE) {
                 c->malformed++;
-                hedged_reply_error(c->boards, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
+                refuse(c, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
         }
 }
 
-void hedged_boards_receive(hedged_coordinator_t *c)
+void hedged_boards_receive(hedged_server_t *c)
 {
         for (unsigned i = 0; i < PER_TURN; i++) {
                 hedge_envelope_t e;
                 hedge_why_t why = { "" };
-                int r = hedge_link_receive(c->boards, true, &c->limits, &e, &why);
+                int r = hedge_link_receive(c->sockets.boards, true, &c->limits, &e, &why);
 
                 if (r == 0 || r == -EAGAIN)
                         return;
@@ -176,40 +182,19 @@ void hedged_boards_receive(hedged_coordinator_t *c)
                 c->malformed++;
                 log_warning("dropping a board's message: %s", why.text[0] ? why.text : hedge_strerror(r));
                 if (e.route.size)
-                        hedged_reply_error(c->boards, &e.route, e.about, r, why.text);
+                        refuse(c, &e.route, e.about, r, why.text);
         }
 }
 
-void hedged_boards_monitor(hedged_coordinator_t *c)
+void hedged_boards_monitor(hedged_server_t *c)
 {
-        for (;;) {
-                zmq_msg_t frame;
-                uint16_t event = 0;
-                uint32_t value = 0;
-                int more;
+        uint32_t fd;
 
-                zmq_msg_init(&frame);
-                if (zmq_msg_recv(&frame, c->monitor, ZMQ_DONTWAIT) < 0) {
-                        zmq_msg_close(&frame);
-                        return;
-                }
-                if (zmq_msg_size(&frame) >= 6) {
-                        memcpy(&event, zmq_msg_data(&frame), sizeof(event));
-                        memcpy(&value, (const char *)zmq_msg_data(&frame) + 2, sizeof(value));
-                }
-                more = zmq_msg_more(&frame);
-                zmq_msg_close(&frame);
-                for (; more; more = zmq_msg_more(&frame), zmq_msg_close(&frame)) { /* the endpoint */
-                        zmq_msg_init(&frame);
-                        if (zmq_msg_recv(&frame, c->monitor, ZMQ_DONTWAIT) < 0)
-                                break;
-                }
-                if (event == ZMQ_EVENT_DISCONNECTED)
-                        hedged_cluster_disconnected(c->cluster, (int)value);
-        }
+        while (hedge_monitor_next(c->sockets.monitor, &fd))
+                hedged_cluster_disconnected(c->cluster, (int)fd);
 }
 
-void hedged_boards_tick(hedged_coordinator_t *c)
+void hedged_boards_tick(hedged_server_t *c)
 {
         unsigned count;
         hedged_board_t *const *boards;
@@ -224,17 +209,16 @@ void hedged_boards_tick(hedged_coordinator_t *c)
                         continue;
                 if (boards[i]->promoted) { /* an ERROR about nothing: say HELLO again */
                         boards[i]->promoted = false;
-                        hedged_reply_error(c->boards, &boards[i]->route, 0, -EAGAIN,
-                                           "this board is a spare no more: say HELLO again");
+                        refuse(c, &boards[i]->route, 0, -EAGAIN, "this board is a spare no more: say HELLO again");
                 }
                 message.ping.coordinator = c->incarnation;
                 message.ping.sequence = boards[i]->ping_sequence;
-                if (hedge_link_send(c->boards, &boards[i]->route, &message, NULL, 0) == -EHOSTUNREACH)
+                if (hedge_link_send(c->sockets.boards, &boards[i]->route, &message, NULL, 0) == -EHOSTUNREACH)
                         hedged_cluster_lost(c->cluster, boards[i]);
         }
 }
 
-void hedged_boards_bye(hedged_coordinator_t *c)
+void hedged_boards_bye(hedged_server_t *c)
 {
         unsigned count;
         hedged_board_t *const *boards = hedged_cluster_boards(c->cluster, &count);
@@ -244,6 +228,6 @@ void hedged_boards_bye(hedged_coordinator_t *c)
 
                 snprintf(message.bye.reason, sizeof(message.bye.reason), "the coordinator is stopping");
                 if (boards[i]->state == HEDGED_BOARD_ALIVE)
-                        hedge_link_send(c->boards, &boards[i]->route, &message, NULL, 0);
+                        hedge_link_send(c->sockets.boards, &boards[i]->route, &message, NULL, 0);
         }
 }

@@ -34,7 +34,7 @@ typedef struct seat {
 } seat_t;
 
 struct hedged_line {
-        void *boards;
+        zsock_t *boards;
         hedged_cluster_t *cluster;
         hedge_mailbox_t *loop, *events;
         int kind;
@@ -234,7 +234,7 @@ static void drop_words(hedged_line_t *line)
 
 /* ---- the loop ---- */
 
-int hedged_line_new(void *boards, hedged_cluster_t *cluster, hedge_mailbox_t *loop, int kind, hedged_line_t **ret)
+int hedged_line_new(zsock_t *boards, hedged_cluster_t *cluster, hedge_mailbox_t *loop, int kind, hedged_line_t **ret)
 {
         hedged_line_t *line = calloc(1, sizeof(*line));
         int r;

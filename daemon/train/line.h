@@ -52,7 +52,7 @@ enum hedged_stop hedged_line_stopping(const hedged_line_t *line);
 
 /** @param boards  The ROUTER socket. @param loop  The loop's mailbox; what the thread says comes in it as mail of kind `kind`.
  * All borrowed. @return 0, -ENOMEM, -errno. */
-int hedged_line_new(void *boards, hedged_cluster_t *cluster, hedge_mailbox_t *loop, int kind, hedged_line_t **ret);
+int hedged_line_new(zsock_t *boards, hedged_cluster_t *cluster, hedge_mailbox_t *loop, int kind, hedged_line_t **ret);
 
 /** NULL-safe; nullifies. The thread has ended. */
 void hedged_line_destroy(hedged_line_t **line);

@@ -3,7 +3,7 @@
 #define HEDGED_PROGRESS_H
 
 #include "common/train/workspace.h"
-#include "daemon/train/jobs/run.h"
+#include "daemon/train/settings.h"
 
 /** How a run gets on: averages over the epoch and over the last seconds, the time that is left, and the news of it. */
 

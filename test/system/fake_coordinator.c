@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/system/fake_coordinator.h"
 
+#include <czmq.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,46 +17,46 @@ void fake_coordinator_open(fake_coordinator_t *fake, const hedge_key_pair_t *key
 {
         const struct timespec pause = { 0, 10000000 };
         int64_t end_ms = hedge_now_ms() + TEST_PATIENCE_MS;
-        size_t size = sizeof(fake->endpoint);
+        const hedge_socket_options_t options = {
+                .limits = &hedge_wire_default_limits,
+                .domain = keys ? "boards" : NULL,
+                .secret_key = keys ? keys->secret_key : NULL,
+        };
         hedge_why_t why;
+        char *endpoint;
+        int r;
 
         fake->incarnation += 1000;
-        fake->context = zmq_ctx_new();
         if (keys) {
-                assert_int_equal(hedge_auth_new(fake->context, &fake->auth), 0);
+                assert_int_equal(hedge_auth_new(hedge_sockets_context(), &fake->auth), 0);
                 assert_int_equal(hedge_auth_allow(fake->auth, "boards", boards, &why), 0);
         }
-        fake->socket = zmq_socket(fake->context, ZMQ_ROUTER);
-        assert_int_equal(hedge_link_configure(fake->socket, &hedge_wire_default_limits, 0), 0);
+        assert_int_equal(hedge_socket_new(ZMQ_ROUTER, &options, &fake->socket), 0);
         if (fake->receive_queue)
-                assert_int_equal(zmq_setsockopt(fake->socket, ZMQ_RCVHWM, &fake->receive_queue, sizeof(int)), 0);
-        if (keys)
-                assert_int_equal(hedge_link_curve_server(fake->socket, keys->secret_key, "boards"), 0);
+                zsock_set_rcvhwm(fake->socket, fake->receive_queue);
         /* the port of the one before may be in use for a moment */
-        while (zmq_bind(fake->socket, *fake->endpoint ? fake->endpoint : "tcp://127.0.0.1:*") < 0) {
-                assert_int_equal(errno, EADDRINUSE);
+        while ((r = hedge_socket_bind(fake->socket, *fake->endpoint ? fake->endpoint : "tcp://127.0.0.1:*", &why)) <
+               0) {
+                assert_int_equal(r, -EADDRINUSE);
                 assert_true(hedge_now_ms() < end_ms);
                 nanosleep(&pause, NULL);
         }
-        assert_int_equal(zmq_getsockopt(fake->socket, ZMQ_LAST_ENDPOINT, fake->endpoint, &size), 0);
+        endpoint = zsock_last_endpoint(fake->socket);
+        assert_true(snprintf(fake->endpoint, sizeof(fake->endpoint), "%s", endpoint) < (int)sizeof(fake->endpoint));
+        freen(endpoint);
 }
 
 void fake_coordinator_close(fake_coordinator_t *fake)
 {
         hedge_envelope_release(&fake->last);
-        if (fake->socket)
-                zmq_close(fake->socket);
-        fake->socket = NULL;
+        zsock_destroy(&fake->socket);
         hedge_auth_destroy(&fake->auth);
-        if (fake->context)
-                zmq_ctx_term(fake->context);
-        fake->context = NULL;
         fake->board.size = 0;
 }
 
 const hedge_message_t *fake_coordinator_next(fake_coordinator_t *fake, int timeout_ms)
 {
-        zmq_pollitem_t item = { .socket = fake->socket, .events = ZMQ_POLLIN };
+        zmq_pollitem_t item = hedge_socket_poll(fake->socket, ZMQ_POLLIN);
         int64_t end_ms = hedge_now_ms() + timeout_ms;
         hedge_why_t why;
         int r;
@@ -98,10 +99,12 @@ void fake_coordinator_send(fake_coordinator_t *fake, const hedge_message_t *mess
 void fake_coordinator_send_bytes(fake_coordinator_t *fake, const void *header, size_t size, const void *frame,
                                  size_t frame_size)
 {
-        assert_true(zmq_send(fake->socket, fake->board.bytes, fake->board.size, ZMQ_SNDMORE) >= 0);
-        assert_true(zmq_send(fake->socket, header, size, frame ? ZMQ_SNDMORE : 0) >= 0);
+        void *socket = zsock_resolve(fake->socket);
+
+        assert_true(zmq_send(socket, fake->board.bytes, fake->board.size, ZMQ_SNDMORE) >= 0);
+        assert_true(zmq_send(socket, header, size, frame ? ZMQ_SNDMORE : 0) >= 0);
         if (frame)
-                assert_true(zmq_send(fake->socket, frame, frame_size, 0) >= 0);
+                assert_true(zmq_send(socket, frame, frame_size, 0) >= 0);
 }
 
 void fake_coordinator_welcome(fake_coordinator_t *fake, uint32_t heartbeat_ms, hedge_msg_hello_t *ret_hello)

@@ -8,7 +8,7 @@
 
 /** The coordinator's end of the wire, played by a test, for one board. Failures fail the cmocka test. */
 typedef struct fake_coordinator {
-        void *context, *socket;
+        zsock_t *socket;
         int receive_queue; /**< messages that may wait to be read (before binding); 0: as usual */
         hedge_auth_t *auth;
         char endpoint[128];    /**< tcp://127.0.0.1:PORT */

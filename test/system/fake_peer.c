@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/system/fake_peer.h"
 
+#include <czmq.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,34 +15,30 @@
 
 void fake_peer_open(fake_peer_t *peer, const char *endpoint, const hedge_key_pair_t *keys, const char *server_key)
 {
-        const int options[][2] = { { ZMQ_SNDTIMEO, TEST_PATIENCE_MS }, { ZMQ_RECONNECT_IVL, 20 } };
+        const hedge_socket_options_t options = {
+                .limits = &hedge_wire_default_limits,
+                .reconnect_ms = 20,
+                .secret_key = keys ? keys->secret_key : NULL,
+                .public_key = keys ? keys->public_key : NULL,
+                .server_key = server_key,
+        };
 
         memset(peer, 0, sizeof(*peer));
-        peer->context = zmq_ctx_new();
-        peer->socket = zmq_socket(peer->context, ZMQ_DEALER);
-        assert_non_null(peer->socket);
-        assert_int_equal(hedge_link_configure(peer->socket, &hedge_wire_default_limits, 0), 0);
-        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-                assert_int_equal(zmq_setsockopt(peer->socket, options[i][0], &options[i][1], sizeof(int)), 0);
-        if (keys)
-                assert_int_equal(hedge_link_curve_client(peer->socket, keys->public_key, keys->secret_key, server_key),
-                                 0);
-        assert_int_equal(zmq_connect(peer->socket, endpoint), 0);
+        assert_int_equal(hedge_socket_new(ZMQ_DEALER, &options, &peer->socket), 0);
+        zsock_set_sndtimeo(peer->socket, TEST_PATIENCE_MS);
+        assert_int_equal(hedge_socket_connect(peer->socket, endpoint, NULL), 0);
 }
 
 void fake_peer_close(fake_peer_t *peer)
 {
         hedge_envelope_release(&peer->last);
-        if (peer->socket)
-                zmq_close(peer->socket);
-        if (peer->context)
-                zmq_ctx_term(peer->context);
+        zsock_destroy(&peer->socket);
         memset(peer, 0, sizeof(*peer));
 }
 
 const hedge_message_t *fake_peer_next(fake_peer_t *peer, int timeout_ms)
 {
-        zmq_pollitem_t item = { .socket = peer->socket, .events = ZMQ_POLLIN };
+        zmq_pollitem_t item = hedge_socket_poll(peer->socket, ZMQ_POLLIN);
         int64_t end_ms = hedge_now_ms() + timeout_ms;
         hedge_why_t why;
         int r;
@@ -93,7 +90,7 @@ static void send_raw(fake_peer_t *peer, zmq_msg_t *frame, bool more)
         int r;
 
         do
-                r = zmq_msg_send(frame, peer->socket, more ? ZMQ_SNDMORE : 0);
+                r = zmq_msg_send(frame, zsock_resolve(peer->socket), more ? ZMQ_SNDMORE : 0);
         while (r < 0 && errno == EINTR);
         assert_true(r >= 0);
 }

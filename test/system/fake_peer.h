@@ -8,7 +8,7 @@
 /** A client's or board's end of the wire, played by a test: a DEALER that sends what it is told. Failures fail the cmocka
  * test. */
 typedef struct fake_peer {
-        void *context, *socket;
+        zsock_t *socket;
         hedge_envelope_t last; /**< the last message received */
 } fake_peer_t;
 

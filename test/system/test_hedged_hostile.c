@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <czmq.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -166,7 +167,7 @@ static void keys_decide_who_is_who(void **state)
         fake_peer_close(&peer);
         /* an unknown key, and none */
         fake_peer_open(&peer, bed->endpoint, &unknown, coordinator.public_key);
-        assert_int_equal(zmq_setsockopt(peer.socket, ZMQ_LINGER, &(int){ 0 }, sizeof(int)), 0);
+        zsock_set_linger(peer.socket, 0);
         while (hedged_bed_status(bed)->refused == 0)
                 assert_null(fake_peer_next(&peer, 5));
         fake_peer_close(&peer);

@@ -211,7 +211,7 @@ static void check_frame(const hedge_msg_share_t *share, zmq_msg_t *frame)
                 assert_true(data[i] == tag_of(&share->digest));
 }
 
-static int send_to(void *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
+static int send_to(zsock_t *socket, const hedge_route_t *route, const hedge_message_t *message, zmq_msg_t *frames,
                    uint32_t n_frames)
 {
         board_t *b = &bed.boards[route->bytes[0] - 1];
@@ -347,8 +347,8 @@ static void begin(int64_t patient_until_ms)
         for (unsigned i = 0; i < BOARDS; i++)
                 bed.boards[i].room = 64;
         assert_int_equal(hedged_cluster_new(SLOTS, HEARTBEAT, 3, GONE_MS, changed, NULL, &bed.cluster), 0);
-        assert_int_equal(hedged_distributor_new(send_to, &bed, bed.cluster, &bed.registry, NULL, patient_until_ms,
-                                                &bed.distributor),
+        assert_int_equal(hedged_distributor_new(send_to, (void *)&bed, bed.cluster, &bed.registry, NULL,
+                                                patient_until_ms, &bed.distributor),
                          0);
 }
 

@@ -89,12 +89,13 @@ static int remove_keys(void **state)
 
 static void open_router(house_t *house, const char *domain)
 {
+        const hedge_socket_options_t options = { .limits = &hedge_wire_default_limits,
+                                                 .domain = domain,
+                                                 .secret_key = domain ? house->server.secret_key : NULL };
         size_t size = sizeof(house->endpoint);
 
         house->router = zmq_socket(house->context, ZMQ_ROUTER);
-        assert_int_equal(hedge_link_configure(house->router, &hedge_wire_default_limits, 0), 0);
-        if (domain)
-                assert_int_equal(hedge_link_curve_server(house->router, house->server.secret_key, domain), 0);
+        assert_int_equal(hedge_socket_set(house->router, &options), 0);
         assert_int_equal(zmq_bind(house->router, "tcp://127.0.0.1:*"), 0);
         assert_int_equal(zmq_getsockopt(house->router, ZMQ_LAST_ENDPOINT, house->endpoint, &size), 0);
 }
@@ -138,13 +139,16 @@ static void *watched_peer(house_t *house, const char *name, const char *server_k
         hedge_message_t message = { .type = HEDGE_MSG_BYE };
         void *socket = zmq_socket(house->context, ZMQ_DEALER);
         static unsigned n;
+        hedge_socket_options_t options = { .limits = &hedge_wire_default_limits };
+        hedge_key_pair_t pair;
 
-        assert_int_equal(hedge_link_configure(socket, &hedge_wire_default_limits, 0), 0);
         if (name) {
-                hedge_key_pair_t pair = key_of(name);
-
-                assert_int_equal(hedge_link_curve_client(socket, pair.public_key, pair.secret_key, server_key), 0);
+                pair = key_of(name);
+                options.public_key = pair.public_key;
+                options.secret_key = pair.secret_key;
+                options.server_key = server_key;
         }
+        assert_int_equal(hedge_socket_set(socket, &options), 0);
         if (ret_monitor) {
                 char endpoint[40];
 

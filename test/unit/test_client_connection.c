@@ -101,6 +101,9 @@ static void *serve(void *arg)
 
 static void start(fake_t *fake, behaviour_t behaviour, const char *endpoint, const char *secret)
 {
+        const hedge_socket_options_t options = {
+                .limits = &hedge_wire_default_limits, .linger_ms = 1000, .domain = "clients", .secret_key = secret
+        };
         size_t size = sizeof(fake->address);
 
         fake->behaviour = behaviour;
@@ -108,9 +111,7 @@ static void start(fake_t *fake, behaviour_t behaviour, const char *endpoint, con
                 fake->context = zmq_ctx_new();
         fake->socket = zmq_socket(fake->context, ZMQ_ROUTER);
         fake->control = zmq_socket(fake->context, ZMQ_PAIR);
-        assert_int_equal(hedge_link_configure(fake->socket, &hedge_wire_default_limits, 1000), 0);
-        if (secret)
-                assert_int_equal(hedge_link_curve_server(fake->socket, secret, "clients"), 0);
+        assert_int_equal(hedge_socket_set(fake->socket, &options), 0);
         assert_int_equal(zmq_bind(fake->socket, endpoint), 0);
         assert_int_equal(zmq_bind(fake->control, "inproc://control"), 0);
         assert_int_equal(zmq_getsockopt(fake->socket, ZMQ_LAST_ENDPOINT, fake->address, &size), 0);

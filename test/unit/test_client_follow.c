@@ -103,7 +103,9 @@ static void open_hub(fake_t *fake)
 {
         fake->hub = zmq_ctx_new();
         fake->socket = zmq_socket(fake->hub, ZMQ_ROUTER);
-        assert_int_equal(hedge_link_configure(fake->socket, &hedge_wire_default_limits, 1000), 0);
+        assert_int_equal(hedge_socket_set(fake->socket, &(hedge_socket_options_t){ .limits = &hedge_wire_default_limits,
+                                                                                   .linger_ms = 1000 }),
+                         0);
         assert_int_equal(zmq_bind(fake->socket, address), 0);
 }
 

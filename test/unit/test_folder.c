@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/train/jobs/folder.h"
+#include "daemon/train/folder.h"
 
 #define JOB "name: digits\nmodel: mlp\nbatch: 2\ndata: {train: [\"my/images\", my/labels], hold_out: 1, classes: 2}\n"
 

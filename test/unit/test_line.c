@@ -46,7 +46,8 @@ static int set_up(void **state)
         gradient_step = 1;
         context = zmq_ctx_new();
         router = zmq_socket(context, ZMQ_ROUTER);
-        assert_int_equal(hedge_link_configure(router, &hedge_wire_default_limits, 0), 0);
+        assert_int_equal(hedge_socket_set(router, &(hedge_socket_options_t){ .limits = &hedge_wire_default_limits }),
+                         0);
         assert_int_equal(zmq_bind(router, "inproc://boards"), 0);
         assert_int_equal(hedge_mailbox_new(&loop), 0);
         assert_int_equal(hedged_cluster_new(4, HEARTBEAT, STRIKES, 60000, on_change, NULL, &cluster), 0);
@@ -88,7 +89,8 @@ static void receive(void *socket, bool is_router, hedge_envelope_t *ret)
 static void open_peer(peer_t *peer)
 {
         peer->dealer = zmq_socket(context, ZMQ_DEALER);
-        assert_int_equal(hedge_link_configure(peer->dealer, &hedge_wire_default_limits, 0), 0);
+        assert_int_equal(
+                hedge_socket_set(peer->dealer, &(hedge_socket_options_t){ .limits = &hedge_wire_default_limits }), 0);
         assert_int_equal(zmq_connect(peer->dealer, "inproc://boards"), 0);
         dealers[n_dealers++] = peer->dealer;
 }

@@ -101,7 +101,7 @@ static double triangle(const double *from, uint32_t step, uint32_t size, uint32_
 }
 
 /* Against floating point without rounding in between: half a sample for each direction. */
-static void check_resample(const hedgec_picture_t *p, const hedge_window_t *columns, const hedge_window_t *rows)
+static void check_resample(const hedgec_picture_t *p, const hedgec_window_t *columns, const hedgec_window_t *rows)
 {
         static double samples[40 * 40 * 3], narrow[40 * 40 * 3];
         uint32_t c = p->channels, n = columns->count * c;
@@ -131,8 +131,8 @@ static void test_resample(void **state)
         srand(5);
         for (int i = 0; i < 200; i++) {
                 hedgec_picture_t p = make(1 + (uint32_t)rand() % 40, 1 + (uint32_t)rand() % 40, rand() % 2 ? 3 : 1);
-                hedge_window_t columns = { .size = p.width, .resized = 1 + (uint32_t)rand() % 40 };
-                hedge_window_t rows = { .size = p.height, .resized = 1 + (uint32_t)rand() % 40 };
+                hedgec_window_t columns = { .size = p.width, .resized = 1 + (uint32_t)rand() % 40 };
+                hedgec_window_t rows = { .size = p.height, .resized = 1 + (uint32_t)rand() % 40 };
 
                 columns.first = (uint32_t)rand() % columns.resized;
                 columns.count = 1 + (uint32_t)rand() % (columns.resized - columns.first);

@@ -197,6 +197,12 @@ static int insert(hedgew_shares_t *shares, const hedge_msg_share_t *message, uin
         return 0;
 }
 
+/* What a share takes whose filters are as they came. */
+static uint64_t bytes_as_sent(uint32_t blocks, uint64_t filters)
+{
+        return HEDGEW_SHARE_OVERHEAD_BYTES * (1 + (uint64_t)blocks) + filters;
+}
+
 int hedgew_shares_claim(hedgew_shares_t *shares, const hedge_msg_share_t *message, size_t frame_bytes,
                         hedgew_share_t **ret, hedge_why_t *why)
 {
@@ -210,8 +216,7 @@ int hedgew_shares_claim(hedgew_shares_t *shares, const hedge_msg_share_t *messag
         if (known)
                 r = compare_known(known, message, why);
         else
-                r = insert(shares, message, frame_bytes + (uint64_t)HEDGEW_SHARE_OVERHEAD_BYTES * (1 + message->ell_b),
-                           ret, why);
+                r = insert(shares, message, bytes_as_sent(message->ell_b, frame_bytes), ret, why);
         pthread_mutex_unlock(&shares->lock);
         return r;
 }
@@ -360,7 +365,7 @@ static void keep_filters(hedgew_share_t *share, const float *filters)
 static int publish(hedgew_share_t *share, uint64_t packed)
 {
         hedgew_shares_t *shares = share->shares;
-        const uint64_t least = HEDGEW_SHARE_OVERHEAD_BYTES * (1 + (uint64_t)share->n_blocks) + filter_bytes(share);
+        const uint64_t least = bytes_as_sent(share->n_blocks, filter_bytes(share));
         bool dropped;
 
         if (share->filters)

@@ -17,8 +17,8 @@ static int wait_for(const hedgew_loop_t *loop, int64_t wait_ms, bool *ret_signal
         const hedgew_session_t *session = loop->session;
         zmq_pollitem_t items[N_ITEMS] = {
                 [AT_SIGNAL] = { .fd = loop->signal_fd, .events = ZMQ_POLLIN },
-                [AT_MONITOR] = { .socket = hedgew_uplink_monitor(loop->uplink), .events = ZMQ_POLLIN },
-                [AT_SOCKET] = { .socket = hedgew_uplink_socket(loop->uplink) },
+                [AT_MONITOR] = hedge_socket_poll(hedgew_uplink_monitor(loop->uplink), ZMQ_POLLIN),
+                [AT_SOCKET] = hedge_socket_poll(hedgew_uplink_socket(loop->uplink), 0),
                 [AT_REPORTS] = { .fd = hedgew_executor_fd(loop->executor) },
                 [AT_TRAINING] = { .fd = hedgew_training_fd(loop->training) },
         };

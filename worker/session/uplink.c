@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/session/uplink.h"
 
+#include <czmq.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wire/monitor.h"
+
 /* Messages that may wait in the socket: parts are megabytes, and a cancelled one can't be called back from there. */
-#define SEND_QUEUE  4
-#define MAX_SOCKETS 16
+#define SEND_QUEUE 4
 
 #define EVENTS                                                                                                        \
         (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | \
@@ -16,59 +17,28 @@
 
 struct hedgew_uplink {
         hedgew_uplink_settings_t settings;
-        void *context, *socket, *monitor;
-        unsigned opened; /* times; names the monitor's endpoint */
+        zsock_t *socket;
+        hedge_monitor_t *monitor;
 };
-
-static int set_options(hedgew_uplink_t *uplink)
-{
-        const hedgew_uplink_settings_t *settings = &uplink->settings;
-        const int options[][2] = {
-                { ZMQ_IMMEDIATE, 1 },
-                { ZMQ_SNDHWM, SEND_QUEUE },
-                { ZMQ_RECONNECT_IVL, (int)settings->reconnect_min_ms },
-                { ZMQ_RECONNECT_IVL_MAX, (int)settings->reconnect_max_ms },
-                { ZMQ_IPV6, strchr(settings->endpoint, '[') != NULL },
-        };
-        int r = hedge_link_configure(uplink->socket, &settings->limits, 0);
-
-        if (r == 0 && settings->keys)
-                r = hedge_link_curve_client(uplink->socket, settings->keys->public_key, settings->keys->secret_key,
-                                            settings->coordinator_key);
-        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && r == 0; i++)
-                if (zmq_setsockopt(uplink->socket, options[i][0], &options[i][1], sizeof(int)) < 0)
-                        r = -errno;
-        return r;
-}
-
-static int watch(hedgew_uplink_t *uplink)
-{
-        const int linger = 0;
-        char name[64];
-
-        snprintf(name, sizeof(name), "inproc://uplink-%u", uplink->opened++);
-        if (zmq_socket_monitor(uplink->socket, name, EVENTS) < 0)
-                return -errno;
-        uplink->monitor = zmq_socket(uplink->context, ZMQ_PAIR);
-        if (!uplink->monitor || zmq_setsockopt(uplink->monitor, ZMQ_LINGER, &linger, sizeof(linger)) < 0 ||
-            zmq_connect(uplink->monitor, name) < 0)
-                return -errno;
-        return 0;
-}
 
 static int open_socket(hedgew_uplink_t *uplink)
 {
-        int r;
+        const hedgew_uplink_settings_t *settings = &uplink->settings;
+        const hedge_socket_options_t options = {
+                .limits = &settings->limits,
+                .send_queue = SEND_QUEUE,
+                .reconnect_ms = (int)settings->reconnect_min_ms,
+                .reconnect_max_ms = (int)settings->reconnect_max_ms,
+                .immediate = true, /* what was meant for a coordinator that is gone is gone too */
+                .secret_key = settings->keys ? settings->keys->secret_key : NULL,
+                .public_key = settings->keys ? settings->keys->public_key : NULL,
+                .server_key = settings->coordinator_key,
+        };
+        int r = hedge_socket_new(ZMQ_DEALER, &options, &uplink->socket);
 
-        uplink->socket = zmq_socket(uplink->context, ZMQ_DEALER);
-        if (!uplink->socket)
-                return -errno;
-        r = set_options(uplink);
         if (r == 0)
-                r = watch(uplink);
-        if (r == 0 && zmq_connect(uplink->socket, uplink->settings.endpoint) < 0)
-                r = -errno;
-        return r;
+                r = hedge_monitor_new(uplink->socket, EVENTS, &uplink->monitor);
+        return r < 0 ? r : hedge_socket_connect(uplink->socket, settings->endpoint, NULL);
 }
 
 int hedgew_uplink_new(const hedgew_uplink_settings_t *settings, hedgew_uplink_t **ret)
@@ -79,12 +49,7 @@ int hedgew_uplink_new(const hedgew_uplink_settings_t *settings, hedgew_uplink_t 
         if (!uplink)
                 return -ENOMEM;
         uplink->settings = *settings;
-        uplink->context = zmq_ctx_new();
-        r = uplink->context ? 0 : -errno;
-        if (r == 0 && zmq_ctx_set(uplink->context, ZMQ_MAX_SOCKETS, MAX_SOCKETS) < 0)
-                r = -errno;
-        if (r == 0)
-                r = open_socket(uplink);
+        r = open_socket(uplink);
         if (r < 0)
                 hedgew_uplink_destroy(&uplink);
         else
@@ -94,15 +59,10 @@ int hedgew_uplink_new(const hedgew_uplink_settings_t *settings, hedgew_uplink_t 
 
 void hedgew_uplink_close(hedgew_uplink_t *uplink, int linger_ms)
 {
-        if (uplink->socket) {
-                zmq_setsockopt(uplink->socket, ZMQ_LINGER, &linger_ms, sizeof(linger_ms));
-                zmq_socket_monitor(uplink->socket, NULL, 0);
-                zmq_close(uplink->socket);
-        }
-        if (uplink->monitor)
-                zmq_close(uplink->monitor);
-        uplink->socket = NULL;
-        uplink->monitor = NULL;
+        hedge_monitor_destroy(&uplink->monitor);
+        if (uplink->socket)
+                zsock_set_linger(uplink->socket, linger_ms);
+        zsock_destroy(&uplink->socket);
 }
 
 int hedgew_uplink_reopen(hedgew_uplink_t *uplink, unsigned reconnect_ms)
@@ -117,20 +77,18 @@ void hedgew_uplink_destroy(hedgew_uplink_t **uplink)
         if (!*uplink)
                 return;
         hedgew_uplink_close(*uplink, 0);
-        while ((*uplink)->context && zmq_ctx_term((*uplink)->context) < 0 && errno == EINTR)
-                ;
         free(*uplink);
         *uplink = NULL;
 }
 
-void *hedgew_uplink_socket(hedgew_uplink_t *uplink)
+zsock_t *hedgew_uplink_socket(hedgew_uplink_t *uplink)
 {
         return uplink->socket;
 }
 
-void *hedgew_uplink_monitor(hedgew_uplink_t *uplink)
+zsock_t *hedgew_uplink_monitor(hedgew_uplink_t *uplink)
 {
-        return uplink->monitor;
+        return hedge_monitor_socket(uplink->monitor);
 }
 
 const hedge_wire_limits_t *hedgew_uplink_limits(const hedgew_uplink_t *uplink)
@@ -138,24 +96,9 @@ const hedge_wire_limits_t *hedgew_uplink_limits(const hedgew_uplink_t *uplink)
         return &uplink->settings.limits;
 }
 
-/* One monitor message: a frame with the event's number (16 bits) and value (32 bits), and one with the address.
- * @return the number, or 0: nothing there. */
-static unsigned read_event(void *monitor)
-{
-        uint8_t frame[8], address[256];
-        uint16_t number = 0;
-
-        if (zmq_recv(monitor, frame, sizeof(frame), ZMQ_DONTWAIT) < (int)sizeof(number))
-                return 0;
-        memcpy(&number, frame, sizeof(number));
-        if (zmq_recv(monitor, address, sizeof(address), ZMQ_DONTWAIT) < 0)
-                return 0;
-        return number;
-}
-
 hedgew_uplink_event_t hedgew_uplink_next(hedgew_uplink_t *uplink)
 {
-        switch (read_event(uplink->monitor)) {
+        switch (hedge_monitor_next(uplink->monitor, NULL)) {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
                 return HEDGEW_UPLINK_CONNECTED;
         case ZMQ_EVENT_DISCONNECTED:

@@ -37,8 +37,8 @@ void hedgew_uplink_close(hedgew_uplink_t *uplink, int linger_ms);
 void hedgew_uplink_destroy(hedgew_uplink_t **uplink);
 
 /** The socket, for hedge_link_send and zmq_poll, and the socket to poll (ZMQ_POLLIN) for events. Others after a reopen. */
-void *hedgew_uplink_socket(hedgew_uplink_t *uplink);
-void *hedgew_uplink_monitor(hedgew_uplink_t *uplink);
+zsock_t *hedgew_uplink_socket(hedgew_uplink_t *uplink);
+zsock_t *hedgew_uplink_monitor(hedgew_uplink_t *uplink);
 
 const hedge_wire_limits_t *hedgew_uplink_limits(const hedgew_uplink_t *uplink);
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/code/basis.h"
 #include "common/code/conv/passes.h"
+#include "common/code/conv/rank.h"
 #include "common/code/conv/scheme.h"
 #include "common/code/conv/solve.h"
 
@@ -70,7 +70,7 @@ int hedge_decoder_add(hedge_decoder_t *d, unsigned board, unsigned part)
         if (d->is_in[id])
                 return -EALREADY;
         d->is_in[id] = 1;
-        d->rank += hedge_basis_take_part(d->basis, d->rank, d->code, board, part);
+        d->rank += hedge_rank_take_part(d->basis, d->rank, d->code, board, part);
         d->taken[d->count] = (taken_t){ (uint16_t)id, (uint16_t)d->count };
         hedge_cache_release(d->code->cache, &d->solution);
         return (int)d->count++;
@@ -98,7 +98,7 @@ bool hedge_decoder_possible(const hedge_decoder_t *d, const bool *alive)
         for (unsigned j = 0; j < d->code->n; j++)
                 for (unsigned p = 0; alive[j] && p < hedge_code_parts(d->code, j); p++)
                         if (!d->is_in[d->code->boards[j].first_part + p])
-                                rank += hedge_basis_take_part(d->basis, rank, d->code, j, p);
+                                rank += hedge_rank_take_part(d->basis, rank, d->code, j, p);
         return rank == hedge_code_rank(d->code);
 }
 

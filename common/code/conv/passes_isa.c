@@ -27,18 +27,18 @@
 #endif
 
 /* Where a block of the output goes. A part's channels are `piece` from each group. */
-typedef struct hedge_place {
+typedef struct place {
         size_t first_pixel, pixels; /* of the strip, of the whole output */
         size_t part_c, piece;
         size_t kept;    /* channels of a piece that are not padding */
         size_t group_c; /* output channels between two pieces */
         size_t first_c, out_c;
-} hedge_place_t;
+} place_t;
 
-static hedge_place_t find_place(const hedge_partition_t *p, unsigned strip, unsigned block)
+static place_t find_place(const hedge_partition_t *p, unsigned strip, unsigned block)
 {
         const size_t out_w = hedge_conv_out_w(&p->layer), groups = p->k_b == 1 ? 1 : p->layer.groups;
-        hedge_place_t place = {
+        place_t place = {
                 .first_pixel = (size_t)strip * p->strip_h * out_w,
                 .pixels = hedge_conv_out_h(&p->layer) * out_w,
                 .part_c = p->part.out_c,

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "common/code/basis.h"
+#include "common/code/conv/rank.h"
 #include "common/code/conv/scheme.h"
 #include "common/code/random.h"
 
@@ -39,7 +39,7 @@ int hedge_threshold_exists(const hedge_code_t *code)
         if (search_open(&s, code) < 0)
                 return -ENOMEM;
         for (unsigned i = 0; i < s.n; i++)
-                rank = hedge_basis_take_board(s.basis, rank, code, s.boards[i]);
+                rank = hedge_rank_take_board(s.basis, rank, code, s.boards[i]);
         free(s.basis);
         return rank == s.rank;
 }
@@ -50,7 +50,7 @@ static void grow(search_t *s, const unsigned *order)
         unsigned rank = 0, size = 0;
 
         for (unsigned i = 0; i < s->n && size + (s->n - i) > s->largest; i++) {
-                const unsigned with = hedge_basis_take_board(s->basis, rank, s->code, order[i]);
+                const unsigned with = hedge_rank_take_board(s->basis, rank, s->code, order[i]);
 
                 if (with == s->rank && s->code->alike)
                         break;
@@ -109,7 +109,7 @@ static void try_every(search_t *s, unsigned next, unsigned size, unsigned rank)
                 s->largest = size;
         if (size + (s->n - next) <= s->largest)
                 return;
-        with = hedge_basis_take_board(s->basis, rank, s->code, s->boards[next]);
+        with = hedge_rank_take_board(s->basis, rank, s->code, s->boards[next]);
         if (with < s->rank)
                 try_every(s, next + 1, size + 1, with);
         try_every(s, next + 1, size, rank);

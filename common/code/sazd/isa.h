@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/code/conv/passes_isa.h"
+#include "common/isa.h"
 
 /** Inside of common/code: what each instruction set's copy of sazd_isa.c defines. */
 typedef struct hedge_sazd_isa {

@@ -2,7 +2,7 @@
 #ifndef HEDGED_JOBS_H
 #define HEDGED_JOBS_H
 
-#include "daemon/train/jobs/folder.h"
+#include "daemon/train/folder.h"
 
 /** The list of training jobs: those that wait, the one that runs, and those that have ended and are kept. A plain data
  * structure: it writes and sends nothing. */

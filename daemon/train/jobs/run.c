@@ -36,16 +36,11 @@ struct hedged_run {
 const hedged_method_t *hedged_method(hedge_job_method_t method)
 {
         static const hedged_method_t *const methods[HEDGE_JOB_METHODS] = {
-                [HEDGE_JOB_LOCAL] = &hedged_method_local,
-                [HEDGE_JOB_CO3] = &hedged_method_co3,
-                [HEDGE_JOB_SAZD_NAIVE] = &hedged_method_model_parallel,
-                [HEDGE_JOB_SAZD_DEU] = &hedged_method_model_parallel,
-                [HEDGE_JOB_POLY] = &hedged_method_model_parallel,
-                [HEDGE_JOB_UNCODED] = &hedged_method_model_parallel,
-                [HEDGE_JOB_UEP_NOW] = &hedged_method_uep,
-                [HEDGE_JOB_UEP_EW] = &hedged_method_uep,
-                [HEDGE_JOB_UEP_MDS] = &hedged_method_uep,
-                [HEDGE_JOB_UEP_REPLICATION] = &hedged_method_uep,
+                [HEDGE_JOB_LOCAL] = &hedged_method_local,     [HEDGE_JOB_CO3] = &hedged_method_co3,
+                [HEDGE_JOB_SAZD_NAIVE] = &hedged_method_sazd, [HEDGE_JOB_SAZD_DEU] = &hedged_method_sazd,
+                [HEDGE_JOB_POLY] = &hedged_method_sazd,       [HEDGE_JOB_UNCODED] = &hedged_method_sazd,
+                [HEDGE_JOB_UEP_NOW] = &hedged_method_uep,     [HEDGE_JOB_UEP_EW] = &hedged_method_uep,
+                [HEDGE_JOB_UEP_MDS] = &hedged_method_uep,     [HEDGE_JOB_UEP_REPLICATION] = &hedged_method_uep,
                 [HEDGE_JOB_UEP_UNCODED] = &hedged_method_uep,
         };
 

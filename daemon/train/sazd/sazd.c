@@ -16,7 +16,7 @@
 #define LAST_FETCH_US 700000 /* when the job is to stop */
 #define PATIENCE_US   10000000
 
-typedef struct model_parallel {
+typedef struct sazd {
         hedged_work_t *work;
         hedge_mlp_t *mlp;
         hedge_batches_t *batches;
@@ -31,7 +31,7 @@ typedef struct model_parallel {
         uint8_t *labels;
         double rate;
         uint64_t up, down; /* bytes that were reported */
-} model_parallel_t;
+} sazd_t;
 
 static int no_memory(hedge_why_t *why)
 {
@@ -40,9 +40,9 @@ static int no_memory(hedge_why_t *why)
 
 /* ---- getting ready ---- */
 
-static void close_model_parallel(void **method)
+static void close_sazd(void **method)
 {
-        model_parallel_t *p = *method;
+        sazd_t *p = *method;
 
         if (!p)
                 return;
@@ -66,7 +66,7 @@ static void close_model_parallel(void **method)
         *method = NULL;
 }
 
-static int make_code(const model_parallel_t *p, uint32_t extent, hedged_code_t **ret, hedge_why_t *why)
+static int make_code(const sazd_t *p, uint32_t extent, hedged_code_t **ret, hedge_why_t *why)
 {
         static const hedged_code_kind_t kinds[HEDGE_JOB_METHODS] = { [HEDGE_JOB_SAZD_NAIVE] = HEDGED_CODE_SAZD,
                                                                      [HEDGE_JOB_SAZD_DEU] = HEDGED_CODE_SAZD,
@@ -84,7 +84,7 @@ static int make_code(const model_parallel_t *p, uint32_t extent, hedged_code_t *
         return hedged_code_new(&params, ret, why);
 }
 
-static int spread_layer(model_parallel_t *p, uint32_t dense, hedge_why_t *why)
+static int spread_layer(sazd_t *p, uint32_t dense, hedge_why_t *why)
 {
         const hedge_layer_t *l = hedge_mlp_dense(p->mlp, dense);
         hedged_spread_t *spread = &p->layers[p->n_layers];
@@ -99,7 +99,7 @@ static int spread_layer(model_parallel_t *p, uint32_t dense, hedge_why_t *why)
         return r;
 }
 
-static int spread_layers(model_parallel_t *p, hedge_why_t *why)
+static int spread_layers(sazd_t *p, hedge_why_t *why)
 {
         const uint32_t n = hedge_mlp_count(p->mlp);
         int r = 0;
@@ -117,7 +117,7 @@ static int spread_layers(model_parallel_t *p, hedge_why_t *why)
         return r;
 }
 
-static int make_vectors(model_parallel_t *p, uint32_t batch, hedge_why_t *why)
+static int make_vectors(sazd_t *p, uint32_t batch, hedge_why_t *why)
 {
         const hedge_net_t *net = p->work->net;
 
@@ -139,7 +139,7 @@ static int64_t patience_us(const hedged_run_settings_t *settings)
         return settings->patience_ms ? INT64_C(1000) * settings->patience_ms : PATIENCE_US;
 }
 
-static int prepare(model_parallel_t *p, hedge_why_t *why)
+static int prepare(sazd_t *p, hedge_why_t *why)
 {
         hedged_work_t *work = p->work;
         const hedge_job_t *job = work->job;
@@ -168,9 +168,9 @@ static int prepare(model_parallel_t *p, hedge_why_t *why)
         return r < 0 ? r : hedged_holders_new(&settings, &p->holders, why);
 }
 
-static int open_model_parallel(hedged_work_t *work, void **ret, hedge_why_t *why)
+static int open_sazd(hedged_work_t *work, void **ret, hedge_why_t *why)
 {
-        model_parallel_t *p = calloc(1, sizeof(*p));
+        sazd_t *p = calloc(1, sizeof(*p));
         int r;
 
         if (!p)
@@ -179,7 +179,7 @@ static int open_model_parallel(hedged_work_t *work, void **ret, hedge_why_t *why
         p->resent = work->job->method == HEDGE_JOB_SAZD_NAIVE;
         r = prepare(p, why);
         if (r < 0) {
-                close_model_parallel((void **)&p);
+                close_sazd((void **)&p);
                 return r;
         }
         work->at = &p->at;
@@ -189,7 +189,7 @@ static int open_model_parallel(hedged_work_t *work, void **ret, hedge_why_t *why
 
 /* ---- the beginning ---- */
 
-static void say_condition(const model_parallel_t *p)
+static void say_condition(const sazd_t *p)
 {
         double worst = 0;
 
@@ -204,7 +204,7 @@ static void say_condition(const model_parallel_t *p)
                                       worst);
 }
 
-static void say_beginning(const model_parallel_t *p)
+static void say_beginning(const sazd_t *p)
 {
         const hedged_code_t *code = p->layers[0].rows;
 
@@ -218,9 +218,9 @@ static int explain(int r, hedge_why_t *why)
         return r < 0 && r != -EAGAIN ? hedge_why(why, r, "speaking with the boards: %s", hedge_strerror(r)) : r;
 }
 
-static int start_model_parallel(void *method, hedge_why_t *why)
+static int start_sazd(void *method, hedge_why_t *why)
 {
-        model_parallel_t *p = method;
+        sazd_t *p = method;
         int r;
 
         memcpy(p->live, p->at.params, p->work->net->n_params * sizeof(float));
@@ -238,7 +238,7 @@ static int start_model_parallel(void *method, hedge_why_t *why)
 /* ---- weights ---- */
 
 /* Too few hold them. With stand-ins, and wherever the weights are here, that is soon over. */
-static int recover(model_parallel_t *p)
+static int recover(sazd_t *p)
 {
         int r = hedged_holders_wait(p->holders);
 
@@ -254,13 +254,13 @@ static int recover(model_parallel_t *p)
         return hedged_holders_give(p->holders, (const float *const *)p->weights, true);
 }
 
-static void keep(model_parallel_t *p)
+static void keep(sazd_t *p)
 {
         memcpy(p->at.params, p->live, p->work->net->n_params * sizeof(float));
         p->saved = p->at.step;
 }
 
-static int fetch(model_parallel_t *p, int64_t deadline_us)
+static int fetch(sazd_t *p, int64_t deadline_us)
 {
         int r = p->resent ? 0 : hedged_holders_fetch(p->holders, deadline_us, p->weights);
 
@@ -269,9 +269,9 @@ static int fetch(model_parallel_t *p, int64_t deadline_us)
         return r;
 }
 
-static int collect_model_parallel(void *method, hedge_why_t *why)
+static int collect_sazd(void *method, hedge_why_t *why)
 {
-        model_parallel_t *p = method;
+        sazd_t *p = method;
         int r;
 
         if (!p->started || p->at.step == p->saved)
@@ -290,7 +290,7 @@ static int collect_model_parallel(void *method, hedge_why_t *why)
 }
 
 /* Everybody who can has what this step needs. @return 0, -EAGAIN: look again. */
-static int make_ready(model_parallel_t *p)
+static int make_ready(sazd_t *p)
 {
         int r = hedged_holders_begin(p->holders);
 
@@ -314,7 +314,7 @@ static int make_ready(model_parallel_t *p)
 
 static int forward(void *arg, uint32_t dense, uint32_t batch, const float *x, float *y)
 {
-        model_parallel_t *p = arg;
+        sazd_t *p = arg;
 
         if (p->of[dense] == LOCAL)
                 return HEDGE_MLP_HERE;
@@ -323,7 +323,7 @@ static int forward(void *arg, uint32_t dense, uint32_t batch, const float *x, fl
 
 static int backward(void *arg, uint32_t dense, uint32_t batch, const float *delta, float *dx)
 {
-        model_parallel_t *p = arg;
+        sazd_t *p = arg;
 
         if (p->of[dense] == LOCAL)
                 return HEDGE_MLP_HERE;
@@ -342,7 +342,7 @@ static bool all_finite(const float *x, size_t n)
 /* What boards once took off their weights cannot be taken back: numbers that are none must not get there. */
 static int weigh(void *arg, uint32_t dense, uint32_t batch, const float *delta, const float *x, float *dw)
 {
-        model_parallel_t *p = arg;
+        sazd_t *p = arg;
         const hedge_layer_t *l = hedge_mlp_dense(p->mlp, dense);
 
         if (dense + 1 == hedge_mlp_count(p->mlp) && !all_finite(delta, (size_t)batch * l->y.c))
@@ -353,7 +353,7 @@ static int weigh(void *arg, uint32_t dense, uint32_t batch, const float *delta, 
         return 0;
 }
 
-static bool elsewhere(const model_parallel_t *p, const hedge_segment_t *segment)
+static bool elsewhere(const sazd_t *p, const hedge_segment_t *segment)
 {
         if (p->resent)
                 return false;
@@ -364,7 +364,7 @@ static bool elsewhere(const model_parallel_t *p, const hedge_segment_t *segment)
 }
 
 /* hedge_sgd_apply without momentum, for what is here. */
-static void descend(model_parallel_t *p)
+static void descend(sazd_t *p)
 {
         const hedge_net_t *net = p->work->net;
         const float rate = (float)p->rate;
@@ -381,7 +381,7 @@ static void descend(model_parallel_t *p)
 }
 
 /* Pretend that this machine is slower than it is: what it multiplies itself takes so long. */
-static void linger(const model_parallel_t *p, int64_t began_us)
+static void linger(const sazd_t *p, int64_t began_us)
 {
         const hedged_run_settings_t *settings = p->work->settings;
         double macs = 0;
@@ -399,7 +399,7 @@ static void linger(const model_parallel_t *p, int64_t began_us)
                 ;
 }
 
-static void count(model_parallel_t *p, const hedge_score_t *score, hedged_tally_t *tally)
+static void count(sazd_t *p, const hedge_score_t *score, hedged_tally_t *tally)
 {
         uint64_t up, down;
 
@@ -414,7 +414,7 @@ static void count(model_parallel_t *p, const hedge_score_t *score, hedged_tally_
         p->down = down;
 }
 
-static int try_step(model_parallel_t *p, hedge_score_t *score)
+static int try_step(sazd_t *p, hedge_score_t *score)
 {
         const hedge_mlp_hooks_t hooks = { .arg = p, .forward = forward, .backward = backward, .weigh = weigh };
         const uint32_t batch = hedge_batches_size(p->batches);
@@ -428,9 +428,9 @@ static int try_step(model_parallel_t *p, hedge_score_t *score)
         return hedge_mlp_gradient(p->mlp, &hooks, p->live, p->images, p->labels, batch, p->gradient, score);
 }
 
-static int step_model_parallel(void *method, hedged_tally_t *tally, hedge_why_t *why)
+static int step_sazd(void *method, hedged_tally_t *tally, hedge_why_t *why)
 {
-        model_parallel_t *p = method;
+        sazd_t *p = method;
         int64_t began_us;
         hedge_score_t score;
         int r;
@@ -450,5 +450,4 @@ static int step_model_parallel(void *method, hedged_tally_t *tally, hedge_why_t 
         return 0;
 }
 
-const hedged_method_t hedged_method_model_parallel = { open_model_parallel, start_model_parallel, step_model_parallel,
-                                                       close_model_parallel, collect_model_parallel };
+const hedged_method_t hedged_method_sazd = { open_sazd, start_sazd, step_sazd, close_sazd, collect_sazd };

@@ -16,6 +16,6 @@
  *
  * For tests and checkpoints the weights are fetched from k boards. What too few boards hold is lost: the training goes
  * on from what was fetched last. Where the method is uncoded the coordinator computes in place of boards that are lost. */
-extern const hedged_method_t hedged_method_model_parallel;
+extern const hedged_method_t hedged_method_sazd;
 
 #endif

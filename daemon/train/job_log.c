@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/train/jobs/job_log.h"
+#include "daemon/train/job_log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 
 #include "common/job/job.h"
 #include "common/wire/message.h"
-#include "daemon/train/jobs/job_log.h"
+#include "daemon/train/job_log.h"
 
 /** Where jobs live: one folder each, so that they outlive the process.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/train/jobs/folder.h"
+#include "daemon/train/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
