@@ -9,6 +9,7 @@
 #include "common/conf/conf.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "common/wire/key_folder.h"
 #include "common/wire/keys.h"
 #include "common/wire/socket.h"
 #include "daemon/server/coordinator.h"
@@ -118,6 +119,20 @@ static int serve(const hedged_config_t *config)
         return r < 0;
 }
 
+/* A file there that is no key costs its owner alone, so it is told and no error: it must not keep the coordinator from
+ * starting (ExecStartPre). */
+static int check_folder(const char *key, const char *path, hedge_why_t *why)
+{
+        hedge_key_folder_t folder = { 0 };
+        hedge_why_t inner;
+        int r = hedge_key_folder_read(path, &folder, &inner);
+
+        for (size_t i = 0; i < folder.n_complaints; i++)
+                fprintf(stderr, "hedged: %s, ignoring it\n", folder.complaints[i]);
+        hedge_key_folder_release(&folder);
+        return r < 0 ? hedge_why(why, r, "%s: %.480s", key, inner.text) : 0;
+}
+
 /* --check-config also opens what the configuration names. @return the exit status. */
 static int check_keys(const hedged_config_t *config, const char *path)
 {
@@ -128,10 +143,10 @@ static int check_keys(const hedged_config_t *config, const char *path)
         if (config->security == HEDGED_SECURITY_CURVE) {
                 r = hedge_keys_load_secret(config->keys.secret, &pair, &why);
                 hedge_keys_wipe(&pair);
-                if (r == 0 && access(config->keys.boards, R_OK | X_OK) < 0)
-                        r = hedge_why(&why, -errno, "keys.boards: %s: %s", config->keys.boards, strerror(errno));
-                if (r == 0 && *config->listen.clients_tcp && access(config->keys.clients, R_OK | X_OK) < 0)
-                        r = hedge_why(&why, -errno, "keys.clients: %s: %s", config->keys.clients, strerror(errno));
+                if (r == 0)
+                        r = check_folder("keys.boards", config->keys.boards, &why);
+                if (r == 0 && *config->listen.clients_tcp)
+                        r = check_folder("keys.clients", config->keys.clients, &why);
         }
         if (r < 0) {
                 fprintf(stderr, "hedged: %s: %s\n", path, why.text);

@@ -2,12 +2,9 @@
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -15,6 +12,7 @@
 #include "common/clock.h"
 #include "common/emulated.h"
 #include "common/log.h"
+#include "common/signals.h"
 #include "common/wire/socket.h"
 #include "worker/config.h"
 #include "worker/session/loop.h"
@@ -36,7 +34,7 @@ typedef struct worker {
         hedge_key_pair_t keys;
         char coordinator_key[41];
         hedgew_emulate_t *emulate;
-        int signal_fd;
+        int signals_fd;
         hedgew_shares_t *shares;
         hedgew_executor_t *executor;
         hedgew_training_t *training;
@@ -54,7 +52,7 @@ static void print_help(void)
                "  -v, --verbose          log more\n"
                "  --version\n"
                "  --help\n\n"
-               "Stops on SIGTERM, SIGINT and SIGHUP, within a second.\n"
+               "Stops on SIGTERM and SIGINT, within a second; SIGHUP: reads the keys again.\n"
                "Exit status: 0 stopped, 64 wrong usage, 70 something failed, 78 the configuration or a key is "
                "wrong.\n");
 }
@@ -140,22 +138,27 @@ static int configure(worker_t *worker, const options_t *options, hedge_why_t *wh
         return 0;
 }
 
-/* Before any thread starts, so that all of them leave these signals to the loop. */
-static int catch_signals(int *ret_fd)
+/* What a bad file costs is said, and nothing else: the connection and its keys stay. */
+static void reload(void *arg)
 {
-        sigset_t set;
-        int fd;
+        worker_t *worker = arg;
+        hedge_key_pair_t keys;
+        char coordinator_key[41];
+        hedge_why_t why;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGHUP);
-        pthread_sigmask(SIG_BLOCK, &set, NULL);
-        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (fd < 0)
-                return -errno;
-        *ret_fd = fd;
-        return 0;
+        if (hedgew_config_keys(&worker->config, &keys, coordinator_key, &why) < 0) {
+                log_warning("board=%s: %s, going on with the keys as they were", worker->config.board.name, why.text);
+                return;
+        }
+        if (!memcmp(&keys, &worker->keys, sizeof(keys)) && !strcmp(coordinator_key, worker->coordinator_key)) {
+                log_notice("board=%s: the keys are the same as before", worker->config.board.name);
+        } else {
+                log_notice("board=%s: the keys are others now, connecting with them", worker->config.board.name);
+                worker->keys = keys;
+                strcpy(worker->coordinator_key, coordinator_key);
+                hedgew_session_reconnect(worker->session);
+        }
+        hedge_keys_wipe(&keys);
 }
 
 static void tell_systemd(const char *text)
@@ -234,7 +237,7 @@ static int start(worker_t *worker)
 
         hedge_sockets_begin(SOCKETS_MAX);
         mallopt(M_ARENA_MAX, ALLOCATOR_POOLS); /* idle memory counts for more here than threads that allocate at once */
-        r = catch_signals(&worker->signal_fd);
+        r = hedge_signals_open(&worker->signals_fd);
         if (r == 0)
                 r = hedgew_shares_new(config->memory.shares_bytes, config->limits.frame_bytes, &worker->shares);
         if (r == 0)
@@ -256,7 +259,7 @@ static int start(worker_t *worker)
         return 0;
 }
 
-static int run(const worker_t *worker)
+static int run(worker_t *worker)
 {
         uint64_t watchdog_us = 0;
         hedgew_loop_t loop = {
@@ -264,7 +267,9 @@ static int run(const worker_t *worker)
                 .executor = worker->executor,
                 .training = worker->training,
                 .uplink = worker->uplink,
-                .signal_fd = worker->signal_fd,
+                .signals_fd = worker->signals_fd,
+                .reload = reload,
+                .reload_arg = worker,
                 .stuck_us = (int64_t)worker->config.compute.stuck_s * 1000000,
         };
 
@@ -309,13 +314,12 @@ static void stop(worker_t *worker, int status)
         hedgew_uplink_destroy(&worker->uplink);
         hedge_sockets_end();
         hedgew_shares_destroy(&worker->shares);
-        if (worker->signal_fd >= 0)
-                close(worker->signal_fd);
+        hedge_signals_close(worker->signals_fd);
 }
 
 int main(int argc, char **argv)
 {
-        worker_t worker = { .signal_fd = -1 };
+        worker_t worker = { .signals_fd = -1 };
         options_t options = { .config = DEFAULT_CONFIG };
         hedge_why_t why = { .text = "" };
         int r, status = read_options(argc, argv, &options);

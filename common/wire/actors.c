@@ -33,8 +33,9 @@ static void *nothing(void *arg)
         return arg;
 }
 
-/* zactor_new() waits for ever where no thread can be made: see first whether one can. */
-static int start(zactor_t **ret, hedge_actors_t *a)
+/* zactor_new() waits for ever where no thread can be made: see first whether one can. And where a signal interrupts one of CZMQ's
+ * own actors, it takes that for the program's end. */
+int hedge_actor_start(void (*work)(zsock_t *pipe, void *arg), void *arg, zactor_t **ret)
 {
         sigset_t before;
         pthread_t probe;
@@ -44,7 +45,7 @@ static int start(zactor_t **ret, hedge_actors_t *a)
                 return r;
         pthread_join(probe, NULL);
         hedge_signals_block(&before); /* they are the main thread's */
-        *ret = zactor_new(run, a);
+        *ret = zactor_new(work, arg);
         hedge_signals_restore(&before);
         return *ret ? 0 : -ENOMEM;
 }
@@ -63,7 +64,7 @@ int hedge_actors_new(unsigned count, hedge_actor_fn *work, void *arg, hedge_acto
         if (a->threads && a->stops)
                 r = hedge_mailbox_new(&a->queue);
         for (; r == 0 && a->count < count; a->count += r == 0)
-                r = start(&a->threads[a->count], a);
+                r = hedge_actor_start(run, a, &a->threads[a->count]);
         if (r < 0)
                 hedge_actors_destroy(&a);
         else

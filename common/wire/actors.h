@@ -3,6 +3,12 @@
 #define HEDGE_ACTORS_H
 
 #include "common/mailbox.h"
+#include "common/wire/socket.h"
+
+typedef struct _zactor_t zactor_t;
+
+/** Start one of CZMQ's actors, with all signals blocked. @return 0, -ENOMEM, -errno (the system allows no more threads). */
+int hedge_actor_start(void (*run)(zsock_t *pipe, void *arg), void *arg, zactor_t **ret);
 
 /** Threads that live from start to end and do what comes by mail, one piece after the other. The threads are CZMQ's actors; what they
  * are given comes by a mailbox, as putting mail must never fail. */

@@ -28,7 +28,8 @@ typedef struct hedge_envelope {
         hedge_message_t message;
         zmq_msg_t *frames; /**< n_frames raw frames, owned */
         uint32_t n_frames;
-        char user[HEDGE_BOARD_NAME_MAX]; /**< who the key belongs to (auth.h); empty without CURVE */
+        char key[41];                    /**< the sender's public key, as Z85; empty without CURVE */
+        char user[HEDGE_BOARD_NAME_MAX]; /**< whose it is: hedge_auth_admit fills this in */
         uint64_t about;                  /**< after an error: hedge_message_about of what came */
         int fd;                          /**< of the connection it came in by (ZMQ_SRCFD), -1 where unknown */
 } hedge_envelope_t;
@@ -38,7 +39,7 @@ typedef struct hedge_envelope {
  * Frames over the limits, too many or missing frames and headers that do not unpack are errors; the whole message is
  * drained in any case, so the socket stays usable.
  * @param router  The socket is a ROUTER: the first frame is the route. On errors after the route was read,
- *                ret->route says who sent it, with user and fd (so that it can be answered); the rest of ret is empty.
+ *                ret->route says who sent it, with key and fd (so that it can be answered); the rest of ret is empty.
  *                After 0, ret is as it was.
  * @return 1 (received), 0 (nothing there), HEDGE_EMALFORMED, HEDGE_EVERSION, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -errno. */
 int hedge_link_receive(zsock_t *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,

@@ -371,6 +371,8 @@ typedef struct hedge_msg_status_ok {
         char security[32];
         char backend[32];
         uint32_t slots; /**< boards the codes are numbered for */
+        uint32_t n_keys;
+        char (*keys)[HEDGE_TEXT_MAX]; /**< files in the folders of keys that are none: a sentence each */
         uint32_t n_boards;
         hedge_board_status_t *boards;
 } hedge_msg_status_ok_t;

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/server/keys.h"
 #include "daemon/server/trainings.h"
 
 #define PER_TURN 64 /* messages read before the loop looks at everything else */
@@ -174,6 +175,10 @@ void hedged_boards_receive(hedged_server_t *c)
 
                 if (r == 0 || r == -EAGAIN)
                         return;
+                if (!hedged_keys_admit(c, c->sockets.boards, &e)) {
+                        hedge_envelope_release(&e);
+                        continue;
+                }
                 if (r > 0) {
                         handle(c, &e);
                         hedge_envelope_release(&e);
@@ -184,14 +189,6 @@ void hedged_boards_receive(hedged_server_t *c)
                 if (e.route.size)
                         refuse(c, &e.route, e.about, r, why.text);
         }
-}
-
-void hedged_boards_monitor(hedged_server_t *c)
-{
-        uint32_t fd;
-
-        while (hedge_monitor_next(c->sockets.monitor, &fd))
-                hedged_cluster_disconnected(c->cluster, (int)fd);
 }
 
 void hedged_boards_tick(hedged_server_t *c)

@@ -9,9 +9,6 @@
 /** Read what boards have sent. */
 void hedged_boards_receive(hedged_server_t *server);
 
-/** Read the connections' events: who has hung up. */
-void hedged_boards_monitor(hedged_server_t *server);
-
 /** A heartbeat interval is over: count strikes, send PINGs. */
 void hedged_boards_tick(hedged_server_t *server);
 

@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/server/keys.h"
 #include "daemon/server/models.h"
 #include "daemon/server/plans.h"
 #include "daemon/server/products.h"
@@ -55,7 +56,8 @@ static void answer_status(hedged_server_t *c, const hedge_asker_t *asker, hedge_
         hedged_board_t *const *boards = hedged_cluster_boards(c->cluster, &s->n_boards);
 
         s->boards = calloc(s->n_boards + 1, sizeof(*s->boards));
-        if (!s->boards) {
+        if (!s->boards || hedged_keys_describe(c, s) < 0) {
+                free(s->boards);
                 hedged_refuse(asker, -ENOMEM, "out of memory");
                 return;
         }
@@ -76,10 +78,10 @@ static void answer_status(hedged_server_t *c, const hedge_asker_t *asker, hedge_
         s->in_flight = requests->in_flight;
         s->malformed = c->malformed;
         s->late_parts = c->late_parts;
-        s->refused = c->auth ? hedge_auth_refused(c->auth) : 0;
         s->slots = hedged_cluster_slots(c->cluster);
         hedged_reply(asker, &message, NULL, 0);
         free(s->boards);
+        free(s->keys);
 }
 
 /* What clients may ask, and who answers. */
@@ -128,6 +130,10 @@ void hedged_clients_receive(hedged_server_t *c, zsock_t *socket)
 
                 if (r == 0 || r == -EAGAIN)
                         return;
+                if (!hedged_keys_admit(c, socket, &e)) {
+                        hedge_envelope_release(&e);
+                        continue;
+                }
                 if (r > 0) {
                         handle(c, socket, &e);
                         hedge_envelope_release(&e);

@@ -14,6 +14,8 @@
 #include "common/log.h"
 #include "daemon/models/repository.h"
 #include "daemon/server/boards.h"
+#include "daemon/server/keys.h"
+#include "daemon/server/locks.h"
 #include "daemon/server/loop.h"
 #include "daemon/server/models.h"
 #include "daemon/server/plans.h"
@@ -23,25 +25,11 @@
 
 struct hedged_coordinator {
         hedged_server_t server;
+        hedged_locks_t locks;
         int signals_fd;
 };
 
 /* ---- start ---- */
-
-static int open_auth(hedged_server_t *c, hedge_why_t *why)
-{
-        int r;
-
-        if (c->config->security != HEDGED_SECURITY_CURVE)
-                return 0;
-        r = hedge_auth_new(hedge_sockets_context(), &c->auth);
-        if (r < 0)
-                return hedge_why(why, r, "cannot start authentication: %s", hedge_strerror(r));
-        r = hedge_auth_allow(c->auth, "boards", c->config->keys.boards, why);
-        if (r == 0 && *c->config->listen.clients_tcp)
-                r = hedge_auth_allow(c->auth, "clients", c->config->keys.clients, why);
-        return r;
-}
 
 /* The test bed's brake; hidden, and without effect unless the configuration allows it. */
 static int read_emulation(const hedged_config_t *config, double *ret_macs_per_s, hedge_why_t *why)
@@ -157,7 +145,7 @@ static int open_all(hedged_server_t *c, hedge_why_t *why)
                 return hedge_why(why, r, "%s", hedge_strerror(r));
         r = read_emulation(c->config, &macs_per_s, why);
         if (r == 0)
-                r = open_auth(c, why);
+                r = hedged_keys_open(c, why);
         if (r == 0)
                 r = hedged_sockets_open(c->config, &c->limits, &c->sockets, why);
         if (r == 0)
@@ -189,7 +177,9 @@ int hedged_coordinator_new(const hedged_config_t *config, int signals_fd, hedged
         while (c->incarnation == 0)
                 if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
                         c->incarnation = (uint64_t)hedge_now_us();
-        r = open_all(c, why);
+        r = hedged_locks_take(config, &coordinator->locks, why);
+        if (r == 0)
+                r = open_all(c, why);
         if (r < 0)
                 hedged_coordinator_destroy(&coordinator);
         else
@@ -271,6 +261,7 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         hedged_registry_release(&c->registry);
         hedge_kernels_destroy(&c->kernels);
         hedge_mailbox_destroy(&c->mail);
+        hedged_locks_release(&(*coordinator)->locks);
         free(*coordinator);
         *coordinator = NULL;
         return 0;

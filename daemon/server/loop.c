@@ -10,6 +10,7 @@
 #include "common/signals.h"
 #include "daemon/server/boards.h"
 #include "daemon/server/clients.h"
+#include "daemon/server/keys.h"
 #include "daemon/server/models.h"
 #include "daemon/server/plans.h"
 #include "daemon/server/products.h"
@@ -85,6 +86,7 @@ static void tick(loop_t *l)
 
         if (hedge_now_ms() < ping_ms(l))
                 return;
+        hedged_keys_tick(s);
         hedged_boards_tick(s);
         hedged_plans_tick(s);
         hedged_line_tick(hedged_trainings_line(s->trainings));
@@ -203,7 +205,7 @@ static int on_signal(zloop_t *zloop, zmq_pollitem_t *item, void *arg)
 
         while ((number = hedge_signals_next(l->signals_fd)))
                 if (number == SIGHUP)
-                        log_notice("SIGHUP: nothing is read again");
+                        hedged_keys_reload(l->server);
                 else
                         begin_stop(l);
         return look_round(l);
@@ -221,7 +223,15 @@ static int on_monitor(zloop_t *zloop, zsock_t *socket, void *arg)
 {
         loop_t *l = arg;
 
-        hedged_boards_monitor(l->server);
+        hedged_keys_monitor(l->server);
+        return look_round(l);
+}
+
+static int on_keys(zloop_t *zloop, zmq_pollitem_t *item, void *arg)
+{
+        loop_t *l = arg;
+
+        hedged_keys_changed(l->server);
         return look_round(l);
 }
 
@@ -239,11 +249,14 @@ static int watch(loop_t *l)
         hedged_sockets_t *s = &l->server->sockets;
         zmq_pollitem_t mail = { .fd = hedge_mailbox_fd(l->server->mail), .events = ZMQ_POLLIN };
         zmq_pollitem_t signals = { .fd = l->signals_fd, .events = ZMQ_POLLIN };
+        zmq_pollitem_t keys = { .fd = hedged_keys_fd(l->server), .events = ZMQ_POLLIN };
 
         if (zloop_reader(l->zloop, s->boards, on_boards, l) < 0 ||
             zloop_reader(l->zloop, hedge_monitor_socket(s->monitor), on_monitor, l) < 0 ||
             zloop_reader(l->zloop, s->clients, on_clients, l) < 0 ||
-            (s->clients_tcp && zloop_reader(l->zloop, s->clients_tcp, on_clients, l) < 0) ||
+            (s->clients_tcp && (zloop_reader(l->zloop, s->clients_tcp, on_clients, l) < 0 ||
+                                zloop_reader(l->zloop, hedge_monitor_socket(s->clients_monitor), on_monitor, l) < 0)) ||
+            (keys.fd >= 0 && zloop_poller(l->zloop, &keys, on_keys, l) < 0) ||
             zloop_poller(l->zloop, &mail, on_mail, l) < 0 || zloop_poller(l->zloop, &signals, on_signal, l) < 0)
                 return -ENOMEM;
         return set_timer(l);

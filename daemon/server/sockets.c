@@ -11,6 +11,7 @@
 #include "common/wire/keys.h"
 
 #define LINGER_MS 200
+#define EVENTS    (ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 /* With a domain, and where CURVE is on, only keys of that domain get in. */
 static int open_one(const hedged_config_t *config, const hedge_wire_limits_t *limits, const char *endpoint,
@@ -43,8 +44,10 @@ int hedged_sockets_open(const hedged_config_t *config, const hedge_wire_limits_t
                 r = open_one(config, limits, config->listen.clients_tcp, "clients", &s->clients_tcp, why);
         if (r < 0)
                 return r;
-        r = hedge_monitor_new(s->boards, ZMQ_EVENT_DISCONNECTED, &s->monitor);
-        return r < 0 ? hedge_why(why, r, "cannot watch the boards' connections: %s", hedge_strerror(r)) : 0;
+        r = hedge_monitor_new(s->boards, EVENTS, &s->monitor);
+        if (r == 0 && s->clients_tcp)
+                r = hedge_monitor_new(s->clients_tcp, EVENTS, &s->clients_monitor);
+        return r < 0 ? hedge_why(why, r, "cannot watch connections: %s", hedge_strerror(r)) : 0;
 }
 
 static int bind_one(zsock_t *socket, const char *endpoint, hedge_why_t *why)
@@ -96,6 +99,7 @@ int hedged_sockets_bind(hedged_sockets_t *s, const hedged_config_t *config, hedg
 void hedged_sockets_close(hedged_sockets_t *s)
 {
         hedge_monitor_destroy(&s->monitor);
+        hedge_monitor_destroy(&s->clients_monitor);
         zsock_destroy(&s->boards);
         zsock_destroy(&s->clients);
         zsock_destroy(&s->clients_tcp);

@@ -95,15 +95,16 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
                  "  boards: '%s'\n"
                  "  clients: %s\n"
                  "  endpoint_file: %s/endpoint\n"
+                 "%s"
                  "security: %s\n"
-                 "keys: {secret: %s/coordinator.secret, boards: %s/boards}\n"
+                 "keys: {secret: %s/coordinator.secret, boards: %s/boards, clients: %s/clients}\n"
                  "compute: {backend: plain, threads: 1}\n"
                  "models: {repository: %s/models, max_loaded: %u}\n"
                  "jobs: {folder: %s/jobs%s}\n"
                  "%s\n",
-                 *bed->endpoint ? bed->endpoint : "tcp://127.0.0.1:*", bed->clients, bed->dir, security, bed->dir,
-                 bed->dir, bed->dir, bed->max_loaded ? bed->max_loaded : 64, bed->dir, bed->jobs ? bed->jobs : "",
-                 more);
+                 *bed->endpoint ? bed->endpoint : "tcp://127.0.0.1:*", bed->clients, bed->dir,
+                 bed->listen ? bed->listen : "", security, bed->dir, bed->dir, bed->dir, bed->dir,
+                 bed->max_loaded ? bed->max_loaded : 64, bed->dir, bed->jobs ? bed->jobs : "", more);
         test_write_file(bed->dir, "hedged.yaml", text);
         snprintf(config, sizeof(config), "%s/endpoint", bed->dir);
         unlink(config);

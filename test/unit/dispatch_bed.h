@@ -91,10 +91,10 @@ void hedged_measure_task(hedged_measure_t *measure, const char *board, const hed
         s->sample = *sample;
 }
 
-static int dispatch_bed_send(zsock_t *socket, const hedge_route_t *route, const hedge_message_t *message,
+static int dispatch_bed_send(zsock_t *arg, const hedge_route_t *route, const hedge_message_t *message,
                              zmq_msg_t *frames, uint32_t n_frames)
 {
-        dispatch_bed_t *bed = (dispatch_bed_t *)(void *)socket;
+        dispatch_bed_t *bed = (void *)arg;
         dispatch_board_t *b = &bed->boards[route->bytes[0] - 1];
         dispatch_sent_t *s = &b->sent[b->n_sent];
         const hedge_msg_task_t *task = &message->task;
@@ -179,8 +179,8 @@ static inline void dispatch_bed_begin(dispatch_bed_t *bed, const hedge_code_para
         memset(bed, 0, sizeof(*bed));
         bed->now_ms = 1000000;
         MUST(hedged_cluster_new(DISPATCH_BOARDS, 500, 3, 60000, dispatch_bed_changed, bed, &bed->cluster) == 0);
-        MUST(hedged_dispatch_new(dispatch_bed_send, (zsock_t *)(void *)bed, bed->cluster,
-                                 (hedged_measure_t *)(void *)bed, &bed->dispatch) == 0);
+        MUST(hedged_dispatch_new(dispatch_bed_send, (void *)bed, bed->cluster, (hedged_measure_t *)(void *)bed,
+                                 &bed->dispatch) == 0);
         MUST(hedge_mailbox_new(&bed->loop) == 0);
         dispatch_bed_variant(bed, params);
         for (unsigned i = 0; i < DISPATCH_BOARDS; i++) {
