@@ -2,9 +2,16 @@
 #ifndef HEDGE_TEST_DISPATCH_RUNS_H
 #define HEDGE_TEST_DISPATCH_RUNS_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "test/unit/dispatch_bed.h"
 
-/** Layer runs on a bed: every board has four parts, which are asked for and come by their number alone. Include cmocka.h before. */
+/** Layer runs on a bed: every board has four parts, which are asked for and come by their number alone. */
 
 #define PARTS 4u /* of a board: 2 coded inputs, 2 filter blocks */
 #define ELL_B 2u

@@ -72,6 +72,16 @@ static void deliver(unsigned board, uint64_t run, unsigned part)
                          0);
 }
 
+/* Everything has come that will: to wait for more would be in vain. */
+static int wait_in_time(void)
+{
+        const int64_t began_us = hedge_now_us();
+        int r = hedged_gather_wait(&gather);
+
+        assert_true(hedge_now_us() - began_us < FOREVER_MS * INT64_C(1000));
+        return r;
+}
+
 static void lose(unsigned board)
 {
         hedged_cluster_lost(bed.cluster, dispatch_bed_board(&bed, board));
@@ -108,7 +118,7 @@ static void it_is_solved_as_soon_as_the_rank_is_full(void **state)
         deliver(3, run, 0);
         deliver(1, run, 0);
         deliver(0, run, 0); /* one more than it takes */
-        assert_int_equal(hedged_gather_wait(&gather), 0);
+        assert_int_equal(wait_in_time(), 0);
         assert_true(gather.solved);
         assert_int_equal(gather.n_taken, 2);
         assert_int_equal(gather.taken[0]->board, 3); /* in the decoder's order */
@@ -146,7 +156,7 @@ static int wait_with(double accuracy, const unsigned *boards, unsigned *ret_take
         run = start();
         for (unsigned i = 0; i < DISPATCH_BOARDS; i++)
                 deliver(boards[i], run, 0);
-        r = hedged_gather_wait(&gather);
+        r = wait_in_time();
         assert_int_equal(gather.solved, r == 0);
         *ret_taken = gather.n_taken;
         finish();
@@ -186,7 +196,7 @@ static void what_can_no_longer_be_decoded_is_given_up(void **state)
         deliver(1, run, 0);
         lose(2);
         lose(3);
-        assert_int_equal(hedged_gather_wait(&gather), 1);
+        assert_int_equal(wait_in_time(), 1);
         assert_int_equal(gather.n_taken, 1);
         assert_int_equal(gather.lost, 3);
         assert_false(gather.solved);
@@ -195,7 +205,7 @@ static void what_can_no_longer_be_decoded_is_given_up(void **state)
         begin(&uncoded);
         start();
         lose(2); /* one is enough where every part is needed: the others are not waited for */
-        assert_int_equal(hedged_gather_wait(&gather), 1);
+        assert_int_equal(wait_in_time(), 1);
         assert_int_equal(gather.lost, 1);
         finish();
         end();
@@ -208,7 +218,7 @@ static void all_boards_are_lost(void **state)
         start();
         for (unsigned b = 0; b < DISPATCH_BOARDS; b++)
                 lose(b);
-        assert_int_equal(hedged_gather_wait(&gather), 1);
+        assert_int_equal(wait_in_time(), 1);
         assert_int_equal(gather.n_taken, 0);
         finish();
         end();
@@ -253,7 +263,7 @@ static void parts_of_a_board_wait_until_it_is_done(void **state)
         deliver(2, run, parts[2][1]);
         deliver(1, run, parts[1][1]);
         deliver(2, run, parts[2][0]);
-        assert_int_equal(hedged_gather_wait(&gather), 0);
+        assert_int_equal(wait_in_time(), 0);
         assert_int_equal(gather.n_taken, 4);
         assert_int_equal(gather.received[0], 0); /* it sent one that would have made the rank full earlier */
         assert_int_equal(gather.received[1], 2);
@@ -272,7 +282,7 @@ static void the_program_stops_in_the_middle(void **state)
         deliver(1, run, 0);
         hedged_dispatch_shutdown(bed.dispatch);
         deliver(2, run, 0); /* behind it */
-        assert_int_equal(hedged_gather_wait(&gather), HEDGE_ESHUTDOWN);
+        assert_int_equal(wait_in_time(), HEDGE_ESHUTDOWN);
         assert_int_equal(gather.n_taken, 1);
         finish();
         end();
@@ -320,7 +330,7 @@ static void the_trace_tells_of_every_part(void **state)
         deliver(0, run, 0);
         deliver(1, run, 0); /* too late */
         lose(2);
-        assert_int_equal(hedged_gather_wait(&gather), 0);
+        assert_int_equal(wait_in_time(), 0);
         assert_int_equal(hedged_gather_trace(&gather, began_us, &report), 0);
         assert_int_equal(report.n_parts, 4);
         for (unsigned b = 0; b < DISPATCH_BOARDS; b++) {
@@ -433,7 +443,7 @@ static void any_answers_are_taken_as_the_decoder_would(void **state)
                                 lose(list[i].board);
                         else
                                 deliver(list[i].board, run, list[i].part);
-                assert_int_equal(hedged_gather_wait(&gather), expected);
+                assert_int_equal(wait_in_time(), expected);
                 assert_int_equal(gather.n_taken, taken);
                 solved += expected == 0;
                 given_up += expected == 1;
