@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,9 +19,16 @@
 
 #define ZAUTH_MS 10000 /* it answers when it has read some files: far longer than that takes */
 
+/* A folder of ours: keys/0, keys/1 and so on. */
+typedef struct home {
+        int fd; /* -1: none */
+        unsigned written;
+        char path[PATH_MAX];
+} home_t;
+
 struct hedge_auth {
         zactor_t *zauth;
-        int home; /* what zauth reads lay in this folder, which has been removed since; -1: none yet */
+        home_t home; /* what zauth reads */
         char *paths[HEDGE_ROLES];
         hedge_key_folder_t folders[HEDGE_ROLES];
         hedge_key_watch_t *watch;
@@ -33,6 +41,7 @@ struct hedge_auth {
 };
 
 static const char *const roles[HEDGE_ROLES] = { "board", "client" };
+static const home_t no_home = { .fd = -1 };
 static atomic_flag exists = ATOMIC_FLAG_INIT; /* there is one ZAP handler in a context, and one context */
 
 /* ---- zauth ---- */
@@ -70,14 +79,14 @@ static int write_key(int home, unsigned number, const char *key)
         return close(fd) < 0 && r == 0 ? -errno : r;
 }
 
-static int write_keys(const hedge_auth_t *a, int home, unsigned *ret_written)
+static int write_keys(const hedge_auth_t *a, home_t *home)
 {
-        int r = mkdirat(home, "keys", 0700) < 0 ? -errno : 0;
+        int r = 0;
 
         for (unsigned role = 0; role < HEDGE_ROLES; role++)
                 for (size_t i = 0; r == 0 && i < a->folders[role].n_keys; i++)
                         if (!is_listed_before(a, role, a->folders[role].keys[i].key))
-                                r = write_key(home, (*ret_written)++, a->folders[role].keys[i].key);
+                                r = write_key(home->fd, home->written++, a->folders[role].keys[i].key);
         return r;
 }
 
@@ -93,44 +102,58 @@ static int tell_zauth(hedge_auth_t *a, int home)
         return 0;
 }
 
-static int make_home(char path[PATH_MAX])
+/* The lock keeps away what cleans folders of temporary files. */
+static int make_home(home_t *home)
 {
         const char *systemd = getenv("RUNTIME_DIRECTORY"), *tmp = getenv("TMPDIR");
 
         if (systemd && *systemd == '/')
-                snprintf(path, PATH_MAX, "%.*s/keys-XXXXXX", (int)strcspn(systemd, ":"), systemd);
+                snprintf(home->path, sizeof(home->path), "%.*s/keys-XXXXXX", (int)strcspn(systemd, ":"), systemd);
         else
-                snprintf(path, PATH_MAX, "%s/hedge-keys-XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
-        return mkdtemp(path) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+                snprintf(home->path, sizeof(home->path), "%s/hedge-keys-XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
+        if (!mkdtemp(home->path))
+                return -errno;
+        home->fd = open(home->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (home->fd < 0 || flock(home->fd, LOCK_SH) < 0 || mkdirat(home->fd, "keys", 0700) < 0)
+                return -errno;
+        return 0;
+}
+
+static void remove_home(home_t *home)
+{
+        char file[32];
+
+        while (home->written) {
+                snprintf(file, sizeof(file), "keys/%u", --home->written);
+                unlinkat(home->fd, file, 0);
+        }
+        if (home->fd >= 0) {
+                unlinkat(home->fd, "keys", AT_REMOVEDIR);
+                close(home->fd);
+        }
+        if (*home->path)
+                rmdir(home->path);
+        *home = no_home;
 }
 
 /* Give zauth the keys as they are now, in a fresh folder: its store compares a folder's time in seconds and size in bytes,
- * so it would miss a key that is replaced within the second. It reads the folder once, here; then it is removed, and a
- * store whose folder is not there keeps what it has. By its descriptor the folder stays removed: nobody can put another
- * in its place. */
+ * so it would miss a key that is replaced within the second. The folder stays until zauth has the next: the store looks at
+ * it for every handshake, and one that found it half removed would let half of them in. Zauth goes there by our descriptor, so that
+ * nobody can put another in its place. */
 static int give_keys(hedge_auth_t *a)
 {
-        char path[PATH_MAX], file[32];
-        unsigned written = 0;
-        int home = make_home(path), r;
+        home_t home = no_home;
+        int r = make_home(&home);
 
-        if (home < 0)
-                return -errno;
-        r = write_keys(a, home, &written);
         if (r == 0)
-                r = tell_zauth(a, home);
-        while (written--) {
-                snprintf(file, sizeof(file), "keys/%u", written);
-                unlinkat(home, file, 0);
-        }
-        unlinkat(home, "keys", AT_REMOVEDIR);
-        rmdir(path);
+                r = write_keys(a, &home);
+        if (r == 0)
+                r = tell_zauth(a, home.fd);
         if (r < 0) {
-                close(home);
+                remove_home(&home);
                 return r;
         }
-        if (a->home >= 0)
-                close(a->home);
+        remove_home(&a->home);
         a->home = home;
         return 0;
 }
@@ -366,7 +389,7 @@ int hedge_auth_new(const char *const folders[HEDGE_ROLES], hedge_auth_tell_t *te
                 atomic_flag_clear(&exists);
                 return hedge_why(why, -ENOMEM, "out of memory");
         }
-        a->home = -1;
+        a->home = no_home;
         a->tell = tell;
         a->arg = arg;
         r = open_auth(a, folders, why);
@@ -384,8 +407,7 @@ void hedge_auth_destroy(hedge_auth_t **auth)
         if (!a)
                 return;
         zactor_destroy(&a->zauth);
-        if (a->home >= 0)
-                close(a->home);
+        remove_home(&a->home);
         hedge_key_watch_destroy(&a->watch);
         for (unsigned role = 0; role < HEDGE_ROLES; role++) {
                 hedge_key_folder_release(&a->folders[role]);

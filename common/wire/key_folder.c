@@ -53,7 +53,7 @@ static bool name_of(const char *file, char name[HEDGE_BOARD_NAME_MAX])
 static int add_file(hedge_key_folder_t *f, const char *folder, const char *file)
 {
         hedge_why_t why = { "" };
-        hedge_key_t key;
+        hedge_key_t key = { "", "" }; /* all of it: lists are compared as bytes */
         char path[4096];
         int r;
 

@@ -302,7 +302,7 @@ static void a_key_that_is_replaced_is_the_new_one_at_once(void **state)
         leave(&guest);
 }
 
-/* SIGHUP once more for every answer: everybody is served as if nothing were. */
+/* SIGHUP once more for every answer, and every time another key that nobody uses: everybody is served as if nothing were. */
 static void sighup_under_load_fails_nothing(void **state)
 {
         hedge_key_pair_t board, ann;
@@ -324,6 +324,10 @@ static void sighup_under_load_fails_nothing(void **state)
                 hedged_bed_infer(yard.bed, "digits");
                 client_is_served(&client);
                 arrive(&yard, &guest, yard.tcp, &ann);
+                if (i % 2)
+                        unlink(path_in(&yard, "clients/bob.pub"));
+                else
+                        write_key(&yard, "clients/bob.pub", &board);
                 assert_int_equal(kill(yard.bed->hedged.pid, SIGHUP), 0);
                 client_is_served(&guest);
                 leave(&guest);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -47,8 +48,8 @@ typedef struct house {
 
 static const char *path_of(const char *file)
 {
-        static char paths[8][256];
-        static unsigned next;
+        static __thread char paths[8][256];
+        static __thread unsigned next;
         char *buf = paths[next++ % 8];
 
         snprintf(buf, sizeof(paths[0]), "%s/%s", dir, file);
@@ -650,16 +651,78 @@ static void a_folder_that_is_not_there_is_an_error_at_start(void **state)
         assert_int_equal(start_auth(house, &why), 0);
 }
 
+static unsigned folders_in_tmp(void)
+{
+        DIR *tmp = opendir(path_of("tmp"));
+        struct dirent *file;
+        unsigned n = 0;
+
+        while ((file = readdir(tmp)))
+                n += *file->d_name != '.';
+        closedir(tmp);
+        return n;
+}
+
 static void nothing_is_left_on_the_disk(void **state)
 {
         house_t *house = *state;
 
         put_key("late", "boards", "late");
         expect_change(house);
-        assert_int_equal(rmdir(path_of("tmp")), 0); /* empty while it works */
-        assert_int_equal(mkdir(path_of("tmp"), 0700), 0);
+        assert_int_equal(folders_in_tmp(), 1);
+        hedge_auth_destroy(&house->auth);
+        assert_int_equal(folders_in_tmp(), 0);
+}
+
+/* Reading what is as it was is no work for zauth. */
+static void what_has_not_changed_is_not_given_again(void **state)
+{
+        house_t *house = *state;
+
+        assert_int_equal(rename(path_of("tmp"), path_of("other")), 0); /* where a folder for zauth would be made */
+        for (unsigned i = 0; i < 20; i++) {
+                put_key("pi-1", "boards", "pi-1");
+                expect_change(house);
+                hedge_auth_read(house->auth);
+        }
+        assert_int_equal(house->n_told, 0);
+        put_key("late", "boards", "late"); /* now it has to be, and cannot; but is, as soon as it can */
+        expect_change(house);
+        assert_int_equal(house->n_told, 1);
+        assert_int_equal(rename(path_of("other"), path_of("tmp")), 0);
+        hedge_auth_tick(house->auth);
         peer(house, "late", "from late");
         expect_board(house, "late", "from late");
+}
+
+static void *change_keys(void *arg)
+{
+        house_t *house = arg;
+
+        for (unsigned i = 0; i < 200; i++) {
+                if (i % 2)
+                        unlink(path_of("boards/late.pub"));
+                else
+                        put_key("late", "boards", "late");
+                hedge_auth_read(house->auth);
+        }
+        return NULL;
+}
+
+/* Handshakes at every moment of a change: who is in the folder before and after gets in. */
+static void changes_shut_nobody_else_out(void **state)
+{
+        house_t *house = *state;
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, change_keys, house), 0);
+        for (unsigned i = 0; i < 100; i++) {
+                peer(house, "pi-1", "from one");
+                expect_word(house, "from one");
+                close_sockets(house, 2);
+        }
+        pthread_join(thread, NULL);
+        assert_int_equal(house->n_told, 0);
 }
 
 int main(void)
@@ -685,6 +748,8 @@ int main(void)
                 HOUSE(there_is_one_in_a_process),
                 HOUSE(a_folder_that_is_not_there_is_an_error_at_start),
                 HOUSE(nothing_is_left_on_the_disk),
+                HOUSE(what_has_not_changed_is_not_given_again),
+                HOUSE(changes_shut_nobody_else_out),
         };
 
         return cmocka_run_group_tests(tests, make_keys, remove_keys);
