@@ -9,7 +9,7 @@
 
 #include "common/model/onnx_edge.h"
 #include "common/train/norm.h"
-#include "common/train/replace.h"
+#include "common/io/replace.h"
 
 #define OPSET      13
 #define IR_VERSION 7

@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 #include "common/tensor.h"
-#include "common/train/replace.h"
+#include "common/io/replace.h"
 #include "daemon/train/co3/crew.h"
 #include "daemon/train/co3/downlink.h"
 #include "daemon/train/co3/rendezvous.h"
