@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/wire/message.h"
+#include "common/types/name.h"
 
 static int path_of(char *path, const char *folder, const char *name, const char *file)
 {
