@@ -252,8 +252,8 @@ static void cut_the_revoked(hedge_auth_t *a)
                 name = hedge_key_folder_find(&a->folders[peer->role], peer->key);
                 if (name && !strcmp(name, peer->name))
                         continue;
-                say(a, "%s=%s: its key was taken away, cutting its connection", roles[peer->role], peer->name);
-                hedge_peers_cut(&a->peers, (int)fd);
+                if (hedge_peers_cut(&a->peers, (int)fd))
+                        say(a, "%s=%s: its key was taken away, its connection is cut", roles[peer->role], peer->name);
         }
 }
 
@@ -333,11 +333,6 @@ int hedge_auth_admit(hedge_auth_t *a, hedge_role_t role, hedge_envelope_t *e, he
                 strcpy(peer->name, name);
         }
         return 0;
-}
-
-void hedge_auth_disconnected(hedge_auth_t *auth, int fd)
-{
-        hedge_peers_forget(&auth->peers, fd);
 }
 
 void hedge_auth_failed(hedge_auth_t *auth)
