@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/thread.h"
 #include "common/wire/actors.h"
 #include "common/wire/key_watch.h"
 #include "common/wire/peers.h"
@@ -90,16 +91,21 @@ static int write_keys(const hedge_auth_t *a, home_t *home)
         return r;
 }
 
+/* Signals wait meanwhile: CZMQ gives up where one interrupts it, and zauth would be in the middle of reading. */
 static int tell_zauth(hedge_auth_t *a, int home)
 {
         char location[64];
+        sigset_t before;
+        int r = 0;
 
         snprintf(location, sizeof(location), "/proc/self/fd/%d/keys", home);
         if (access(location, R_OK | X_OK) < 0)
                 return -errno;
+        hedge_signals_block(&before);
         if (zstr_sendx(a->zauth, "CURVE", location, NULL) < 0 || zsock_wait(a->zauth) < 0)
-                return -ETIMEDOUT;
-        return 0;
+                r = -ETIMEDOUT;
+        hedge_signals_restore(&before);
+        return r;
 }
 
 /* The lock keeps away what cleans folders of temporary files. */
