@@ -2,19 +2,12 @@
 #ifndef HEDGE_LINK_H
 #define HEDGE_LINK_H
 
+#include "common/wire/route.h"
 #include "common/wire/socket.h"
 
 /** Messages over a ZeroMQ socket: one hedge_envelope_t per message, whatever the socket's kind.
  *
  * Frames are libzmq's and not CZMQ's: they are shared between messages and never copied (zframe_dup copies). */
-
-#define HEDGE_ROUTE_MAX 256
-
-/** A peer's routing id at a ROUTER socket. */
-typedef struct hedge_route {
-        uint8_t bytes[HEDGE_ROUTE_MAX];
-        uint32_t size; /**< 0: none (the socket is a DEALER) */
-} hedge_route_t;
 
 /** Who asked something: where the answer goes. */
 typedef struct hedge_asker {

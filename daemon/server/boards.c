@@ -75,7 +75,7 @@ static void handle_part(hedged_server_t *c, hedged_board_t *board, hedge_envelop
                 c->late_parts++;
         } else if (r < 0) {
                 c->malformed++;
-                log_warning("board=%s job=%llu: part %u does not fit its task, ignoring it", board->name,
+                log_warning("board=%s run=%llu: part %u does not fit its task, ignoring it", board->name,
                             (unsigned long long)e->message.part.run, e->message.part.part);
                 refuse(c, &e->route, e->message.part.run, r, "this part does not fit its task");
         }

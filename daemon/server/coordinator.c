@@ -15,6 +15,7 @@
 #include "daemon/models/repository.h"
 #include "daemon/server/boards.h"
 #include "daemon/server/keys.h"
+#include "daemon/server/locks.h"
 #include "daemon/server/loop.h"
 #include "daemon/server/models.h"
 #include "daemon/server/plans.h"
@@ -24,6 +25,7 @@
 
 struct hedged_coordinator {
         hedged_server_t server;
+        hedged_locks_t locks;
         int signals_fd;
 };
 
@@ -93,7 +95,7 @@ static int open_state(hedged_server_t *c, hedge_why_t *why)
         if (r == 0)
                 r = hedged_products_new(&c->products);
         if (r == 0)
-                r = hedged_dispatch_new(c->sockets.boards, c->cluster, c->measure, &c->dispatch);
+                r = hedged_dispatch_new(hedge_link_send, c->sockets.boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
                 r = hedged_distributor_new(hedge_link_send, c->sockets.boards, c->cluster, &c->registry, c->preparer,
                                            hedge_now_ms() + HEDGED_DISTRIBUTE_PATIENT_MS, &c->distributor);
@@ -175,7 +177,9 @@ int hedged_coordinator_new(const hedged_config_t *config, int signals_fd, hedged
         while (c->incarnation == 0)
                 if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
                         c->incarnation = (uint64_t)hedge_now_us();
-        r = open_all(c, why);
+        r = hedged_locks_take(config, &coordinator->locks, why);
+        if (r == 0)
+                r = open_all(c, why);
         if (r < 0)
                 hedged_coordinator_destroy(&coordinator);
         else
@@ -257,6 +261,7 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         hedged_registry_release(&c->registry);
         hedge_kernels_destroy(&c->kernels);
         hedge_mailbox_destroy(&c->mail);
+        hedged_locks_release(&(*coordinator)->locks);
         free(*coordinator);
         *coordinator = NULL;
         return 0;

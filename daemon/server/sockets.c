@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/io/replace.h"
 #include "common/log.h"
 #include "common/wire/keys.h"
 
@@ -61,17 +62,13 @@ static int bind_one(zsock_t *socket, const char *endpoint, hedge_why_t *why)
 /* Where the boards' socket was bound in the end, for those who have to know it: written beside and renamed. */
 static int write_endpoint(const char *path, const char *endpoint, hedge_why_t *why)
 {
-        char beside[4200];
-        FILE *f;
-        int r;
+        hedge_replace_t file;
+        int r = hedge_replace_begin(path, &file, why);
 
-        snprintf(beside, sizeof(beside), "%s.new", path);
-        f = fopen(beside, "we");
-        if (!f)
-                return hedge_why(why, -errno, "%s: %s", beside, strerror(errno));
-        fprintf(f, "%s\n", endpoint);
-        r = fclose(f) < 0 || rename(beside, path) < 0 ? -errno : 0;
-        return r < 0 ? hedge_why(why, r, "%s: %s", path, strerror(-r)) : 0;
+        if (r < 0)
+                return r;
+        fprintf(file.file, "%s\n", endpoint);
+        return hedge_replace_end(&file, 0, why);
 }
 
 /* The boards' endpoint first: if another coordinator has it, its clients' socket file must not be taken away. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/io/file.h"
 #include "common/wire/actors.h"
 
 struct hedged_storage {
@@ -48,21 +49,6 @@ static int create(hedged_storage_t *storage, hedged_storage_op_t *e)
         return r;
 }
 
-static int read_all(int fd, char *at, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = read(fd, at, size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return n < 0 ? -errno : -EIO; /* cut short while it was read */
-                at += n;
-                size -= (size_t)n;
-        }
-        return 0;
-}
-
 static int read_frame(const char *path, uint64_t bytes_max, zmq_msg_t *ret)
 {
         struct stat info;
@@ -76,7 +62,7 @@ static int read_frame(const char *path, uint64_t bytes_max, zmq_msg_t *ret)
         if (r == 0 && zmq_msg_init_size(ret, (size_t)info.st_size) < 0)
                 r = -ENOMEM;
         if (r == 0) {
-                r = read_all(fd, zmq_msg_data(ret), (size_t)info.st_size);
+                r = hedge_io_read_exactly(fd, zmq_msg_data(ret), (size_t)info.st_size);
                 if (r < 0)
                         zmq_msg_close(ret);
         }
