@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/thread.h"
 #include "common/wire/actors.h"
 #include "common/wire/key_watch.h"
 #include "common/wire/peers.h"
@@ -90,16 +91,21 @@ static int write_keys(const hedge_auth_t *a, home_t *home)
         return r;
 }
 
+/* Signals wait meanwhile: CZMQ gives up where one interrupts it, and zauth would be in the middle of reading. */
 static int tell_zauth(hedge_auth_t *a, int home)
 {
         char location[64];
+        sigset_t before;
+        int r = 0;
 
         snprintf(location, sizeof(location), "/proc/self/fd/%d/keys", home);
         if (access(location, R_OK | X_OK) < 0)
                 return -errno;
+        hedge_signals_block(&before);
         if (zstr_sendx(a->zauth, "CURVE", location, NULL) < 0 || zsock_wait(a->zauth) < 0)
-                return -ETIMEDOUT;
-        return 0;
+                r = -ETIMEDOUT;
+        hedge_signals_restore(&before);
+        return r;
 }
 
 /* The lock keeps away what cleans folders of temporary files. */
@@ -252,8 +258,8 @@ static void cut_the_revoked(hedge_auth_t *a)
                 name = hedge_key_folder_find(&a->folders[peer->role], peer->key);
                 if (name && !strcmp(name, peer->name))
                         continue;
-                say(a, "%s=%s: its key was taken away, cutting its connection", roles[peer->role], peer->name);
-                hedge_peers_cut(&a->peers, (int)fd);
+                if (hedge_peers_cut(&a->peers, (int)fd))
+                        say(a, "%s=%s: its key was taken away, its connection is cut", roles[peer->role], peer->name);
         }
 }
 
@@ -333,11 +339,6 @@ int hedge_auth_admit(hedge_auth_t *a, hedge_role_t role, hedge_envelope_t *e, he
                 strcpy(peer->name, name);
         }
         return 0;
-}
-
-void hedge_auth_disconnected(hedge_auth_t *auth, int fd)
-{
-        hedge_peers_forget(&auth->peers, fd);
 }
 
 void hedge_auth_failed(hedge_auth_t *auth)

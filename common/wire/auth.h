@@ -49,8 +49,7 @@ void hedge_auth_tick(hedge_auth_t *auth);
  *         -EALREADY: no, and it was told so before. */
 int hedge_auth_admit(hedge_auth_t *auth, hedge_role_t role, hedge_envelope_t *envelope, hedge_why_t *why);
 
-/** A connection has ended (ZMQ_EVENT_DISCONNECTED), or a handshake was refused (ZMQ_EVENT_HANDSHAKE_FAILED_AUTH). */
-void hedge_auth_disconnected(hedge_auth_t *auth, int fd);
+/** A handshake was refused (ZMQ_EVENT_HANDSHAKE_FAILED_AUTH). */
 void hedge_auth_failed(hedge_auth_t *auth);
 
 /** Connections refused so far. */

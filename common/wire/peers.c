@@ -30,46 +30,36 @@ static bool make_room(hedge_peers_t *peers, size_t count)
 
 hedge_peer_t *hedge_peers_note(hedge_peers_t *peers, int fd, const char *key)
 {
-        hedge_peer_t *peer, fresh = { 0 };
+        hedge_peer_t *peer, now = { 0 };
         bool same;
 
         if (fd < 0)
                 return NULL;
         peer = (size_t)fd < peers->count ? peers->by_fd[fd] : NULL;
         same = peer && !strcmp(peer->key, key);
-        if (same && !peer->refused)
-                return peer;
-        if (!address_of(fd, fresh.address))
+        if (!address_of(fd, now.address))
                 return same ? peer : NULL;
-        if (same && !memcmp(peer->address, fresh.address, sizeof(fresh.address)))
-                return peer; /* and not one that came after it, whose end has not been heard of yet */
+        if (same && !memcmp(peer->address, now.address, sizeof(now.address)))
+                return peer;
         if ((size_t)fd >= peers->count && !make_room(peers, (size_t)fd + 16))
                 return NULL;
         if (!peer)
                 peer = peers->by_fd[fd] = malloc(sizeof(*peer));
         if (!peer)
                 return NULL;
-        *peer = fresh;
+        *peer = now;
         snprintf(peer->key, sizeof(peer->key), "%s", key);
         return peer;
 }
 
-void hedge_peers_forget(hedge_peers_t *peers, int fd)
-{
-        if (fd < 0 || (size_t)fd >= peers->count)
-                return;
-        free(peers->by_fd[fd]);
-        peers->by_fd[fd] = NULL;
-}
-
-void hedge_peers_cut(hedge_peers_t *peers, int fd)
+bool hedge_peers_cut(hedge_peers_t *peers, int fd)
 {
         hedge_peer_t *peer = peers->by_fd[fd];
         char address[sizeof(peer->address)];
 
         peer->refused = HEDGE_PEER_CUT;
-        if (address_of(fd, address) && !memcmp(address, peer->address, sizeof(address)))
-                shutdown(fd, SHUT_RDWR);
+        return address_of(fd, address) && !memcmp(address, peer->address, sizeof(address)) &&
+               shutdown(fd, SHUT_RDWR) == 0;
 }
 
 void hedge_peers_release(hedge_peers_t *peers)

@@ -9,8 +9,9 @@
 /** Who is behind which connection, so that it can be cut: libzmq has no call for that at a ROUTER, so the connection's
  * descriptor (ZMQ_SRCFD) is shut down under it, which libzmq takes for the peer's end (ZMQ_EVENT_DISCONNECTED).
  *
- * Descriptors are libzmq's and used again. So a peer's address is noted with it and compared before it is shut down; what is
- * noted of a connection goes when it is said to have ended, and those events are to be read before anything is cut. */
+ * Descriptors are libzmq's and used again. So the peer's address is noted with a descriptor, looked at again with every message and
+ * compared before it is shut down. What is left is a message that is read when its connection has ended and the next peer
+ * has its descriptor, but has said nothing yet: that one might be cut in its place, and connects again. */
 typedef struct hedge_peer {
         unsigned role;
         char key[41];                    /**< empty: nobody */
@@ -27,14 +28,11 @@ typedef struct hedge_peers {
 } hedge_peers_t;
 
 /** The peer with this key behind this descriptor; noted if it is a new one.
- * @return Borrowed until it is forgotten; NULL: there is no such connection any more, or no memory. */
+ * @return Borrowed until the descriptor is another's; NULL: there is no such connection any more, or no memory. */
 hedge_peer_t *hedge_peers_note(hedge_peers_t *peers, int fd, const char *key);
 
-/** The connection has ended. */
-void hedge_peers_forget(hedge_peers_t *peers, int fd);
-
-/** End it. */
-void hedge_peers_cut(hedge_peers_t *peers, int fd);
+/** End this one, which is noted. @return whether it was there still. */
+bool hedge_peers_cut(hedge_peers_t *peers, int fd);
 
 /** Free; leaves an empty one. */
 void hedge_peers_release(hedge_peers_t *peers);

@@ -45,11 +45,9 @@ static void read_events(hedged_server_t *c, hedge_monitor_t *monitor)
         int event;
 
         while ((event = hedge_monitor_next(monitor, &value))) {
-                if (event == ZMQ_EVENT_DISCONNECTED && monitor == c->sockets.monitor)
+                if (event == ZMQ_EVENT_DISCONNECTED)
                         hedged_cluster_disconnected(c->cluster, (int)value);
-                if (event == ZMQ_EVENT_DISCONNECTED && c->auth)
-                        hedge_auth_disconnected(c->auth, (int)value);
-                if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && c->auth)
+                else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && c->auth)
                         hedge_auth_failed(c->auth);
         }
 }
@@ -68,7 +66,6 @@ int hedged_keys_fd(const hedged_server_t *c)
 
 void hedged_keys_changed(hedged_server_t *c)
 {
-        hedged_keys_monitor(c);
         hedge_auth_changed(c->auth);
 }
 
@@ -79,7 +76,6 @@ void hedged_keys_reload(hedged_server_t *c)
                 return;
         }
         log_notice("reading the keys again");
-        hedged_keys_monitor(c);
         hedge_auth_read(c->auth);
 }
 

@@ -12,7 +12,7 @@ int hedged_keys_open(hedged_server_t *server, hedge_why_t *why);
 /** May the sender of this message use this socket? If not, it has been told so. To be asked of what does not unpack, too. */
 bool hedged_keys_admit(hedged_server_t *server, zsock_t *socket, hedge_envelope_t *e);
 
-/** Read the connections' events: who has hung up, who was refused. What was sent before is to be read first. */
+/** Read the connections' events: which board has hung up, who was refused. What was sent before is to be read first. */
 void hedged_keys_monitor(hedged_server_t *server);
 
 /** Readable when keys may have changed: hedged_keys_changed. -1: there is none. */

@@ -12,7 +12,6 @@
 #include "common/wire/keys.h"
 
 #define LINGER_MS 200
-#define EVENTS    (ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 /* With a domain, and where CURVE is on, only keys of that domain get in. */
 static int open_one(const hedged_config_t *config, const hedge_wire_limits_t *limits, const char *endpoint,
@@ -45,9 +44,9 @@ int hedged_sockets_open(const hedged_config_t *config, const hedge_wire_limits_t
                 r = open_one(config, limits, config->listen.clients_tcp, "clients", &s->clients_tcp, why);
         if (r < 0)
                 return r;
-        r = hedge_monitor_new(s->boards, EVENTS, &s->monitor);
+        r = hedge_monitor_new(s->boards, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, &s->monitor);
         if (r == 0 && s->clients_tcp)
-                r = hedge_monitor_new(s->clients_tcp, EVENTS, &s->clients_monitor);
+                r = hedge_monitor_new(s->clients_tcp, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, &s->clients_monitor);
         return r < 0 ? hedge_why(why, r, "cannot watch connections: %s", hedge_strerror(r)) : 0;
 }
 

@@ -87,7 +87,10 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
         const char *program = getenv("HEDGED");
         char config[300], text[4096];
         const char *const arguments[] = { program, "--config", config, NULL };
+        char tmp[300];
+        const char *const environment[] = { tmp, NULL }; /* what it leaves behind when it is killed goes with the bed */
 
+        snprintf(tmp, sizeof(tmp), "TMPDIR=%s", bed->dir);
         snprintf(bed->clients, sizeof(bed->clients), "ipc://%s/hedged.sock", bed->dir);
         snprintf(config, sizeof(config), "%s/hedged.yaml", bed->dir);
         snprintf(text, sizeof(text),
@@ -109,7 +112,7 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
         snprintf(config, sizeof(config), "%s/endpoint", bed->dir);
         unlink(config);
         snprintf(config, sizeof(config), "%s/hedged.yaml", bed->dir);
-        test_process_start(&bed->hedged, bed->dir, "hedged", arguments, NULL);
+        test_process_start(&bed->hedged, bed->dir, "hedged", arguments, environment);
 }
 
 void hedged_bed_await(hedged_bed_t *bed)

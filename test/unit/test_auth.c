@@ -288,9 +288,7 @@ static void expect_at_router(house_t *house, uint16_t wanted)
         while (event != wanted) {
                 if (!take_event(house->events, PATIENCE_MS, &event, &value))
                         fail_msg("nothing happened at the router");
-                if (event == ZMQ_EVENT_DISCONNECTED)
-                        hedge_auth_disconnected(house->auth, (int)value);
-                else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+                if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
                         hedge_auth_failed(house->auth);
         }
 }
