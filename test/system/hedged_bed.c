@@ -85,6 +85,7 @@ int hedged_bed_tear_down(void **state)
 void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more)
 {
         const char *program = getenv("HEDGED");
+        const char *const systemd[] = { bed->notify, "WATCHDOG_USEC=200000", NULL };
         char config[300], text[4096];
         const char *const arguments[] = { program, "--config", config, NULL };
 
@@ -109,7 +110,7 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
         snprintf(config, sizeof(config), "%s/endpoint", bed->dir);
         unlink(config);
         snprintf(config, sizeof(config), "%s/hedged.yaml", bed->dir);
-        test_process_start(&bed->hedged, bed->dir, "hedged", arguments, NULL);
+        test_process_start(&bed->hedged, bed->dir, "hedged", arguments, *bed->notify ? systemd : NULL);
 }
 
 void hedged_bed_await(hedged_bed_t *bed)
