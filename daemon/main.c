@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/conf/conf.h"
+#include "common/conf/daemon.h"
 #include "common/log.h"
 #include "common/signals.h"
 #include "common/wire/key_folder.h"
@@ -14,75 +13,14 @@
 #include "common/wire/socket.h"
 #include "daemon/server/coordinator.h"
 
-#define SOCKETS_MAX    1024 /* two for each thread that runs requests, and a dozen */
-#define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
-#define EXIT_USAGE     2
-#define EXIT_CONFIG    78 /* as sysexits.h has it */
+#define SOCKETS_MAX 1024 /* two for each thread that runs requests, and a dozen */
 
-static const char usage[] = "usage: hedged [--config FILE] [--check-config]\n"
-                            "       hedged --print-config yaml|mdoc\n"
-                            "       hedged --help | --version\n"
-                            "\n"
-                            "The coordinator of a hedge cluster. FILE is " DEFAULT_CONFIG " unless given.\n";
-
-typedef struct options {
-        const char *config, *print;
-        bool check;
-} options_t;
-
-/* @return -1: go on; else the exit status. */
-static int parse(int argc, char **argv, options_t *o)
-{
-        static const struct option longs[] = {
-                { "config", required_argument, NULL, 'c' },
-                { "check-config", no_argument, NULL, 'k' },
-                { "print-config", required_argument, NULL, 'p' },
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                { 0 },
-        };
-        int opt;
-
-        while ((opt = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1)
-                switch (opt) {
-                case 'c':
-                        o->config = optarg;
-                        break;
-                case 'k':
-                        o->check = true;
-                        break;
-                case 'p':
-                        o->print = optarg;
-                        break;
-                case 'h':
-                        fputs(usage, stdout);
-                        return 0;
-                case 'V':
-                        printf("hedged %s\n", HEDGE_VERSION);
-                        return 0;
-                default:
-                        fputs(usage, stderr);
-                        return EXIT_USAGE;
-                }
-        if (optind < argc) {
-                fprintf(stderr, "hedged: unexpected argument '%s'\n%s", argv[optind], usage);
-                return EXIT_USAGE;
-        }
-        return -1;
-}
-
-static int print_config(const char *form)
-{
-        if (!strcmp(form, "yaml"))
-                hedge_conf_print_example(hedged_conf_rows, stdout);
-        else if (!strcmp(form, "mdoc"))
-                hedge_conf_print_mdoc(hedged_conf_rows, stdout);
-        else {
-                fprintf(stderr, "hedged: --print-config knows yaml and mdoc, not '%s'\n", form);
-                return EXIT_USAGE;
-        }
-        return fflush(stdout) ? 1 : 0;
-}
+static const hedge_daemon_t program = {
+        .name = "hedged",
+        .what = "The coordinator of a cluster: runs convolutional networks on boards, and trains them.",
+        .config = "/etc/hedge/hedged.yaml",
+        .rows = hedged_conf_rows,
+};
 
 /* A layer's tensors are megabytes, and every layer wants them anew: keep the pages instead of giving them back to the
  * system and taking (and clearing) them again each time. */
@@ -150,7 +88,7 @@ static int check_keys(const hedged_config_t *config, const char *path)
         }
         if (r < 0) {
                 fprintf(stderr, "hedged: %s: %s\n", path, why.text);
-                return EXIT_CONFIG;
+                return HEDGE_EXIT_CONFIG;
         }
         printf("%s: fine\n", path);
         return 0;
@@ -158,23 +96,22 @@ static int check_keys(const hedged_config_t *config, const char *path)
 
 int main(int argc, char **argv)
 {
-        options_t options = { .config = DEFAULT_CONFIG };
+        hedge_daemon_options_t options;
         hedged_config_t config;
         hedge_why_t why = { "" };
-        int status = parse(argc, argv, &options);
+        int status = hedge_daemon_options(&program, argc, argv, &options);
 
         if (status >= 0)
                 return status;
-        if (options.print)
-                return print_config(options.print);
         if (hedged_config_load(options.config, &config, &why) < 0) {
                 fprintf(stderr, "hedged: %s\n", why.text);
-                return EXIT_CONFIG;
+                return HEDGE_EXIT_CONFIG;
         }
         if (options.check) {
                 status = check_keys(&config, options.config);
         } else {
-                hedge_log_set_level((hedge_log_level_t)(HEDGE_LOG_ERROR + config.log_level));
+                hedge_log_set_level(options.verbose ? HEDGE_LOG_DEBUG
+                                                    : (hedge_log_level_t)(HEDGE_LOG_ERROR + config.log_level));
                 status = serve(&config);
         }
         hedged_config_release(&config);

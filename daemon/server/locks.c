@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -32,9 +33,12 @@ static long holder(int fd)
                 return 0;
         snprintf(file, sizeof(file), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
                  (unsigned long long)st.st_ino);
-        while (!pid && fgets(line, sizeof(line), list))
-                if (strstr(line, " FLOCK ") && strstr(line, file) && sscanf(line, "%*s FLOCK %*s %*s %ld", &pid) != 1)
-                        pid = 0;
+        while (!pid && fgets(line, sizeof(line), list)) {
+                const char *writer = strstr(line, " WRITE ");
+
+                if (writer && strstr(line, " FLOCK ") && strstr(line, file))
+                        pid = strtol(writer + strlen(" WRITE "), NULL, 10);
+        }
         fclose(list);
         return pid;
 }
