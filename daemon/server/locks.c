@@ -56,6 +56,18 @@ static bool lock(int fd)
         return true;
 }
 
+/* By this process: folders may be one and the same. */
+static bool is_held(const hedged_locks_t *locks, int fd)
+{
+        struct stat one, other;
+
+        for (unsigned i = 0; i < locks->count; i++)
+                if (fstat(fd, &one) == 0 && fstat(locks->fds[i], &other) == 0 && one.st_dev == other.st_dev &&
+                    one.st_ino == other.st_ino)
+                        return true;
+        return false;
+}
+
 /* Takes the descriptor over. @param key, value  Of the configuration, for a sentence. */
 static int take(hedged_locks_t *locks, int fd, const char *key, const char *value, hedge_why_t *why)
 {
@@ -64,6 +76,10 @@ static int take(hedged_locks_t *locks, int fd, const char *key, const char *valu
 
         if (fd < 0)
                 return 0; /* whoever needs it says why */
+        if (is_held(locks, fd)) {
+                close(fd);
+                return 0;
+        }
         if (lock(fd)) {
                 locks->fds[locks->count++] = fd;
                 return 0;
@@ -83,16 +99,19 @@ static int take_folder(hedged_locks_t *locks, const char *folder, const char *ke
 }
 
 /* Binding takes a socket's file away, whoever listens there. An abstract one, or one of any name, has no file. */
-static int take_socket(hedged_locks_t *locks, const char *endpoint, hedge_why_t *why)
+static int take_socket(hedged_locks_t *locks, const char *endpoint, const char *key, hedge_why_t *why)
 {
         const char *file = endpoint + strlen(IPC);
         char path[PATH_MAX];
+        int fd;
 
         if (strncmp(endpoint, IPC, strlen(IPC)) || *file == '@' || *file == '*' ||
             snprintf(path, sizeof(path), "%s.lock", file) >= (int)sizeof(path))
                 return 0;
-        return take(locks, open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640), "listen.clients",
-                    endpoint, why);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640);
+        if (fd < 0 && errno != ENOENT) /* without its folder the socket cannot be bound, which says so */
+                return hedge_why(why, -errno, "%s: cannot lock %s: %s", key, path, strerror(errno));
+        return take(locks, fd, key, endpoint, why);
 }
 
 int hedged_locks_take(const hedged_config_t *config, hedged_locks_t *ret, hedge_why_t *why)
@@ -101,7 +120,9 @@ int hedged_locks_take(const hedged_config_t *config, hedged_locks_t *ret, hedge_
 
         if (r == 0)
                 r = take_folder(ret, config->jobs.folder, "jobs.folder", why);
-        return r < 0 ? r : take_socket(ret, config->listen.clients, why);
+        if (r == 0)
+                r = take_socket(ret, config->listen.clients, "listen.clients", why);
+        return r < 0 ? r : take_socket(ret, config->listen.boards, "listen.boards", why);
 }
 
 void hedged_locks_release(hedged_locks_t *locks)

@@ -29,8 +29,11 @@ typedef struct loop {
         int64_t stop_by_ms;
         int64_t watchdog_ms, fed_ms; /* half of systemd's time, 0: it does not watch; last time */
         int timer;                   /* zloop's, for... */
-        int64_t due_ms;              /* 0: none is set */
+        int64_t due_ms;              /* NOT_SET, or when it goes off */
+        int failed;                  /* the loop itself: 0, -ENOMEM */
 } loop_t;
+
+#define NOT_SET (-1) /* and not 0, which is when the first PINGs are due */
 
 enum { GO_ON = 0, END = -1 }; /* what zloop's handlers return */
 
@@ -111,12 +114,13 @@ static int set_timer(loop_t *l)
         const int64_t due = due_ms(l), now = hedge_now_ms();
 
         if (due == l->due_ms)
-                return 0;
-        if (l->due_ms)
+                return GO_ON;
+        if (l->due_ms != NOT_SET)
                 zloop_timer_end(l->zloop, l->timer);
         l->due_ms = due;
         l->timer = zloop_timer(l->zloop, due > now ? (size_t)(due - now) : 0, 1, on_due, l);
-        return l->timer < 0 ? -ENOMEM : 0;
+        l->failed = l->timer < 0 ? -ENOMEM : 0;
+        return l->failed < 0 ? END : GO_ON;
 }
 
 /* After every handler. */
@@ -127,14 +131,14 @@ static int look_round(loop_t *l)
         feed_watchdog(l);
         if (l->server->stopping && (hedged_server_is_idle(l->server) || hedge_now_ms() >= l->stop_by_ms))
                 return END;
-        return set_timer(l) < 0 ? END : GO_ON;
+        return set_timer(l);
 }
 
 static int on_due(zloop_t *zloop, int timer, void *arg)
 {
         loop_t *l = arg;
 
-        l->due_ms = 0; /* it has gone off: zloop forgets it */
+        l->due_ms = NOT_SET; /* it has gone off: zloop forgets it */
         return look_round(l);
 }
 
@@ -259,12 +263,13 @@ static int watch(loop_t *l)
             (keys.fd >= 0 && zloop_poller(l->zloop, &keys, on_keys, l) < 0) ||
             zloop_poller(l->zloop, &mail, on_mail, l) < 0 || zloop_poller(l->zloop, &signals, on_signal, l) < 0)
                 return -ENOMEM;
-        return set_timer(l);
+        set_timer(l);
+        return l->failed;
 }
 
 int hedged_loop_run(hedged_server_t *server, int signals_fd)
 {
-        loop_t l = { .server = server, .signals_fd = signals_fd, .zloop = zloop_new() };
+        loop_t l = { .server = server, .signals_fd = signals_fd, .zloop = zloop_new(), .due_ms = NOT_SET };
         uint64_t watchdog_us = 0;
         int r = l.zloop ? 0 : -ENOMEM;
 
@@ -274,9 +279,10 @@ int hedged_loop_run(hedged_server_t *server, int signals_fd)
                 zloop_set_nonstop(l.zloop, true);
                 r = watch(&l);
         }
-        /* 0: a signal has interrupted it, which is read as everything else; -1: a handler has ended it */
+        /* 0: polling has failed, or a signal has interrupted it, which is read as everything else; -1: a handler has ended it */
         while (r == 0 && zloop_start(l.zloop) == 0)
-                ;
+                if (errno != EINTR)
+                        r = -errno;
         zloop_destroy(&l.zloop);
-        return r;
+        return r < 0 ? r : l.failed;
 }

@@ -88,7 +88,8 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
         char config[300], text[4096];
         const char *const arguments[] = { program, "--config", config, NULL };
         char tmp[300];
-        const char *const environment[] = { tmp, NULL }; /* what it leaves behind when it is killed goes with the bed */
+        /* what it leaves behind when it is killed goes with the bed */
+        const char *const environment[] = { tmp, *bed->notify ? bed->notify : NULL, "WATCHDOG_USEC=200000", NULL };
 
         snprintf(tmp, sizeof(tmp), "TMPDIR=%s", bed->dir);
         snprintf(bed->clients, sizeof(bed->clients), "ipc://%s/hedged.sock", bed->dir);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -165,4 +167,31 @@ long test_process_cpu_ms(const test_process_t *process)
                 sscanf(strrchr(line, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system),
                 2);
         return (long)((user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+}
+
+int test_notify_open(const char *dir, char *environment, size_t size)
+{
+        const struct timeval patience = { TEST_PATIENCE_MS / 1000, 0 };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/notify", dir);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+        snprintf(environment, size, "NOTIFY_SOCKET=%s", address.sun_path);
+        return fd;
+}
+
+void test_notify_expect(int fd, const char *text)
+{
+        char got[1024];
+
+        do {
+                ssize_t n = recv(fd, got, sizeof(got) - 1, 0);
+
+                if (n < 0)
+                        fail_msg("systemd was not told '%s'", text);
+                got[n < 0 ? 0 : n] = 0;
+        } while (!strstr(got, text));
 }

@@ -46,6 +46,12 @@ void test_process_show(const test_process_t *process);
 /** "VmRSS" and other sizes of /proc/PID/status, in KiB. */
 long test_process_memory_kib(const test_process_t *process, const char *field);
 
+/** Be systemd for a program: a socket DIR/notify, and the setting that a program finds it by. @return the socket; close it. */
+int test_notify_open(const char *dir, char *environment, size_t size);
+
+/** Wait for a notification that holds the text; others are skipped. */
+void test_notify_expect(int fd, const char *text);
+
 /** CPU time used so far. */
 long test_process_cpu_ms(const test_process_t *process);
 

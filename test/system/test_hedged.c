@@ -470,6 +470,22 @@ static void stops_while_models_are_loaded(void **state)
         }
 }
 
+/* Also where nobody ever comes. */
+static void tells_systemd_how_it_is(void **state)
+{
+        hedged_bed_t *bed = *state;
+        int fd = test_notify_open(bed->dir, bed->notify, sizeof(bed->notify));
+
+        hedged_bed_launch(bed, "insecure-loopback", "cluster: {measurements: ''}");
+        test_notify_expect(fd, "READY=1");
+        for (int i = 0; i < 3; i++)
+                test_notify_expect(fd, "WATCHDOG=1");
+        kill(bed->hedged.pid, SIGTERM);
+        test_notify_expect(fd, "STOPPING=1");
+        assert_int_equal(test_process_wait(&bed->hedged, TEST_PATIENCE_MS), 0);
+        close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hedged_bed_set_up, hedged_bed_tear_down)
 
 int main(void)
@@ -493,6 +509,7 @@ int main(void)
                 TEST(requests_that_run_outlive_their_model),
                 TEST(stops_in_the_middle_of_a_layer),
                 TEST(stops_while_models_are_loaded),
+                TEST(tells_systemd_how_it_is),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -256,41 +254,20 @@ static void wrong_configurations_are_refused_with_a_sentence(void **state)
         expect_refusal(bed, "insecure-loopback", "", "is no rate");
 }
 
-/* One notification that holds the text; others are skipped. */
-static void expect_notification(int fd, const char *text)
-{
-        char got[1024];
-
-        do {
-                ssize_t n = recv(fd, got, sizeof(got) - 1, 0);
-
-                if (n < 0)
-                        fail_msg("systemd was not told '%s'", text);
-                got[n < 0 ? 0 : n] = 0;
-        } while (!strstr(got, text));
-}
-
 static void tells_systemd_how_it_is(void **state)
 {
-        const struct timeval patience = { TEST_PATIENCE_MS / 1000, 0 };
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         worker_bed_t *bed = *state;
+        int fd = test_notify_open(bed->dir, bed->extra[0], sizeof(bed->extra[0]));
 
-        assert_true(fd >= 0);
-        snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/notify", bed->dir);
-        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
-        snprintf(bed->extra[0], sizeof(bed->extra[0]), "NOTIFY_SOCKET=%s", address.sun_path);
         snprintf(bed->extra[1], sizeof(bed->extra[1]), "WATCHDOG_USEC=200000");
         worker_bed_start(bed, PLAIN);
-        expect_notification(fd, "READY=1");
+        test_notify_expect(fd, "READY=1");
         fake_coordinator_welcome(&bed->fake, HEARTBEAT, NULL);
-        expect_notification(fd, "STATUS=connected to");
+        test_notify_expect(fd, "STATUS=connected to");
         for (int i = 0; i < 3; i++)
-                expect_notification(fd, "WATCHDOG=1");
+                test_notify_expect(fd, "WATCHDOG=1");
         kill(bed->worker.pid, SIGTERM);
-        expect_notification(fd, "STOPPING=1");
+        test_notify_expect(fd, "STOPPING=1");
         worker_bed_expect_exit(bed, 0, TEST_PATIENCE_MS);
         close(fd);
 }
