@@ -174,6 +174,29 @@ static bool hung_up(int fd, int wait_ms)
         return false;
 }
 
+/* Whoever knocks and goes, over and over, while the loop is busy: libzmq waits in its own thread for room in a monitor's queue. */
+static void events_that_nobody_reads_hold_nothing_up(void **state)
+{
+        const unsigned n = 2000; /* libzmq's end of the queue takes 1,000, ours 256 more */
+        server_t server = open_server((hedge_socket_options_t){ 0 });
+        zsock_t *dealer = new_socket(ZMQ_DEALER, (hedge_socket_options_t){ 0 });
+
+        for (unsigned i = 0; i < n; i++) {
+                int fd = knock(&server, "", 0);
+
+                assert_int_equal(shutdown(fd, SHUT_WR), 0);
+                assert_true(hung_up(fd, PATIENCE_MS));
+                close(fd);
+        }
+        assert_int_equal(hedge_socket_connect(dealer, server.endpoint, NULL), 0);
+        say_bye(dealer, "through");
+        hear_bye(server.router, "through");
+        for (unsigned i = 0; i < n; i++)
+                assert_int_equal(next_event(server.monitor, NULL), ZMQ_EVENT_DISCONNECTED);
+        zsock_destroy(&dealer);
+        close_server(&server);
+}
+
 static void who_never_shakes_hands_is_cut_off(void **state)
 {
         /* RFC 23's greeting: signature, version 3.0, mechanism NULL, not a server. */
@@ -279,6 +302,15 @@ static void so_many_messages_wait_for_a_peer(void **state)
         }
 }
 
+static void what_is_left_is_sent_for_so_long(void **state)
+{
+        zsock_t *socket = new_socket(ZMQ_DEALER, (hedge_socket_options_t){ .linger_ms = 123 });
+
+        assert_int_equal(zsock_linger(socket), 123);
+        assert_int_equal(zsock_rcvhwm(socket), 256);
+        zsock_destroy(&socket);
+}
+
 static void an_address_in_brackets_is_of_ipv6(void **state)
 {
         zsock_t *dealer = new_socket(ZMQ_DEALER, (hedge_socket_options_t){ 0 });
@@ -307,11 +339,13 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(signals_stay_the_programs),
                 cmocka_unit_test(connections_are_kept_alive_at_both_ends),
+                cmocka_unit_test(events_that_nobody_reads_hold_nothing_up),
                 cmocka_unit_test(a_handshake_has_ten_seconds_at_most),
                 cmocka_unit_test(who_never_shakes_hands_is_cut_off),
                 cmocka_unit_test(a_frame_above_the_limit_ends_the_connection),
                 cmocka_unit_test(the_limit_is_what_was_asked_for),
                 cmocka_unit_test(so_many_messages_wait_for_a_peer),
+                cmocka_unit_test(what_is_left_is_sent_for_so_long),
                 cmocka_unit_test(an_address_in_brackets_is_of_ipv6),
         };
 
