@@ -23,6 +23,9 @@ int hedge_monitor_new(zsock_t *socket, int events, hedge_monitor_t **ret)
         snprintf(endpoint, sizeof(endpoint), "inproc://monitor-%u", atomic_fetch_add(&opened, 1));
         m->watched = socket;
         m->events = zsock_new(ZMQ_PAIR);
+        /* No limit to what waits: libzmq's thread, all sockets', would wait for room in here until the loop reads. */
+        if (m->events)
+                zsock_set_rcvhwm(m->events, 0);
         if (!m->events || zmq_socket_monitor(zsock_resolve(socket), endpoint, events) < 0 ||
             zsock_connect(m->events, "%s", endpoint) < 0) {
                 int r = -errno;

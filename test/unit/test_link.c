@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "common/clock.h"
 #include "common/wire/link.h"
 
 #define PATIENCE_MS 20000
@@ -283,63 +282,6 @@ static void nothing_is_sent_in_part(void **state)
         assert_int_equal(atomic_load(&released), sent + 3);
 }
 
-static void a_dealer_without_a_peer_refuses_once_its_queue_is_full(void **state)
-{
-        void *context = zmq_ctx_new(), *dealer = zmq_socket(context, ZMQ_DEALER);
-        hedge_message_t message = bye("");
-        int sent = 0, immediate = 1;
-
-        assert_int_equal(hedge_socket_set(dealer, &(hedge_socket_options_t){ .limits = &limits }), 0);
-        assert_int_equal(zmq_connect(dealer, "tcp://127.0.0.1:1"), 0);
-        while (hedge_link_send(dealer, NULL, &message, NULL, 0) == 0)
-                assert_true(++sent < 10000);
-        assert_true(sent > 0);
-        assert_int_equal(hedge_link_send(dealer, NULL, &message, NULL, 0), -EAGAIN);
-        zmq_close(dealer);
-        dealer = zmq_socket(context, ZMQ_DEALER);
-        assert_int_equal(hedge_socket_set(dealer, &(hedge_socket_options_t){ .limits = &limits }), 0);
-        assert_int_equal(zmq_setsockopt(dealer, ZMQ_IMMEDIATE, &immediate, sizeof(immediate)), 0);
-        assert_int_equal(zmq_connect(dealer, "tcp://127.0.0.1:1"), 0);
-        assert_int_equal(hedge_link_send(dealer, NULL, &message, NULL, 0), -EAGAIN);
-        zmq_close(dealer);
-        zmq_ctx_term(context);
-}
-
-/* libzmq itself closes the connection on a frame above ZMQ_MAXMSGSIZE, before it takes memory; the peer comes back. */
-static void an_oversize_frame_ends_the_connection_only(void **state)
-{
-        pair_t *pair = *state;
-        hedge_message_t message = bye("still here");
-        int64_t any = -1;
-        size_t size = (1 << 20) + 1;
-        char bound[256], *bytes = calloc(1, size);
-        size_t bound_size = sizeof(bound);
-        int64_t until = hedge_now_ms() + PATIENCE_MS;
-        hedge_envelope_t got;
-        void *big;
-        int r = 0;
-
-        big = zmq_socket(pair->context, ZMQ_DEALER);
-        assert_int_equal(hedge_socket_set(big, &(hedge_socket_options_t){ .limits = &limits }), 0);
-        assert_int_equal(zmq_setsockopt(big, ZMQ_MAXMSGSIZE, &any, sizeof(any)), 0);
-        assert_int_equal(zmq_getsockopt(pair->router, ZMQ_LAST_ENDPOINT, bound, &bound_size), 0);
-        assert_int_equal(zmq_connect(big, bound), 0);
-        assert_int_equal(zmq_send(big, bytes, size, 0), (int)size);
-        /* What is queued behind the oversize frame may be lost with the connection, so keep saying it. */
-        while (r != 1 && hedge_now_ms() < until) {
-                zmq_pollitem_t item = { pair->router, 0, ZMQ_POLLIN, 0 };
-
-                hedge_link_send(big, NULL, &message, NULL, 0);
-                if (zmq_poll(&item, 1, 50) == 1)
-                        r = hedge_link_receive(pair->router, true, &limits, &got, NULL);
-        }
-        assert_int_equal(r, 1);
-        assert_string_equal(got.message.bye.reason, "still here");
-        hedge_envelope_release(&got);
-        free(bytes);
-        zmq_close(big);
-}
-
 static void a_dead_context_says_so(void **state)
 {
         pair_t *pair = *state;
@@ -384,8 +326,6 @@ int main(void)
                 cmocka_unit_test_setup_teardown(what_is_wrong_is_drained_and_can_be_answered, new_tcp_pair, end_pair),
                 cmocka_unit_test_setup_teardown(a_frame_above_the_limit_is_refused, new_tcp_pair, end_pair),
                 cmocka_unit_test_setup_teardown(nothing_is_sent_in_part, new_tcp_pair, end_pair),
-                cmocka_unit_test(a_dealer_without_a_peer_refuses_once_its_queue_is_full),
-                cmocka_unit_test_setup_teardown(an_oversize_frame_ends_the_connection_only, new_tcp_pair, end_pair),
                 cmocka_unit_test_setup_teardown(a_dead_context_says_so, new_tcp_pair, end_pair),
                 cmocka_unit_test_setup_teardown(floats_travel_without_a_copy, new_tcp_pair, end_pair),
         };
