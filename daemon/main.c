@@ -66,7 +66,7 @@ static int check_folder(const char *key, const char *path, hedge_why_t *why)
         int r = hedge_key_folder_read(path, &folder, &inner);
 
         for (size_t i = 0; i < folder.n_complaints; i++)
-                fprintf(stderr, "hedged: %s, ignoring it\n", folder.complaints[i]);
+                fprintf(stderr, "hedged: %s, leaving it out\n", folder.complaints[i]);
         hedge_key_folder_release(&folder);
         return r < 0 ? hedge_why(why, r, "%s: %.480s", key, inner.text) : 0;
 }

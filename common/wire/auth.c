@@ -1,35 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/wire/auth.h"
 
-#include <czmq.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdatomic.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "common/thread.h"
-#include "common/wire/actors.h"
+#include "common/wire/handshake.h"
 #include "common/wire/key_watch.h"
 #include "common/wire/peers.h"
 
-#define ZAUTH_MS 10000 /* it answers when it has read some files: far longer than that takes */
-
-/* A folder of ours: keys/0, keys/1 and so on. */
-typedef struct home {
-        int fd; /* -1: none */
-        unsigned written;
-        char path[PATH_MAX];
-} home_t;
-
 struct hedge_auth {
-        zactor_t *zauth;
-        home_t home; /* what zauth reads */
+        hedge_handshake_t *handshake;
         char *paths[HEDGE_ROLES];
         hedge_key_folder_t folders[HEDGE_ROLES];
         hedge_key_watch_t *watch;
@@ -42,127 +25,6 @@ struct hedge_auth {
 };
 
 static const char *const roles[HEDGE_ROLES] = { "board", "client" };
-static const home_t no_home = { .fd = -1 };
-static atomic_flag exists = ATOMIC_FLAG_INIT; /* there is one ZAP handler in a context, and one context */
-
-/* ---- zauth ---- */
-
-static int start_zauth(hedge_auth_t *a)
-{
-        int r = hedge_actor_start(zauth, NULL, &a->zauth);
-
-        if (r < 0)
-                return r;
-        zsock_set_sndtimeo(zactor_sock(a->zauth), ZAUTH_MS);
-        zsock_set_rcvtimeo(zactor_sock(a->zauth), ZAUTH_MS);
-        return 0;
-}
-
-/* zauth's list is a hash of keys: each may be there once. */
-static bool is_listed_before(const hedge_auth_t *a, unsigned role, const char *key)
-{
-        for (unsigned i = 0; i < role; i++)
-                if (hedge_key_folder_find(&a->folders[i], key))
-                        return true;
-        return false;
-}
-
-static int write_key(int home, unsigned number, const char *key)
-{
-        char file[32];
-        int fd, r;
-
-        snprintf(file, sizeof(file), "keys/%u", number);
-        fd = openat(home, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
-        r = dprintf(fd, "curve\n    public-key = \"%s\"\n", key) < 0 ? -errno : 0;
-        return close(fd) < 0 && r == 0 ? -errno : r;
-}
-
-static int write_keys(const hedge_auth_t *a, home_t *home)
-{
-        int r = 0;
-
-        for (unsigned role = 0; role < HEDGE_ROLES; role++)
-                for (size_t i = 0; r == 0 && i < a->folders[role].n_keys; i++)
-                        if (!is_listed_before(a, role, a->folders[role].keys[i].key))
-                                r = write_key(home->fd, home->written++, a->folders[role].keys[i].key);
-        return r;
-}
-
-/* Signals wait meanwhile: CZMQ gives up where one interrupts it, and zauth would be in the middle of reading. */
-static int tell_zauth(hedge_auth_t *a, int home)
-{
-        char location[64];
-        sigset_t before;
-        int r = 0;
-
-        snprintf(location, sizeof(location), "/proc/self/fd/%d/keys", home);
-        if (access(location, R_OK | X_OK) < 0)
-                return -errno;
-        hedge_signals_block(&before);
-        if (zstr_sendx(a->zauth, "CURVE", location, NULL) < 0 || zsock_wait(a->zauth) < 0)
-                r = -ETIMEDOUT;
-        hedge_signals_restore(&before);
-        return r;
-}
-
-/* The lock keeps away what cleans folders of temporary files. */
-static int make_home(home_t *home)
-{
-        const char *systemd = getenv("RUNTIME_DIRECTORY"), *tmp = getenv("TMPDIR");
-
-        if (systemd && *systemd == '/')
-                snprintf(home->path, sizeof(home->path), "%.*s/keys-XXXXXX", (int)strcspn(systemd, ":"), systemd);
-        else
-                snprintf(home->path, sizeof(home->path), "%s/hedge-keys-XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
-        if (!mkdtemp(home->path))
-                return -errno;
-        home->fd = open(home->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (home->fd < 0 || flock(home->fd, LOCK_SH) < 0 || mkdirat(home->fd, "keys", 0700) < 0)
-                return -errno;
-        return 0;
-}
-
-static void remove_home(home_t *home)
-{
-        char file[32];
-
-        while (home->written) {
-                snprintf(file, sizeof(file), "keys/%u", --home->written);
-                unlinkat(home->fd, file, 0);
-        }
-        if (home->fd >= 0) {
-                unlinkat(home->fd, "keys", AT_REMOVEDIR);
-                close(home->fd);
-        }
-        if (*home->path)
-                rmdir(home->path);
-        *home = no_home;
-}
-
-/* Give zauth the keys as they are now, in a fresh folder: its store compares a folder's time in seconds and size in bytes,
- * so it would miss a key that is replaced within the second. The folder stays until zauth has the next: the store looks at
- * it for every handshake, and one that found it half removed would let half of them in. Zauth goes there by our descriptor, so that
- * nobody can put another in its place. */
-static int give_keys(hedge_auth_t *a)
-{
-        home_t home = no_home;
-        int r = make_home(&home);
-
-        if (r == 0)
-                r = write_keys(a, &home);
-        if (r == 0)
-                r = tell_zauth(a, home.fd);
-        if (r < 0) {
-                remove_home(&home);
-                return r;
-        }
-        remove_home(&a->home);
-        a->home = home;
-        return 0;
-}
 
 /* ---- the folders ---- */
 
@@ -238,7 +100,7 @@ static bool take_over(hedge_auth_t *a, hedge_key_folder_t fresh[HEDGE_ROLES])
 
                 for (size_t i = 0; i < now->n_complaints; i++)
                         if (is_new(before, now->complaints[i]))
-                                say(a, "%s, ignoring it", now->complaints[i]);
+                                say(a, "%s, leaving it out", now->complaints[i]);
                 changed |= before->n_keys != now->n_keys ||
                            (now->n_keys && memcmp(before->keys, now->keys, now->n_keys * sizeof(*now->keys)));
                 hedge_key_folder_release(before);
@@ -275,7 +137,7 @@ void hedge_auth_read(hedge_auth_t *a)
                 for (unsigned role = 0; role < HEDGE_ROLES; role++)
                         hedge_key_folder_release(&fresh[role]);
         } else if (take_over(a, fresh) || was_due) {
-                r = give_keys(a);
+                r = hedge_handshake_accept(a->handshake, a->folders, HEDGE_ROLES);
                 a->due = r < 0;
                 cut_the_revoked(a); /* last: whoever sees it and has a new key gets in with that */
         }
@@ -371,9 +233,9 @@ static int open_auth(hedge_auth_t *a, const char *const folders[HEDGE_ROLES], he
         take_over(a, fresh);
         if (r < 0)
                 return r;
-        r = start_zauth(a);
+        r = hedge_handshake_new(&a->handshake);
         if (r == 0)
-                r = give_keys(a);
+                r = hedge_handshake_accept(a->handshake, a->folders, HEDGE_ROLES);
         return r < 0 ? hedge_why(why, r, "cannot start authentication: %s", hedge_strerror(r)) : 0;
 }
 
@@ -383,14 +245,9 @@ int hedge_auth_new(const char *const folders[HEDGE_ROLES], hedge_auth_tell_t *te
         hedge_auth_t *a;
         int r;
 
-        if (atomic_flag_test_and_set(&exists))
-                return hedge_why(why, -EADDRINUSE, "there is an authentication in this process already");
         a = calloc(1, sizeof(*a));
-        if (!a) {
-                atomic_flag_clear(&exists);
+        if (!a)
                 return hedge_why(why, -ENOMEM, "out of memory");
-        }
-        a->home = no_home;
         a->tell = tell;
         a->arg = arg;
         r = open_auth(a, folders, why);
@@ -407,8 +264,7 @@ void hedge_auth_destroy(hedge_auth_t **auth)
 
         if (!a)
                 return;
-        zactor_destroy(&a->zauth);
-        remove_home(&a->home);
+        hedge_handshake_destroy(&a->handshake);
         hedge_key_watch_destroy(&a->watch);
         for (unsigned role = 0; role < HEDGE_ROLES; role++) {
                 hedge_key_folder_release(&a->folders[role]);
@@ -417,5 +273,4 @@ void hedge_auth_destroy(hedge_auth_t **auth)
         hedge_peers_release(&a->peers);
         free(a);
         *auth = NULL;
-        atomic_flag_clear(&exists);
 }
