@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test/unit/sazd_method_bed.h"
+
+#include <ftw.h>
+#include <unistd.h>
+
+#include "common/code/random.h"
+
+#define IMAGES  400u /* to learn from */
+#define TESTED  40u
+#define SIDE    8u
+#define LONG_MS 60000
+
+/* The jobs' common part; 10 steps an epoch. */
+#define JOB                                                                                                            \
+        "name: bed\nepochs: 2\nbatch: 40\nsgd: {rate: 0.1, momentum: 0, decay: 0.01, schedule: constant}\n"            \
+        "data: {train: [i, l], hold_out: 40, classes: 4}\n"                                                            \
+        "layers:\n  - {type: flatten}\n  - {type: dense, units: 50}\n  - {type: relu}\n  - {type: dense, units: 42}\n" \
+        "  - {type: relu}\n  - {type: dense, units: 4}\n"
+
+/* ---- boards ---- */
+
+void bed_put(bed_t *bed, unsigned board, enum hedged_line_event_kind kind, hedge_message_t *message, zmq_msg_t *frame)
+{
+        hedged_line_event_t *event = calloc(1, sizeof(*event));
+
+        event->mail.kind = (int)kind;
+        event->board = board;
+        snprintf(event->name, sizeof(event->name), "board-%u", board);
+        if (message)
+                event->envelope.message = *message;
+        if (frame) {
+                event->envelope.n_frames = 1;
+                event->envelope.frames = calloc(1, sizeof(*frame));
+                zmq_msg_init(event->envelope.frames);
+                zmq_msg_move(event->envelope.frames, frame);
+        }
+        hedge_mailbox_put(bed->line_events, &event->mail);
+}
+
+static void put_product(bed_t *bed, unsigned board, uint64_t step, uint32_t matrix, hedgew_matrices_product_t *product)
+{
+        hedge_message_t m = { .type = HEDGE_MSG_PRODUCT, .product = { .job = 7, .step = step, .packet = matrix } };
+
+        bed_put(bed, board, HEDGED_LINE_MESSAGE, &m, &product->frame);
+}
+
+static void put_error(bed_t *bed, unsigned board, int code, const char *text)
+{
+        hedge_message_t m = { .type = HEDGE_MSG_ERROR, .error = { .code = code, .job = 7 } };
+
+        snprintf(m.error.text, sizeof(m.error.text), "%s", text);
+        bed_put(bed, board, HEDGED_LINE_MESSAGE, &m, NULL);
+}
+
+static int serve(bed_t *bed, unsigned board, said_t *said, hedge_why_t *why)
+{
+        board_t *b = &bed->boards[board];
+        hedge_message_t *m = &said->message;
+        hedgew_matrices_product_t product;
+        uint64_t macs;
+        int r = 0;
+
+        switch (m->type) {
+        case HEDGE_MSG_HOLD:
+                b->holds++;
+                if (b->no_room)
+                        return hedge_why(why, HEDGE_ELIMIT, "no room for a matrix");
+                return hedgew_matrices_hold(b->matrices, &m->hold, &said->frames[0], why);
+        case HEDGE_MSG_APPLY:
+                r = hedgew_matrices_apply(b->matrices, &m->apply, &said->frames[0], &product, why);
+                if (r == 0)
+                        put_product(bed, board, m->apply.step, m->apply.matrix, &product);
+                return r;
+        case HEDGE_MSG_UPDATE:
+                return hedgew_matrices_update(b->matrices, &m->update, said->frames, said->n_frames, &macs, why);
+        case HEDGE_MSG_FETCH:
+                r = hedgew_matrices_fetch(b->matrices, &m->hold, &product, why);
+                if (r == 0)
+                        put_product(bed, board, 0, m->hold.matrix, &product);
+                return r;
+        default:
+                fail_msg("a %s", hedge_message_name(m->type));
+        }
+        return r;
+}
+
+static void close_said(said_t *said)
+{
+        for (uint32_t i = 0; i < said->n_frames; i++)
+                zmq_msg_close(&said->frames[i]);
+}
+
+void bed_serve_one(bed_t *bed, unsigned board, said_t *said)
+{
+        hedge_why_t why = { "" };
+        int r = serve(bed, board, said, &why);
+
+        if (r < 0) {
+                hedgew_matrices_miss(bed->boards[board].matrices, &said->message);
+                put_error(bed, board, r, why.text);
+        }
+        close_said(said);
+}
+
+void bed_come(bed_t *bed, unsigned board)
+{
+        board_t *b = &bed->boards[board];
+
+        b->here = true;
+        if (!b->matrices)
+                assert_int_equal(hedgew_matrices_new(64 << 20, &b->matrices, NULL), 0);
+        bed_put(bed, board, HEDGED_LINE_HERE, NULL, NULL);
+}
+
+void bed_forget(board_t *b)
+{
+        for (unsigned i = 0; i < b->queued; i++)
+                close_said(&b->queue[i]);
+        b->queued = 0;
+        b->here = b->frozen = false;
+        hedgew_matrices_destroy(&b->matrices);
+}
+
+/* ---- the line ---- */
+
+static void look_at_step(bed_t *bed, const hedge_message_t *message)
+{
+        if (message->type != HEDGE_MSG_APPLY || message->apply.matrix != 0 || message->apply.step == bed->step)
+                return;
+        bed->step = message->apply.step;
+        bed->steps++;
+        if (bed->script)
+                bed->script(bed);
+}
+
+int hedged_line_send(hedged_line_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                     uint32_t n_frames)
+{
+        board_t *b = &bed->boards[board];
+        said_t said = { .message = *message, .n_frames = n_frames };
+        zmq_msg_t header;
+
+        assert_int_equal(hedge_message_pack(message, &header), 0);
+        zmq_msg_close(&header);
+        assert_int_equal(hedge_message_check_frames(message, n_frames, NULL), 0);
+        look_at_step(bed, message);
+        for (uint32_t i = 0; i < n_frames; i++) {
+                zmq_msg_init(&said.frames[i]);
+                zmq_msg_move(&said.frames[i], &frames[i]);
+                zmq_msg_close(&frames[i]);
+        }
+        if (!b->here || b->dumb) {
+                close_said(&said);
+        } else if (b->frozen) {
+                assert_true(b->queued < QUEUE);
+                if (b->queued == 0)
+                        b->oldest_us = hedge_now_us();
+                b->queue[b->queued++] = said;
+                b->longest = b->queued > b->longest ? b->queued : b->longest;
+        } else {
+                bed_serve_one(bed, board, &said);
+        }
+        return 0;
+}
+
+hedged_line_event_t *hedged_line_next(hedged_line_t *bed, int timeout_ms)
+{
+        return (hedged_line_event_t *)hedge_mailbox_wait(bed->line_events, timeout_ms);
+}
+
+void hedged_line_event_release(hedged_line_event_t **event)
+{
+        if (!*event)
+                return;
+        hedge_envelope_release(&(*event)->envelope);
+        free(*event);
+        *event = NULL;
+}
+
+enum hedged_stop hedged_line_stopping(const hedged_line_t *bed)
+{
+        return bed->stopping;
+}
+
+/* ---- a job ---- */
+
+static void fill_frame(zmq_msg_t *frame, const void *bytes, size_t size)
+{
+        assert_int_equal(zmq_msg_init_size(frame, size), 0);
+        memcpy(zmq_msg_data(frame), bytes, size);
+}
+
+static void make_data(zmq_msg_t *images, zmq_msg_t *labels)
+{
+        enum { N = IMAGES + TESTED, PIXELS = SIDE * SIDE };
+        static uint8_t pixels[16 + N * PIXELS] = { 0, 0, 8, 3, 0, 0, N >> 8, N & 255, 0, 0, 0, SIDE, 0, 0, 0, SIDE };
+        static uint8_t classes[8 + N] = { 0, 0, 8, 1, 0, 0, N >> 8, N & 255 };
+        uint64_t random = hedge_random_row(5, 0);
+
+        for (unsigned i = 0; i < N; i++) {
+                const unsigned class = (unsigned)(hedge_random_next(&random) >> 62);
+                uint64_t picture = hedge_random_row(77, class);
+
+                classes[8 + i] = (uint8_t) class;
+                for (unsigned j = 0; j < PIXELS; j++)
+                        pixels[16 + i * PIXELS + j] = (uint8_t)((hedge_random_next(&picture) >> 63 ? 110 : 0) +
+                                                                (hedge_random_next(&random) >> 57));
+        }
+        fill_frame(images, pixels, sizeof(pixels));
+        fill_frame(labels, classes, sizeof(classes));
+}
+
+bed_t *bed_new(const char *yaml, unsigned boards)
+{
+        bed_t *bed = calloc(1, sizeof(*bed));
+        zmq_msg_t frames[3];
+        hedge_why_t why = { "" };
+        char text[2048];
+
+        snprintf(text, sizeof(text), JOB "%s", yaml);
+        snprintf(bed->top, sizeof(bed->top), "/tmp/hedge-parallel-XXXXXX");
+        assert_non_null(mkdtemp(bed->top));
+        fill_frame(&frames[0], text, strlen(text));
+        make_data(&frames[1], &frames[2]);
+        if (hedged_folder_create(bed->top, 7, frames, 3, &bed->folder, &why) < 0)
+                fail_msg("%s", why.text);
+        for (int i = 0; i < 3; i++)
+                zmq_msg_close(&frames[i]);
+        assert_int_equal(hedge_mailbox_new(&bed->line_events), 0);
+        assert_int_equal(hedge_mailbox_new(&bed->loop), 0);
+        for (unsigned i = 0; i < boards; i++)
+                bed_come(bed, i);
+        return bed;
+}
+
+static void drop_words(bed_t *bed)
+{
+        hedged_line_event_t *event;
+
+        while ((event = (hedged_line_event_t *)hedge_mailbox_take(bed->line_events)))
+                hedged_line_event_release(&event);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+        (void)info;
+        (void)kind;
+        (void)where;
+        return remove(path);
+}
+
+void bed_destroy(bed_t **bed)
+{
+        bed_t *b = *bed;
+
+        for (unsigned i = 0; i < BOARDS; i++)
+                bed_forget(&b->boards[i]);
+        drop_words(b);
+        hedge_mailbox_destroy(&b->line_events);
+        hedge_mailbox_destroy(&b->loop);
+        hedged_folder_close(&b->folder);
+        nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        free(b);
+        *bed = NULL;
+}
+
+static bool take_news(bed_t *bed, hedged_news_t *news)
+{
+        const bool ended = news->ended;
+
+        bed->status = news->status;
+        bed->waited |= strcmp(news->status.state, "waiting") == 0;
+        if (news->has_epoch)
+                bed->epochs[bed->n_epochs++ % 16] = news->epoch;
+        if (news->has_event && bed->n_events < 64) {
+                bed->events[bed->n_events++] = news->event;
+                if (bed->on_event)
+                        bed->on_event(bed, news->event.text);
+        }
+        free(news);
+        return ended;
+}
+
+void bed_run(bed_t *bed)
+{
+        const hedged_run_settings_t settings = {
+                .folder = bed->folder, .line = bed, .loop = bed->loop, .patience_ms = 100
+        };
+        hedged_run_t *thread = NULL;
+        hedge_mail_t *mail;
+
+        bed->stopping = HEDGED_STOP_NO;
+        assert_int_equal(hedged_run_start(&settings, &thread), 0);
+        do {
+                mail = hedge_mailbox_wait(bed->loop, LONG_MS);
+                if (!mail)
+                        fail_msg("it does not end");
+        } while (!take_news(bed, (hedged_news_t *)mail));
+        hedged_run_destroy(&thread);
+        drop_words(bed);
+}
+
+void bed_expect_state(const bed_t *bed, const char *state)
+{
+        if (strcmp(bed->status.state, state) != 0)
+                fail_msg("it is %s, not %s: %s", bed->status.state, state, bed->status.text);
+}
+
+unsigned bed_events(const bed_t *bed, const char *text)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < bed->n_events; i++)
+                n += strstr(bed->events[i].text, text) != NULL;
+        return n;
+}
+
+void bed_expect_event(const bed_t *bed, const char *text)
+{
+        if (bed_events(bed, text))
+                return;
+        for (unsigned i = 0; i < bed->n_events; i++)
+                print_message("%s\n", bed->events[i].text);
+        fail_msg("nobody said: %s", text);
+}
+
+learnt_t bed_learnt(const bed_t *bed)
+{
+        char first[4096], second[4096], path[4096];
+        const char *const paths[] = { hedged_folder_data(bed->folder, 0, first, sizeof(first)),
+                                      hedged_folder_data(bed->folder, 1, second, sizeof(second)) };
+        hedge_dataset_t *train, *test;
+        hedge_checkpoint_t at = { 0 };
+        hedge_why_t why = { "" };
+        learnt_t l = { 0 };
+
+        assert_int_equal(hedge_job_prepare(&bed->folder->config, paths, &train, &test, &l.net, NULL), 0);
+        at.params = l.params = calloc(l.net->n_params, sizeof(float));
+        l.rest = calloc(l.net->n_params + l.net->n_state + 1, sizeof(float));
+        at.momentum = l.rest;
+        at.state = l.rest + l.net->n_params;
+        hedge_job_digest(bed->folder->text, bed->folder->text_size, train, test, at.digest);
+        if (hedge_checkpoint_load(l.net, &at, hedged_folder_file(bed->folder, "checkpoint", path, sizeof(path)), &why) <
+            0)
+                fail_msg("%s", why.text);
+        l.step = at.step;
+        hedge_dataset_destroy(&train);
+        hedge_dataset_destroy(&test);
+        return l;
+}
+
+void bed_release(learnt_t *l)
+{
+        hedge_net_destroy(&l->net);
+        free(l->params);
+        free(l->rest);
+}
+
+/* The greatest difference, relative to the root mean square. */
+static double distance(const float *a, const float *b, size_t n)
+{
+        double square = 0, most = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                square += (double)b[i] * (double)b[i];
+                most = fmax(most, fabs((double)a[i] - (double)b[i]));
+                if (!isfinite(a[i]))
+                        return INFINITY;
+        }
+        return square > 0 ? most / sqrt(square / (double)n) : most;
+}
+
+static learnt_t local_run(unsigned epochs)
+{
+        char yaml[64];
+        bed_t *bed;
+        learnt_t l;
+
+        snprintf(yaml, sizeof(yaml), "method: local\n");
+        bed = bed_new(yaml, 0);
+        bed->folder->config.epochs = epochs;
+        bed_run(bed);
+        bed_expect_state(bed, "done");
+        l = bed_learnt(bed);
+        bed_destroy(&bed);
+        return l;
+}
+
+void bed_expect_as_local(const bed_t *bed, double bound)
+{
+        learnt_t here = bed_learnt(bed), there = local_run((unsigned)bed->folder->config.epochs);
+        const double d = distance(here.params, there.params, there.net->n_params);
+
+        assert_int_equal(here.step, there.step);
+        if (!(d <= bound))
+                fail_msg("off by %g", d);
+        bed_release(&here);
+        bed_release(&there);
+}
+
+/* The theorem: what a board holds is the code of the true weights. */
+void bed_expect_code_word(bed_t *bed, unsigned board, unsigned seat, hedged_code_kind_t kind, unsigned k, unsigned r,
+                          double bound)
+{
+        static const uint32_t outputs[] = { 50, 42 }, inputs[] = { 64, 50 };
+        learnt_t l = bed_learnt(bed);
+        const uint32_t layers[] = { 1, 3 };
+
+        for (uint32_t matrix = 0; matrix < 2 * LAYERS; matrix++) {
+                const uint32_t m = outputs[matrix / 2], n = inputs[matrix / 2], layer = layers[matrix / 2];
+                const uint32_t extent = matrix % 2 ? n : m, cols = matrix % 2 ? m : n;
+                const hedged_code_params_t params = { kind,
+                                                      k,
+                                                      r,
+                                                      extent,
+                                                      hedge_job_sazd_step(&bed->folder->config, (extent + k - 1) / k),
+                                                      (hedge_poly_points_t)bed->folder->config.sazd.points };
+                const float *w = l.params + l.net->layers[layer].weights;
+                hedge_msg_hold_t fetch = { .job = 7, .matrix = matrix };
+                float *turned = calloc((size_t)m * n, sizeof(float)), *event;
+                hedgew_matrices_product_t held;
+                hedged_code_t *code;
+                double d;
+
+                if (matrix == 1) { /* nobody asks for the first layer's other product */
+                        assert_int_equal(hedgew_matrices_fetch(bed->boards[board].matrices, &fetch, &held, NULL),
+                                         -ENOENT);
+                        free(turned);
+                        continue;
+                }
+                assert_int_equal(hedged_code_new(&params, &code, NULL), 0);
+                for (uint32_t i = 0; i < m; i++)
+                        for (uint32_t j = 0; j < n; j++)
+                                turned[matrix % 2 ? j * m + i : i * n + j] = w[i * n + j];
+                event = calloc((size_t)hedged_code_rows(code, seat) * cols, sizeof(float));
+                assert_int_equal(hedged_code_encode(code, seat, cols, turned, event), 0);
+                assert_int_equal(hedgew_matrices_fetch(bed->boards[board].matrices, &fetch, &held, NULL), 0);
+                assert_int_equal(zmq_msg_size(&held.frame),
+                                 hedged_code_rows(code, seat) * (size_t)cols * sizeof(float));
+                d = distance(zmq_msg_data(&held.frame), event, hedged_code_rows(code, seat) * (size_t)cols);
+                if (!(d <= bound))
+                        fail_msg("board %u, matrix %u: off by %g", board, matrix, d);
+                zmq_msg_close(&held.frame);
+                hedged_code_destroy(&code);
+                free(event);
+                free(turned);
+        }
+        bed_release(&l);
+}
