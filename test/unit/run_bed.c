@@ -76,6 +76,9 @@ static void make_data(zmq_msg_t *images, zmq_msg_t *labels)
         free(classes);
 }
 
+static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames);
+
 bed_t *bed_new(const char *yaml)
 {
         bed_t *bed = get(1, sizeof(*bed));
@@ -96,7 +99,8 @@ bed_t *bed_new(const char *yaml)
         for (int i = 0; i < 3; i++)
                 zmq_msg_close(&frames[i]);
         free(text);
-        assert_int_equal(hedge_mailbox_new(&bed->line_events), 0);
+        bed->line.hear = hear_all;
+        line_bed_open(&bed->line);
         assert_int_equal(hedge_mailbox_new(&bed->loop), 0);
         bed->gradients_end = &bed->gradients;
         return bed;
@@ -133,43 +137,6 @@ static void leave(bed_board_t *b)
         b->labels = b->room = NULL;
         b->last = NULL;
         b->joined = false;
-}
-
-static hedged_line_event_t *make_word(enum hedged_line_event_kind kind, unsigned board)
-{
-        hedged_line_event_t *event = get(1, sizeof(*event));
-
-        event->mail.kind = (int)kind;
-        event->board = board;
-        event->received_us = hedge_now_us();
-        snprintf(event->name, sizeof(event->name), "board-%u", board);
-        return event;
-}
-
-static hedged_line_event_t *answer(unsigned board, hedge_message_type_t type)
-{
-        hedged_line_event_t *event = make_word(HEDGED_LINE_MESSAGE, board);
-
-        event->envelope.message.type = type;
-        return event;
-}
-
-static void put(bed_t *bed, hedged_line_event_t *event)
-{
-        hedge_mailbox_put(bed->line_events, &event->mail);
-}
-
-static void put_error(bed_t *bed, unsigned board, int code, const char *text, const hedge_digest_t *digest)
-{
-        hedged_line_event_t *event = answer(board, HEDGE_MSG_ERROR);
-        hedge_msg_error_t *error = &event->envelope.message.error;
-
-        error->code = code;
-        error->job = 7;
-        snprintf(error->text, sizeof(error->text), "%s", text);
-        if (digest)
-                error->digest = *digest;
-        put(bed, event);
 }
 
 static hedge_net_t *make_net(const hedge_msg_join_t *join)
@@ -229,7 +196,7 @@ static void on_join(bed_t *bed, unsigned board, const hedge_msg_join_t *join)
 
         b->joins++;
         if (b->no_join) {
-                put_error(bed, board, HEDGE_ELIMIT, "no room for such a network", NULL);
+                line_bed_put_error(&bed->line, board, HEDGE_ELIMIT, "no room for such a network", NULL);
                 return;
         }
         if (!b->joined || memcmp(&b->join.identity, &join->identity, sizeof(join->identity)) != 0) {
@@ -240,11 +207,11 @@ static void on_join(bed_t *bed, unsigned board, const hedge_msg_join_t *join)
                 b->joined = true;
         }
         b->fresh = false;
-        event = answer(board, HEDGE_MSG_JOINED);
+        event = line_bed_answer(board, HEDGE_MSG_JOINED);
         event->envelope.message.joined.job = join->job;
         event->envelope.message.joined.n_held = b->n_shards;
         event->envelope.message.joined.held = b->digests;
-        put(bed, event);
+        line_bed_put(&bed->line, event);
 }
 
 static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard, zmq_msg_t *frames)
@@ -257,7 +224,7 @@ static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard,
 
         b->shards_sent++;
         if (b->no_room) {
-                put_error(bed, board, HEDGE_ELIMIT, "no room for a shard", &shard->digest);
+                line_bed_put_error(&bed->line, board, HEDGE_ELIMIT, "no room for a shard", &shard->digest);
                 return;
         }
         if (i == 16 || zmq_msg_size(&frames[0]) != shard->count * hedge_extent_elements(&image) ||
@@ -275,9 +242,9 @@ static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard,
                 abort();
         b->digests[i] = shard->digest;
         b->n_shards++;
-        event = answer(board, HEDGE_MSG_SHARD_OK);
+        event = line_bed_answer(board, HEDGE_MSG_SHARD_OK);
         event->envelope.message.shard = *shard;
-        put(bed, event);
+        line_bed_put(&bed->line, event);
 }
 
 static void apply(bed_t *bed, bed_board_t *b, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
@@ -372,12 +339,12 @@ static void pile_up(bed_t *bed, hedged_line_event_t *event)
         unsigned here = 0;
 
         for (unsigned i = 0; i < BED_BOARDS; i++)
-                here += bed->boards[i].here;
+                here += bed->line.here[i];
         bed->pile[bed->piled++] = event;
         if (bed->piled < here)
                 return;
         while (bed->piled > 0)
-                put(bed, bed->pile[--bed->piled]);
+                line_bed_put(&bed->line, bed->pile[--bed->piled]);
 }
 
 static void send_answer(bed_t *bed, unsigned board, hedged_line_event_t *event)
@@ -389,7 +356,7 @@ static void send_answer(bed_t *bed, unsigned board, hedged_line_event_t *event)
         else if (bed->backwards)
                 pile_up(bed, event);
         else
-                put(bed, event);
+                line_bed_put(&bed->line, event);
 }
 
 static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
@@ -407,12 +374,12 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
         if (b->dumb)
                 return;
         if (b->edom) {
-                put_error(bed, board, -EDOM, "the loss is no number", NULL);
+                line_bed_put_error(&bed->line, board, -EDOM, "the loss is no number", NULL);
                 return;
         }
         if (b->forgets) {
                 b->forgets = false;
-                put_error(bed, board, HEDGE_ENOSHARE, "no such shard", &step->digest);
+                line_bed_put_error(&bed->line, board, HEDGE_ENOSHARE, "no such shard", &step->digest);
                 return;
         }
         if (shard == UINT32_MAX) {
@@ -427,7 +394,7 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
         else
                 compute(b, shard, step->draw, &score);
         b->last = encode(bed, board, step->step, &stats);
-        event = answer(board, HEDGE_MSG_GRADIENT);
+        event = line_bed_answer(board, HEDGE_MSG_GRADIENT);
         event->envelope.message.gradient = (hedge_msg_gradient_t){ .job = step->job,
                                                                    .step = step->step,
                                                                    .loss = b->nan ? (double)INFINITY : score.loss,
@@ -444,12 +411,13 @@ static void on_multiply(bed_t *bed, unsigned board, const hedge_msg_multiply_t *
         bed_board_t *b = &bed->boards[board];
         const size_t size = (size_t)m->rows * m->cols * sizeof(float);
         hedged_line_event_t *event;
+        zmq_msg_t *product;
 
         b->multiplied++;
         if (b->dumb)
                 return;
         if (b->no_room) {
-                put_error(bed, board, HEDGE_ELIMIT, "no memory for that", NULL);
+                line_bed_put_error(&bed->line, board, HEDGE_ELIMIT, "no memory for that", NULL);
                 return;
         }
         if (zmq_msg_size(&frames[0]) != (size_t)m->rows * m->inner * sizeof(float) ||
@@ -457,22 +425,18 @@ static void on_multiply(bed_t *bed, unsigned board, const hedge_msg_multiply_t *
                 broken(bed, "factors of another size than is said");
                 return;
         }
-        event = answer(board, HEDGE_MSG_PRODUCT);
+        event = line_bed_answer(board, HEDGE_MSG_PRODUCT);
         event->envelope.message.product = (hedge_msg_product_t){ m->job, m->step, m->packet, 1 };
-        event->envelope.n_frames = 1;
-        event->envelope.frames = get(1, sizeof(zmq_msg_t));
-        zmq_msg_init_size(&event->envelope.frames[0], b->mad ? size + 4 : size);
+        product = line_bed_frame(event, b->mad ? size + 4 : size);
         hedge_blas_multiply(false, false, m->rows, m->cols, m->inner, zmq_msg_data(&frames[0]),
-                            zmq_msg_data(&frames[1]), 0.0f, zmq_msg_data(&event->envelope.frames[0]));
-        put(bed, event);
+                            zmq_msg_data(&frames[1]), 0.0f, zmq_msg_data(product));
+        line_bed_put(&bed->line, event);
 }
 
 /* As with the real line, what is said to a board that was lost since is not sent. */
 static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
-        const bed_board_t *b = &bed->boards[board];
-
-        if (!b->here || b->heard != b->session)
+        if (!bed->line.here[board] || bed->line.heard[board] != bed->line.session[board])
                 return;
         if (message->type == HEDGE_MSG_JOIN)
                 on_join(bed, board, &message->join);
@@ -486,59 +450,24 @@ static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq
 
 /* ---- the line ---- */
 
-int hedged_line_send(hedged_line_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                     uint32_t n_frames)
+static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames)
 {
-        zmq_msg_t header;
+        bed_t *bed = (bed_t *)line;
 
-        if (hedge_message_pack(message, &header) < 0 || hedge_message_check_frames(message, n_frames, NULL) < 0)
+        if (!line_bed_may_send(message, n_frames))
                 broken(bed, "a message that cannot be sent");
-        else
-                zmq_msg_close(&header);
         if (message->type == HEDGE_MSG_STEP)
                 bed->last_step = message->step.step;
         if (bed->script)
                 bed->script(bed, board, message);
         hear(bed, board, message, frames, n_frames);
-        for (uint32_t i = 0; i < n_frames; i++)
-                zmq_msg_close(&frames[i]);
         return 0;
-}
-
-hedged_line_event_t *hedged_line_next(hedged_line_t *bed, int timeout_ms)
-{
-        hedged_line_event_t *event = (hedged_line_event_t *)hedge_mailbox_wait(bed->line_events, timeout_ms);
-
-        if (event && (event->mail.kind == HEDGED_LINE_HERE || event->mail.kind == HEDGED_LINE_LOST))
-                bed->boards[event->board].heard = event->session;
-        return event;
-}
-
-void hedged_line_event_release(hedged_line_event_t **event)
-{
-        if (!*event)
-                return;
-        hedge_envelope_release(&(*event)->envelope);
-        free(*event);
-        *event = NULL;
-}
-
-enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
-{
-        bed_t *bed = (bed_t *)(uintptr_t)line;
-
-        if (bed->stop_look && ++bed->looks == bed->stop_look)
-                bed->stopping = (int)bed->stop_why;
-        return (enum hedged_stop)bed->stopping;
 }
 
 void bed_here(bed_t *bed, unsigned board)
 {
-        hedged_line_event_t *event = make_word(HEDGED_LINE_HERE, board);
-
-        bed->boards[board].here = true;
-        event->session = ++bed->boards[board].session;
-        put(bed, event);
+        line_bed_here(&bed->line, board);
 }
 
 void bed_all_here(bed_t *bed, unsigned boards)
@@ -549,11 +478,8 @@ void bed_all_here(bed_t *bed, unsigned boards)
 
 void bed_lost(bed_t *bed, unsigned board)
 {
-        bed_board_t *b = &bed->boards[board];
-
-        b->here = false;
-        hedged_line_event_release(&b->answer);
-        put(bed, make_word(HEDGED_LINE_LOST, board));
+        hedged_line_event_release(&bed->boards[board].answer);
+        line_bed_lost(&bed->line, board);
 }
 
 void bed_restart(bed_t *bed, unsigned board)
@@ -566,14 +492,13 @@ void bed_deliver(bed_t *bed, unsigned board)
         bed_board_t *b = &bed->boards[board];
 
         if (b->answer)
-                put(bed, b->answer);
+                line_bed_put(&bed->line, b->answer);
         b->answer = NULL;
 }
 
 void bed_stop(bed_t *bed, enum hedged_stop why)
 {
-        bed->stopping = (int)why;
-        put(bed, make_word(HEDGED_LINE_STOP, 0));
+        line_bed_stop(&bed->line, why);
 }
 
 /* ---- a run ---- */
@@ -594,18 +519,10 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
         return ended;
 }
 
-static void drop_words(bed_t *bed)
-{
-        hedged_line_event_t *event;
-
-        while ((event = (hedged_line_event_t *)hedge_mailbox_take(bed->line_events)))
-                hedged_line_event_release(&event);
-}
-
 void bed_run(bed_t *bed)
 {
         const hedged_run_settings_t settings = { .folder = bed->folder,
-                                                 .line = bed,
+                                                 .line = &bed->line,
                                                  .loop = bed->loop,
                                                  .news_kind = NEWS,
                                                  .macs_per_s = bed->macs_per_s,
@@ -613,8 +530,8 @@ void bed_run(bed_t *bed)
         hedged_run_t *run = NULL;
         hedge_mail_t *mail;
 
-        bed->stopping = HEDGED_STOP_NO;
-        bed->looks = 0;
+        bed->line.stopping = HEDGED_STOP_NO;
+        bed->line.looks = 0;
         assert_int_equal(hedged_run_start(&settings, &run), 0);
         do {
                 mail = hedge_mailbox_wait(bed->loop, LONG);
@@ -624,7 +541,7 @@ void bed_run(bed_t *bed)
         } while (!take_news(bed, (hedged_news_t *)mail));
         hedged_run_destroy(&run);
         assert_null(hedge_mailbox_take(bed->loop));
-        drop_words(bed);
+        line_bed_drop(&bed->line);
         assert_string_equal(bed->broken, "");
         for (bed_gradient_t *g = bed->gradients; g; g = g->next)
                 g->counted |= g->step == bed->last_step && !bed->boards[g->board].answer;
@@ -708,8 +625,7 @@ void bed_destroy(bed_t **bed)
                 hedged_line_event_release(&b->boards[i].answer);
                 leave(&b->boards[i]);
         }
-        drop_words(b);
-        hedge_mailbox_destroy(&b->line_events);
+        line_bed_close(&b->line);
         hedge_mailbox_destroy(&b->loop);
         hedged_folder_close(&b->folder);
         nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -20,37 +20,13 @@
 
 /* ---- boards ---- */
 
-void bed_put(bed_t *bed, unsigned board, enum hedged_line_event_kind kind, hedge_message_t *message, zmq_msg_t *frame)
-{
-        hedged_line_event_t *event = calloc(1, sizeof(*event));
-
-        event->mail.kind = (int)kind;
-        event->board = board;
-        snprintf(event->name, sizeof(event->name), "board-%u", board);
-        if (message)
-                event->envelope.message = *message;
-        if (frame) {
-                event->envelope.n_frames = 1;
-                event->envelope.frames = calloc(1, sizeof(*frame));
-                zmq_msg_init(event->envelope.frames);
-                zmq_msg_move(event->envelope.frames, frame);
-        }
-        hedge_mailbox_put(bed->line_events, &event->mail);
-}
-
 static void put_product(bed_t *bed, unsigned board, uint64_t step, uint32_t matrix, hedgew_matrices_product_t *product)
 {
-        hedge_message_t m = { .type = HEDGE_MSG_PRODUCT, .product = { .job = 7, .step = step, .packet = matrix } };
+        hedged_line_event_t *event = line_bed_answer(board, HEDGE_MSG_PRODUCT);
 
-        bed_put(bed, board, HEDGED_LINE_MESSAGE, &m, &product->frame);
-}
-
-static void put_error(bed_t *bed, unsigned board, int code, const char *text)
-{
-        hedge_message_t m = { .type = HEDGE_MSG_ERROR, .error = { .code = code, .job = 7 } };
-
-        snprintf(m.error.text, sizeof(m.error.text), "%s", text);
-        bed_put(bed, board, HEDGED_LINE_MESSAGE, &m, NULL);
+        event->envelope.message.product = (hedge_msg_product_t){ .job = 7, .step = step, .packet = matrix };
+        zmq_msg_move(line_bed_frame(event, 0), &product->frame);
+        line_bed_put(&bed->line, event);
 }
 
 static int serve(bed_t *bed, unsigned board, said_t *said, hedge_why_t *why)
@@ -98,7 +74,7 @@ void bed_serve_one(bed_t *bed, unsigned board, said_t *said)
 
         if (r < 0) {
                 hedgew_matrices_miss(bed->boards[board].matrices, &said->message);
-                put_error(bed, board, r, why.text);
+                line_bed_put_error(&bed->line, board, r, why.text, NULL);
         }
         close_said(said);
 }
@@ -107,18 +83,19 @@ void bed_come(bed_t *bed, unsigned board)
 {
         board_t *b = &bed->boards[board];
 
-        b->here = true;
         if (!b->matrices)
                 assert_int_equal(hedgew_matrices_new(64 << 20, &b->matrices, NULL), 0);
-        bed_put(bed, board, HEDGED_LINE_HERE, NULL, NULL);
+        line_bed_here(&bed->line, board);
 }
 
-void bed_forget(board_t *b)
+void bed_forget(bed_t *bed, unsigned board)
 {
+        board_t *b = &bed->boards[board];
+
         for (unsigned i = 0; i < b->queued; i++)
                 close_said(&b->queue[i]);
         b->queued = 0;
-        b->here = b->frozen = false;
+        bed->line.here[board] = b->frozen = false;
         hedgew_matrices_destroy(&b->matrices);
 }
 
@@ -134,23 +111,20 @@ static void look_at_step(bed_t *bed, const hedge_message_t *message)
                 bed->script(bed);
 }
 
-int hedged_line_send(hedged_line_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                     uint32_t n_frames)
+static int hear(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                uint32_t n_frames)
 {
+        bed_t *bed = (bed_t *)line;
         board_t *b = &bed->boards[board];
         said_t said = { .message = *message, .n_frames = n_frames };
-        zmq_msg_t header;
 
-        assert_int_equal(hedge_message_pack(message, &header), 0);
-        zmq_msg_close(&header);
-        assert_int_equal(hedge_message_check_frames(message, n_frames, NULL), 0);
+        assert_true(line_bed_may_send(message, n_frames));
         look_at_step(bed, message);
         for (uint32_t i = 0; i < n_frames; i++) {
                 zmq_msg_init(&said.frames[i]);
                 zmq_msg_move(&said.frames[i], &frames[i]);
-                zmq_msg_close(&frames[i]);
         }
-        if (!b->here || b->dumb) {
+        if (!line->here[board] || b->dumb) {
                 close_said(&said);
         } else if (b->frozen) {
                 assert_true(b->queued < QUEUE);
@@ -162,25 +136,6 @@ int hedged_line_send(hedged_line_t *bed, unsigned board, const hedge_message_t *
                 bed_serve_one(bed, board, &said);
         }
         return 0;
-}
-
-hedged_line_event_t *hedged_line_next(hedged_line_t *bed, int timeout_ms)
-{
-        return (hedged_line_event_t *)hedge_mailbox_wait(bed->line_events, timeout_ms);
-}
-
-void hedged_line_event_release(hedged_line_event_t **event)
-{
-        if (!*event)
-                return;
-        hedge_envelope_release(&(*event)->envelope);
-        free(*event);
-        *event = NULL;
-}
-
-enum hedged_stop hedged_line_stopping(const hedged_line_t *bed)
-{
-        return bed->stopping;
 }
 
 /* ---- a job ---- */
@@ -227,19 +182,12 @@ bed_t *bed_new(const char *yaml, unsigned boards)
                 fail_msg("%s", why.text);
         for (int i = 0; i < 3; i++)
                 zmq_msg_close(&frames[i]);
-        assert_int_equal(hedge_mailbox_new(&bed->line_events), 0);
+        bed->line.hear = hear;
+        line_bed_open(&bed->line);
         assert_int_equal(hedge_mailbox_new(&bed->loop), 0);
         for (unsigned i = 0; i < boards; i++)
                 bed_come(bed, i);
         return bed;
-}
-
-static void drop_words(bed_t *bed)
-{
-        hedged_line_event_t *event;
-
-        while ((event = (hedged_line_event_t *)hedge_mailbox_take(bed->line_events)))
-                hedged_line_event_release(&event);
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
@@ -255,9 +203,8 @@ void bed_destroy(bed_t **bed)
         bed_t *b = *bed;
 
         for (unsigned i = 0; i < BOARDS; i++)
-                bed_forget(&b->boards[i]);
-        drop_words(b);
-        hedge_mailbox_destroy(&b->line_events);
+                bed_forget(b, i);
+        line_bed_close(&b->line);
         hedge_mailbox_destroy(&b->loop);
         hedged_folder_close(&b->folder);
         nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -285,12 +232,12 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
 void bed_run(bed_t *bed)
 {
         const hedged_run_settings_t settings = {
-                .folder = bed->folder, .line = bed, .loop = bed->loop, .patience_ms = 100
+                .folder = bed->folder, .line = &bed->line, .loop = bed->loop, .patience_ms = 100
         };
         hedged_run_t *thread = NULL;
         hedge_mail_t *mail;
 
-        bed->stopping = HEDGED_STOP_NO;
+        bed->line.stopping = HEDGED_STOP_NO;
         assert_int_equal(hedged_run_start(&settings, &thread), 0);
         do {
                 mail = hedge_mailbox_wait(bed->loop, LONG_MS);
@@ -298,7 +245,7 @@ void bed_run(bed_t *bed)
                         fail_msg("it does not end");
         } while (!take_news(bed, (hedged_news_t *)mail));
         hedged_run_destroy(&thread);
-        drop_words(bed);
+        line_bed_drop(&bed->line);
 }
 
 void bed_expect_state(const bed_t *bed, const char *state)

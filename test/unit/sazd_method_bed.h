@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "daemon/train/jobs/run.h"
 #include "daemon/train/sazd/coded_weights.h"
+#include "test/unit/line_bed.h"
 #include "worker/train/matrices.h"
 
 /** Training with coded matrices over a line of the test's own, behind which the worker's matrices compute. */
@@ -32,34 +33,29 @@ typedef struct said {
 } said_t;
 
 typedef struct board {
-        bool here, frozen, dumb, no_room;
+        bool frozen, dumb, no_room;
         hedgew_matrices_t *matrices;
         said_t queue[QUEUE]; /* while it is frozen */
         int64_t oldest_us;   /* when the first of them came */
         unsigned queued, longest, holds;
 } board_t;
 
-struct hedged_line {
+typedef struct bed {
+        hedged_line_t line; /* the first member: line_bed.h */
         char top[64];
         hedged_folder_t *folder;
-        hedge_mailbox_t *line_events, *loop;
-        enum hedged_stop stopping;
+        hedge_mailbox_t *loop;
         board_t boards[BOARDS];
         uint64_t step; /* the round's number of the last step; and how many there were */
         unsigned steps;
-        void (*script)(hedged_line_t *bed); /* when a step begins */
-        void (*on_event)(hedged_line_t *bed, const char *text);
+        void (*script)(struct bed *bed); /* when a step begins */
+        void (*on_event)(struct bed *bed, const char *text);
         hedge_job_status_t status;
         hedge_epoch_report_t epochs[16];
         hedge_job_event_t events[64];
         unsigned n_epochs, n_events;
         bool waited;
-};
-
-typedef hedged_line_t bed_t;
-
-/** An event for the run; `message` and `frame` may be NULL, the frame is taken. */
-void bed_put(bed_t *bed, unsigned board, enum hedged_line_event_kind kind, hedge_message_t *message, zmq_msg_t *frame);
+} bed_t;
 
 /** What was kept for it is heard now. */
 void bed_serve_one(bed_t *bed, unsigned board, said_t *said);
@@ -68,7 +64,7 @@ void bed_serve_one(bed_t *bed, unsigned board, said_t *said);
 void bed_come(bed_t *bed, unsigned board);
 
 /** Gone without a word, and nothing is left of what it held. */
-void bed_forget(board_t *b);
+void bed_forget(bed_t *bed, unsigned board);
 
 /** A folder with the job `yaml` (layers and data are added), and so many boards. */
 bed_t *bed_new(const char *yaml, unsigned boards);

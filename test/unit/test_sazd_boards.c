@@ -19,8 +19,8 @@ static void thaw(bed_t *bed, unsigned board)
 /* With all that it held. */
 static void lose(bed_t *bed, unsigned board)
 {
-        bed_forget(&bed->boards[board]);
-        bed_put(bed, board, HEDGED_LINE_LOST, NULL, NULL);
+        bed_forget(bed, board);
+        line_bed_lost(&bed->line, board);
 }
 
 /* See ROUNDED: two are missing. */

@@ -52,8 +52,7 @@ static void boards_hold_the_code_of_the_weights(void **state)
 static void stop_in_the_middle(bed_t *bed)
 {
         if (bed->steps == 15) {
-                bed->stopping = HEDGED_STOP_SHUTDOWN;
-                bed_put(bed, 0, HEDGED_LINE_STOP, NULL, NULL);
+                line_bed_stop(&bed->line, HEDGED_STOP_SHUTDOWN);
         }
 }
 
@@ -76,7 +75,7 @@ static void a_checkpoint_continues(void **state)
                 bed_release(&l);
                 bed->script = NULL;
                 for (unsigned b = 0; b < 6; b++) {
-                        bed_forget(&bed->boards[b]);
+                        bed_forget(bed, b);
                         bed_come(bed, b);
                 }
                 bed_run(bed);
@@ -94,8 +93,7 @@ static void stop_and_freeze(bed_t *bed)
                 return;
         for (unsigned b = 0; b < 6; b++)
                 bed->boards[b].frozen = true;
-        bed->stopping = HEDGED_STOP_USER;
-        bed_put(bed, 0, HEDGED_LINE_STOP, NULL, NULL);
+        line_bed_stop(&bed->line, HEDGED_STOP_USER);
 }
 
 static void a_stop_does_not_wait_for_the_weights(void **state)
