@@ -2,7 +2,6 @@
 #include "test/unit/run_bed.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +13,6 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
-#include "common/code/random.h"
 #include "common/tensor.h"
 #include "common/train/blas.h"
 
@@ -30,50 +28,11 @@ static void *get(size_t n, size_t size)
         return p;
 }
 
-/* ---- data ---- */
-
-/* Four pictures, dimmed, in noise. */
-static void draw(uint8_t *image, unsigned class, uint64_t *random)
-{
-        uint64_t picture = hedge_random_row(77, class);
-
-        for (unsigned i = 0; i < BED_SIDE * BED_SIDE; i++) {
-                const unsigned on = hedge_random_next(&picture) >> 63 ? 110 : 0;
-
-                image[i] = (uint8_t)(on + (hedge_random_next(random) >> 57));
-        }
-}
-
 static void fill_frame(zmq_msg_t *frame, const void *bytes, size_t size)
 {
         if (zmq_msg_init_size(frame, size) < 0)
                 abort();
         memcpy(zmq_msg_data(frame), bytes, size);
-}
-
-static void make_data(zmq_msg_t *images, zmq_msg_t *labels)
-{
-        const uint32_t n = BED_IMAGES + BED_TEST;
-        const uint8_t head[] = {
-                0, 0, 8, 3, 0, 0, (uint8_t)(n >> 8), (uint8_t)n, 0, 0, 0, BED_SIDE, 0, 0, 0, BED_SIDE
-        };
-        const uint8_t short_head[] = { 0, 0, 8, 1, 0, 0, (uint8_t)(n >> 8), (uint8_t)n };
-        const size_t image = BED_SIDE * BED_SIDE;
-        uint8_t *pixels = get(sizeof(head) + n * image, 1), *classes = get(sizeof(short_head) + n, 1);
-        uint64_t random = hedge_random_row(5, 0);
-
-        memcpy(pixels, head, sizeof(head));
-        memcpy(classes, short_head, sizeof(short_head));
-        for (uint32_t i = 0; i < n; i++) {
-                const unsigned class = (unsigned)(hedge_random_next(&random) >> 62);
-
-                draw(pixels + sizeof(head) + i * image, class, &random);
-                classes[sizeof(short_head) + i] = (uint8_t) class;
-        }
-        fill_frame(images, pixels, sizeof(head) + n * image);
-        fill_frame(labels, classes, sizeof(short_head) + n);
-        free(pixels);
-        free(classes);
 }
 
 static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
@@ -82,22 +41,11 @@ static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *
 bed_t *bed_new(const char *yaml)
 {
         bed_t *bed = get(1, sizeof(*bed));
-        zmq_msg_t frames[3];
-        hedge_why_t why = { "" };
         char *text = NULL;
-        int r;
 
-        snprintf(bed->top, sizeof(bed->top), "/tmp/hedge-run-XXXXXX");
-        assert_non_null(mkdtemp(bed->top));
         assert_true(asprintf(&text, "name: bed\n%sdata: {train: [i, l], hold_out: %u, classes: %u}\n", yaml, BED_TEST,
                              BED_CLASSES) > 0);
-        fill_frame(&frames[0], text, strlen(text));
-        make_data(&frames[1], &frames[2]);
-        r = hedged_folder_create(bed->top, 7, frames, 3, &bed->folder, &why);
-        if (r < 0)
-                fail_msg("%s", why.text);
-        for (int i = 0; i < 3; i++)
-                zmq_msg_close(&frames[i]);
+        job_bed_open(&bed->job, text, BED_IMAGES + BED_TEST);
         free(text);
         bed->line.hear = hear_all;
         line_bed_open(&bed->line);
@@ -521,7 +469,7 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
 
 void bed_run(bed_t *bed)
 {
-        const hedged_run_settings_t settings = { .folder = bed->folder,
+        const hedged_run_settings_t settings = { .folder = bed->job.folder,
                                                  .line = &bed->line,
                                                  .loop = bed->loop,
                                                  .news_kind = NEWS,
@@ -559,18 +507,7 @@ bool bed_file(const bed_t *bed, const char *name)
 {
         char path[4096];
 
-        return access(hedged_folder_file(bed->folder, name, path, sizeof(path)), F_OK) == 0;
-}
-
-static void load_data(const bed_t *bed, hedge_dataset_t **train, hedge_dataset_t **test, hedge_net_t **net)
-{
-        char first[4096], second[4096];
-        const char *const paths[] = { hedged_folder_data(bed->folder, 0, first, sizeof(first)),
-                                      hedged_folder_data(bed->folder, 1, second, sizeof(second)) };
-        hedge_why_t why = { "" };
-
-        if (hedge_job_prepare(&bed->folder->config, paths, train, test, net, &why) < 0)
-                fail_msg("%s", why.text);
+        return access(hedged_folder_file(bed->job.folder, name, path, sizeof(path)), F_OK) == 0;
 }
 
 const hedge_net_t *bed_net(const bed_t *bed)
@@ -583,33 +520,14 @@ const hedge_net_t *bed_net(const bed_t *bed)
 
 float *bed_checkpoint(const bed_t *bed, uint64_t *ret_step)
 {
-        hedge_dataset_t *train, *test;
-        hedge_net_t *net;
-        hedge_checkpoint_t at = { 0 };
-        hedge_why_t why = { "" };
-        char path[4096];
-        float *all;
+        job_bed_learnt_t l = job_bed_learnt(&bed->job);
+        float *all = l.params;
 
-        load_data(bed, &train, &test, &net);
-        all = get(2 * net->n_params + net->n_state, sizeof(float));
-        at.params = all;
-        at.momentum = all + net->n_params;
-        at.state = at.momentum + net->n_params;
-        hedge_job_digest(bed->folder->text, bed->folder->text_size, train, test, at.digest);
-        if (hedge_checkpoint_load(net, &at, hedged_folder_file(bed->folder, "checkpoint", path, sizeof(path)), &why) <
-            0)
-                fail_msg("%s", why.text);
         if (ret_step)
-                *ret_step = at.step;
-        hedge_net_destroy(&net);
-        hedge_dataset_destroy(&train);
-        hedge_dataset_destroy(&test);
+                *ret_step = l.step;
+        l.params = NULL;
+        job_bed_release(&l);
         return all;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-        return remove(path);
 }
 
 void bed_destroy(bed_t **bed)
@@ -627,8 +545,7 @@ void bed_destroy(bed_t **bed)
         }
         line_bed_close(&b->line);
         hedge_mailbox_destroy(&b->loop);
-        hedged_folder_close(&b->folder);
-        nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        job_bed_close(&b->job);
         free(b);
         *bed = NULL;
 }

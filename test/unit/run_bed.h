@@ -5,6 +5,7 @@
 #include "common/co3/co3.h"
 #include "common/train/train.h"
 #include "daemon/train/jobs/run.h"
+#include "test/unit/job_bed.h"
 #include "test/unit/line_bed.h"
 
 /** A job's folder, its thread, and boards that are played in it: what
@@ -12,7 +13,7 @@
  * not depend on time. */
 #define BED_BOARDS  8u
 #define BED_CLASSES 4u
-#define BED_SIDE    8u
+#define BED_SIDE    JOB_BED_SIDE
 #define BED_IMAGES  400u /**< to learn from */
 #define BED_TEST    80u
 
@@ -60,8 +61,7 @@ typedef struct bed_board {
 
 struct bed {
         hedged_line_t line; /**< the first member: line_bed.h */
-        char top[64];
-        hedged_folder_t *folder;
+        job_bed_t job;
         hedge_mailbox_t *loop;
         double macs_per_s;
         unsigned patience_ms;

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test/unit/sazd_method_bed.h"
 
-#include <ftw.h>
 #include <unistd.h>
-
-#include "common/code/random.h"
 
 #define IMAGES  400u /* to learn from */
 #define TESTED  40u
-#define SIDE    8u
 #define LONG_MS 60000
 
 /* The jobs' common part; 10 steps an epoch. */
@@ -140,62 +136,20 @@ static int hear(hedged_line_t *line, unsigned board, const hedge_message_t *mess
 
 /* ---- a job ---- */
 
-static void fill_frame(zmq_msg_t *frame, const void *bytes, size_t size)
-{
-        assert_int_equal(zmq_msg_init_size(frame, size), 0);
-        memcpy(zmq_msg_data(frame), bytes, size);
-}
-
-static void make_data(zmq_msg_t *images, zmq_msg_t *labels)
-{
-        enum { N = IMAGES + TESTED, PIXELS = SIDE * SIDE };
-        static uint8_t pixels[16 + N * PIXELS] = { 0, 0, 8, 3, 0, 0, N >> 8, N & 255, 0, 0, 0, SIDE, 0, 0, 0, SIDE };
-        static uint8_t classes[8 + N] = { 0, 0, 8, 1, 0, 0, N >> 8, N & 255 };
-        uint64_t random = hedge_random_row(5, 0);
-
-        for (unsigned i = 0; i < N; i++) {
-                const unsigned class = (unsigned)(hedge_random_next(&random) >> 62);
-                uint64_t picture = hedge_random_row(77, class);
-
-                classes[8 + i] = (uint8_t) class;
-                for (unsigned j = 0; j < PIXELS; j++)
-                        pixels[16 + i * PIXELS + j] = (uint8_t)((hedge_random_next(&picture) >> 63 ? 110 : 0) +
-                                                                (hedge_random_next(&random) >> 57));
-        }
-        fill_frame(images, pixels, sizeof(pixels));
-        fill_frame(labels, classes, sizeof(classes));
-}
-
 bed_t *bed_new(const char *yaml, unsigned boards)
 {
         bed_t *bed = calloc(1, sizeof(*bed));
-        zmq_msg_t frames[3];
-        hedge_why_t why = { "" };
         char text[2048];
 
+        assert_non_null(bed);
         snprintf(text, sizeof(text), JOB "%s", yaml);
-        snprintf(bed->top, sizeof(bed->top), "/tmp/hedge-parallel-XXXXXX");
-        assert_non_null(mkdtemp(bed->top));
-        fill_frame(&frames[0], text, strlen(text));
-        make_data(&frames[1], &frames[2]);
-        if (hedged_folder_create(bed->top, 7, frames, 3, &bed->folder, &why) < 0)
-                fail_msg("%s", why.text);
-        for (int i = 0; i < 3; i++)
-                zmq_msg_close(&frames[i]);
+        job_bed_open(&bed->job, text, IMAGES + TESTED);
         bed->line.hear = hear;
         line_bed_open(&bed->line);
         assert_int_equal(hedge_mailbox_new(&bed->loop), 0);
         for (unsigned i = 0; i < boards; i++)
                 bed_come(bed, i);
         return bed;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-        (void)info;
-        (void)kind;
-        (void)where;
-        return remove(path);
 }
 
 void bed_destroy(bed_t **bed)
@@ -206,8 +160,7 @@ void bed_destroy(bed_t **bed)
                 bed_forget(b, i);
         line_bed_close(&b->line);
         hedge_mailbox_destroy(&b->loop);
-        hedged_folder_close(&b->folder);
-        nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        job_bed_close(&b->job);
         free(b);
         *bed = NULL;
 }
@@ -232,7 +185,7 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
 void bed_run(bed_t *bed)
 {
         const hedged_run_settings_t settings = {
-                .folder = bed->folder, .line = &bed->line, .loop = bed->loop, .patience_ms = 100
+                .folder = bed->job.folder, .line = &bed->line, .loop = bed->loop, .patience_ms = 100
         };
         hedged_run_t *thread = NULL;
         hedge_mail_t *mail;
@@ -272,38 +225,6 @@ void bed_expect_event(const bed_t *bed, const char *text)
         fail_msg("nobody said: %s", text);
 }
 
-learnt_t bed_learnt(const bed_t *bed)
-{
-        char first[4096], second[4096], path[4096];
-        const char *const paths[] = { hedged_folder_data(bed->folder, 0, first, sizeof(first)),
-                                      hedged_folder_data(bed->folder, 1, second, sizeof(second)) };
-        hedge_dataset_t *train, *test;
-        hedge_checkpoint_t at = { 0 };
-        hedge_why_t why = { "" };
-        learnt_t l = { 0 };
-
-        assert_int_equal(hedge_job_prepare(&bed->folder->config, paths, &train, &test, &l.net, NULL), 0);
-        at.params = l.params = calloc(l.net->n_params, sizeof(float));
-        l.rest = calloc(l.net->n_params + l.net->n_state + 1, sizeof(float));
-        at.momentum = l.rest;
-        at.state = l.rest + l.net->n_params;
-        hedge_job_digest(bed->folder->text, bed->folder->text_size, train, test, at.digest);
-        if (hedge_checkpoint_load(l.net, &at, hedged_folder_file(bed->folder, "checkpoint", path, sizeof(path)), &why) <
-            0)
-                fail_msg("%s", why.text);
-        l.step = at.step;
-        hedge_dataset_destroy(&train);
-        hedge_dataset_destroy(&test);
-        return l;
-}
-
-void bed_release(learnt_t *l)
-{
-        hedge_net_destroy(&l->net);
-        free(l->params);
-        free(l->rest);
-}
-
 /* The greatest difference, relative to the root mean square. */
 static double distance(const float *a, const float *b, size_t n)
 {
@@ -318,32 +239,32 @@ static double distance(const float *a, const float *b, size_t n)
         return square > 0 ? most / sqrt(square / (double)n) : most;
 }
 
-static learnt_t local_run(unsigned epochs)
+static job_bed_learnt_t local_run(unsigned epochs)
 {
         char yaml[64];
         bed_t *bed;
-        learnt_t l;
+        job_bed_learnt_t l;
 
         snprintf(yaml, sizeof(yaml), "method: local\n");
         bed = bed_new(yaml, 0);
-        bed->folder->config.epochs = epochs;
+        bed->job.folder->config.epochs = epochs;
         bed_run(bed);
         bed_expect_state(bed, "done");
-        l = bed_learnt(bed);
+        l = job_bed_learnt(&bed->job);
         bed_destroy(&bed);
         return l;
 }
 
 void bed_expect_as_local(const bed_t *bed, double bound)
 {
-        learnt_t here = bed_learnt(bed), there = local_run((unsigned)bed->folder->config.epochs);
+        job_bed_learnt_t here = job_bed_learnt(&bed->job), there = local_run((unsigned)bed->job.folder->config.epochs);
         const double d = distance(here.params, there.params, there.net->n_params);
 
         assert_int_equal(here.step, there.step);
         if (!(d <= bound))
                 fail_msg("off by %g", d);
-        bed_release(&here);
-        bed_release(&there);
+        job_bed_release(&here);
+        job_bed_release(&there);
 }
 
 /* The theorem: what a board holds is the code of the true weights. */
@@ -351,7 +272,7 @@ void bed_expect_code_word(bed_t *bed, unsigned board, unsigned seat, hedged_code
                           double bound)
 {
         static const uint32_t outputs[] = { 50, 42 }, inputs[] = { 64, 50 };
-        learnt_t l = bed_learnt(bed);
+        job_bed_learnt_t l = job_bed_learnt(&bed->job);
         const uint32_t layers[] = { 1, 3 };
 
         for (uint32_t matrix = 0; matrix < 2 * LAYERS; matrix++) {
@@ -361,8 +282,9 @@ void bed_expect_code_word(bed_t *bed, unsigned board, unsigned seat, hedged_code
                                                       k,
                                                       r,
                                                       extent,
-                                                      hedge_job_sazd_step(&bed->folder->config, (extent + k - 1) / k),
-                                                      (hedge_poly_points_t)bed->folder->config.sazd.points };
+                                                      hedge_job_sazd_step(&bed->job.folder->config,
+                                                                          (extent + k - 1) / k),
+                                                      (hedge_poly_points_t)bed->job.folder->config.sazd.points };
                 const float *w = l.params + l.net->layers[layer].weights;
                 hedge_msg_hold_t fetch = { .job = 7, .matrix = matrix };
                 float *turned = calloc((size_t)m * n, sizeof(float)), *event;
@@ -393,5 +315,5 @@ void bed_expect_code_word(bed_t *bed, unsigned board, unsigned seat, hedged_code
                 free(event);
                 free(turned);
         }
-        bed_release(&l);
+        job_bed_release(&l);
 }

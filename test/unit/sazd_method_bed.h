@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "daemon/train/jobs/run.h"
 #include "daemon/train/sazd/coded_weights.h"
+#include "test/unit/job_bed.h"
 #include "test/unit/line_bed.h"
 #include "worker/train/matrices.h"
 
@@ -42,8 +43,7 @@ typedef struct board {
 
 typedef struct bed {
         hedged_line_t line; /* the first member: line_bed.h */
-        char top[64];
-        hedged_folder_t *folder;
+        job_bed_t job;
         hedge_mailbox_t *loop;
         board_t boards[BOARDS];
         uint64_t step; /* the round's number of the last step; and how many there were */
@@ -82,17 +82,6 @@ unsigned bed_events(const bed_t *bed, const char *text);
 void bed_expect_event(const bed_t *bed, const char *text);
 
 /* ---- what was learnt ---- */
-
-typedef struct learnt {
-        hedge_net_t *net;
-        float *params, *rest;
-        uint64_t step;
-} learnt_t;
-
-/** The checkpoint, with its network: for bed_release. */
-learnt_t bed_learnt(const bed_t *bed);
-
-void bed_release(learnt_t *l);
 
 /** One machine alone learns the same, but for rounding. */
 void bed_expect_as_local(const bed_t *bed, double bound);

@@ -92,7 +92,7 @@ static void a_broken_checkpoint_is_said_and_left(void **state)
         bed_run(bed);
         assert_string_equal(bed->status.state, "running");
         assert_false(bed_file(bed, HEDGED_FOLDER_MODEL));
-        file = fopen(hedged_folder_file(bed->folder, HEDGED_FOLDER_CHECKPOINT, path, sizeof(path)), "r+");
+        file = fopen(hedged_folder_file(bed->job.folder, HEDGED_FOLDER_CHECKPOINT, path, sizeof(path)), "r+");
         assert_non_null(file);
         fseek(file, 200, SEEK_SET);
         fputs("damage", file);

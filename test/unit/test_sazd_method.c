@@ -37,7 +37,7 @@ static void boards_hold_the_code_of_the_weights(void **state)
         for (unsigned i = 0; i < 3; i++) {
                 bed_t *bed = bed_new(jobs[i], 6);
 
-                bed->folder->config.epochs = 11; /* 110 steps */
+                bed->job.folder->config.epochs = 11; /* 110 steps */
                 bed_run(bed);
                 bed_expect_state(bed, "done");
                 for (unsigned b = 0; b < 6; b++) {
@@ -65,14 +65,14 @@ static void a_checkpoint_continues(void **state)
         (void)state;
         for (unsigned i = 0; i < 4; i++) {
                 bed_t *bed = bed_new(jobs[i], 6);
-                learnt_t l;
+                job_bed_learnt_t l;
 
                 bed->script = stop_in_the_middle;
                 bed_run(bed);
                 bed_expect_state(bed, "running");
-                l = bed_learnt(bed);
+                l = job_bed_learnt(&bed->job);
                 assert_int_equal(l.step, 14);
-                bed_release(&l);
+                job_bed_release(&l);
                 bed->script = NULL;
                 for (unsigned b = 0; b < 6; b++) {
                         bed_forget(bed, b);
@@ -150,7 +150,7 @@ static void bytes_are_reported(void **state)
         bed_t *bed = bed_new(SAZD("sazd-deu", 4, 2), 6);
 
         (void)state;
-        bed->folder->config.epochs = 1;
+        bed->job.folder->config.epochs = 1;
         bed_run(bed);
         bed_expect_state(bed, "done");
         /* what came after the last step was done is not among them */
