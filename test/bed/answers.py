@@ -52,7 +52,7 @@ def percentile(values, p):
 
 
 def how_made(parts):
-    """For a table: whether its boards really computed. @param parts  Of Bed.parts(), from before and after, or {}."""
+    """For a table: whether its boards really computed. @param parts  Of since(), or {}."""
     if not parts:
         return "computed"
     stored = parts["stored"] / max(1, parts["stored"] + parts["computed"])
@@ -62,6 +62,7 @@ def how_made(parts):
 
 
 def since(parts, before):
+    """What came about in between. @param parts, before  Of Bed.parts(), from after and before."""
     return {key: parts[key] - before[key] for key in parts}
 
 

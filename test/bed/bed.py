@@ -232,9 +232,13 @@ class Bed:
     # --- how they fare ---
 
     def told_of_store(self, name):
-        """{"stored", "computed", ..}: parts, as the board's log has it after its last burst of work."""
-        lines = re.findall(r"stored=(\d+) computed=(\d+) checked=(\d+) wrong=(\d+)", (self.dir / f"log/{name}.log").read_text())
-        return dict(zip(("stored", "computed", "checked", "wrong"), map(int, lines[-1] if lines else (0,) * 4)))
+        """{"stored", "computed", ..}: parts, as the board's log has it after its last burst of work. A process counts from 0, and
+        the log has all processes that the board has been: what they came to is added up."""
+        keys, total = ("stored", "computed", "checked", "wrong"), [0] * 4
+        for life in (self.dir / f"log/{name}.log").read_text().split(": hedge-worker "):
+            told = re.findall(" ".join(rf"{key}=(\d+)" for key in keys), life)
+            total = [x + int(y) for x, y in zip(total, told[-1] if told else (0,) * 4)]
+        return dict(zip(keys, total))
 
     def parts(self):
         """How this bed's parts came about: the sums of told_of_store over all boards; {} where everything is computed."""

@@ -4,34 +4,54 @@
 
 #include "daemon/train/line.h"
 
-/** A line (daemon/train/line.h) of the tests' own, with boards that multiply: what is asked for is computed and the answer is there before
- * hedged_line_send returns, so what happens does not depend on time. */
+/** A line (daemon/train/line.h) of the tests' own, in place of the real one. What is said to a board goes to a function, which may
+ * put the answer in before hedged_line_send returns: then what happens does not depend on time. A bed has it as its first member. */
 #define LINE_BED_BOARDS 16u
-
-typedef struct line_bed_board {
-        bool here;
-        bool dumb;       /**< answers nothing */
-        bool refuses;    /**< answers with an ERROR */
-        bool dies;       /**< is lost as soon as it is asked for something */
-        bool comes_back; /**< and there again at once */
-        bool slow;       /**< its answers wait for line_bed_deliver */
-        unsigned asked, answered;
-        hedged_line_event_t *held[64];
-        unsigned n_held;
-} line_bed_board_t;
 
 struct hedged_line {
         hedge_mailbox_t *events;
-        int stopping; /**< enum hedged_stop */
-        line_bed_board_t boards[LINE_BED_BOARDS];
-        void (*script)(hedged_line_t *line, unsigned board); /**< before a board hears something */
+        int stopping;       /**< enum hedged_stop */
+        unsigned looks;     /**< at stopping, so far */
+        unsigned stop_look; /**< stop at so many; 0: never */
+        enum hedged_stop stop_why;
+        bool here[LINE_BED_BOARDS];
+        /** Of its last HERE, and of the last HERE or LOST that was read. */
+        uint64_t session[LINE_BED_BOARDS], heard[LINE_BED_BOARDS];
+        /** What a board hears; the frames are the line's unless they are moved away. @return what hedged_line_send does */
+        int (*hear)(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames);
 };
 
-hedged_line_t *line_bed_new(unsigned boards);
-void line_bed_destroy(hedged_line_t **line);
+/** A line that is zeroed but for `hear`. */
+void line_bed_open(hedged_line_t *line);
+
+/** With what nobody read. */
+void line_bed_close(hedged_line_t *line);
+
+/** Drop what nobody read. */
+void line_bed_drop(hedged_line_t *line);
+
+/** An event for line_bed_put, or to be released. */
+hedged_line_event_t *line_bed_event(enum hedged_line_event_kind kind, unsigned board);
+
+/** A message of a board, without frames. */
+hedged_line_event_t *line_bed_answer(unsigned board, hedge_message_type_t type);
+
+/** @return one frame of that size, the event's from now on. */
+zmq_msg_t *line_bed_frame(hedged_line_event_t *event, size_t size);
+
+void line_bed_put(hedged_line_t *line, hedged_line_event_t *event);
+
+/** @param digest  NULL: none. */
+void line_bed_put_error(hedged_line_t *line, unsigned board, int code, const char *text, const hedge_digest_t *digest);
+
+/** Boards come and go. */
 void line_bed_here(hedged_line_t *line, unsigned board);
 void line_bed_lost(hedged_line_t *line, unsigned board);
-void line_bed_deliver(hedged_line_t *line, unsigned board);
-void line_bed_stop(hedged_line_t *line);
+
+void line_bed_stop(hedged_line_t *line, enum hedged_stop why);
+
+/** Can it be sent, with so many frames? */
+bool line_bed_may_send(const hedge_message_t *message, uint32_t n_frames);
 
 #endif

@@ -2,7 +2,6 @@
 #include "test/unit/run_bed.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +13,6 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
-#include "common/code/random.h"
 #include "common/tensor.h"
 #include "common/train/blas.h"
 
@@ -30,20 +28,6 @@ static void *get(size_t n, size_t size)
         return p;
 }
 
-/* ---- data ---- */
-
-/* Four pictures, dimmed, in noise. */
-static void draw(uint8_t *image, unsigned class, uint64_t *random)
-{
-        uint64_t picture = hedge_random_row(77, class);
-
-        for (unsigned i = 0; i < BED_SIDE * BED_SIDE; i++) {
-                const unsigned on = hedge_random_next(&picture) >> 63 ? 110 : 0;
-
-                image[i] = (uint8_t)(on + (hedge_random_next(random) >> 57));
-        }
-}
-
 static void fill_frame(zmq_msg_t *frame, const void *bytes, size_t size)
 {
         if (zmq_msg_init_size(frame, size) < 0)
@@ -51,52 +35,20 @@ static void fill_frame(zmq_msg_t *frame, const void *bytes, size_t size)
         memcpy(zmq_msg_data(frame), bytes, size);
 }
 
-static void make_data(zmq_msg_t *images, zmq_msg_t *labels)
-{
-        const uint32_t n = BED_IMAGES + BED_TEST;
-        const uint8_t head[] = {
-                0, 0, 8, 3, 0, 0, (uint8_t)(n >> 8), (uint8_t)n, 0, 0, 0, BED_SIDE, 0, 0, 0, BED_SIDE
-        };
-        const uint8_t short_head[] = { 0, 0, 8, 1, 0, 0, (uint8_t)(n >> 8), (uint8_t)n };
-        const size_t image = BED_SIDE * BED_SIDE;
-        uint8_t *pixels = get(sizeof(head) + n * image, 1), *classes = get(sizeof(short_head) + n, 1);
-        uint64_t random = hedge_random_row(5, 0);
-
-        memcpy(pixels, head, sizeof(head));
-        memcpy(classes, short_head, sizeof(short_head));
-        for (uint32_t i = 0; i < n; i++) {
-                const unsigned class = (unsigned)(hedge_random_next(&random) >> 62);
-
-                draw(pixels + sizeof(head) + i * image, class, &random);
-                classes[sizeof(short_head) + i] = (uint8_t) class;
-        }
-        fill_frame(images, pixels, sizeof(head) + n * image);
-        fill_frame(labels, classes, sizeof(short_head) + n);
-        free(pixels);
-        free(classes);
-}
+static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames);
 
 bed_t *bed_new(const char *yaml)
 {
         bed_t *bed = get(1, sizeof(*bed));
-        zmq_msg_t frames[3];
-        hedge_why_t why = { "" };
         char *text = NULL;
-        int r;
 
-        snprintf(bed->top, sizeof(bed->top), "/tmp/hedge-run-XXXXXX");
-        assert_non_null(mkdtemp(bed->top));
         assert_true(asprintf(&text, "name: bed\n%sdata: {train: [i, l], hold_out: %u, classes: %u}\n", yaml, BED_TEST,
                              BED_CLASSES) > 0);
-        fill_frame(&frames[0], text, strlen(text));
-        make_data(&frames[1], &frames[2]);
-        r = hedged_folder_create(bed->top, 7, frames, 3, &bed->folder, &why);
-        if (r < 0)
-                fail_msg("%s", why.text);
-        for (int i = 0; i < 3; i++)
-                zmq_msg_close(&frames[i]);
+        job_bed_open(&bed->job, text, BED_IMAGES + BED_TEST);
         free(text);
-        assert_int_equal(hedge_mailbox_new(&bed->line_events), 0);
+        bed->line.hear = hear_all;
+        line_bed_open(&bed->line);
         assert_int_equal(hedge_mailbox_new(&bed->loop), 0);
         bed->gradients_end = &bed->gradients;
         return bed;
@@ -133,43 +85,6 @@ static void leave(bed_board_t *b)
         b->labels = b->room = NULL;
         b->last = NULL;
         b->joined = false;
-}
-
-static hedged_line_event_t *make_word(enum hedged_line_event_kind kind, unsigned board)
-{
-        hedged_line_event_t *event = get(1, sizeof(*event));
-
-        event->mail.kind = (int)kind;
-        event->board = board;
-        event->received_us = hedge_now_us();
-        snprintf(event->name, sizeof(event->name), "board-%u", board);
-        return event;
-}
-
-static hedged_line_event_t *answer(unsigned board, hedge_message_type_t type)
-{
-        hedged_line_event_t *event = make_word(HEDGED_LINE_MESSAGE, board);
-
-        event->envelope.message.type = type;
-        return event;
-}
-
-static void put(bed_t *bed, hedged_line_event_t *event)
-{
-        hedge_mailbox_put(bed->line_events, &event->mail);
-}
-
-static void put_error(bed_t *bed, unsigned board, int code, const char *text, const hedge_digest_t *digest)
-{
-        hedged_line_event_t *event = answer(board, HEDGE_MSG_ERROR);
-        hedge_msg_error_t *error = &event->envelope.message.error;
-
-        error->code = code;
-        error->job = 7;
-        snprintf(error->text, sizeof(error->text), "%s", text);
-        if (digest)
-                error->digest = *digest;
-        put(bed, event);
 }
 
 static hedge_net_t *make_net(const hedge_msg_join_t *join)
@@ -229,7 +144,7 @@ static void on_join(bed_t *bed, unsigned board, const hedge_msg_join_t *join)
 
         b->joins++;
         if (b->no_join) {
-                put_error(bed, board, HEDGE_ELIMIT, "no room for such a network", NULL);
+                line_bed_put_error(&bed->line, board, HEDGE_ELIMIT, "no room for such a network", NULL);
                 return;
         }
         if (!b->joined || memcmp(&b->join.identity, &join->identity, sizeof(join->identity)) != 0) {
@@ -240,11 +155,11 @@ static void on_join(bed_t *bed, unsigned board, const hedge_msg_join_t *join)
                 b->joined = true;
         }
         b->fresh = false;
-        event = answer(board, HEDGE_MSG_JOINED);
+        event = line_bed_answer(board, HEDGE_MSG_JOINED);
         event->envelope.message.joined.job = join->job;
         event->envelope.message.joined.n_held = b->n_shards;
         event->envelope.message.joined.held = b->digests;
-        put(bed, event);
+        line_bed_put(&bed->line, event);
 }
 
 static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard, zmq_msg_t *frames)
@@ -257,7 +172,7 @@ static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard,
 
         b->shards_sent++;
         if (b->no_room) {
-                put_error(bed, board, HEDGE_ELIMIT, "no room for a shard", &shard->digest);
+                line_bed_put_error(&bed->line, board, HEDGE_ELIMIT, "no room for a shard", &shard->digest);
                 return;
         }
         if (i == 16 || zmq_msg_size(&frames[0]) != shard->count * hedge_extent_elements(&image) ||
@@ -275,9 +190,9 @@ static void on_shard(bed_t *bed, unsigned board, const hedge_msg_shard_t *shard,
                 abort();
         b->digests[i] = shard->digest;
         b->n_shards++;
-        event = answer(board, HEDGE_MSG_SHARD_OK);
+        event = line_bed_answer(board, HEDGE_MSG_SHARD_OK);
         event->envelope.message.shard = *shard;
-        put(bed, event);
+        line_bed_put(&bed->line, event);
 }
 
 static void apply(bed_t *bed, bed_board_t *b, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
@@ -372,12 +287,12 @@ static void pile_up(bed_t *bed, hedged_line_event_t *event)
         unsigned here = 0;
 
         for (unsigned i = 0; i < BED_BOARDS; i++)
-                here += bed->boards[i].here;
+                here += bed->line.here[i];
         bed->pile[bed->piled++] = event;
         if (bed->piled < here)
                 return;
         while (bed->piled > 0)
-                put(bed, bed->pile[--bed->piled]);
+                line_bed_put(&bed->line, bed->pile[--bed->piled]);
 }
 
 static void send_answer(bed_t *bed, unsigned board, hedged_line_event_t *event)
@@ -389,7 +304,7 @@ static void send_answer(bed_t *bed, unsigned board, hedged_line_event_t *event)
         else if (bed->backwards)
                 pile_up(bed, event);
         else
-                put(bed, event);
+                line_bed_put(&bed->line, event);
 }
 
 static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zmq_msg_t *frames, uint32_t n_frames)
@@ -407,12 +322,12 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
         if (b->dumb)
                 return;
         if (b->edom) {
-                put_error(bed, board, -EDOM, "the loss is no number", NULL);
+                line_bed_put_error(&bed->line, board, -EDOM, "the loss is no number", NULL);
                 return;
         }
         if (b->forgets) {
                 b->forgets = false;
-                put_error(bed, board, HEDGE_ENOSHARE, "no such shard", &step->digest);
+                line_bed_put_error(&bed->line, board, HEDGE_ENOSHARE, "no such shard", &step->digest);
                 return;
         }
         if (shard == UINT32_MAX) {
@@ -427,7 +342,7 @@ static void on_step(bed_t *bed, unsigned board, const hedge_msg_step_t *step, zm
         else
                 compute(b, shard, step->draw, &score);
         b->last = encode(bed, board, step->step, &stats);
-        event = answer(board, HEDGE_MSG_GRADIENT);
+        event = line_bed_answer(board, HEDGE_MSG_GRADIENT);
         event->envelope.message.gradient = (hedge_msg_gradient_t){ .job = step->job,
                                                                    .step = step->step,
                                                                    .loss = b->nan ? (double)INFINITY : score.loss,
@@ -444,12 +359,13 @@ static void on_multiply(bed_t *bed, unsigned board, const hedge_msg_multiply_t *
         bed_board_t *b = &bed->boards[board];
         const size_t size = (size_t)m->rows * m->cols * sizeof(float);
         hedged_line_event_t *event;
+        zmq_msg_t *product;
 
         b->multiplied++;
         if (b->dumb)
                 return;
         if (b->no_room) {
-                put_error(bed, board, HEDGE_ELIMIT, "no memory for that", NULL);
+                line_bed_put_error(&bed->line, board, HEDGE_ELIMIT, "no memory for that", NULL);
                 return;
         }
         if (zmq_msg_size(&frames[0]) != (size_t)m->rows * m->inner * sizeof(float) ||
@@ -457,22 +373,18 @@ static void on_multiply(bed_t *bed, unsigned board, const hedge_msg_multiply_t *
                 broken(bed, "factors of another size than is said");
                 return;
         }
-        event = answer(board, HEDGE_MSG_PRODUCT);
+        event = line_bed_answer(board, HEDGE_MSG_PRODUCT);
         event->envelope.message.product = (hedge_msg_product_t){ m->job, m->step, m->packet, 1 };
-        event->envelope.n_frames = 1;
-        event->envelope.frames = get(1, sizeof(zmq_msg_t));
-        zmq_msg_init_size(&event->envelope.frames[0], b->mad ? size + 4 : size);
+        product = line_bed_frame(event, b->mad ? size + 4 : size);
         hedge_blas_multiply(false, false, m->rows, m->cols, m->inner, zmq_msg_data(&frames[0]),
-                            zmq_msg_data(&frames[1]), 0.0f, zmq_msg_data(&event->envelope.frames[0]));
-        put(bed, event);
+                            zmq_msg_data(&frames[1]), 0.0f, zmq_msg_data(product));
+        line_bed_put(&bed->line, event);
 }
 
 /* As with the real line, what is said to a board that was lost since is not sent. */
 static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
-        const bed_board_t *b = &bed->boards[board];
-
-        if (!b->here || b->heard != b->session)
+        if (!bed->line.here[board] || bed->line.heard[board] != bed->line.session[board])
                 return;
         if (message->type == HEDGE_MSG_JOIN)
                 on_join(bed, board, &message->join);
@@ -486,59 +398,24 @@ static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq
 
 /* ---- the line ---- */
 
-int hedged_line_send(hedged_line_t *bed, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                     uint32_t n_frames)
+static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                    uint32_t n_frames)
 {
-        zmq_msg_t header;
+        bed_t *bed = (bed_t *)line;
 
-        if (hedge_message_pack(message, &header) < 0 || hedge_message_check_frames(message, n_frames, NULL) < 0)
+        if (!line_bed_may_send(message, n_frames))
                 broken(bed, "a message that cannot be sent");
-        else
-                zmq_msg_close(&header);
         if (message->type == HEDGE_MSG_STEP)
                 bed->last_step = message->step.step;
         if (bed->script)
                 bed->script(bed, board, message);
         hear(bed, board, message, frames, n_frames);
-        for (uint32_t i = 0; i < n_frames; i++)
-                zmq_msg_close(&frames[i]);
         return 0;
-}
-
-hedged_line_event_t *hedged_line_next(hedged_line_t *bed, int timeout_ms)
-{
-        hedged_line_event_t *event = (hedged_line_event_t *)hedge_mailbox_wait(bed->line_events, timeout_ms);
-
-        if (event && (event->mail.kind == HEDGED_LINE_HERE || event->mail.kind == HEDGED_LINE_LOST))
-                bed->boards[event->board].heard = event->session;
-        return event;
-}
-
-void hedged_line_event_release(hedged_line_event_t **event)
-{
-        if (!*event)
-                return;
-        hedge_envelope_release(&(*event)->envelope);
-        free(*event);
-        *event = NULL;
-}
-
-enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
-{
-        bed_t *bed = (bed_t *)(uintptr_t)line;
-
-        if (bed->stop_look && ++bed->looks == bed->stop_look)
-                bed->stopping = (int)bed->stop_why;
-        return (enum hedged_stop)bed->stopping;
 }
 
 void bed_here(bed_t *bed, unsigned board)
 {
-        hedged_line_event_t *event = make_word(HEDGED_LINE_HERE, board);
-
-        bed->boards[board].here = true;
-        event->session = ++bed->boards[board].session;
-        put(bed, event);
+        line_bed_here(&bed->line, board);
 }
 
 void bed_all_here(bed_t *bed, unsigned boards)
@@ -549,11 +426,8 @@ void bed_all_here(bed_t *bed, unsigned boards)
 
 void bed_lost(bed_t *bed, unsigned board)
 {
-        bed_board_t *b = &bed->boards[board];
-
-        b->here = false;
-        hedged_line_event_release(&b->answer);
-        put(bed, make_word(HEDGED_LINE_LOST, board));
+        hedged_line_event_release(&bed->boards[board].answer);
+        line_bed_lost(&bed->line, board);
 }
 
 void bed_restart(bed_t *bed, unsigned board)
@@ -566,14 +440,13 @@ void bed_deliver(bed_t *bed, unsigned board)
         bed_board_t *b = &bed->boards[board];
 
         if (b->answer)
-                put(bed, b->answer);
+                line_bed_put(&bed->line, b->answer);
         b->answer = NULL;
 }
 
 void bed_stop(bed_t *bed, enum hedged_stop why)
 {
-        bed->stopping = (int)why;
-        put(bed, make_word(HEDGED_LINE_STOP, 0));
+        line_bed_stop(&bed->line, why);
 }
 
 /* ---- a run ---- */
@@ -594,18 +467,10 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
         return ended;
 }
 
-static void drop_words(bed_t *bed)
-{
-        hedged_line_event_t *event;
-
-        while ((event = (hedged_line_event_t *)hedge_mailbox_take(bed->line_events)))
-                hedged_line_event_release(&event);
-}
-
 void bed_run(bed_t *bed)
 {
-        const hedged_run_settings_t settings = { .folder = bed->folder,
-                                                 .line = bed,
+        const hedged_run_settings_t settings = { .folder = bed->job.folder,
+                                                 .line = &bed->line,
                                                  .loop = bed->loop,
                                                  .news_kind = NEWS,
                                                  .macs_per_s = bed->macs_per_s,
@@ -613,8 +478,8 @@ void bed_run(bed_t *bed)
         hedged_run_t *run = NULL;
         hedge_mail_t *mail;
 
-        bed->stopping = HEDGED_STOP_NO;
-        bed->looks = 0;
+        bed->line.stopping = HEDGED_STOP_NO;
+        bed->line.looks = 0;
         assert_int_equal(hedged_run_start(&settings, &run), 0);
         do {
                 mail = hedge_mailbox_wait(bed->loop, LONG);
@@ -624,7 +489,7 @@ void bed_run(bed_t *bed)
         } while (!take_news(bed, (hedged_news_t *)mail));
         hedged_run_destroy(&run);
         assert_null(hedge_mailbox_take(bed->loop));
-        drop_words(bed);
+        line_bed_drop(&bed->line);
         assert_string_equal(bed->broken, "");
         for (bed_gradient_t *g = bed->gradients; g; g = g->next)
                 g->counted |= g->step == bed->last_step && !bed->boards[g->board].answer;
@@ -642,18 +507,7 @@ bool bed_file(const bed_t *bed, const char *name)
 {
         char path[4096];
 
-        return access(hedged_folder_file(bed->folder, name, path, sizeof(path)), F_OK) == 0;
-}
-
-static void load_data(const bed_t *bed, hedge_dataset_t **train, hedge_dataset_t **test, hedge_net_t **net)
-{
-        char first[4096], second[4096];
-        const char *const paths[] = { hedged_folder_data(bed->folder, 0, first, sizeof(first)),
-                                      hedged_folder_data(bed->folder, 1, second, sizeof(second)) };
-        hedge_why_t why = { "" };
-
-        if (hedge_job_prepare(&bed->folder->config, paths, train, test, net, &why) < 0)
-                fail_msg("%s", why.text);
+        return access(hedged_folder_file(bed->job.folder, name, path, sizeof(path)), F_OK) == 0;
 }
 
 const hedge_net_t *bed_net(const bed_t *bed)
@@ -666,33 +520,14 @@ const hedge_net_t *bed_net(const bed_t *bed)
 
 float *bed_checkpoint(const bed_t *bed, uint64_t *ret_step)
 {
-        hedge_dataset_t *train, *test;
-        hedge_net_t *net;
-        hedge_checkpoint_t at = { 0 };
-        hedge_why_t why = { "" };
-        char path[4096];
-        float *all;
+        job_bed_learnt_t l = job_bed_learnt(&bed->job);
+        float *all = l.params;
 
-        load_data(bed, &train, &test, &net);
-        all = get(2 * net->n_params + net->n_state, sizeof(float));
-        at.params = all;
-        at.momentum = all + net->n_params;
-        at.state = at.momentum + net->n_params;
-        hedge_job_digest(bed->folder->text, bed->folder->text_size, train, test, at.digest);
-        if (hedge_checkpoint_load(net, &at, hedged_folder_file(bed->folder, "checkpoint", path, sizeof(path)), &why) <
-            0)
-                fail_msg("%s", why.text);
         if (ret_step)
-                *ret_step = at.step;
-        hedge_net_destroy(&net);
-        hedge_dataset_destroy(&train);
-        hedge_dataset_destroy(&test);
+                *ret_step = l.step;
+        l.params = NULL;
+        job_bed_release(&l);
         return all;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-        return remove(path);
 }
 
 void bed_destroy(bed_t **bed)
@@ -708,11 +543,9 @@ void bed_destroy(bed_t **bed)
                 hedged_line_event_release(&b->boards[i].answer);
                 leave(&b->boards[i]);
         }
-        drop_words(b);
-        hedge_mailbox_destroy(&b->line_events);
+        line_bed_close(&b->line);
         hedge_mailbox_destroy(&b->loop);
-        hedged_folder_close(&b->folder);
-        nftw(b->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        job_bed_close(&b->job);
         free(b);
         *bed = NULL;
 }

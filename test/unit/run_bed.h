@@ -5,17 +5,19 @@
 #include "common/co3/co3.h"
 #include "common/train/train.h"
 #include "daemon/train/jobs/run.h"
+#include "test/unit/job_bed.h"
+#include "test/unit/line_bed.h"
 
-/** A job's folder, its thread, and boards that are played in it: the line (daemon/train/line.h) is this bed's own, and what
+/** A job's folder, its thread, and boards that are played in it: what
  * is said to a board is answered before hedged_line_send returns, by nothing but common/train and common/co3. So what happens does
  * not depend on time. */
 #define BED_BOARDS  8u
 #define BED_CLASSES 4u
-#define BED_SIDE    8u
+#define BED_SIDE    JOB_BED_SIDE
 #define BED_IMAGES  400u /**< to learn from */
 #define BED_TEST    80u
 
-typedef struct hedged_line bed_t;
+typedef struct bed bed_t;
 
 /** A gradient message as it was sent. */
 typedef struct bed_gradient {
@@ -28,8 +30,7 @@ typedef struct bed_gradient {
 } bed_gradient_t;
 
 typedef struct bed_board {
-        bool here, joined;
-        uint64_t session, heard;     /**< of its last HERE, and of the last that the thread has read; heard 0: LOST */
+        bool joined;
         bool slow;                   /**< holds its answers back until bed_deliver */
         bool dumb;                   /**< never answers a STEP, nor gives a product */
         bool nan;                    /**< its losses are no numbers */
@@ -58,14 +59,10 @@ typedef struct bed_board {
         unsigned multiplied; /**< products that it was asked for */
 } bed_board_t;
 
-struct hedged_line {
-        char top[64];
-        hedged_folder_t *folder;
-        hedge_mailbox_t *line_events, *loop;
-        int stopping;       /**< enum hedged_stop */
-        unsigned looks;     /**< at stopping, so far */
-        unsigned stop_look; /**< stop at so many; 0: never */
-        enum hedged_stop stop_why;
+struct bed {
+        hedged_line_t line; /**< the first member: line_bed.h */
+        job_bed_t job;
+        hedge_mailbox_t *loop;
         double macs_per_s;
         unsigned patience_ms;
         bed_board_t boards[BED_BOARDS];

@@ -16,7 +16,7 @@
 #include "daemon/train/uep/chance.h"
 #include "daemon/train/uep/exchange.h"
 #include "daemon/train/uep/multiply.h"
-#include "test/unit/line_bed.h"
+#include "test/unit/product_bed.h"
 
 #define ROWS    12u
 #define INNER   18u
@@ -24,7 +24,7 @@
 #define SOON_MS 30
 
 static float a[ROWS * INNER], b[INNER * COLUMNS], c[ROWS * COLUMNS], exact[ROWS * COLUMNS];
-static hedged_line_t *line;
+static product_bed_t *bed;
 static hedged_round_t *rounds;
 
 static const hedge_uep_shape_t crossed = { HEDGE_UEP_ROW_COLUMN, ROWS, INNER, COLUMNS, 3, 3 };
@@ -53,8 +53,8 @@ static void fill(void)
 
 static void begin(unsigned boards)
 {
-        line = line_bed_new(boards);
-        assert_int_equal(hedged_round_new(line, 7, &rounds), 0);
+        bed = product_bed_new(boards);
+        assert_int_equal(hedged_round_new(&bed->line, 7, &rounds), 0);
         assert_int_equal(hedged_exchange_look(rounds), 0);
         assert_int_equal(hedged_round_count(rounds), boards);
 }
@@ -63,8 +63,8 @@ static int tear_down(void **state)
 {
         (void)state;
         hedged_round_destroy(&rounds);
-        if (line)
-                line_bed_destroy(&line);
+        if (bed)
+                product_bed_destroy(&bed);
         return 0;
 }
 
@@ -133,7 +133,7 @@ static void test_part(void **state)
 
         (void)state;
         begin(9);
-        line->boards[0].dumb = line->boards[7].dumb = true;
+        bed->boards[0].dumb = bed->boards[7].dumb = true;
         product = make(&setup, &crossed, 9);
         began = hedge_now_us();
         assert_int_equal(exchange(product, SOON_MS).received, 7);
@@ -169,12 +169,12 @@ static void test_threshold(void **state)
 
         (void)state;
         begin(12);
-        line->boards[2].dumb = line->boards[3].dumb = line->boards[11].dumb = true;
+        bed->boards[2].dumb = bed->boards[3].dumb = bed->boards[11].dumb = true;
         product = make(&setup, &crossed, 12);
         assert_int_equal(exchange(product, 0).received, 9);
         assert_true(finish(&product) < 1e-6);
 
-        line->boards[5].dumb = true;
+        bed->boards[5].dumb = true;
         product = make(&setup, &crossed, 12);
         assert_int_equal(exchange(product, SOON_MS).received, 8);
         assert_int_equal(hedged_product_known(product), 0);
@@ -210,14 +210,14 @@ static void test_lost(void **state)
 
         (void)state;
         begin(3);
-        line->boards[1].dies = true;
+        bed->boards[1].dies = true;
         product = make(&setup, &crossed, 3);
         assert_int_equal(exchange(product, 0).received, 9);
-        assert_int_equal(line->boards[1].answered, 0);
+        assert_int_equal(bed->boards[1].answered, 0);
         assert_true(finish(&product) < 1e-7);
 
         /* All of them: nothing more can come, and it is not waited for. */
-        line->boards[0].dies = line->boards[2].dies = true;
+        bed->boards[0].dies = bed->boards[2].dies = true;
         product = make(&setup, &crossed, 3);
         assert_int_equal(exchange(product, 0).received, 0);
         assert_int_equal(hedged_round_count(rounds), 0);
@@ -234,7 +234,7 @@ static void test_back(void **state)
 
         (void)state;
         begin(1);
-        line->boards[0].dies = line->boards[0].comes_back = true;
+        bed->boards[0].dies = bed->boards[0].comes_back = true;
         product = make(&setup, &crossed, 1);
         assert_int_equal(hedged_exchange(rounds, &product, 1, hedge_now_us() + 60000000, &(hedged_exchanged_t){ 0 }),
                          0);
@@ -249,7 +249,7 @@ static void test_refused(void **state)
 
         (void)state;
         begin(3);
-        line->boards[2].refuses = true;
+        bed->boards[2].refuses = true;
         product = make(&setup, &crossed, 3);
         exchanged = exchange(product, 0);
         assert_int_equal(exchanged.refused, 1);
@@ -258,7 +258,7 @@ static void test_refused(void **state)
         assert_int_equal(exchanged.received, 9);
         assert_true(finish(&product) < 1e-7);
 
-        line->boards[0].refuses = line->boards[1].refuses = true;
+        bed->boards[0].refuses = bed->boards[1].refuses = true;
         product = make(&setup, &crossed, 3);
         exchanged = exchange(product, 0);
         assert_int_equal(exchanged.received, 0);
@@ -277,7 +277,7 @@ static void test_twins(void **state)
                         hedged_product_t *product;
 
                         begin(boards);
-                        line->boards[dumb].dumb = true;
+                        bed->boards[dumb].dumb = true;
                         product = make(&setup, &crossed, boards);
                         exchange(product, 20000); /* far too long, where the other copy does not come */
                         assert_true(finish(&product) < 1e-7);
@@ -292,25 +292,25 @@ static void test_behind(void **state)
 
         (void)state;
         begin(6);
-        line->boards[4].dumb = true;
+        bed->boards[4].dumb = true;
         for (unsigned step = 0; step < 10; step++) {
-                const unsigned before = line->boards[4].asked;
+                const unsigned before = bed->boards[4].asked;
                 hedged_product_t *product = make(&setup, &crossed, 6);
 
-                assert_int_equal(line->boards[4].asked, before);
+                assert_int_equal(bed->boards[4].asked, before);
                 exchange(product, 0);
                 if (step > HEDGED_EXCHANGE_OWED / 3)
-                        assert_int_equal(line->boards[4].asked, before);
+                        assert_int_equal(bed->boards[4].asked, before);
                 assert_true(finish(&product) < 1e-7);
         }
-        assert_true(line->boards[4].asked >= HEDGED_EXCHANGE_OWED);
+        assert_true(bed->boards[4].asked >= HEDGED_EXCHANGE_OWED);
         for (unsigned i = 0; i < 4; i++)
-                line->boards[i].dumb = true;
-        line->boards[5].dumb = true;
-        line->boards[4].dumb = false; /* and when they are all gone it is asked again */
+                bed->boards[i].dumb = true;
+        bed->boards[5].dumb = true;
+        bed->boards[4].dumb = false; /* and when they are all gone it is asked again */
         for (unsigned i = 0; i < 6; i++)
                 if (i != 4)
-                        line_bed_lost(line, i);
+                        line_bed_lost(&bed->line, i);
         assert_int_equal(hedged_exchange_look(rounds), 0);
         {
                 hedged_product_t *product = make(&setup, &crossed, 6);
@@ -328,12 +328,12 @@ static void test_late(void **state)
 
         (void)state;
         begin(3);
-        line->boards[0].slow = true;
+        bed->boards[0].slow = true;
         product = make(&setup, &crossed, 3);
         assert_int_equal(exchange(product, SOON_MS).received, 6);
         hedged_product_destroy(&product);
-        line_bed_deliver(line, 0);
-        line->boards[0].slow = false;
+        product_bed_deliver(bed, 0);
+        bed->boards[0].slow = false;
         product = make(&setup, &crossed, 3);
         assert_int_equal(exchange(product, 0).received, 9);
         assert_true(finish(&product) < 1e-7);
@@ -347,9 +347,9 @@ static void test_stopped(void **state)
 
         (void)state;
         begin(2);
-        line->boards[0].dumb = true;
+        bed->boards[0].dumb = true;
         product = make(&setup, &crossed, 2);
-        line_bed_stop(line);
+        line_bed_stop(&bed->line, HEDGED_STOP_USER);
         assert_int_equal(hedged_exchange(rounds, &product, 1, INT64_MAX, &exchanged), HEDGE_ESHUTDOWN);
         assert_int_equal(hedged_exchange_look(rounds), HEDGE_ESHUTDOWN);
         hedged_product_destroy(&product);
@@ -514,9 +514,12 @@ static void forget(void)
 static int run(uint64_t packet_bytes, hedge_why_t *why)
 {
         static const hedged_speeds_t speeds;
-        const hedged_multiply_settings_t settings = {
-                .line = line, .job = 9, .loop = loop, .done_kind = 77, .packet_bytes = packet_bytes, .speeds = &speeds
-        };
+        const hedged_multiply_settings_t settings = { .line = &bed->line,
+                                                      .job = 9,
+                                                      .loop = loop,
+                                                      .done_kind = 77,
+                                                      .packet_bytes = packet_bytes,
+                                                      .speeds = &speeds };
         hedged_multiply_t *matmul = NULL;
         hedge_msg_matmul_ok_t ok;
         hedge_mail_t *mail;
@@ -551,51 +554,51 @@ static void test_matmul(void **state)
 
         (void)state;
         assert_int_equal(hedge_mailbox_new(&loop), 0);
-        line = line_bed_new(9);
+        bed = product_bed_new(9);
         ask("mds", 60000);
         assert_int_equal(run(1 << 20, &why), 9);
         assert_true(hedge_uep_loss(c, exact, ROWS * COLUMNS) < 1e-6);
-        line_bed_destroy(&line);
+        product_bed_destroy(&bed);
 
-        line = line_bed_new(9);
-        line->boards[3].dumb = true;
+        bed = product_bed_new(9);
+        bed->boards[3].dumb = true;
         ask("uncoded", SOON_MS);
         assert_int_equal(run(1 << 20, &why), 8);
         assert_true(hedge_uep_loss(c, exact, ROWS * COLUMNS) > 1e-4);
-        line_bed_destroy(&line);
+        product_bed_destroy(&bed);
 
-        line = line_bed_new(0);
+        bed = product_bed_new(0);
         ask("uncoded", 60000);
         assert_int_equal(run(1 << 20, &why), HEDGE_ENOBOARDS);
-        line_bed_destroy(&line);
+        product_bed_destroy(&bed);
 
-        line = line_bed_new(8);
+        bed = product_bed_new(8);
         ask("mds", 60000);
         assert_int_equal(run(1 << 20, &why), HEDGE_ENOBOARDS);
         ask("uncoded", 60000);
-        line_bed_destroy(&line);
-        line = line_bed_new(8);
+        product_bed_destroy(&bed);
+        bed = product_bed_new(8);
         assert_int_equal(run(1000, &why), HEDGE_ELIMIT);
-        line_bed_destroy(&line);
+        product_bed_destroy(&bed);
 
-        line = line_bed_new(1);
-        line->boards[0].refuses = true;
+        bed = product_bed_new(1);
+        bed->boards[0].refuses = true;
         ask("uncoded", 60000);
         assert_int_equal(run(1 << 20, &why), HEDGE_ENOBOARDS);
         assert_non_null(strstr(why.text, "board-0: no room for that"));
-        line_bed_destroy(&line);
+        product_bed_destroy(&bed);
 
-        line = line_bed_new(2);
-        line_bed_stop(line);
+        bed = product_bed_new(2);
+        line_bed_stop(&bed->line, HEDGED_STOP_USER);
         ask("uncoded", 60000);
         assert_int_equal(run(1 << 20, &why), HEDGE_ESHUTDOWN);
-        line_bed_destroy(&line);
+        product_bed_destroy(&bed);
 
-        line = line_bed_new(2);
+        bed = product_bed_new(2);
         ask("uncoded", 60000);
         ((float *)zmq_msg_data(&frames[1]))[3] = INFINITY;
         assert_int_equal(run(1 << 20, &why), -EINVAL);
-        assert_int_equal(line->boards[0].asked, 0);
+        assert_int_equal(bed->boards[0].asked, 0);
         hedge_mailbox_destroy(&loop);
 }
 

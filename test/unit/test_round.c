@@ -12,66 +12,45 @@
 
 #include "common/clock.h"
 #include "daemon/train/round.h"
+#include "test/unit/line_bed.h"
 
-/* The line is this test's own: what is said is kept, what boards say is put in by hand. */
-struct hedged_line {
-        hedge_mailbox_t *events;
-        enum hedged_stop stopping;
+/* What is said is kept, what boards say is put in by hand. */
+static struct bed {
+        hedged_line_t line;
         hedge_message_t said;
         unsigned said_to, sayings, frames;
         int fails;
-};
+} bed;
 
-static hedged_line_t line;
 static hedged_round_t *rounds;
 
-int hedged_line_send(hedged_line_t *l, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                     uint32_t n_frames)
+static int hear(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+                uint32_t n_frames)
 {
-        for (uint32_t i = 0; i < n_frames; i++)
-                zmq_msg_close(&frames[i]);
-        if (l->fails)
-                return l->fails;
-        l->said = *message;
-        l->said_to = board;
-        l->frames = n_frames;
-        l->sayings++;
+        (void)line;
+        (void)frames;
+        if (bed.fails)
+                return bed.fails;
+        bed.said = *message;
+        bed.said_to = board;
+        bed.frames = n_frames;
+        bed.sayings++;
         return 0;
-}
-
-hedged_line_event_t *hedged_line_next(hedged_line_t *l, int timeout_ms)
-{
-        return (hedged_line_event_t *)hedge_mailbox_wait(l->events, timeout_ms);
-}
-
-void hedged_line_event_release(hedged_line_event_t **event)
-{
-        hedge_envelope_release(&(*event)->envelope);
-        free(*event);
-        *event = NULL;
-}
-
-enum hedged_stop hedged_line_stopping(const hedged_line_t *l)
-{
-        return l->stopping;
 }
 
 static int set_up(void **state)
 {
         (void)state;
-        memset(&line, 0, sizeof(line));
-        assert_int_equal(hedge_mailbox_new(&line.events), 0);
-        return hedged_round_new(&line, 7, &rounds);
+        memset(&bed, 0, sizeof(bed));
+        bed.line.hear = hear;
+        line_bed_open(&bed.line);
+        return hedged_round_new(&bed.line, 7, &rounds);
 }
 
 static int tear_down(void **state)
 {
-        hedged_line_event_t *event;
-
         (void)state;
-        while ((event = (hedged_line_event_t *)hedge_mailbox_take(line.events)))
-                hedged_line_event_release(&event);
-        hedge_mailbox_destroy(&line.events);
+        line_bed_close(&bed.line);
         hedged_round_destroy(&rounds);
         assert_null(rounds);
         return 0;
@@ -79,45 +58,27 @@ static int tear_down(void **state)
 
 static hedged_line_event_t *put(enum hedged_line_event_kind kind, unsigned board)
 {
-        hedged_line_event_t *event = calloc(1, sizeof(*event));
+        hedged_line_event_t *event = line_bed_event(kind, board);
 
-        assert_non_null(event);
-        event->mail.kind = (int)kind;
-        event->board = board;
         event->received_us = 1234;
-        snprintf(event->name, sizeof(event->name), "board-%u", board);
-        hedge_mailbox_put(line.events, &event->mail);
+        line_bed_put(&bed.line, event);
         return event;
 }
 
 static void put_product(unsigned board, uint64_t step, uint32_t packet, size_t floats)
 {
-        hedged_line_event_t *event = calloc(1, sizeof(*event));
+        hedged_line_event_t *event = line_bed_answer(board, HEDGE_MSG_PRODUCT);
 
-        assert_non_null(event);
-        event->mail.kind = HEDGED_LINE_MESSAGE;
-        event->board = board;
-        event->envelope.message.type = HEDGE_MSG_PRODUCT;
+        event->received_us = 0;
         event->envelope.message.product =
                 (hedge_msg_product_t){ .job = 7, .step = step, .packet = packet, .compute_us = 55 };
-        event->envelope.n_frames = 1;
-        event->envelope.frames = calloc(1, sizeof(zmq_msg_t));
-        zmq_msg_init_size(&event->envelope.frames[0], floats * sizeof(float));
-        memset(zmq_msg_data(&event->envelope.frames[0]), (int)packet, floats * sizeof(float));
-        hedge_mailbox_put(line.events, &event->mail);
+        memset(zmq_msg_data(line_bed_frame(event, floats * sizeof(float))), (int)packet, floats * sizeof(float));
+        line_bed_put(&bed.line, event);
 }
 
 static void put_error(unsigned board, int code)
 {
-        hedged_line_event_t *event = calloc(1, sizeof(*event));
-
-        assert_non_null(event);
-        event->mail.kind = HEDGED_LINE_MESSAGE;
-        event->board = board;
-        event->envelope.message.type = HEDGE_MSG_ERROR;
-        event->envelope.message.error.code = code;
-        snprintf(event->envelope.message.error.text, 32, "no such matrix");
-        hedge_mailbox_put(line.events, &event->mail);
+        line_bed_put_error(&bed.line, board, code, "no such matrix", NULL);
 }
 
 static hedged_round_news_t expect(hedged_round_event_t event, unsigned board)
@@ -191,8 +152,8 @@ static void messages_are_addressed(void **state)
         assert_int_equal(hedged_round_begin(rounds), 2);
         for (unsigned i = 0; i < 5; i++) {
                 assert_int_equal(hedged_round_say(rounds, 1, &m[i], NULL, 0, 0, 0), 0);
-                assert_int_equal(line.said.type, m[i].type);
-                assert_int_equal(line.said_to, 1);
+                assert_int_equal(bed.said.type, m[i].type);
+                assert_int_equal(bed.said_to, 1);
                 assert_int_equal(m[i].hold.job, 7);
         }
         assert_int_equal(m[2].apply.step, 2);
@@ -209,10 +170,10 @@ static void who_is_not_here_is_not_asked(void **state)
         assert_int_equal(ask(4, 1), -EHOSTUNREACH);
         assert_int_equal(ask(300, 1), -EHOSTUNREACH);
         here(4);
-        line.fails = -ENOMEM;
+        bed.fails = -ENOMEM;
         assert_int_equal(ask(4, 1), -ENOMEM);
         assert_int_equal(hedged_round_pending(rounds), 0);
-        assert_int_equal(line.sayings, 0);
+        assert_int_equal(bed.sayings, 0);
 }
 
 static void products_of_this_step_come(void **state)
@@ -369,7 +330,7 @@ static void stopping_comes_first(void **state)
 {
         (void)state;
         put(HEDGED_LINE_HERE, 2);
-        line.stopping = HEDGED_STOP_USER;
+        bed.line.stopping = HEDGED_STOP_USER;
         expect(HEDGED_ROUND_STOP, 0);
         expect(HEDGED_ROUND_STOP, 0);
         assert_int_equal(hedged_round_count(rounds), 0);

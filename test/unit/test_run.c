@@ -56,9 +56,9 @@ static void local_goes_on_bit_for_bit(void **state)
         size_t n;
 
         bed_run(whole);
-        pieces->stop_why = HEDGED_STOP_SHUTDOWN;
+        pieces->line.stop_why = HEDGED_STOP_SHUTDOWN;
         for (unsigned looks = 1; strcmp(pieces->status.state, "done") != 0; looks += 2) {
-                pieces->stop_look = looks;
+                pieces->line.stop_look = looks;
                 bed_run(pieces);
                 assert_true(looks < 100);
         }
@@ -87,17 +87,17 @@ static void a_broken_checkpoint_is_said_and_left(void **state)
         char path[4096];
         FILE *file;
 
-        bed->stop_why = HEDGED_STOP_SHUTDOWN;
-        bed->stop_look = 8;
+        bed->line.stop_why = HEDGED_STOP_SHUTDOWN;
+        bed->line.stop_look = 8;
         bed_run(bed);
         assert_string_equal(bed->status.state, "running");
         assert_false(bed_file(bed, HEDGED_FOLDER_MODEL));
-        file = fopen(hedged_folder_file(bed->folder, HEDGED_FOLDER_CHECKPOINT, path, sizeof(path)), "r+");
+        file = fopen(hedged_folder_file(bed->job.folder, HEDGED_FOLDER_CHECKPOINT, path, sizeof(path)), "r+");
         assert_non_null(file);
         fseek(file, 200, SEEK_SET);
         fputs("damage", file);
         fclose(file);
-        bed->stop_look = 0;
+        bed->line.stop_look = 0;
         bed_run(bed);
         assert_string_equal(bed->status.state, "done");
         assert_true(bed_event(bed, "the checkpoint cannot be used: "));
@@ -109,8 +109,8 @@ static void stopped_by_its_user_it_leaves_a_model(void **state)
 {
         bed_t *bed = bed_new(MLP "method: local\nepochs: 1000\nbatch: 40\n");
 
-        bed->stop_why = HEDGED_STOP_USER;
-        bed->stop_look = 25;
+        bed->line.stop_why = HEDGED_STOP_USER;
+        bed->line.stop_look = 25;
         bed_run(bed);
         assert_string_equal(bed->status.state, "stopped");
         assert_true(bed_file(bed, HEDGED_FOLDER_MODEL) && bed_file(bed, HEDGED_FOLDER_MANIFEST));
@@ -394,8 +394,8 @@ static void it_waits_for_the_first_board(void **state)
 {
         bed_t *bed = bed_new(MLP "method: co3\nepochs: 2\nbatch: 40\n");
 
-        bed->stop_why = HEDGED_STOP_USER;
-        bed->stop_look = 1;
+        bed->line.stop_why = HEDGED_STOP_USER;
+        bed->line.stop_look = 1;
         bed_run(bed);
         assert_string_equal(bed->status.state, "stopped");
         assert_true(bed->waited);

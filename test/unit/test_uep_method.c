@@ -194,10 +194,10 @@ static void too_few_boards_are_waited_for(void **state)
         bed_t *bed = bed_new(JOB "method: uep-mds\nuep: {deadline_ms: 60000, blocks_a: 3, blocks_b: 2}\n");
 
         (void)state;
-        bed->stop_why = HEDGED_STOP_USER;
+        bed->line.stop_why = HEDGED_STOP_USER;
         for (unsigned looks = 1; !bed->waited; looks++) {
                 bed_all_here(bed, 5);
-                bed->stop_look = looks;
+                bed->line.stop_look = looks;
                 bed_run(bed);
                 assert_string_equal(bed->status.state, "stopped");
                 assert_true(looks < 50);
@@ -212,10 +212,10 @@ static void it_goes_on_from_a_checkpoint(void **state)
         bed_t *local = run_local(), *bed = bed_new(JOB "method: uep-replication\n" LONG);
 
         (void)state;
-        bed->stop_why = HEDGED_STOP_SHUTDOWN;
+        bed->line.stop_why = HEDGED_STOP_SHUTDOWN;
         for (unsigned i = 0; i < 3; i++) {
                 bed_all_here(bed, 4);
-                bed->stop_look = i < 2 ? 300 : 0;
+                bed->line.stop_look = i < 2 ? 300 : 0;
                 bed_run(bed);
                 assert_true(i == 2 || strcmp(bed->status.state, "running") == 0);
         }
