@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "worker/session/messages.h"
 
@@ -29,7 +28,7 @@ int hedgew_session_new(const hedgew_session_settings_t *settings, hedgew_session
         s->answers_tail = &s->answers;
         s->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
         s->backoff_ms = settings->reconnect_min_ms;
-        s->heard_ms = hedge_now_ms();
+        s->heard_ms = s->settings.now_ms();
         while (!s->incarnation)
                 if (getrandom(&s->incarnation, sizeof(s->incarnation), 0) < 0 && errno != EINTR) {
                         free(s);
@@ -162,7 +161,7 @@ static void send_hello(hedgew_session_t *s)
                 log_debug("board=%s: said HELLO to %s", s->settings.board, s->settings.endpoint);
                 s->hello_due = false;
                 s->greeted = true;
-                s->hello_said_ms = hedge_now_ms();
+                s->hello_said_ms = s->settings.now_ms();
         }
         free(hello->held);
 }
@@ -301,7 +300,7 @@ static void reopen(hedgew_session_t *s, unsigned reconnect_ms)
 
         if (r < 0)
                 s->failure = r;
-        s->opened_ms = hedge_now_ms();
+        s->opened_ms = s->settings.now_ms();
         s->connected = false;
         s->greeted = false;
 }
@@ -344,7 +343,7 @@ static void on_connected(hedgew_session_t *s)
         if (s->greeted)
                 return; /* a HELLO that waited for room was faster than this event */
         hedgew_session_seek(s, "the connection is a new one");
-        hedgew_session_hello_at(s, hedge_now_ms());
+        hedgew_session_hello_at(s, s->settings.now_ms());
 }
 
 static void on_event(hedgew_session_t *s, hedgew_uplink_event_t event)
@@ -381,7 +380,7 @@ void hedgew_session_receive(hedgew_session_t *s)
                         log_error("board=%s: %s, ignoring", s->settings.board, why.text);
                         break;
                 }
-                s->heard_ms = hedge_now_ms();
+                s->heard_ms = s->settings.now_ms();
                 if (r < 0) {
                         hedgew_session_complain(s, r, &why, 0, NULL);
                         continue;
@@ -410,7 +409,7 @@ static void say_hello_again(hedgew_session_t *s, int64_t now_ms)
 
 int hedgew_session_tick(hedgew_session_t *s, int64_t *ret_wait_ms)
 {
-        const int64_t now_ms = hedge_now_ms(), patience_ms = silence_ms(s);
+        const int64_t now_ms = s->settings.now_ms(), patience_ms = silence_ms(s);
         const int64_t last_ms = s->heard_ms > s->opened_ms ? s->heard_ms : s->opened_ms;
         int64_t next_ms = last_ms + patience_ms;
 
