@@ -26,7 +26,7 @@
 #define BED_HEARTBEAT 500
 #define BED_SILENCE   (10 * BED_HEARTBEAT)
 #define BED_REPORTS   64
-#define BED_STUCK_S   120
+#define BED_STUCK_S   60
 
 typedef struct bed_executor {
         hedgew_report_t reports[BED_REPORTS]; /* without frames */
@@ -350,8 +350,9 @@ static inline const hedge_msg_error_t *bed_expect_error(int code)
 /** The coordinator says something, with so many frames of four bytes. */
 static inline void bed_tell(const hedge_message_t *message, uint32_t n_frames)
 {
-        zmq_msg_t frames[2];
+        zmq_msg_t frames[8];
 
+        assert_true(n_frames <= 8);
         for (uint32_t i = 0; i < n_frames; i++) {
                 assert_int_equal(zmq_msg_init_size(&frames[i], 4), 0);
                 memset(zmq_msg_data(&frames[i]), 0, 4);

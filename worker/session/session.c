@@ -187,14 +187,16 @@ static bool send_training(hedgew_session_t *s)
         return true;
 }
 
-/* The executor and the training take turns, so that neither keeps the other waiting for long. */
+/* The executor and the training take turns, so that neither keeps the other waiting for long. Whose report found no room is the next,
+ * or where there is room for one at a time it would always be the other's. */
 static void send_reports(hedgew_session_t *s)
 {
         bool (*const senders[])(hedgew_session_t *) = { send_part, send_training };
 
         for (int i = 0, idle = 0; i < REPORTS_AT_ONCE && idle < 2 && !s->wants_room; i++) {
                 idle = senders[s->turn](s) ? 0 : idle + 1;
-                s->turn = !s->turn;
+                if (!s->wants_room)
+                        s->turn = !s->turn;
         }
 }
 
