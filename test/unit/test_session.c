@@ -303,8 +303,12 @@ static void hello_waits_for_a_connection(void **state)
         bed_turn();
         assert_false(hedgew_session_wants_room(bed.session));
         bed_expect(HEDGE_MSG_HELLO);
+        bed_welcome(77, 3);
+        bed_turn();
         bed_event(HEDGEW_UPLINK_CONNECTED);
         bed_turn();
+        assert_true(bed_serving());
+        bed_later(BED_MIN_MS);
         bed_expect_nothing();
 }
 

@@ -201,6 +201,8 @@ static void report_shard(void)
 static void reports_wake_it(void **state)
 {
         void (*const report[])(void) = { report_task, report_shard };
+        const int fds[] = { bed.executor.fds[0], bed.training.fds[0] };
+        char byte;
 
         loop.watchdog_us = INT64_C(1000000) * 10 * BED_STUCK_S; /* its hook only: it is fed once */
         bed.on_reported = terminate;
@@ -209,6 +211,7 @@ static void reports_wake_it(void **state)
                 bed.on_executor_status = report[i];
                 assert_int_equal(hedgew_loop_run(&loop), SIGTERM);
                 bed_expect(i == 0 ? HEDGE_MSG_TASK_END : HEDGE_MSG_SHARD_OK);
+                assert_int_equal(read(fds[i], &byte, 1), 1); /* so that it does not wake for this one again */
         }
 }
 

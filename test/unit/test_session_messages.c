@@ -259,6 +259,22 @@ static void a_hello_waits_for_room(void **state)
         bed_expect_nothing();
 }
 
+/* Nor does it go out when a PING has come in the meantime: the coordinator was only silent. */
+static void a_ping_makes_a_hello_that_waits_needless(void **state)
+{
+        unsigned n;
+
+        bed_serve();
+        n = bed_fill();
+        bed_later(BED_SILENCE);
+        bed_ping(77, 4);
+        bed_turn();
+        bed_drain(n);
+        bed_turn();
+        assert_int_equal(bed_expect(HEDGE_MSG_PONG)->pong.sequence, 4);
+        bed_expect_nothing();
+}
+
 /* Answers wait in order; when there are many nothing more is read, so that nobody makes a board take memory without end. */
 static void answers_wait_for_room(void **state)
 {
@@ -422,6 +438,7 @@ int main(void)
                 BED_TEST(what_is_no_message_is_answered),
                 BED_TEST(a_pong_waits_for_room),
                 BED_TEST(a_hello_waits_for_room),
+                BED_TEST(a_ping_makes_a_hello_that_waits_needless),
                 BED_TEST(answers_wait_for_room),
                 BED_TEST(answers_do_not_overtake),
                 BED_TEST(a_full_training_is_told_nothing),
