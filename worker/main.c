@@ -158,6 +158,7 @@ static int start_session(worker_t *worker)
                 .executor = worker->executor,
                 .training = worker->training,
                 .uplink = worker->uplink,
+                .now_ms = hedge_now_ms,
                 .status = tell_systemd,
         };
 
@@ -204,6 +205,7 @@ static int run(worker_t *worker)
                 .signals_fd = worker->signals_fd,
                 .reload = reload,
                 .reload_arg = worker,
+                .now_us = hedge_now_us,
                 .stuck_us = (int64_t)worker->config.compute.stuck_s * 1000000,
         };
 

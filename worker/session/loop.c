@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/signals.h"
 
@@ -49,7 +48,7 @@ static int read_signals(const hedgew_loop_t *loop)
  * @return when to do it again. */
 static int64_t feed(const hedgew_loop_t *loop, int64_t due_us)
 {
-        const int64_t now_us = hedge_now_us();
+        const int64_t now_us = loop->now_us();
         hedgew_executor_status_t status;
         hedgew_training_status_t training;
         int64_t busy_us;
@@ -80,7 +79,7 @@ int hedgew_loop_run(const hedgew_loop_t *loop)
                 hedgew_session_send(loop->session);
                 if (loop->watchdog_us) {
                         feed_us = feed(loop, feed_us);
-                        left_ms = (feed_us - hedge_now_us()) / 1000 + 1;
+                        left_ms = (feed_us - loop->now_us()) / 1000 + 1;
                         wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
                 }
                 r = wait_for(loop, wait_ms > 0 ? wait_ms : 0, &signalled);

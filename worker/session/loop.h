@@ -13,8 +13,9 @@ typedef struct hedgew_loop {
         int signals_fd;            /**< common/signals.h */
         void (*reload)(void *arg); /**< SIGHUP */
         void *reload_arg;
-        int64_t watchdog_us; /**< systemd's; 0: none */
-        int64_t stuck_us;    /**< a kernel call that takes longer is a hang: the watchdog is not fed any more */
+        int64_t (*now_us)(void); /**< hedge_now_us */
+        int64_t watchdog_us;     /**< systemd's; 0: none */
+        int64_t stuck_us;        /**< a kernel call that takes longer is a hang: the watchdog is not fed any more */
 } hedgew_loop_t;
 
 /** Run until a signal says stop. @return the signal's number, or what the session failed with. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 
 void hedgew_session_complain(hedgew_session_t *s, int code, const hedge_why_t *why, uint64_t job,
@@ -89,7 +88,7 @@ static void on_ping(hedgew_session_t *s, hedge_envelope_t *envelope)
 
         if (!s->coordinator || ping->coordinator != s->coordinator) {
                 hedgew_session_seek(s, "the coordinator is another one");
-                hedgew_session_hello_at(s, hedge_now_ms());
+                hedgew_session_hello_at(s, s->settings.now_ms());
                 return;
         }
         if (!s->connected)
@@ -112,14 +111,14 @@ static void on_error(hedgew_session_t *s, hedge_envelope_t *envelope)
         if (error->about || error->job || memcmp(&error->digest, &none, sizeof(none)) || !s->serving)
                 return;
         hedgew_session_seek(s, "it does not know this board");
-        hedgew_session_hello_at(s, hedge_now_ms());
+        hedgew_session_hello_at(s, s->settings.now_ms());
 }
 
 static void on_bye(hedgew_session_t *s, hedge_envelope_t *envelope)
 {
         hedgew_session_seek(s, "the coordinator is leaving");
         hedgew_session_forget_tasks(s);
-        hedgew_session_hello_at(s, hedge_now_ms() + s->settings.reconnect_min_ms);
+        hedgew_session_hello_at(s, s->settings.now_ms() + s->settings.reconnect_min_ms);
 }
 
 void hedgew_session_message(hedgew_session_t *s, hedge_envelope_t *envelope)

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "worker/session/messages.h"
 
@@ -29,7 +28,7 @@ int hedgew_session_new(const hedgew_session_settings_t *settings, hedgew_session
         s->answers_tail = &s->answers;
         s->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
         s->backoff_ms = settings->reconnect_min_ms;
-        s->heard_ms = hedge_now_ms();
+        s->heard_ms = s->settings.now_ms();
         while (!s->incarnation)
                 if (getrandom(&s->incarnation, sizeof(s->incarnation), 0) < 0 && errno != EINTR) {
                         free(s);
@@ -162,7 +161,7 @@ static void send_hello(hedgew_session_t *s)
                 log_debug("board=%s: said HELLO to %s", s->settings.board, s->settings.endpoint);
                 s->hello_due = false;
                 s->greeted = true;
-                s->hello_said_ms = hedge_now_ms();
+                s->hello_said_ms = s->settings.now_ms();
         }
         free(hello->held);
 }
@@ -188,14 +187,16 @@ static bool send_training(hedgew_session_t *s)
         return true;
 }
 
-/* The executor and the training take turns, so that neither keeps the other waiting for long. */
+/* The executor and the training take turns, so that neither keeps the other waiting for long. Whose report found no room is the next,
+ * or where there is room for one at a time it would always be the other's. */
 static void send_reports(hedgew_session_t *s)
 {
         bool (*const senders[])(hedgew_session_t *) = { send_part, send_training };
 
         for (int i = 0, idle = 0; i < REPORTS_AT_ONCE && idle < 2 && !s->wants_room; i++) {
                 idle = senders[s->turn](s) ? 0 : idle + 1;
-                s->turn = !s->turn;
+                if (!s->wants_room)
+                        s->turn = !s->turn;
         }
 }
 
@@ -301,7 +302,7 @@ static void reopen(hedgew_session_t *s, unsigned reconnect_ms)
 
         if (r < 0)
                 s->failure = r;
-        s->opened_ms = hedge_now_ms();
+        s->opened_ms = s->settings.now_ms();
         s->connected = false;
         s->greeted = false;
 }
@@ -344,7 +345,7 @@ static void on_connected(hedgew_session_t *s)
         if (s->greeted)
                 return; /* a HELLO that waited for room was faster than this event */
         hedgew_session_seek(s, "the connection is a new one");
-        hedgew_session_hello_at(s, hedge_now_ms());
+        hedgew_session_hello_at(s, s->settings.now_ms());
 }
 
 static void on_event(hedgew_session_t *s, hedgew_uplink_event_t event)
@@ -381,7 +382,7 @@ void hedgew_session_receive(hedgew_session_t *s)
                         log_error("board=%s: %s, ignoring", s->settings.board, why.text);
                         break;
                 }
-                s->heard_ms = hedge_now_ms();
+                s->heard_ms = s->settings.now_ms();
                 if (r < 0) {
                         hedgew_session_complain(s, r, &why, 0, NULL);
                         continue;
@@ -410,7 +411,7 @@ static void say_hello_again(hedgew_session_t *s, int64_t now_ms)
 
 int hedgew_session_tick(hedgew_session_t *s, int64_t *ret_wait_ms)
 {
-        const int64_t now_ms = hedge_now_ms(), patience_ms = silence_ms(s);
+        const int64_t now_ms = s->settings.now_ms(), patience_ms = silence_ms(s);
         const int64_t last_ms = s->heard_ms > s->opened_ms ? s->heard_ms : s->opened_ms;
         int64_t next_ms = last_ms + patience_ms;
 

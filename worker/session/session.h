@@ -29,6 +29,7 @@ typedef struct hedgew_session_settings {
         hedgew_executor_t *executor;
         hedgew_training_t *training;
         hedgew_uplink_t *uplink;
+        int64_t (*now_ms)(void);          /**< hedge_now_ms */
         void (*status)(const char *text); /**< told what people want to know: "connected to ..." */
 } hedgew_session_settings_t;
 
