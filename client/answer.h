@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "common/wire/message.h"
+#include "common/tensor.h"
+#include "common/types/report.h"
 
 /** An answer to one input, wherever it was computed, and how it is shown. */
 typedef struct hedgec_answer {

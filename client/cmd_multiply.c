@@ -10,7 +10,7 @@
 #include "client/requests.h"
 #include "client/table.h"
 #include "common/code/uep/setup.h"
-#include "common/train/replace.h"
+#include "common/io/replace.h"
 
 #define GRACE_MS 60000 /* for sending, coding and the way back, beside the deadline */
 

@@ -53,7 +53,7 @@ static struct json_object *board_json(hedgec_json_t *json, const hedge_board_sta
 static int print_json(const hedge_msg_status_ok_t *status)
 {
         hedgec_json_t json = { 0 };
-        struct json_object *boards;
+        struct json_object *boards, *keys;
 
         json.root = hedgec_json_object(&json);
         hedgec_json_add_string(&json, json.root, "version", status->version);
@@ -68,6 +68,10 @@ static int print_json(const hedge_msg_status_ok_t *status)
         hedgec_json_add_uint(&json, json.root, "malformed", status->malformed);
         hedgec_json_add_uint(&json, json.root, "late_parts", status->late_parts);
         hedgec_json_add_uint(&json, json.root, "refused", status->refused);
+        keys = hedgec_json_array(&json);
+        for (uint32_t i = 0; i < status->n_keys; i++)
+                hedgec_json_add_string(&json, keys, NULL, status->keys[i]);
+        hedgec_json_add(&json, json.root, "keys", keys);
         boards = hedgec_json_array(&json);
         for (uint32_t i = 0; i < status->n_boards; i++)
                 hedgec_json_add(&json, boards, NULL, board_json(&json, &status->boards[i]));
@@ -176,6 +180,11 @@ static int print_text(const hedge_msg_status_ok_t *status, bool verbose)
                "boards    %u alive of %u slots\n",
                status->requests, status->requests_failed, status->in_flight, status->late_parts, status->malformed,
                status->refused, hedgec_status_count(status, "alive"), status->slots);
+        for (uint32_t i = 0; i < status->n_keys; i++) {
+                printf("no key    ");
+                hedgec_print_safe(status->keys[i], stdout);
+                putchar('\n');
+        }
         if (!status->n_boards)
                 return 0;
         r = print_boards(status);
@@ -201,8 +210,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
                         hedge_why(&why, r, "out of memory");
                 hedge_envelope_release(&answer);
         }
-        hedgec_connection_close(&connection);
-        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
+        return hedgec_disconnect(&connection, r, &why);
 }
 
 const hedgec_command_t hedgec_command_status = {

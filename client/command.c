@@ -106,7 +106,7 @@ int hedgec_main(int argc, char **argv)
         }
         if (argc < 2) {
                 print_list(stderr);
-                return HEDGEC_EXIT_USAGE;
+                return HEDGE_EXIT_USAGE;
         }
         if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
                 return help(argc - 1, argv + 1);

@@ -2,8 +2,9 @@
 #ifndef HEDGEC_INPUT_H
 #define HEDGEC_INPUT_H
 
+#include "common/err.h"
 #include "common/tensor.h"
-#include "common/wire/message.h"
+#include "common/types/preprocess.h"
 
 /** What a model wants to be given, whoever runs it. */
 typedef struct hedgec_form {

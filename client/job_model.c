@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/requests.h"
-#include "common/train/replace.h"
+#include "common/io/replace.h"
 
 static int check_writable(const char *path, hedge_why_t *why)
 {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "client/media/file.h"
+#include "common/types/name.h"
 
 #define MANIFEST_MAX_BYTES ((size_t)1 << 20)
 

@@ -42,5 +42,5 @@ int hedgec_complain_usage(const char *command, const char *format, ...)
                 fprintf(stderr, "Try 'hedge help %s'.\n", command);
         else
                 fputs("Try 'hedge help'.\n", stderr);
-        return HEDGEC_EXIT_USAGE;
+        return HEDGE_EXIT_USAGE;
 }

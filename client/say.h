@@ -4,12 +4,12 @@
 
 #include <stdio.h>
 
-#define HEDGEC_EXIT_USAGE 2 /**< wrong usage; any other failure is EXIT_FAILURE */
+#include "common/exit.h"
 
-/** Say `hedge: SENTENCE` on stderr, safe for a terminal whatever the text holds. @return EXIT_FAILURE. */
+/** Say `hedge: SENTENCE` on stderr, safe for a terminal whatever the text holds. @return HEDGE_EXIT_FAILED. */
 int hedgec_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** The same for wrong usage of a command: adds how to get help. @return HEDGEC_EXIT_USAGE. */
+/** The same for wrong usage of a command: adds how to get help. @return HEDGE_EXIT_USAGE. */
 int hedgec_complain_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Write text whose control characters are replaced by '?': names and labels come from models and peers. */

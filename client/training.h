@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "client/json.h"
-#include "common/wire/message.h"
+#include "common/types/job.h"
 
 /** How training jobs are shown: as lines of at most 80 columns, as JSON, as a bar. */
 

@@ -1,115 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <malloc.h>
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "common/conf/conf.h"
+#include "common/conf/daemon.h"
 #include "common/log.h"
+#include "common/signals.h"
+#include "common/wire/key_folder.h"
 #include "common/wire/keys.h"
 #include "common/wire/socket.h"
 #include "daemon/server/coordinator.h"
 
-#define SOCKETS_MAX    1024 /* two for each thread that runs requests, and a dozen */
-#define DEFAULT_CONFIG "/etc/hedge/hedged.yaml"
-#define EXIT_USAGE     2
-#define EXIT_CONFIG    78 /* as sysexits.h has it */
+#define SOCKETS_MAX 1024 /* two for each thread that runs requests, and a dozen */
 
-static const char usage[] = "usage: hedged [--config FILE] [--check-config]\n"
-                            "       hedged --print-config yaml|mdoc\n"
-                            "       hedged --help | --version\n"
-                            "\n"
-                            "The coordinator of a hedge cluster. FILE is " DEFAULT_CONFIG " unless given.\n";
-
-typedef struct options {
-        const char *config, *print;
-        bool check;
-} options_t;
-
-/* @return -1: go on; else the exit status. */
-static int parse(int argc, char **argv, options_t *o)
-{
-        static const struct option longs[] = {
-                { "config", required_argument, NULL, 'c' },
-                { "check-config", no_argument, NULL, 'k' },
-                { "print-config", required_argument, NULL, 'p' },
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                { 0 },
-        };
-        int opt;
-
-        while ((opt = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1)
-                switch (opt) {
-                case 'c':
-                        o->config = optarg;
-                        break;
-                case 'k':
-                        o->check = true;
-                        break;
-                case 'p':
-                        o->print = optarg;
-                        break;
-                case 'h':
-                        fputs(usage, stdout);
-                        return 0;
-                case 'V':
-                        printf("hedged %s\n", HEDGE_VERSION);
-                        return 0;
-                default:
-                        fputs(usage, stderr);
-                        return EXIT_USAGE;
-                }
-        if (optind < argc) {
-                fprintf(stderr, "hedged: unexpected argument '%s'\n%s", argv[optind], usage);
-                return EXIT_USAGE;
-        }
-        return -1;
-}
-
-static int print_config(const char *form)
-{
-        if (!strcmp(form, "yaml"))
-                hedge_conf_print_example(hedged_conf_rows, stdout);
-        else if (!strcmp(form, "mdoc"))
-                hedge_conf_print_mdoc(hedged_conf_rows, stdout);
-        else {
-                fprintf(stderr, "hedged: --print-config knows yaml and mdoc, not '%s'\n", form);
-                return EXIT_USAGE;
-        }
-        return fflush(stdout) ? 1 : 0;
-}
-
-static int stop_fd; /* readable once the program is to stop */
-
-static void on_signal(int number)
-{
-        const uint64_t one = 1;
-        int before = errno;
-
-        (void)number;
-        if (write(stop_fd, &one, sizeof(one)) < 0)
-                _exit(1); /* cannot happen: nothing else writes there */
-        errno = before;
-}
-
-/* Handlers, and not a blocked signal with a descriptor: libraries have threads of their own from before main() on, and
- * those block nothing. */
-static int catch_signals(void)
-{
-        struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-
-        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
-                return -errno;
-        action.sa_handler = SIG_IGN;
-        return sigaction(SIGPIPE, &action, NULL) < 0 ? -errno : 0;
-}
+static const hedge_daemon_t program = {
+        .name = "hedged",
+        .what = "The coordinator of a cluster: runs convolutional networks on boards, and trains them.",
+        .config = "/etc/hedge/hedged.yaml",
+        .rows = hedged_conf_rows,
+};
 
 /* A layer's tensors are megabytes, and every layer wants them anew: keep the pages instead of giving them back to the
  * system and taking (and clearing) them again each time. */
@@ -123,16 +34,16 @@ static int serve(const hedged_config_t *config)
 {
         hedged_coordinator_t *coordinator;
         hedge_why_t why = { "" };
-        int r;
+        int signals_fd = -1, r;
 
         hedge_sockets_begin(SOCKETS_MAX);
         keep_memory();
-        r = catch_signals();
+        r = hedge_signals_open(&signals_fd);
         if (r < 0) {
                 log_error("cannot catch signals: %s", hedge_strerror(r));
                 return 1;
         }
-        r = hedged_coordinator_new(config, stop_fd, &coordinator, &why);
+        r = hedged_coordinator_new(config, signals_fd, &coordinator, &why);
         if (r < 0) {
                 log_error("%s", why.text);
                 return 1;
@@ -146,6 +57,20 @@ static int serve(const hedged_config_t *config)
         return r < 0;
 }
 
+/* A file there that is no key costs its owner alone, so it is told and no error: it must not keep the coordinator from
+ * starting (ExecStartPre). */
+static int check_folder(const char *key, const char *path, hedge_why_t *why)
+{
+        hedge_key_folder_t folder = { 0 };
+        hedge_why_t inner;
+        int r = hedge_key_folder_read(path, &folder, &inner);
+
+        for (size_t i = 0; i < folder.n_complaints; i++)
+                fprintf(stderr, "hedged: %s, ignoring it\n", folder.complaints[i]);
+        hedge_key_folder_release(&folder);
+        return r < 0 ? hedge_why(why, r, "%s: %.480s", key, inner.text) : 0;
+}
+
 /* --check-config also opens what the configuration names. @return the exit status. */
 static int check_keys(const hedged_config_t *config, const char *path)
 {
@@ -156,14 +81,14 @@ static int check_keys(const hedged_config_t *config, const char *path)
         if (config->security == HEDGED_SECURITY_CURVE) {
                 r = hedge_keys_load_secret(config->keys.secret, &pair, &why);
                 hedge_keys_wipe(&pair);
-                if (r == 0 && access(config->keys.boards, R_OK | X_OK) < 0)
-                        r = hedge_why(&why, -errno, "keys.boards: %s: %s", config->keys.boards, strerror(errno));
-                if (r == 0 && *config->listen.clients_tcp && access(config->keys.clients, R_OK | X_OK) < 0)
-                        r = hedge_why(&why, -errno, "keys.clients: %s: %s", config->keys.clients, strerror(errno));
+                if (r == 0)
+                        r = check_folder("keys.boards", config->keys.boards, &why);
+                if (r == 0 && *config->listen.clients_tcp)
+                        r = check_folder("keys.clients", config->keys.clients, &why);
         }
         if (r < 0) {
                 fprintf(stderr, "hedged: %s: %s\n", path, why.text);
-                return EXIT_CONFIG;
+                return HEDGE_EXIT_CONFIG;
         }
         printf("%s: fine\n", path);
         return 0;
@@ -171,23 +96,22 @@ static int check_keys(const hedged_config_t *config, const char *path)
 
 int main(int argc, char **argv)
 {
-        options_t options = { .config = DEFAULT_CONFIG };
+        hedge_daemon_options_t options;
         hedged_config_t config;
         hedge_why_t why = { "" };
-        int status = parse(argc, argv, &options);
+        int status = hedge_daemon_options(&program, argc, argv, &options);
 
         if (status >= 0)
                 return status;
-        if (options.print)
-                return print_config(options.print);
         if (hedged_config_load(options.config, &config, &why) < 0) {
                 fprintf(stderr, "hedged: %s\n", why.text);
-                return EXIT_CONFIG;
+                return HEDGE_EXIT_CONFIG;
         }
         if (options.check) {
                 status = check_keys(&config, options.config);
         } else {
-                hedge_log_set_level((hedge_log_level_t)(HEDGE_LOG_ERROR + config.log_level));
+                hedge_log_set_level(options.verbose ? HEDGE_LOG_DEBUG
+                                                    : (hedge_log_level_t)(HEDGE_LOG_ERROR + config.log_level));
                 status = serve(&config);
         }
         hedged_config_release(&config);

@@ -10,8 +10,8 @@
 
 #include "common/kernel/kernel.h"
 #include "common/log.h"
+#include "common/types/name.h"
 #include "common/wire/address.h"
-#include "common/wire/message.h"
 
 static const char *const securities[] = { "curve", "network", "insecure-loopback", NULL };
 static const char *const backends[] = { "auto", "onednn", "xnnpack", "plain", NULL };

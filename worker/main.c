@@ -1,34 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <malloc.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/conf/daemon.h"
 #include "common/emulated.h"
 #include "common/log.h"
+#include "common/signals.h"
 #include "common/wire/socket.h"
 #include "worker/config.h"
 #include "worker/session/loop.h"
 
-#define DEFAULT_CONFIG  "/etc/hedge/worker.yaml"
 #define STOP_MS         600 /* a kernel can't be interrupted; then the process leaves without waiting for it */
 #define BYE_MS          150
 #define ALLOCATOR_POOLS 2
 #define SOCKETS_MAX     16
 
-typedef struct options {
-        const char *config;
-        bool check, verbose;
-} options_t;
+static const hedge_daemon_t program = {
+        .name = "hedge-worker",
+        .what = "The daemon of a board: keeps shares of coded filters and computes with them for a coordinator.",
+        .config = "/etc/hedge/worker.yaml",
+        .rows = hedgew_conf_rows,
+};
 
 /* All that lives as long as the process, in the order in which it starts. */
 typedef struct worker {
@@ -36,79 +34,13 @@ typedef struct worker {
         hedge_key_pair_t keys;
         char coordinator_key[41];
         hedgew_emulate_t *emulate;
-        int signal_fd;
+        int signals_fd;
         hedgew_shares_t *shares;
         hedgew_executor_t *executor;
         hedgew_training_t *training;
         hedgew_uplink_t *uplink;
         hedgew_session_t *session;
 } worker_t;
-
-static void print_help(void)
-{
-        printf("Usage: hedge-worker [OPTION]...\n"
-               "The daemon of a board: keeps shares of coded filters and computes with them for a coordinator.\n\n"
-               "  --config FILE          configuration (default: " DEFAULT_CONFIG ")\n"
-               "  --check-config         check it and the keys, and say what is wrong\n"
-               "  --print-config FORMAT  all settings: yaml (a commented example) or mdoc (for the manual)\n"
-               "  -v, --verbose          log more\n"
-               "  --version\n"
-               "  --help\n\n"
-               "Stops on SIGTERM, SIGINT and SIGHUP, within a second.\n"
-               "Exit status: 0 stopped, 64 wrong usage, 70 something failed, 78 the configuration or a key is "
-               "wrong.\n");
-}
-
-static int print_config(const char *format)
-{
-        if (!strcmp(format, "yaml"))
-                hedge_conf_print_example(hedgew_conf_rows, stdout);
-        else if (!strcmp(format, "mdoc"))
-                hedge_conf_print_mdoc(hedgew_conf_rows, stdout);
-        else
-                return fprintf(stderr, "hedge-worker: --print-config takes yaml or mdoc, not '%s'\n", format), EX_USAGE;
-        return EX_OK;
-}
-
-/* @return an exit status, or -1: go on. */
-static int read_options(int argc, char **argv, options_t *options)
-{
-        static const struct option known[] = {
-                { "config", required_argument, NULL, 'c' },
-                { "check-config", no_argument, NULL, 'C' },
-                { "print-config", required_argument, NULL, 'p' },
-                { "verbose", no_argument, NULL, 'v' },
-                { "version", no_argument, NULL, 'V' },
-                { "help", no_argument, NULL, 'h' },
-                { 0 },
-        };
-        int option;
-
-        while ((option = getopt_long(argc, argv, "c:vh", known, NULL)) != -1) {
-                switch (option) {
-                case 'c':
-                        options->config = optarg;
-                        break;
-                case 'C':
-                        options->check = true;
-                        break;
-                case 'p':
-                        return print_config(optarg);
-                case 'v':
-                        options->verbose = true;
-                        break;
-                case 'V':
-                        return printf("hedge-worker " HEDGE_VERSION "\n"), EX_OK;
-                case 'h':
-                        return print_help(), EX_OK;
-                default:
-                        return EX_USAGE; /* getopt said what is wrong */
-                }
-        }
-        if (optind < argc)
-                return fprintf(stderr, "hedge-worker: '%s' is not expected\n", argv[optind]), EX_USAGE;
-        return -1;
-}
 
 /* The test bed's brake; hidden, and without effect unless the configuration allows it. */
 static int read_emulation(worker_t *worker, hedge_why_t *why)
@@ -126,7 +58,7 @@ static int read_emulation(worker_t *worker, hedge_why_t *why)
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
 }
 
-static int configure(worker_t *worker, const options_t *options, hedge_why_t *why)
+static int configure(worker_t *worker, const hedge_daemon_options_t *options, hedge_why_t *why)
 {
         int r = hedgew_config_load(options->config, &worker->config, why);
 
@@ -140,22 +72,27 @@ static int configure(worker_t *worker, const options_t *options, hedge_why_t *wh
         return 0;
 }
 
-/* Before any thread starts, so that all of them leave these signals to the loop. */
-static int catch_signals(int *ret_fd)
+/* What a bad file costs is said, and nothing else: the connection and its keys stay. */
+static void reload(void *arg)
 {
-        sigset_t set;
-        int fd;
+        worker_t *worker = arg;
+        hedge_key_pair_t keys;
+        char coordinator_key[41];
+        hedge_why_t why;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGHUP);
-        pthread_sigmask(SIG_BLOCK, &set, NULL);
-        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (fd < 0)
-                return -errno;
-        *ret_fd = fd;
-        return 0;
+        if (hedgew_config_keys(&worker->config, &keys, coordinator_key, &why) < 0) {
+                log_warning("board=%s: %s, going on with the keys as they were", worker->config.board.name, why.text);
+                return;
+        }
+        if (!memcmp(&keys, &worker->keys, sizeof(keys)) && !strcmp(coordinator_key, worker->coordinator_key)) {
+                log_notice("board=%s: the keys are the same as before", worker->config.board.name);
+        } else {
+                log_notice("board=%s: the keys are others now, connecting with them", worker->config.board.name);
+                worker->keys = keys;
+                strcpy(worker->coordinator_key, coordinator_key);
+                hedgew_session_reconnect(worker->session);
+        }
+        hedge_keys_wipe(&keys);
 }
 
 static void tell_systemd(const char *text)
@@ -234,7 +171,7 @@ static int start(worker_t *worker)
 
         hedge_sockets_begin(SOCKETS_MAX);
         mallopt(M_ARENA_MAX, ALLOCATOR_POOLS); /* idle memory counts for more here than threads that allocate at once */
-        r = catch_signals(&worker->signal_fd);
+        r = hedge_signals_open(&worker->signals_fd);
         if (r == 0)
                 r = hedgew_shares_new(config->memory.shares_bytes, config->limits.frame_bytes, &worker->shares);
         if (r == 0)
@@ -256,7 +193,7 @@ static int start(worker_t *worker)
         return 0;
 }
 
-static int run(const worker_t *worker)
+static int run(worker_t *worker)
 {
         uint64_t watchdog_us = 0;
         hedgew_loop_t loop = {
@@ -264,7 +201,9 @@ static int run(const worker_t *worker)
                 .executor = worker->executor,
                 .training = worker->training,
                 .uplink = worker->uplink,
-                .signal_fd = worker->signal_fd,
+                .signals_fd = worker->signals_fd,
+                .reload = reload,
+                .reload_arg = worker,
                 .stuck_us = (int64_t)worker->config.compute.stuck_s * 1000000,
         };
 
@@ -309,31 +248,30 @@ static void stop(worker_t *worker, int status)
         hedgew_uplink_destroy(&worker->uplink);
         hedge_sockets_end();
         hedgew_shares_destroy(&worker->shares);
-        if (worker->signal_fd >= 0)
-                close(worker->signal_fd);
+        hedge_signals_close(worker->signals_fd);
 }
 
 int main(int argc, char **argv)
 {
-        worker_t worker = { .signal_fd = -1 };
-        options_t options = { .config = DEFAULT_CONFIG };
+        worker_t worker = { .signals_fd = -1 };
+        hedge_daemon_options_t options;
         hedge_why_t why = { .text = "" };
-        int r, status = read_options(argc, argv, &options);
+        int r, status = hedge_daemon_options(&program, argc, argv, &options);
 
         if (status >= 0)
                 return status;
         r = configure(&worker, &options, &why);
         if (r < 0) {
                 fprintf(stderr, "hedge-worker: %s\n", why.text);
-                status = EX_CONFIG;
+                status = HEDGE_EXIT_CONFIG;
         } else if (options.check) {
                 printf("%s: fine\n", options.config);
-                status = EX_OK;
+                status = EXIT_SUCCESS;
         } else {
                 r = start(&worker);
                 if (r == 0)
                         r = run(&worker);
-                status = r < 0 ? EX_SOFTWARE : EX_OK;
+                status = r < 0 ? HEDGE_EXIT_FAILED : EXIT_SUCCESS;
                 if (r < 0)
                         log_error("board=%s: %s, stopping", worker.config.board.name, hedge_strerror(r));
                 else

@@ -4,7 +4,7 @@
 
 #include "client/media/picture.h"
 #include "common/tensor.h"
-#include "common/wire/message.h"
+#include "common/types/preprocess.h"
 
 /** Make a model's input of a picture.
  *

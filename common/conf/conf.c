@@ -9,6 +9,7 @@
 
 #include "common/conf/tree.h"
 #include "common/conf/value.h"
+#include "common/io/file.h"
 
 #define PATH_MAX_BYTES 256
 #define NO_LIMIT_ITEMS 4096 /* of a list whose row has no bounds */
@@ -273,35 +274,6 @@ int hedge_conf_parse(const hedge_conf_row_t *rows, const char *name, const char 
         return err;
 }
 
-static int read_file(const char *path, char **ret, size_t *ret_size, hedge_why_t *why)
-{
-        size_t size = 0, room = HEDGE_YAML_MAX_BYTES + 1;
-        ssize_t n = 1;
-        char *text;
-        int fd, err = 0;
-
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return hedge_why(why, -errno, "%s: cannot be read: %s", path, hedge_strerror(-errno));
-        text = malloc(room);
-        if (!text)
-                err = -ENOMEM;
-        while (!err && n && size < room) {
-                n = read(fd, text + size, room - size);
-                if (n < 0 && errno != EINTR)
-                        err = -errno;
-                size += n > 0 ? (size_t)n : 0;
-        }
-        close(fd);
-        if (err < 0) {
-                free(text);
-                return hedge_why(why, err, "%s: cannot be read: %s", path, hedge_strerror(err));
-        }
-        *ret = text;
-        *ret_size = size;
-        return 0;
-}
-
 int hedge_conf_load(const hedge_conf_row_t *rows, const char *path, void *structure, hedge_why_t *why)
 {
         char *text = NULL;
@@ -310,9 +282,11 @@ int hedge_conf_load(const hedge_conf_row_t *rows, const char *path, void *struct
 
         if (!path)
                 return hedge_conf_parse(rows, "default configuration", "", 0, structure, why);
-        err = read_file(path, &text, &size, why);
+        err = hedge_io_read_file(path, HEDGE_YAML_MAX_BYTES, &text, &size);
+        if (err == HEDGE_ELIMIT)
+                return hedge_why(why, HEDGE_ECONFIG, "%s: is larger than %u bytes", path, HEDGE_YAML_MAX_BYTES);
         if (err < 0)
-                return err;
+                return hedge_why(why, err, "%s: cannot be read: %s", path, hedge_strerror(err));
         err = hedge_conf_parse(rows, path, text, size, structure, why);
         free(text);
         return err;

@@ -9,7 +9,7 @@
 #include "common/conf/tree.h"
 #include "common/manifest/manifest.h"
 #include "common/train/preset.h"
-#include "common/wire/message.h"
+#include "common/types/job.h"
 
 #define PATH_BYTES 4096u
 

@@ -9,7 +9,7 @@
 #include "common/job/job.h"
 #include "common/manifest/manifest.h"
 #include "common/train/dataset_read.h"
-#include "common/wire/message.h"
+#include "common/types/job.h"
 
 /* Which of the paths the text begins with, the longest that does (data-1, data-10); negative: none. */
 static int path_at(const char *text, const char *const paths[], unsigned n)

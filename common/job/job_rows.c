@@ -2,7 +2,7 @@
 #include "common/code/sazd/poly.h"
 #include "common/job/job.h"
 #include "common/train/workspace.h"
-#include "common/wire/message.h"
+#include "common/types/job.h"
 
 static const char *const formats[] = { "idx", "cifar10", NULL };
 static const char *const schedules[] = { "constant", "step", "cosine", NULL };

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/conf/tree.h"
+#include "common/io/file.h"
 
 #define MAX_FILE_BYTES (4u << 20)
 #define N_CHANNELS     4 /* of hedge_model_preprocess_t */
@@ -149,43 +151,21 @@ static int split_labels(const char *name, const char *text, size_t size, hedge_m
 /* A whole regular file of bounded size, by its name in a folder; pipes are not waited for. */
 static int read_file(const char *folder, const char *name, int flags, char **ret, size_t *ret_size, hedge_why_t *why)
 {
-        struct stat status;
-        char *text = NULL;
-        size_t size = 0;
-        ssize_t n = 1;
-        int dir, fd = -1, r = 0;
+        char path[PATH_MAX];
+        int fd = snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path)
+                         ? hedge_io_open_regular(path, flags)
+                         : -ENAMETOOLONG;
+        int r = fd < 0 ? fd : hedge_io_read(fd, MAX_FILE_BYTES, ret, ret_size);
 
-        dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir >= 0)
-                fd = openat(dir, name, flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &status) < 0)
-                r = -errno;
-        else if (!S_ISREG(status.st_mode))
-                r = -EINVAL;
-        else if (status.st_size > MAX_FILE_BYTES)
-                r = -EFBIG;
-        else if (!(text = malloc((size_t)status.st_size + 1)))
-                r = -ENOMEM;
-        while (!r && n && size < (size_t)status.st_size) {
-                n = read(fd, text + size, (size_t)status.st_size - size);
-                if (n < 0 && errno != EINTR)
-                        r = -errno;
-                size += n > 0 ? (size_t)n : 0;
-        }
         if (fd >= 0)
                 close(fd);
-        if (dir >= 0)
-                close(dir);
-        if (r < 0) {
-                free(text);
-                return hedge_why(why, r, "%s/%s: cannot be read: %s", folder, name,
-                                 r == -EINVAL  ? "it is not a regular file"
-                                 : r == -ELOOP ? "it is a link"
-                                               : hedge_strerror(r));
-        }
-        *ret = text;
-        *ret_size = size;
-        return 0;
+        if (r == 0)
+                return 0;
+        return hedge_why(why, r == HEDGE_ELIMIT ? -EFBIG : r, "%s: cannot be read: %s", path,
+                         r == -EINVAL || r == -EISDIR ? "it is not a regular file"
+                         : r == -ELOOP                ? "it is a link"
+                         : r == HEDGE_ELIMIT          ? hedge_strerror(-EFBIG)
+                                                      : hedge_strerror(r));
 }
 
 static int read_labels(const char *name, const char *file, const char *folder, hedge_manifest_t *manifest,

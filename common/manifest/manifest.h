@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 #include "common/conf/conf.h"
-#include "common/wire/message.h"
+#include "common/tensor.h"
+#include "common/types/preprocess.h"
 
 /** model.yaml, beside a model: how pictures become its input, and what its classes are called.
  *

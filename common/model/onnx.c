@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/io/file.h"
 #include "common/model/fold.h"
 #include "common/model/walk.h"
 
@@ -134,56 +135,35 @@ int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_limits_t 
         return hedge_onnx_import_bound(bytes, size, limits, NULL, 0, ret, why);
 }
 
-static int read_file(int fd, uint64_t max_bytes, char **ret_bytes, size_t *ret_size, hedge_why_t *why)
+static int read_file(const char *path, uint64_t max_bytes, char **ret, size_t *ret_size, hedge_why_t *why)
 {
+        const int fd = hedge_io_open_regular(path, 0);
         struct stat st;
-        size_t size, have = 0;
-        char *bytes;
+        int r;
 
-        if (fstat(fd, &st) < 0)
-                return hedge_why(why, -errno, "cannot read the file: %s", strerror(errno));
-        if (!S_ISREG(st.st_mode))
+        if (fd == -EINVAL || fd == -EISDIR)
                 return hedge_why(why, -EINVAL, "not a file");
-        if ((uint64_t)st.st_size > max_bytes)
-                return hedge_why(why, HEDGE_ELIMIT, "a file of %lld bytes; at most %llu are allowed",
-                                 (long long)st.st_size, (unsigned long long)max_bytes);
-        size = (size_t)st.st_size;
-        bytes = malloc(size + 1);
-        if (!bytes)
-                return hedge_why(why, -ENOMEM, "out of memory");
-        while (have < size) {
-                ssize_t got = read(fd, bytes + have, size - have);
-
-                if (got < 0 && errno == EINTR)
-                        continue;
-                if (got < 0) {
-                        int r = hedge_why(why, -errno, "cannot read the file: %s", strerror(errno));
-
-                        free(bytes);
-                        return r;
-                }
-                if (got == 0)
-                        break;
-                have += (size_t)got;
-        }
-        *ret_bytes = bytes;
-        *ret_size = have;
-        return 0;
+        if (fd < 0)
+                return hedge_why(why, fd, "cannot open '%.300s': %s", path, hedge_strerror(fd));
+        r = hedge_io_read(fd, (size_t)max_bytes, ret, ret_size);
+        if (r == HEDGE_ELIMIT && fstat(fd, &st) == 0)
+                hedge_why(why, r, "a file of %lld bytes; at most %llu are allowed", (long long)st.st_size,
+                          (unsigned long long)max_bytes);
+        else if (r < 0)
+                hedge_why(why, r, "cannot read the file: %s", hedge_strerror(r));
+        close(fd);
+        return r;
 }
 
 int hedge_onnx_load(const char *path, const hedge_onnx_limits_t *limits, hedge_graph_t **ret, hedge_why_t *why)
 {
         const hedge_onnx_limits_t *l = limits ? limits : &hedge_onnx_default_limits;
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
         unsigned char digest[DIGEST_BYTES];
         hedge_proto_t *proto = NULL;
         char *bytes = NULL;
         size_t size = 0;
+        int r = read_file(path, l->max_file_bytes, &bytes, &size, why);
 
-        if (fd < 0)
-                return hedge_why(why, -errno, "cannot open '%.300s': %s", path, strerror(errno));
-        r = read_file(fd, l->max_file_bytes, &bytes, &size, why);
-        close(fd);
         if (r == 0)
                 r = unpack(bytes, size, l, digest, &proto, why);
         free(bytes); /* before the constants take as much again */

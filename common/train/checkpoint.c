@@ -9,8 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/io/file.h"
+#include "common/io/replace.h"
 #include "common/tensor.h"
-#include "common/train/replace.h"
 
 #define VERSION 1u
 #define DIGEST  32u
@@ -102,21 +103,6 @@ static int check_header(const hedge_net_t *net, const header_t *h, const unsigne
         return 0;
 }
 
-/* The whole file, which must have exactly `size` bytes. */
-static int read_exactly(int fd, unsigned char *bytes, size_t size)
-{
-        for (size_t at = 0; at < size;) {
-                const ssize_t n = read(fd, bytes + at, size - at);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0)
-                        return HEDGE_EMALFORMED;
-                at += n > 0 ? (size_t)n : 0;
-        }
-        return 0;
-}
-
 static int check_digest(const unsigned char *bytes, size_t size, const char *path, hedge_why_t *why)
 {
         unsigned char digest[DIGEST];
@@ -158,7 +144,7 @@ int hedge_checkpoint_load(const hedge_net_t *net, hedge_checkpoint_t *checkpoint
                 r = hedge_why(why, -ENOMEM, "%s: out of memory", path);
                 goto out;
         }
-        r = read_exactly(fd, bytes, sizeof(header));
+        r = hedge_io_read_exactly(fd, bytes, sizeof(header));
         if (r == 0) {
                 memcpy(&header, bytes, sizeof(header));
                 r = check_header(net, &header, checkpoint->digest, path, why);
@@ -166,8 +152,10 @@ int hedge_checkpoint_load(const hedge_net_t *net, hedge_checkpoint_t *checkpoint
                         goto out;
                 r = (uint64_t)st.st_size != size + DIGEST
                             ? HEDGE_EMALFORMED
-                            : read_exactly(fd, bytes + sizeof(header), size + DIGEST - sizeof(header));
+                            : hedge_io_read_exactly(fd, bytes + sizeof(header), size + DIGEST - sizeof(header));
         }
+        if (r == -ENODATA)
+                r = HEDGE_EMALFORMED;
         if (r < 0)
                 hedge_why(why, r, "%s: %s", path, r == HEDGE_EMALFORMED ? "cut short, or too long" : hedge_strerror(r));
         else

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/io/replace.h"
 #include "common/model/onnx_edge.h"
 #include "common/train/norm.h"
-#include "common/train/replace.h"
 
 #define OPSET      13
 #define IR_VERSION 7

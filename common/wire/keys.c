@@ -12,29 +12,11 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/io/file.h"
 #include "common/wire/message.h"
 
 #define MAX_FILE_BYTES 8192
 #define KEY_CHARS      40
-
-/* Certificates are ZPL (rfc.zeromq.org/spec/4), as CZMQ's zcert writes them: sections begin at the margin, and below
- * `curve` stand `public-key = "..."` and `secret-key = "..."`, indented. CZMQ itself would do it, but it takes over
- * signals, changes the process's umask while it writes, overwrites, and aborts without memory. */
-
-static int write_whole(int fd, const char *text, size_t size)
-{
-        while (size) {
-                ssize_t n = write(fd, text, size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                text += n;
-                size -= (size_t)n;
-        }
-        return fsync(fd) < 0 ? -errno : 0;
-}
 
 /* Write a new file, or none. */
 static int write_new(const char *path, mode_t mode, const char *text, hedge_why_t *why)
@@ -46,7 +28,9 @@ static int write_new(const char *path, mode_t mode, const char *text, hedge_why_
                 r = -errno;
                 return hedge_why(why, r, "%s: %s", path, r == -EEXIST ? "is there already" : hedge_strerror(r));
         }
-        r = fchmod(fd, mode) < 0 ? -errno : write_whole(fd, text, strlen(text));
+        r = fchmod(fd, mode) < 0 ? -errno : hedge_io_write(fd, text, strlen(text));
+        if (r == 0 && fsync(fd) < 0)
+                r = -errno;
         if (close(fd) < 0 && r == 0)
                 r = -errno;
         if (r < 0) {

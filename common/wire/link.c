@@ -61,10 +61,10 @@ static int receive_route(zsock_t *socket, zmq_msg_t *part, hedge_route_t *route,
 
 static void note_sender(zmq_msg_t *header, hedge_envelope_t *envelope)
 {
-        const char *user = zmq_msg_gets(header, "User-Id");
+        const char *key = zmq_msg_gets(header, "User-Id"); /* as zauth has it: the key itself */
 
-        if (user && strlen(user) < sizeof(envelope->user))
-                strcpy(envelope->user, user);
+        if (key && strlen(key) < sizeof(envelope->key))
+                strcpy(envelope->key, key);
         envelope->fd = zmq_msg_get(header, ZMQ_SRCFD);
 }
 

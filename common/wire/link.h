@@ -2,26 +2,27 @@
 #ifndef HEDGE_LINK_H
 #define HEDGE_LINK_H
 
+#include "common/wire/route.h"
 #include "common/wire/socket.h"
 
 /** Messages over a ZeroMQ socket: one hedge_envelope_t per message, whatever the socket's kind.
  *
  * Frames are libzmq's and not CZMQ's: they are shared between messages and never copied (zframe_dup copies). */
 
-#define HEDGE_ROUTE_MAX 256
-
-/** A peer's routing id at a ROUTER socket. */
-typedef struct hedge_route {
-        uint8_t bytes[HEDGE_ROUTE_MAX];
-        uint32_t size; /**< 0: none (the socket is a DEALER) */
-} hedge_route_t;
+/** Who asked something: where the answer goes. */
+typedef struct hedge_asker {
+        zsock_t *socket; /**< NULL: nobody */
+        hedge_route_t route;
+        uint64_t id; /**< of the request, by who asked */
+} hedge_asker_t;
 
 typedef struct hedge_envelope {
         hedge_route_t route;
         hedge_message_t message;
         zmq_msg_t *frames; /**< n_frames raw frames, owned */
         uint32_t n_frames;
-        char user[HEDGE_BOARD_NAME_MAX]; /**< who the key belongs to (auth.h); empty without CURVE */
+        char key[41];                    /**< the sender's public key, as Z85; empty without CURVE */
+        char user[HEDGE_BOARD_NAME_MAX]; /**< whose it is: hedge_auth_admit fills this in */
         uint64_t about;                  /**< after an error: hedge_message_about of what came */
         int fd;                          /**< of the connection it came in by (ZMQ_SRCFD), -1 where unknown */
 } hedge_envelope_t;
@@ -31,7 +32,7 @@ typedef struct hedge_envelope {
  * Frames over the limits, too many or missing frames and headers that do not unpack are errors; the whole message is
  * drained in any case, so the socket stays usable.
  * @param router  The socket is a ROUTER: the first frame is the route. On errors after the route was read,
- *                ret->route says who sent it, with user and fd (so that it can be answered); the rest of ret is empty.
+ *                ret->route says who sent it, with key and fd (so that it can be answered); the rest of ret is empty.
  *                After 0, ret is as it was.
  * @return 1 (received), 0 (nothing there), HEDGE_EMALFORMED, HEDGE_EVERSION, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -errno. */
 int hedge_link_receive(zsock_t *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,

@@ -7,6 +7,7 @@
 #include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zmq.h>
 
 #include "common/wire/guard.h"
 #include "common/wire/pack.h"
@@ -52,19 +53,6 @@ const char *hedge_message_name(hedge_message_type_t type)
         const hedge_schema_t *schema = hedge_schema(type);
 
         return schema ? schema->record.name : "?";
-}
-
-bool hedge_name_ok(const char *name)
-{
-        static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-        size_t length = strnlen(name, HEDGE_BOARD_NAME_MAX);
-
-        if (length == 0 || length == HEDGE_BOARD_NAME_MAX || !strchr(first, name[0]))
-                return false;
-        for (size_t i = 1; i < length; i++)
-                if (!strchr(first, name[i]) && !strchr("._-", name[i]))
-                        return false;
-        return true;
 }
 
 int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header)

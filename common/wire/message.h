@@ -4,13 +4,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <zmq.h>
 
 #include "common/code/conv/code.h"
 #include "common/code/precision.h"
 #include "common/conv.h"
 #include "common/err.h"
 #include "common/tensor.h"
+#include "common/types/digest.h"
+#include "common/types/job.h"
+#include "common/types/name.h"
+#include "common/types/preprocess.h"
+#include "common/types/report.h"
+#include "common/types/train_layer.h"
+#include "common/types/update.h"
 
 /** HEDGE/1: messages and their frames. docs/protocol.md is the specification.
  *
@@ -18,16 +24,10 @@
  * In memory it is a hedge_message_t: a tagged union whose fields are described by one table per type, from which
  * packing and unpacking come. */
 
-#define HEDGE_WIRE_VERSION   1
-#define HEDGE_DIGEST_BYTES   16
-#define HEDGE_BOARD_NAME_MAX 64
-#define HEDGE_MODEL_NAME_MAX 64
-#define HEDGE_TEXT_MAX       512
-#define HEDGE_LAYER_NAME_MAX 256
-#define HEDGE_TRAIN_NAME_MAX 32  /**< HEDGE_LAYER_NAME */
-#define HEDGE_JOB_FILES      32  /**< data files of a job at most */
-#define HEDGE_JOB_LIST       256 /**< epochs, and events, of a job in one answer at most */
-#define HEDGE_STEP_UPDATES   16  /**< frames of a STEP at most */
+struct zmq_msg_t; /* a frame: <zmq.h>, for those who handle them */
+
+#define HEDGE_WIRE_VERSION 1
+#define HEDGE_STEP_UPDATES 16 /**< frames of a STEP at most */
 
 typedef enum hedge_message_type {
         /* coordinator and board */
@@ -83,10 +83,6 @@ typedef enum hedge_message_type {
         HEDGE_MSG_MATMUL_OK,    /**< 1 frame */
         HEDGE_MSG_TYPES
 } hedge_message_type_t;
-
-typedef struct hedge_digest {
-        uint8_t bytes[HEDGE_DIGEST_BYTES];
-} hedge_digest_t;
 
 typedef struct hedge_msg_hello {
         char board[HEDGE_BOARD_NAME_MAX];
@@ -174,15 +170,6 @@ typedef struct hedge_msg_bye {
         char reason[HEDGE_TEXT_MAX];
 } hedge_msg_bye_t;
 
-/** A layer of a network to be trained: hedge_layer_spec_t (common/train/layer.h) on the wire. */
-typedef struct hedge_train_layer {
-        char kind[32]; /**< "dense", "conv", ... */
-        char name[HEDGE_TRAIN_NAME_MAX];
-        char from[HEDGE_TRAIN_NAME_MAX], with[HEDGE_TRAIN_NAME_MAX]; /**< empty: not given */
-        uint32_t units, kernel, stride, pad;
-        bool no_bias;
-} hedge_train_layer_t;
-
 typedef struct hedge_msg_join {
         uint64_t job;            /**< number of the training; not 0 */
         hedge_digest_t identity; /**< of job and data: the same training as before a restart, or another one */
@@ -246,22 +233,6 @@ typedef struct hedge_msg_apply { /**< X (batch x cols) times the matrix transpos
         uint32_t keep; /**< keep X under this number for an UPDATE; 0: do not */
 } hedge_msg_apply_t;
 
-/** Block `block` of a factor's columns, `shift` to the right, times `weight`: a term of its code. */
-typedef struct hedge_code_term {
-        uint32_t block, shift;
-        double weight;
-} hedge_code_term_t;
-
-/** A matrix becomes (1 - decay) times itself, minus rate times D transposed times X. D, batch x rows of the matrix, is the
- * coded left factor: the sum of the terms, of its columns cut into blocks of block_cols (zeros behind the last). */
-typedef struct hedge_update_target {
-        uint32_t matrix;
-        bool swap; /**< the right factor is coded, and X is the left one */
-        uint32_t blocks, block_cols;
-        uint32_t n_terms;
-        hedge_code_term_t *terms;
-} hedge_update_target_t;
-
 typedef struct hedge_msg_update {
         uint64_t job;
         uint64_t step;
@@ -298,34 +269,6 @@ typedef struct hedge_msg_infer {
         hedge_shape_t *inputs;
         bool trace; /**< the answer's layers list their parts */
 } hedge_msg_infer_t;
-
-/** What became of one part that a board was asked for. Times are since the request began. */
-typedef struct hedge_part_report {
-        uint32_t board, part;
-        double sent_ms;      /**< when the task that asked for it was sent */
-        double received_ms;  /**< 0: it did not come in time */
-        uint64_t compute_us; /**< on the board */
-        bool used;           /**< by the decoder */
-} hedge_part_report_t;
-
-/** How one coded layer of a request went. */
-typedef struct hedge_layer_report {
-        char name[HEDGE_LAYER_NAME_MAX];
-        char scheme[16]; /**< "nsctc", ...; "local" where the coordinator had to compute it itself */
-        uint32_t k_a, k_b, delta;
-        uint32_t parts_needed, parts_used; /**< rank, and parts the decoder took */
-        uint32_t parts_received;           /**< parts that had arrived when it was decoded */
-        uint32_t n_boards;
-        uint32_t *boards; /**< numbers of the boards whose parts were used */
-        uint32_t lost;    /**< boards lost while the layer ran */
-        double condition;
-        double encode_ms, wait_ms, decode_ms;
-        double start_ms, end_ms; /**< since the request began */
-        char wire[8];            /**< "f32", "q16" */
-        double predicted_ms;     /**< by the planner; 0: it was not asked */
-        uint32_t n_parts;
-        hedge_part_report_t *parts; /**< where INFER asked for a trace */
-} hedge_layer_report_t;
 
 typedef struct hedge_msg_result {
         uint64_t id;
@@ -371,6 +314,8 @@ typedef struct hedge_msg_status_ok {
         char security[32];
         char backend[32];
         uint32_t slots; /**< boards the codes are numbered for */
+        uint32_t n_keys;
+        char (*keys)[HEDGE_TEXT_MAX]; /**< files in the folders of keys that are none: a sentence each */
         uint32_t n_boards;
         hedge_board_status_t *boards;
 } hedge_msg_status_ok_t;
@@ -384,17 +329,6 @@ typedef struct hedge_model_tensor {
         char name[HEDGE_LAYER_NAME_MAX];
         hedge_shape_t shape;
 } hedge_model_tensor_t;
-
-/** How pictures become a model's input: model.yaml. */
-typedef struct hedge_model_preprocess {
-        bool given;      /**< false: there is no model.yaml */
-        uint32_t resize; /**< shorter side, before the crop; 0: straight to the input's size */
-        bool crop;       /**< centre crop to the input's size */
-        bool bgr;        /**< channel order */
-        bool nhwc;       /**< the model's input is N x H x W x C */
-        double scale;    /**< pixel * scale, then (x - mean) / std per channel */
-        double mean[4], std[4];
-} hedge_model_preprocess_t;
 
 typedef struct hedge_model_status {
         char name[HEDGE_MODEL_NAME_MAX];
@@ -474,47 +408,6 @@ typedef struct hedge_msg_done { /**< LOAD_OK, UNLOAD_OK */
 typedef struct hedge_msg_train {
         uint64_t id;
 } hedge_msg_train_t;
-
-/** One epoch of a job. */
-typedef struct hedge_epoch_report {
-        uint32_t epoch; /**< counted from 1 */
-        double loss;    /**< mean over the epoch's training images */
-        double test_loss, test_accuracy;
-        double seconds, ms_per_step;
-        double samples_per_s;
-        double bytes_up_per_step, bytes_down_per_step; /**< of all boards together, mean */
-        double bits_per_entry;                         /**< of gradients as they were sent, headers too; 0: none were */
-        double entropy;                                /**< the empirical one, beside it */
-        uint32_t late;                                 /**< gradients that came too late for their step */
-        double boards;                                 /**< gradients counted per step, mean */
-} hedge_epoch_report_t;
-
-/** Something that happened to a job: "board-3 is lost", for people. */
-typedef struct hedge_job_event {
-        uint64_t step;
-        double at_s; /**< since the job was taken in */
-        char text[160];
-} hedge_job_event_t;
-
-typedef struct hedge_job_status {
-        uint64_t job;
-        char name[HEDGE_MODEL_NAME_MAX];
-        char method[16];
-        char state[16];            /**< "queued", "running", "waiting" (for boards), "done", "failed", "stopped" */
-        char text[HEDGE_TEXT_MAX]; /**< why it failed */
-        uint32_t epoch, epochs;    /**< done, in all */
-        uint64_t step, steps;
-        uint64_t parameters;
-        double loss;          /**< lately */
-        double test_accuracy; /**< of the last epoch; negative: not known yet */
-        double samples_per_s, bytes_up_per_step;
-        uint32_t boards;                                            /**< that take part now */
-        double left_s;                                              /**< estimate; negative: not known yet */
-        double age_s;                                               /**< since it was taken in */
-        uint32_t first_epoch, n_epochs_done, first_event, n_events; /**< what the two lists begin with, from 0 */
-        hedge_epoch_report_t *epochs_done;
-        hedge_job_event_t *events;
-} hedge_job_status_t;
 
 typedef struct hedge_msg_jobs {
         uint64_t id;
@@ -632,7 +525,7 @@ extern const hedge_wire_limits_t hedge_wire_default_limits;
 const char *hedge_message_name(hedge_message_type_t type);
 
 /** Pack a header into a fresh frame. @return 0, -ENOMEM, -EINVAL (a field is beyond its own bounds: our bug). */
-int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header);
+int hedge_message_pack(const hedge_message_t *message, struct zmq_msg_t *ret_header);
 
 /** Unpack a header: version, type, every field's presence, type and range; unknown fields are skipped.
  * Bounds and depth are checked over the raw bytes before msgpack-c sees them.
@@ -648,10 +541,6 @@ uint64_t hedge_message_about(const void *bytes, size_t size, const hedge_wire_li
 /** Free the storage of an unpacked message and clear it. Does nothing to a message made by hand. */
 void hedge_message_release(hedge_message_t *message);
 
-/** May a board or model be called so? Letters, digits, '.', '_' and '-', the first a letter or digit, 1 .. 63 bytes: it is
- * a file's name as well. Names on the wire are checked; a program checks what a user types to say it in a sentence. */
-bool hedge_name_ok(const char *name);
-
 /** The most raw frames that the message may have. */
 uint32_t hedge_message_max_frames(const hedge_message_t *message);
 
@@ -659,6 +548,6 @@ uint32_t hedge_message_max_frames(const hedge_message_t *message);
 int hedge_message_check_frames(const hedge_message_t *message, uint32_t n_frames, hedge_why_t *why);
 
 /** Check shape against frame: does this raw frame hold exactly the shape's floats? @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT. */
-int hedge_wire_check_tensor(const hedge_shape_t *shape, zmq_msg_t *frame, hedge_why_t *why);
+int hedge_wire_check_tensor(const hedge_shape_t *shape, struct zmq_msg_t *frame, hedge_why_t *why);
 
 #endif

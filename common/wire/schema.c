@@ -12,6 +12,7 @@
 #define MAX_MODELS     1024
 #define MAX_LAYERS     4096
 #define MAX_KNOWN      1024 /* boards, also those that are gone */
+#define MAX_BAD_KEYS   1024
 #define MAX_MS         3600000
 #define MAX_CANDIDATES 64
 #define MAX_TRAIN      1024 /* layers of a network to be trained */
@@ -359,6 +360,8 @@ static const hedge_field_t status_ok[] = {
         { TEXT(hedge_msg_status_ok_t, security) },
         { TEXT(hedge_msg_status_ok_t, backend) },
         { U32(hedge_msg_status_ok_t, slots, 0, HEDGE_CODE_MAX_BOARDS) },
+        { LIST(hedge_msg_status_ok_t, keys, n_keys, 0, MAX_BAD_KEYS), .kind = HEDGE_FIELD_TEXT,
+          .max = HEDGE_TEXT_MAX - 1 },
         { LIST(hedge_msg_status_ok_t, boards, n_boards, 0, MAX_KNOWN), RECORD(board) },
 };
 

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/wire/link.h"
+#include "common/wire/message.h"
+#include "common/wire/route.h"
 
 /** Who is there: the boards, their numbers in the codes, and whether they are to be trusted with work.
  *

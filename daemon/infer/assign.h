@@ -2,8 +2,7 @@
 #ifndef HEDGED_ASSIGN_H
 #define HEDGED_ASSIGN_H
 
-#include "common/code/conv/code.h"
-#include "daemon/infer/dispatch.h"
+#include "daemon/infer/task.h"
 
 /** Who is asked for what in one layer: each board's first task, and what a board is given that has run out of work.
  *

@@ -3,6 +3,7 @@
 #define HEDGED_CODED_H
 
 #include "common/mailbox.h"
+#include "common/types/report.h"
 #include "daemon/models/model.h"
 
 /** Running one coded layer: encode, dispatch, gather until it decodes, decode. */

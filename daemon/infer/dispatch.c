@@ -51,6 +51,7 @@ typedef struct task_mail {
 } task_mail_t;
 
 struct hedged_dispatch {
+        hedge_send_t *send;
         zsock_t *socket;
         hedged_cluster_t *cluster;
         hedged_measure_t *measure;
@@ -58,50 +59,50 @@ struct hedged_dispatch {
         bool stopping;
 };
 
-static _Atomic uint64_t last_job;
+static _Atomic uint64_t last_run;
 
 /* Layer runs are numbered from anywhere: what is still on its way from a coordinator before this one is none of ours. */
-static void choose_first_job(void)
+static void choose_first_run(void)
 {
         uint64_t start = 0;
 
         if (getrandom(&start, sizeof(start), GRND_NONBLOCK) < 0)
                 start = (uint64_t)hedge_now_us();
-        atomic_store(&last_job, start >> 1);
+        atomic_store(&last_run, start >> 1);
 }
 
-static uint64_t next_job_id(void)
+static uint64_t next_run_id(void)
 {
-        return atomic_fetch_add(&last_job, 1) + 1;
+        return atomic_fetch_add(&last_run, 1) + 1;
 }
 
 int hedged_layer_run_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedged_layer_run_t **ret)
 {
-        hedged_layer_run_t *j = calloc(1, sizeof(*j));
+        hedged_layer_run_t *run = calloc(1, sizeof(*run));
         int r = -ENOMEM;
 
-        if (!j)
+        if (!run)
                 return r;
-        j->id = next_job_id();
-        j->variant = variant;
-        j->loop = loop;
-        j->boards = hedge_code_boards(variant->code);
-        j->holders = calloc(j->boards, sizeof(*j->holders));
-        for (unsigned b = 0; b < j->boards; b++)
-                if (hedge_code_parts(variant->code, b) > j->most_parts)
-                        j->most_parts = hedge_code_parts(variant->code, b);
-        j->parts = calloc((size_t)j->boards * j->most_parts + 1, sizeof(*j->parts));
-        if (j->holders && j->parts)
-                r = hedge_mailbox_new(&j->events);
+        run->id = next_run_id();
+        run->variant = variant;
+        run->loop = loop;
+        run->boards = hedge_code_boards(variant->code);
+        run->holders = calloc(run->boards, sizeof(*run->holders));
+        for (unsigned b = 0; b < run->boards; b++)
+                if (hedge_code_parts(variant->code, b) > run->most_parts)
+                        run->most_parts = hedge_code_parts(variant->code, b);
+        run->parts = calloc((size_t)run->boards * run->most_parts + 1, sizeof(*run->parts));
+        if (run->holders && run->parts)
+                r = hedge_mailbox_new(&run->events);
         if (r < 0) {
-                hedged_layer_run_destroy(&j);
+                hedged_layer_run_destroy(&run);
                 return r;
         }
-        *ret = j;
+        *ret = run;
         return 0;
 }
 
-int hedged_layer_run_give(hedged_layer_run_t *j, const hedged_task_t *task, hedge_precision_t wire, zmq_msg_t *frames)
+int hedged_layer_run_give(hedged_layer_run_t *run, const hedged_task_t *task, hedge_precision_t wire, zmq_msg_t *frames)
 {
         task_mail_t *m = calloc(1, sizeof(*m) + task->n_inputs * sizeof(m->frames[0]));
 
@@ -111,24 +112,24 @@ int hedged_layer_run_give(hedged_layer_run_t *j, const hedged_task_t *task, hedg
                 return -ENOMEM;
         }
         m->mail.kind = HEDGED_MAIL_TASK;
-        m->run = j;
+        m->run = run;
         m->task = *task;
         m->wire = wire;
         for (unsigned i = 0; i < task->n_inputs; i++) {
                 zmq_msg_init(&m->frames[i]);
                 zmq_msg_move(&m->frames[i], &frames[i]);
         }
-        j->has_loop = true;
-        hedge_mailbox_put(j->loop, &m->mail);
+        run->has_loop = true;
+        hedge_mailbox_put(run->loop, &m->mail);
         return 0;
 }
 
-hedged_event_t *hedged_layer_run_next(hedged_layer_run_t *j, int timeout_ms)
+hedged_event_t *hedged_layer_run_next(hedged_layer_run_t *run, int timeout_ms)
 {
-        hedged_event_t *e = (hedged_event_t *)hedge_mailbox_wait(j->events, timeout_ms);
+        hedged_event_t *e = (hedged_event_t *)hedge_mailbox_wait(run->events, timeout_ms);
 
         if (e && e->mail.kind == HEDGED_EVENT_CLOSED)
-                j->let_go = true;
+                run->let_go = true;
         return e;
 }
 
@@ -141,46 +142,48 @@ void hedged_event_release(hedged_event_t **event)
         *event = NULL; /* all other kinds live in their run */
 }
 
-void hedged_layer_run_close(hedged_layer_run_t *j)
+void hedged_layer_run_close(hedged_layer_run_t *run)
 {
-        if (j->closed)
+        if (run->closed)
                 return;
-        j->closed = true;
-        if (!j->has_loop)
+        run->closed = true;
+        if (!run->has_loop)
                 return;
-        j->close.kind = HEDGED_MAIL_CLOSE;
-        hedge_mailbox_put(j->loop, &j->close);
+        run->close.kind = HEDGED_MAIL_CLOSE;
+        hedge_mailbox_put(run->loop, &run->close);
 }
 
 void hedged_layer_run_destroy(hedged_layer_run_t **run)
 {
-        hedged_layer_run_t *j = *run;
+        hedged_layer_run_t *gone = *run;
 
-        if (!j)
+        if (!gone)
                 return;
-        hedged_layer_run_close(j);
-        while (j->has_loop && !j->let_go) {
-                hedged_event_t *e = hedged_layer_run_next(j, -1);
+        hedged_layer_run_close(gone);
+        while (gone->has_loop && !gone->let_go) {
+                hedged_event_t *e = hedged_layer_run_next(gone, -1);
 
                 hedged_event_release(&e);
         }
-        hedge_mailbox_destroy(&j->events);
-        free(j->holders);
-        free(j->parts);
-        free(j);
+        hedge_mailbox_destroy(&gone->events);
+        free(gone->holders);
+        free(gone->parts);
+        free(gone);
         *run = NULL;
 }
 
-int hedged_dispatch_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret)
+int hedged_dispatch_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
+                        hedged_dispatch_t **ret)
 {
         hedged_dispatch_t *d = calloc(1, sizeof(*d));
 
         if (!d)
                 return -ENOMEM;
+        d->send = send;
         d->socket = boards;
         d->cluster = cluster;
         d->measure = measure;
-        choose_first_job();
+        choose_first_run();
         *ret = d;
         return 0;
 }
@@ -191,43 +194,43 @@ void hedged_dispatch_destroy(hedged_dispatch_t **dispatch)
         *dispatch = NULL;
 }
 
-static void post(hedged_layer_run_t *j, hedged_event_t *e, hedged_event_kind_t kind)
+static void post(hedged_layer_run_t *run, hedged_event_t *e, hedged_event_kind_t kind)
 {
         e->mail.kind = (int)kind;
-        hedge_mailbox_put(j->events, &e->mail);
+        hedge_mailbox_put(run->events, &e->mail);
 }
 
-static void open_job(hedged_dispatch_t *d, hedged_layer_run_t *j)
+static void open_run(hedged_dispatch_t *d, hedged_layer_run_t *run)
 {
-        j->open = true;
-        j->next = d->runs;
-        d->runs = j;
+        run->open = true;
+        run->next = d->runs;
+        d->runs = run;
         if (d->stopping)
-                post(j, &j->shutdown, HEDGED_EVENT_SHUTDOWN);
+                post(run, &run->shutdown, HEDGED_EVENT_SHUTDOWN);
 }
 
 /* Nothing more will come from a board. Where it owes parts, it is lost to the run. */
-static void lose(hedged_layer_run_t *j, unsigned board)
+static void lose(hedged_layer_run_t *run, unsigned board)
 {
-        holder_t *h = &j->holders[board];
+        holder_t *h = &run->holders[board];
 
         h->tasks = 0;
         if (!h->asked || h->lost || h->parts_left == 0)
                 return;
         h->lost = true;
         h->gone.board = board;
-        post(j, &h->gone, HEDGED_EVENT_LOST);
+        post(run, &h->gone, HEDGED_EVENT_LOST);
 }
 
-static void end_task(hedged_layer_run_t *j, unsigned board)
+static void end_task(hedged_layer_run_t *run, unsigned board)
 {
-        holder_t *h = &j->holders[board];
+        holder_t *h = &run->holders[board];
 
         if (h->tasks > 0 && --h->tasks == 0)
-                lose(j, board);
+                lose(run, board);
 }
 
-static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *j, task_mail_t *m)
+static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *run, task_mail_t *m)
 {
         hedged_board_t *b = hedged_cluster_at(d->cluster, m->task.board);
         hedge_message_t message = { .type = HEDGE_MSG_TASK };
@@ -237,34 +240,34 @@ static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *j, task_mai
                         zmq_msg_close(&m->frames[i]);
                 return -EHOSTUNREACH;
         }
-        message.task.run = j->id;
-        message.task.digest = j->variant->digests[m->task.board];
+        message.task.run = run->id;
+        message.task.digest = run->variant->digests[m->task.board];
         message.task.n_inputs = m->task.n_inputs;
         message.task.inputs = m->task.inputs;
         message.task.n_order = m->task.n_order;
         message.task.order = m->task.order;
         message.task.wire = m->wire;
-        return hedge_link_send(d->socket, &b->route, &message, m->frames, m->task.n_inputs);
+        return d->send(d->socket, &b->route, &message, m->frames, m->task.n_inputs);
 }
 
-static unsigned char *part_state(const hedged_layer_run_t *j, unsigned board, unsigned part)
+static unsigned char *part_state(const hedged_layer_run_t *run, unsigned board, unsigned part)
 {
-        return &j->parts[(size_t)board * j->most_parts + part];
+        return &run->parts[(size_t)board * run->most_parts + part];
 }
 
 /* Has the board something to do for another run? */
 static bool is_busy(const hedged_dispatch_t *d, const hedged_layer_run_t *but, unsigned board)
 {
-        for (const hedged_layer_run_t *j = d->runs; j; j = j->next)
-                if (j != but && board < j->boards && j->holders[board].tasks > 0)
+        for (const hedged_layer_run_t *run = d->runs; run; run = run->next)
+                if (run != but && board < run->boards && run->holders[board].tasks > 0)
                         return true;
         return false;
 }
 
-static void note_task(const hedged_dispatch_t *d, hedged_layer_run_t *j, const task_mail_t *m)
+static void note_task(const hedged_dispatch_t *d, hedged_layer_run_t *run, const task_mail_t *m)
 {
-        const hedge_partition_t *partition = &j->variant->partition;
-        holder_t *h = &j->holders[m->task.board];
+        const hedge_partition_t *partition = &run->variant->partition;
+        holder_t *h = &run->holders[m->task.board];
         size_t bytes = 0;
 
         for (unsigned i = 0; i < m->task.n_inputs; i++)
@@ -272,56 +275,56 @@ static void note_task(const hedged_dispatch_t *d, hedged_layer_run_t *j, const t
         if (!h->asked) {
                 h->sent_us = hedge_now_us();
                 h->sample.up_bytes = bytes;
-                j->first_bytes += bytes;
-                j->began_us = j->began_us ? j->began_us : h->sent_us;
-                h->sample.ahead_us = (uint64_t)(h->sent_us - j->began_us);
-                h->sample.queued = is_busy(d, j, m->task.board);
+                run->first_bytes += bytes;
+                run->began_us = run->began_us ? run->began_us : h->sent_us;
+                h->sample.ahead_us = (uint64_t)(h->sent_us - run->began_us);
+                h->sample.queued = is_busy(d, run, m->task.board);
         }
         h->asked = true;
         h->tasks++;
         h->parts_left += m->task.n_order;
         for (unsigned i = 0; i < m->task.n_order; i++)
-                *part_state(j, m->task.board, m->task.order[i]) = ASKED;
+                *part_state(run, m->task.board, m->task.order[i]) = ASKED;
         h->sample.macs_asked += m->task.n_order * hedge_conv_macs(&partition->part);
         h->sample.parts_asked += m->task.n_order;
 }
 
 static void handle_task(hedged_dispatch_t *d, task_mail_t *m)
 {
-        hedged_layer_run_t *j = m->run;
+        hedged_layer_run_t *run = m->run;
         hedged_board_t *b;
         int r;
 
-        if (!j->open)
-                open_job(d, j);
-        note_task(d, j, m);
-        r = send_task(d, j, m);
+        if (!run->open)
+                open_run(d, run);
+        note_task(d, run, m);
+        r = send_task(d, run, m);
         if (r < 0) {
-                lose(j, m->task.board);
+                lose(run, m->task.board);
                 b = hedged_cluster_at(d->cluster, m->task.board);
                 if (b && r == -EHOSTUNREACH)
                         hedged_cluster_lost(d->cluster, b);
                 else if (b)
                         log_warning("board=%s run=%llu: cannot send the task: %s, going on without this board", b->name,
-                                    (unsigned long long)j->id, hedge_strerror(r));
+                                    (unsigned long long)run->id, hedge_strerror(r));
         }
         free(m);
 }
 
-static void cancel_task(hedged_dispatch_t *d, const hedged_layer_run_t *j, unsigned board)
+static void cancel_task(hedged_dispatch_t *d, const hedged_layer_run_t *run, unsigned board)
 {
         hedged_board_t *b = hedged_cluster_at(d->cluster, board);
-        hedge_message_t message = { .type = HEDGE_MSG_CANCEL, .cancel = { .run = j->id } };
+        hedge_message_t message = { .type = HEDGE_MSG_CANCEL, .cancel = { .run = run->id } };
 
         if (b && b->state == HEDGED_BOARD_ALIVE)
-                hedge_link_send(d->socket, &b->route, &message, NULL, 0); /* a lost CANCEL costs work, nothing else */
+                d->send(d->socket, &b->route, &message, NULL, 0); /* a lost CANCEL costs work, nothing else */
 }
 
 /* What the run says about a board's speed. */
-static void measure_board(hedged_dispatch_t *d, hedged_layer_run_t *j, unsigned board)
+static void measure_board(hedged_dispatch_t *d, hedged_layer_run_t *run, unsigned board)
 {
         const hedged_board_t *b = hedged_cluster_at(d->cluster, board);
-        holder_t *h = &j->holders[board];
+        holder_t *h = &run->holders[board];
 
         if (!h->asked || h->lost || !b || b->state != HEDGED_BOARD_ALIVE)
                 return;
@@ -329,23 +332,23 @@ static void measure_board(hedged_dispatch_t *d, hedged_layer_run_t *j, unsigned 
         if (h->sample.cancelled && h->sample.parts_done == 0)
                 h->sample.elapsed_us = (uint64_t)(hedge_now_us() - h->sent_us);
         h->sample.part_bytes =
-                hedge_precision_bytes(j->variant->cut.wire, hedge_partition_part_elements(&j->variant->partition));
+                hedge_precision_bytes(run->variant->cut.wire, hedge_partition_part_elements(&run->variant->partition));
         hedged_measure_task(d->measure, b->name, &h->sample);
 }
 
-static void handle_close(hedged_dispatch_t *d, hedged_layer_run_t *j)
+static void handle_close(hedged_dispatch_t *d, hedged_layer_run_t *run)
 {
         for (hedged_layer_run_t **at = &d->runs; *at; at = &(*at)->next)
-                if (*at == j) {
-                        *at = j->next;
+                if (*at == run) {
+                        *at = run->next;
                         break;
                 }
-        for (unsigned board = 0; board < j->boards; board++) {
-                measure_board(d, j, board);
-                if (j->holders[board].tasks > 0 && j->holders[board].parts_left > 0)
-                        cancel_task(d, j, board);
+        for (unsigned board = 0; board < run->boards; board++) {
+                measure_board(d, run, board);
+                if (run->holders[board].tasks > 0 && run->holders[board].parts_left > 0)
+                        cancel_task(d, run, board);
         }
-        post(j, &j->last, HEDGED_EVENT_CLOSED); /* the run may be gone from here on */
+        post(run, &run->last, HEDGED_EVENT_CLOSED); /* the run may be gone from here on */
 }
 
 void hedged_dispatch_mail(hedged_dispatch_t *d, hedge_mail_t *mail)
@@ -356,61 +359,61 @@ void hedged_dispatch_mail(hedged_dispatch_t *d, hedge_mail_t *mail)
                 handle_close(d, (hedged_layer_run_t *)(void *)((char *)mail - offsetof(hedged_layer_run_t, close)));
 }
 
-static hedged_layer_run_t *find_job(hedged_dispatch_t *d, uint64_t id)
+static hedged_layer_run_t *find_run(hedged_dispatch_t *d, uint64_t id)
 {
-        hedged_layer_run_t *j = d->runs;
+        hedged_layer_run_t *run = d->runs;
 
-        while (j && j->id != id)
-                j = j->next;
-        return j;
+        while (run && run->id != id)
+                run = run->next;
+        return run;
 }
 
 /* Is this a part that was asked for, and a frame of its size? */
-static int check_part(const hedged_layer_run_t *j, unsigned board, const hedge_msg_part_t *part, zmq_msg_t *frame)
+static int check_part(const hedged_layer_run_t *run, unsigned board, const hedge_msg_part_t *part, zmq_msg_t *frame)
 {
-        const size_t elements = hedge_partition_part_elements(&j->variant->partition);
+        const size_t elements = hedge_partition_part_elements(&run->variant->partition);
 
-        if (part->part >= hedge_code_parts(j->variant->code, board) || *part_state(j, board, part->part) != ASKED)
+        if (part->part >= hedge_code_parts(run->variant->code, board) || *part_state(run, board, part->part) != ASKED)
                 return HEDGE_EMALFORMED;
-        if (part->wire != HEDGE_PRECISION_F32 && part->wire != j->variant->cut.wire)
+        if (part->wire != HEDGE_PRECISION_F32 && part->wire != run->variant->cut.wire)
                 return HEDGE_EMALFORMED;
         if (zmq_msg_size(frame) != hedge_precision_bytes((hedge_precision_t)part->wire, elements))
                 return HEDGE_EMALFORMED;
         return 0;
 }
 
-static void note_part(hedged_layer_run_t *j, const hedged_event_t *e)
+static void note_part(hedged_layer_run_t *run, const hedged_event_t *e)
 {
-        holder_t *h = &j->holders[e->board];
+        holder_t *h = &run->holders[e->board];
         hedged_task_sample_t *sample = &h->sample;
 
-        *part_state(j, e->board, e->part) = CAME;
+        *part_state(run, e->board, e->part) = CAME;
         h->parts_left--;
         sample->elapsed_us = (uint64_t)(e->received_us - h->sent_us);
         if (sample->parts_done++ == 0) {
                 sample->first_us = sample->elapsed_us;
-                sample->ahead_bytes = j->first_bytes - sample->up_bytes; /* they shared the coordinator's link */
+                sample->ahead_bytes = run->first_bytes - sample->up_bytes; /* they shared the coordinator's link */
                 sample->first_compute_us = e->compute_us;
         }
         sample->compute_us += e->compute_us;
-        sample->macs_done += hedge_conv_macs(&j->variant->partition.part);
+        sample->macs_done += hedge_conv_macs(&run->variant->partition.part);
 }
 
 int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedge_envelope_t *envelope)
 {
         const hedge_msg_part_t *part = &envelope->message.part;
-        hedged_layer_run_t *j = find_job(d, part->run);
+        hedged_layer_run_t *run = find_run(d, part->run);
         hedged_event_t *e;
         int r;
 
-        if (!j || board->index >= j->boards || j->holders[board->index].parts_left == 0)
+        if (!run || board->index >= run->boards || run->holders[board->index].parts_left == 0)
                 return -ENOENT;
-        r = check_part(j, board->index, part, &envelope->frames[0]);
+        r = check_part(run, board->index, part, &envelope->frames[0]);
         if (r < 0)
                 return r;
         e = calloc(1, sizeof(*e));
         if (!e) {
-                lose(j, board->index);
+                lose(run, board->index);
                 return -ENOMEM;
         }
         e->board = board->index;
@@ -420,24 +423,24 @@ int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedg
         e->received_us = hedge_now_us();
         zmq_msg_init(&e->frame);
         zmq_msg_move(&e->frame, &envelope->frames[0]);
-        note_part(j, e);
-        post(j, e, HEDGED_EVENT_PART);
+        note_part(run, e);
+        post(run, e, HEDGED_EVENT_PART);
         return 0;
 }
 
-void hedged_dispatch_ended(hedged_dispatch_t *d, const hedged_board_t *board, uint64_t run)
+void hedged_dispatch_ended(hedged_dispatch_t *d, const hedged_board_t *board, uint64_t id)
 {
-        hedged_layer_run_t *j = find_job(d, run);
+        hedged_layer_run_t *run = find_run(d, id);
 
-        if (j && board->index < j->boards)
-                end_task(j, board->index);
+        if (run && board->index < run->boards)
+                end_task(run, board->index);
 }
 
 void hedged_dispatch_board_lost(hedged_dispatch_t *d, const hedged_board_t *board)
 {
-        for (hedged_layer_run_t *j = d->runs; j; j = j->next)
-                if (board->index < j->boards)
-                        lose(j, board->index);
+        for (hedged_layer_run_t *run = d->runs; run; run = run->next)
+                if (board->index < run->boards)
+                        lose(run, board->index);
 }
 
 void hedged_dispatch_shutdown(hedged_dispatch_t *d)
@@ -445,6 +448,6 @@ void hedged_dispatch_shutdown(hedged_dispatch_t *d)
         if (d->stopping)
                 return;
         d->stopping = true;
-        for (hedged_layer_run_t *j = d->runs; j; j = j->next)
-                post(j, &j->shutdown, HEDGED_EVENT_SHUTDOWN);
+        for (hedged_layer_run_t *run = d->runs; run; run = run->next)
+                post(run, &run->shutdown, HEDGED_EVENT_SHUTDOWN);
 }

@@ -2,8 +2,12 @@
 #ifndef HEDGED_DISPATCH_H
 #define HEDGED_DISPATCH_H
 
+#include <zmq.h>
+
 #include "common/mailbox.h"
+#include "common/wire/link.h"
 #include "daemon/cluster/cluster.h"
+#include "daemon/infer/task.h"
 #include "daemon/measure/measure.h"
 #include "daemon/models/model.h"
 
@@ -17,11 +21,9 @@
 /** Kinds of mail to the loop that are about runs; others follow from HEDGED_MAIL_OTHERS. */
 enum { HEDGED_MAIL_TASK, HEDGED_MAIL_CLOSE, HEDGED_MAIL_OTHERS };
 
-#define HEDGED_TASK_INPUTS 64u /**< raw frames of a TASK at most */
-
 typedef enum hedged_event_kind {
         HEDGED_EVENT_PART,     /**< a part: board, part, frame */
-        HEDGED_EVENT_LOST,     /**< nothing more will come of what this board was asked for */
+        HEDGED_EVENT_LOST,     /**< do not wait for what this board was asked for; what comes all the same counts */
         HEDGED_EVENT_CLOSED,   /**< the loop has forgotten the run */
         HEDGED_EVENT_SHUTDOWN, /**< the program stops */
 } hedged_event_kind_t;
@@ -34,15 +36,6 @@ typedef struct hedged_event {
         hedge_precision_t wire; /**< of a PART: how its frame is written */
         zmq_msg_t frame;        /**< of a PART; owned */
 } hedged_event_t;
-
-/** What a board is asked for in one TASK. */
-typedef struct hedged_task {
-        unsigned board;
-        uint32_t n_inputs; /**< coded inputs, at least 1 */
-        uint32_t n_order;  /**< parts, at least 1 */
-        uint32_t inputs[HEDGED_TASK_INPUTS];
-        uint32_t order[HEDGE_CODE_MAX_PARTS]; /**< of those inputs, none of them asked for before */
-} hedged_task_t;
 
 typedef struct hedged_layer_run hedged_layer_run_t;
 
@@ -73,9 +66,11 @@ void hedged_layer_run_destroy(hedged_layer_run_t **run);
 
 typedef struct hedged_dispatch hedged_dispatch_t;
 
-/** @param boards  The ROUTER socket. Borrowed, as are the cluster and the measurements, which learn from every task.
+/** @param send  hedge_link_send, with the boards' ROUTER socket. Borrowed, as are the cluster and the measurements, which learn
+ *               from every task.
  * @return 0, -ENOMEM. */
-int hedged_dispatch_new(zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure, hedged_dispatch_t **ret);
+int hedged_dispatch_new(hedge_send_t *send, zsock_t *boards, hedged_cluster_t *cluster, hedged_measure_t *measure,
+                        hedged_dispatch_t **ret);
 
 /** All runs must be closed. */
 void hedged_dispatch_destroy(hedged_dispatch_t **dispatch);

@@ -5,6 +5,7 @@
 #include "common/code/conv/decode.h"
 #include "daemon/infer/assign.h"
 #include "daemon/infer/coded.h"
+#include "daemon/infer/dispatch.h"
 
 /** One coded layer on its way: tasks out, parts in, until the answer is accurate enough. The request's thread's. */
 typedef struct hedged_gather {

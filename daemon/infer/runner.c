@@ -8,17 +8,12 @@
 #include "common/clock.h"
 #include "common/emulated.h"
 #include "common/log.h"
-#include "common/thread.h"
-
-enum { RUN, STOP };
+#include "common/wire/actors.h"
 
 struct hedged_runners {
         hedged_runner_settings_t settings;
-        hedge_mailbox_t *queue;
+        hedge_actors_t *threads;
         atomic_bool stopping;
-        pthread_t *threads;
-        hedge_mail_t *stops; /* one per thread */
-        unsigned count;
 };
 
 typedef struct run {
@@ -140,52 +135,38 @@ out:
         return r;
 }
 
-static void *runner_main(void *arg)
+static void work(void *arg, hedge_mail_t *mail)
 {
         hedged_runners_t *runners = arg;
+        hedged_request_t *q = (hedged_request_t *)mail;
 
-        for (;;) {
-                hedge_mail_t *mail = hedge_mailbox_wait(runners->queue, -1);
-                hedged_request_t *q;
-
-                if (mail->kind == STOP)
-                        return NULL;
-                q = (hedged_request_t *)mail;
-                q->result = atomic_load(&runners->stopping) ? HEDGE_ESHUTDOWN : run_request(runners, q);
-                if (q->result < 0)
-                        hedge_why(&q->why, q->result, "model '%s': %s", q->model->name, hedge_strerror(q->result));
-                q->mail.kind = runners->settings.answer_kind;
-                hedge_mailbox_put(runners->settings.coded.loop, &q->mail);
-        }
+        q->result = atomic_load(&runners->stopping) ? HEDGE_ESHUTDOWN : run_request(runners, q);
+        if (q->result < 0)
+                hedge_why(&q->why, q->result, "model '%s': %s", q->model->name, hedge_strerror(q->result));
+        q->mail.kind = runners->settings.answer_kind;
+        hedge_mailbox_put(runners->settings.coded.loop, &q->mail);
 }
 
 int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret)
 {
-        const unsigned count = settings->count;
         hedged_runners_t *runners = calloc(1, sizeof(*runners));
-        int r = -ENOMEM;
+        int r;
 
         if (!runners)
-                return r;
+                return -ENOMEM;
         runners->settings = *settings;
-        runners->threads = calloc(count, sizeof(*runners->threads));
-        runners->stops = calloc(count, sizeof(*runners->stops));
-        if (runners->threads && runners->stops)
-                r = hedge_mailbox_new(&runners->queue);
-        for (; r == 0 && runners->count < count; runners->count += r == 0)
-                r = hedge_thread_start(&runners->threads[runners->count], 0, runner_main, runners);
-        if (r < 0) {
-                hedged_runners_destroy(&runners);
-                return r;
-        }
-        *ret = runners;
-        return 0;
+        r = hedge_actors_new(settings->count, work, runners, &runners->threads);
+        if (r < 0)
+                free(runners);
+        else
+                *ret = runners;
+        return r;
 }
 
 void hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request)
 {
-        request->mail.kind = RUN;
-        hedge_mailbox_put(runners->queue, &request->mail);
+        request->mail.kind = 0;
+        hedge_actors_put(runners->threads, &request->mail);
 }
 
 void hedged_runners_stop(hedged_runners_t *runners)
@@ -195,19 +176,9 @@ void hedged_runners_stop(hedged_runners_t *runners)
 
 void hedged_runners_destroy(hedged_runners_t **runners)
 {
-        hedged_runners_t *r = *runners;
-
-        if (!r)
+        if (!*runners)
                 return;
-        for (unsigned i = 0; i < r->count; i++) {
-                r->stops[i].kind = STOP;
-                hedge_mailbox_put(r->queue, &r->stops[i]);
-        }
-        for (unsigned i = 0; i < r->count; i++)
-                pthread_join(r->threads[i], NULL);
-        hedge_mailbox_destroy(&r->queue);
-        free(r->threads);
-        free(r->stops);
-        free(r);
+        hedge_actors_destroy(&(*runners)->threads);
+        free(*runners);
         *runners = NULL;
 }

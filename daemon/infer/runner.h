@@ -12,9 +12,7 @@
 typedef struct hedged_request {
         hedge_mail_t mail;           /**< answered: comes back to the loop with kind HEDGED_MAIL_ANSWER */
         struct hedged_request *next; /**< the loop's list of requests that are out */
-        zsock_t *socket;             /**< the client's, and its route and id: for the answer */
-        hedge_route_t route;
-        uint64_t id;
+        hedge_asker_t asker;
         hedged_model_t *model; /**< a reference */
         zmq_msg_t *frames;     /**< one per graph input, owned; sizes are checked */
         int64_t received_us;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/conf/conf.h"
+#include "common/io/replace.h"
 
 typedef struct row {
         char *board;
@@ -91,23 +92,11 @@ static void print(FILE *f, const hedged_measurement_t *rows, unsigned count)
 
 int hedged_measurements_write(const char *path, const hedged_measurement_t *rows, unsigned count, hedge_why_t *why)
 {
-        char beside[4200];
-        FILE *f;
-        int r = 0;
+        hedge_replace_t file;
+        int r = hedge_replace_begin(path, &file, why);
 
-        if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
-                return hedge_why(why, -ENAMETOOLONG, "%s: %s", path, hedge_strerror(-ENAMETOOLONG));
-        f = fopen(beside, "we");
-        if (!f)
-                return hedge_why(why, -errno, "%s: %s", beside, hedge_strerror(-errno));
-        print(f, rows, count);
-        if (ferror(f))
-                r = -EIO;
-        if (fclose(f) < 0 && r == 0)
-                r = -errno;
-        if (r == 0 && rename(beside, path) < 0)
-                r = -errno;
         if (r < 0)
-                unlink(beside);
-        return r < 0 ? hedge_why(why, r, "%s: %s", path, hedge_strerror(r)) : 0;
+                return r;
+        print(file.file, rows, count);
+        return hedge_replace_end(&file, 0, why);
 }

@@ -2,7 +2,7 @@
 #ifndef HEDGED_MEASUREMENTS_H
 #define HEDGED_MEASUREMENTS_H
 
-#include "common/wire/message.h"
+#include "common/types/name.h"
 #include "daemon/measure/speed.h"
 
 /** The file that keeps what was measured: YAML, one board per line, read with the same strictness as a configuration. */

@@ -11,8 +11,7 @@
 /** A question, on its way to the preparer and back. */
 typedef struct hedged_ask {
         hedge_mail_t mail;
-        zsock_t *socket; /**< the client's, its route: for the answer */
-        hedge_route_t route;
+        hedge_asker_t asker;
         hedged_model_t *model; /**< a reference */
         unsigned objective;
         hedged_speeds_t speeds; /**< of so many boards as are planned for */

@@ -6,7 +6,8 @@
 
 #include "common/engine/engine.h"
 #include "common/manifest/manifest.h"
-#include "common/wire/message.h"
+#include "common/types/digest.h"
+#include "common/types/name.h"
 #include "daemon/plan/planner.h"
 
 /** A model as it is served: its graph, its engine, and for every coded layer the codes and who holds which share. */

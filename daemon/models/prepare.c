@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "common/thread.h"
+#include "common/wire/actors.h"
 #include "daemon/models/repository.h"
 #include "daemon/plan/planned.h"
 
-enum { LOAD, ENCODE, REPLAN, ASK, STOP };
+enum { LOAD, ENCODE, REPLAN, ASK };
 
 /* The variants of a model to be looked at again. */
 typedef struct replan {
@@ -20,11 +20,10 @@ typedef struct replan {
 struct hedged_preparer {
         const hedged_config_t *config;
         hedge_kernels_t *kernels;
-        hedge_mailbox_t *queue, *loop;
+        hedge_mailbox_t *loop;
         hedged_preparer_kinds_t kinds;
         atomic_bool stopping;
-        hedge_mail_t stop;
-        pthread_t thread;
+        hedge_actors_t *thread;
 };
 
 void hedged_load_destroy(hedged_load_t **load)
@@ -196,8 +195,14 @@ static void drop(hedge_mail_t *mail)
         }
 }
 
-static void work(hedged_preparer_t *p, hedge_mail_t *mail)
+static void work(void *arg, hedge_mail_t *mail)
 {
+        hedged_preparer_t *p = arg;
+
+        if (atomic_load(&p->stopping)) {
+                drop(mail);
+                return;
+        }
         switch (mail->kind) {
         case LOAD:
                 do_load(p, (hedged_load_t *)mail);
@@ -213,22 +218,6 @@ static void work(hedged_preparer_t *p, hedge_mail_t *mail)
         }
 }
 
-static void *preparer_main(void *arg)
-{
-        hedged_preparer_t *p = arg;
-
-        for (;;) {
-                hedge_mail_t *mail = hedge_mailbox_wait(p->queue, -1);
-
-                if (mail->kind == STOP)
-                        return NULL;
-                if (atomic_load(&p->stopping))
-                        drop(mail);
-                else
-                        work(p, mail);
-        }
-}
-
 int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels, hedge_mailbox_t *loop,
                         const hedged_preparer_kinds_t *kinds, hedged_preparer_t **ret)
 {
@@ -241,30 +230,24 @@ int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels,
         p->kernels = kernels;
         p->loop = loop;
         p->kinds = *kinds;
-        r = hedge_mailbox_new(&p->queue);
+        r = hedge_actors_new(1, work, p, &p->thread);
         if (r < 0)
-                goto fail;
-        r = hedge_thread_start(&p->thread, 0, preparer_main, p);
-        if (r < 0)
-                goto fail;
-        *ret = p;
-        return 0;
-fail:
-        hedge_mailbox_destroy(&p->queue);
-        free(p);
+                free(p);
+        else
+                *ret = p;
         return r;
 }
 
 void hedged_preparer_load(hedged_preparer_t *p, hedged_load_t *load)
 {
         load->mail.kind = LOAD;
-        hedge_mailbox_put(p->queue, &load->mail);
+        hedge_actors_put(p->thread, &load->mail);
 }
 
 void hedged_preparer_encode(hedged_preparer_t *p, hedged_encode_t *encode)
 {
         encode->mail.kind = ENCODE;
-        hedge_mailbox_put(p->queue, &encode->mail);
+        hedge_actors_put(p->thread, &encode->mail);
 }
 
 void hedged_preparer_replan(hedged_preparer_t *p, hedged_model_t *model, const hedged_speeds_t *speeds)
@@ -276,13 +259,13 @@ void hedged_preparer_replan(hedged_preparer_t *p, hedged_model_t *model, const h
         replan->mail.kind = REPLAN;
         replan->model = hedged_model_ref(model);
         replan->speeds = *speeds;
-        hedge_mailbox_put(p->queue, &replan->mail);
+        hedge_actors_put(p->thread, &replan->mail);
 }
 
 void hedged_preparer_ask(hedged_preparer_t *p, hedged_ask_t *ask)
 {
         ask->mail.kind = ASK;
-        hedge_mailbox_put(p->queue, &ask->mail);
+        hedge_actors_put(p->thread, &ask->mail);
 }
 
 void hedged_preparer_destroy(hedged_preparer_t **preparer)
@@ -292,10 +275,7 @@ void hedged_preparer_destroy(hedged_preparer_t **preparer)
         if (!p)
                 return;
         atomic_store(&p->stopping, true);
-        p->stop.kind = STOP;
-        hedge_mailbox_put(p->queue, &p->stop);
-        pthread_join(p->thread, NULL);
-        hedge_mailbox_destroy(&p->queue);
+        hedge_actors_destroy(&p->thread);
         free(p);
         *preparer = NULL;
 }

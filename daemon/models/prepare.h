@@ -12,9 +12,7 @@
 /** A model to be loaded. */
 typedef struct hedged_load {
         hedge_mail_t mail;
-        zsock_t *socket; /**< the client's, its route and id: for the answer */
-        hedge_route_t route;
-        uint64_t id;
+        hedge_asker_t asker;
         char name[HEDGE_MODEL_NAME_MAX];
         uint32_t wait_ms;
         hedged_speeds_t speeds; /**< to plan for */

@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/wire/message.h"
+#include "common/io/file.h"
+#include "common/io/folder.h"
+#include "common/types/name.h"
 
 static int path_of(char *path, const char *folder, const char *name, const char *file)
 {
@@ -73,28 +75,15 @@ int hedged_repository_read(const char *folder, const char *name, const hedge_onn
         return 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, bytes, size < (1u << 30) ? size : (1u << 30));
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0) {
-                        bytes += n;
-                        size -= (size_t)n;
-                }
-        }
-        return fsync(fd) < 0 ? -errno : 0;
-}
-
 static int write_file(int dir, const char *file, const void *bytes, size_t size)
 {
         int fd = openat(dir, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640), r;
 
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, bytes, size);
+        r = hedge_io_write(fd, bytes, size);
+        if (r == 0 && fsync(fd) < 0)
+                r = -errno;
         close(fd);
         return r;
 }
@@ -106,32 +95,10 @@ static int open_folder(const char *path)
         return fd < 0 ? -errno : fd;
 }
 
-static int sync_folder(const char *path)
-{
-        int fd = open_folder(path), r = fd < 0 ? fd : fsync(fd) < 0 ? -errno : 0;
-
-        if (fd >= 0)
-                close(fd);
-        return r;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-        return remove(path) < 0 ? -errno : 0;
-}
-
-/* Remove a folder with all that is in it (a link itself, not what it leads to); one that is not there is fine. */
-static int remove_folder(const char *path)
-{
-        int r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-
-        return r == -1 && errno == ENOENT ? 0 : r;
-}
-
 static int write_model(const char *path, const void *onnx, size_t onnx_bytes, const void *manifest,
                        size_t manifest_bytes)
 {
-        int r = remove_folder(path), dir;
+        int r = hedge_io_remove_folder(path), dir;
 
         if (r == 0 && mkdir(path, 0750) < 0)
                 r = -errno;
@@ -180,15 +147,15 @@ int hedged_repository_store(const char *folder, const char *name, const void *on
         if (r == 0)
                 r = path_of(aside, folder, hidden, "");
         if (r == 0)
-                r = remove_folder(aside);
+                r = hedge_io_remove_folder(aside);
         if (r == 0) {
                 r = write_model(beside, onnx, onnx_bytes, manifest, manifest_bytes);
                 if (r == 0)
                         r = swap_in(beside, path, aside);
                 if (r == 0)
-                        r = sync_folder(folder);
-                remove_folder(beside); /* what could not be finished */
-                remove_folder(aside);
+                        r = hedge_io_sync_folder(folder);
+                hedge_io_remove_folder(beside); /* what could not be finished */
+                hedge_io_remove_folder(aside);
         }
         if (r < 0)
                 return hedge_why(why, r, "cannot store the model in %s/%s: %s", folder, name, hedge_strerror(r));

@@ -3,7 +3,7 @@
 #define HEDGED_SHARE_INDEX_H
 
 #include "common/code/conv/code.h"
-#include "common/wire/message.h"
+#include "common/types/digest.h"
 
 /** All shares of the models that are served, by digest and by board: what uses each of them, and whether its board holds it.
  *

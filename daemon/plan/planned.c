@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/io/replace.h"
+
 #define HEAD "hedge-planned 1"
 
 static int path_of(char *path, const char *repository, const char *model, const char *suffix)
@@ -24,30 +26,19 @@ static void write_speed(FILE *f, const hedged_speed_t *s)
 
 int hedged_planned_save(const char *repository, const char *model, const hedged_speeds_t *speeds)
 {
-        char path[PATH_MAX], beside[PATH_MAX];
-        FILE *f;
+        char path[PATH_MAX];
+        hedge_replace_t file;
         int r = path_of(path, repository, model, "");
 
         if (r == 0)
-                r = path_of(beside, repository, model, ".new");
+                r = hedge_replace_begin(path, &file, NULL);
         if (r < 0)
                 return r;
-        f = fopen(beside, "we");
-        if (!f)
-                return -errno;
-        fprintf(f, HEAD "\n%u\n", speeds->boards);
-        write_speed(f, &speeds->here);
+        fprintf(file.file, HEAD "\n%u\n", speeds->boards);
+        write_speed(file.file, &speeds->here);
         for (unsigned b = 0; b < speeds->boards; b++)
-                write_speed(f, &speeds->board[b]);
-        if (ferror(f))
-                r = -EIO;
-        if (fclose(f) < 0)
-                r = -errno;
-        if (r == 0 && rename(beside, path) < 0)
-                r = -errno;
-        if (r < 0)
-                remove(beside);
-        return r;
+                write_speed(file.file, &speeds->board[b]);
+        return hedge_replace_end(&file, 0, NULL);
 }
 
 static bool is_rate(double x)

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/boards.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/server/state.h"
+#include "daemon/server/keys.h"
+#include "daemon/server/trainings.h"
 
 #define PER_TURN 64 /* messages read before the loop looks at everything else */
 
+static void refuse(hedged_server_t *c, const hedge_route_t *route, uint64_t about, int code, const char *text)
+{
+        hedged_refuse(&(hedge_asker_t){ c->sockets.boards, *route, about }, code, text);
+}
+
 void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
 {
-        hedged_coordinator_t *c = arg;
+        hedged_server_t *c = arg;
 
         log_notice("board=%s number=%d state=%s%s", board->name,
                    board->index == HEDGED_NO_INDEX ? -1 : (int)board->index, hedged_board_state_name(board),
@@ -19,10 +27,10 @@ void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
         if (board->state != HEDGED_BOARD_ALIVE || restarted)
                 hedged_dispatch_board_lost(c->dispatch, board);
         hedged_distribute_changed(c->distributor, board, restarted);
-        hedged_line_changed(c->line, board);
+        hedged_line_changed(hedged_trainings_line(c->trainings), board);
 }
 
-static void say_welcome(hedged_coordinator_t *c, hedged_board_t *board)
+static void say_welcome(hedged_server_t *c, hedged_board_t *board)
 {
         hedge_message_t message = { .type = HEDGE_MSG_WELCOME };
 
@@ -33,7 +41,7 @@ static void say_welcome(hedged_coordinator_t *c, hedged_board_t *board)
                 hedged_cluster_lost(c->cluster, board);
 }
 
-static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
+static void handle_hello(hedged_server_t *c, hedge_envelope_t *e)
 {
         const hedge_msg_hello_t *hello = &e->message.hello;
         hedged_board_t *board;
@@ -44,22 +52,22 @@ static void handle_hello(hedged_coordinator_t *c, hedge_envelope_t *e)
                 c->malformed++;
                 log_warning("board=%s: its key belongs to '%s', refused", hello->board, e->user);
                 snprintf(text, sizeof(text), "this key belongs to the board '%s', not to '%s'", e->user, hello->board);
-                hedged_reply_error(c->sockets.boards, &e->route, 0, HEDGE_EDENIED, text);
+                refuse(c, &e->route, 0, HEDGE_EDENIED, text);
                 return;
         }
         hedged_cluster_prefer(c->cluster, hedged_distribute_number(c->distributor, hello));
         r = hedged_cluster_hello(c->cluster, hello, &e->route, e->fd, hedge_now_ms(), &board);
         if (r < 0) {
                 log_warning("board=%s: too many boards are known, refused", hello->board);
-                hedged_reply_error(c->sockets.boards, &e->route, 0, r, "the coordinator knows too many boards already");
+                refuse(c, &e->route, 0, r, "the coordinator knows too many boards already");
                 return;
         }
         say_welcome(c, board);
         hedged_distribute_hello(c->distributor, board, hello);
-        hedged_line_changed(c->line, board);
+        hedged_line_changed(hedged_trainings_line(c->trainings), board);
 }
 
-static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_part(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         int r = hedged_dispatch_part(c->dispatch, board, e);
 
@@ -67,24 +75,23 @@ static void handle_part(hedged_coordinator_t *c, hedged_board_t *board, hedge_en
                 c->late_parts++;
         } else if (r < 0) {
                 c->malformed++;
-                log_warning("board=%s job=%llu: part %u does not fit its task, ignoring it", board->name,
+                log_warning("board=%s run=%llu: part %u does not fit its task, ignoring it", board->name,
                             (unsigned long long)e->message.part.run, e->message.part.part);
-                hedged_reply_error(c->sockets.boards, &e->route, e->message.part.run, r,
-                                   "this part does not fit its task");
+                refuse(c, &e->route, e->message.part.run, r, "this part does not fit its task");
         }
 }
 
-static void handle_training(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_training(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         const hedge_message_type_t type = e->message.type;
 
-        if (hedged_line_received(c->line, board, e) != HEDGE_EMALFORMED)
+        if (hedged_line_received(hedged_trainings_line(c->trainings), board, e) != HEDGE_EMALFORMED)
                 return;
         c->malformed++;
         log_warning("board=%s: sent a %s that nobody asked for, ignoring it", board->name, hedge_message_name(type));
 }
 
-static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_error(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         const hedge_msg_error_t *error = &e->message.error;
         static const hedge_digest_t none;
@@ -92,7 +99,7 @@ static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
         if (error->job) {
                 log_warning("board=%s job=%llu: %s (%s)", board->name, (unsigned long long)error->job, error->text,
                             hedge_strerror(error->code));
-                c->malformed += hedged_line_received(c->line, board, e) == HEDGE_EMALFORMED;
+                c->malformed += hedged_line_received(hedged_trainings_line(c->trainings), board, e) == HEDGE_EMALFORMED;
                 return;
         }
         log_warning("board=%s run=%llu: %s (%s)", board->name, (unsigned long long)error->about, error->text,
@@ -104,7 +111,7 @@ static void handle_error(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
                 hedged_distribute_refused(c->distributor, board, &error->digest, error->code);
 }
 
-static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_envelope_t *e)
+static void handle_known(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         hedged_cluster_seen(c->cluster, board, e->fd, hedge_now_ms());
         switch (e->message.type) {
@@ -138,12 +145,11 @@ static void handle_known(hedged_coordinator_t *c, hedged_board_t *board, hedge_e
                 c->malformed++;
                 log_warning("board=%s: sent a %s, which boards do not send, ignoring it", board->name,
                             hedge_message_name(e->message.type));
-                hedged_reply_error(c->sockets.boards, &e->route, 0, HEDGE_EUNSUPPORTED,
-                                   "boards do not send this type of message");
+                refuse(c, &e->route, 0, HEDGE_EUNSUPPORTED, "boards do not send this type of message");
         }
 }
 
-static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
+static void handle(hedged_server_t *c, hedge_envelope_t *e)
 {
         hedged_board_t *board;
 
@@ -156,11 +162,11 @@ static void handle(hedged_coordinator_t *c, hedge_envelope_t *e)
                 handle_known(c, board, e);
         else if (e->message.type != HEDGE_MSG_ERROR && e->message.type != HEDGE_MSG_BYE) {
                 c->malformed++;
-                hedged_reply_error(c->sockets.boards, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
+                refuse(c, &e->route, 0, HEDGE_EDENIED, "say HELLO first");
         }
 }
 
-void hedged_boards_receive(hedged_coordinator_t *c)
+void hedged_boards_receive(hedged_server_t *c)
 {
         for (unsigned i = 0; i < PER_TURN; i++) {
                 hedge_envelope_t e;
@@ -169,6 +175,10 @@ void hedged_boards_receive(hedged_coordinator_t *c)
 
                 if (r == 0 || r == -EAGAIN)
                         return;
+                if (!hedged_keys_admit(c, c->sockets.boards, &e)) {
+                        hedge_envelope_release(&e);
+                        continue;
+                }
                 if (r > 0) {
                         handle(c, &e);
                         hedge_envelope_release(&e);
@@ -177,19 +187,11 @@ void hedged_boards_receive(hedged_coordinator_t *c)
                 c->malformed++;
                 log_warning("dropping a board's message: %s", why.text[0] ? why.text : hedge_strerror(r));
                 if (e.route.size)
-                        hedged_reply_error(c->sockets.boards, &e.route, e.about, r, why.text);
+                        refuse(c, &e.route, e.about, r, why.text);
         }
 }
 
-void hedged_boards_monitor(hedged_coordinator_t *c)
-{
-        uint32_t fd;
-
-        while (hedge_monitor_next(c->sockets.monitor, &fd))
-                hedged_cluster_disconnected(c->cluster, (int)fd);
-}
-
-void hedged_boards_tick(hedged_coordinator_t *c)
+void hedged_boards_tick(hedged_server_t *c)
 {
         unsigned count;
         hedged_board_t *const *boards;
@@ -204,8 +206,7 @@ void hedged_boards_tick(hedged_coordinator_t *c)
                         continue;
                 if (boards[i]->promoted) { /* an ERROR about nothing: say HELLO again */
                         boards[i]->promoted = false;
-                        hedged_reply_error(c->sockets.boards, &boards[i]->route, 0, -EAGAIN,
-                                           "this board is a spare no more: say HELLO again");
+                        refuse(c, &boards[i]->route, 0, -EAGAIN, "this board is a spare no more: say HELLO again");
                 }
                 message.ping.coordinator = c->incarnation;
                 message.ping.sequence = boards[i]->ping_sequence;
@@ -214,7 +215,7 @@ void hedged_boards_tick(hedged_coordinator_t *c)
         }
 }
 
-void hedged_boards_bye(hedged_coordinator_t *c)
+void hedged_boards_bye(hedged_server_t *c)
 {
         unsigned count;
         hedged_board_t *const *boards = hedged_cluster_boards(c->cluster, &count);

@@ -13,28 +13,23 @@
 #include "common/emulated.h"
 #include "common/log.h"
 #include "daemon/models/repository.h"
-#include "daemon/server/state.h"
+#include "daemon/server/boards.h"
+#include "daemon/server/keys.h"
+#include "daemon/server/locks.h"
+#include "daemon/server/loop.h"
+#include "daemon/server/models.h"
+#include "daemon/server/plans.h"
+#include "daemon/server/products.h"
+#include "daemon/server/requests.h"
+#include "daemon/server/trainings.h"
 
-#define IDLE_HEARTBEATS 4   /* fewer than half of the ten after which a board takes its coordinator for lost */
-#define STOP_MS         700 /* what still runs by then is given up, so that stopping takes less than a second */
-#define MAIL_PER_TURN   256 /* read before the loop looks at everything else */
+struct hedged_coordinator {
+        hedged_server_t server;
+        hedged_locks_t locks;
+        int signals_fd;
+};
 
 /* ---- start ---- */
-
-static int open_auth(hedged_coordinator_t *c, hedge_why_t *why)
-{
-        int r;
-
-        if (c->config->security != HEDGED_SECURITY_CURVE)
-                return 0;
-        r = hedge_auth_new(hedge_sockets_context(), &c->auth);
-        if (r < 0)
-                return hedge_why(why, r, "cannot start authentication: %s", hedge_strerror(r));
-        r = hedge_auth_allow(c->auth, "boards", c->config->keys.boards, why);
-        if (r == 0 && *c->config->listen.clients_tcp)
-                r = hedge_auth_allow(c->auth, "clients", c->config->keys.clients, why);
-        return r;
-}
 
 /* The test bed's brake; hidden, and without effect unless the configuration allows it. */
 static int read_emulation(const hedged_config_t *config, double *ret_macs_per_s, hedge_why_t *why)
@@ -46,7 +41,7 @@ static int read_emulation(const hedged_config_t *config, double *ret_macs_per_s,
         return r;
 }
 
-static int open_measure(hedged_coordinator_t *c, hedge_why_t *why)
+static int open_measure(hedged_server_t *c, hedge_why_t *why)
 {
         int r = hedged_measure_new(c->config, c->config->cluster.measurements, c->kernels, &c->measure, why);
 
@@ -55,16 +50,7 @@ static int open_measure(hedged_coordinator_t *c, hedge_why_t *why)
         return r;
 }
 
-/* What cannot be saved is learnt again. */
-static void save_measurements(hedged_coordinator_t *c, bool now)
-{
-        hedge_why_t why;
-
-        if (c->measure && hedged_measure_save(c->measure, now, &why) < 0)
-                log_warning("%s, going on without", why.text);
-}
-
-static int open_threads(hedged_coordinator_t *c, hedge_why_t *why)
+static int open_threads(hedged_server_t *c, double macs_per_s, hedge_why_t *why)
 {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         unsigned threads = c->config->compute.threads ? (unsigned)c->config->compute.threads
@@ -78,27 +64,23 @@ static int open_threads(hedged_coordinator_t *c, hedge_why_t *why)
                 .coded.threads = threads,
                 .count = (unsigned)c->config->inference.in_flight,
                 .answer_kind = HEDGED_MAIL_ANSWER,
+                .macs_per_s = macs_per_s,
         };
-        int r = read_emulation(c->config, &settings.macs_per_s, why);
+        int r = hedge_kernels_open(hedged_config_backend(c->config), threads, &c->kernels, why);
 
-        if (r < 0)
-                return r;
-        c->macs_per_s = settings.macs_per_s;
-        r = hedge_kernels_open(hedged_config_backend(c->config), threads, &c->kernels, why);
-        if (r < 0)
-                return r;
-        r = open_measure(c, why);
+        if (r == 0)
+                r = open_measure(c, why);
         if (r < 0)
                 return r;
         settings.measure = c->measure;
         settings.coded.conv_error = hedge_kernels_conv_error(c->kernels);
         r = hedged_preparer_new(c->config, c->kernels, c->mail, &kinds, &c->preparer);
         if (r == 0)
-                r = hedged_runners_new(&settings, &c->runners);
+                r = hedged_requests_new(&settings, &c->requests);
         return r < 0 ? hedge_why(why, r, "cannot start the threads: %s", hedge_strerror(r)) : 0;
 }
 
-static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
+static int open_state(hedged_server_t *c, hedge_why_t *why)
 {
         const hedged_config_t *config = c->config;
         int r = hedged_cluster_new((unsigned)config->cluster.slots, (unsigned)config->cluster.heartbeat_ms,
@@ -107,7 +89,13 @@ static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
 
         c->registry.max = (unsigned)config->models.max_loaded;
         if (r == 0)
-                r = hedged_dispatch_new(c->sockets.boards, c->cluster, c->measure, &c->dispatch);
+                r = hedged_models_new(&c->models);
+        if (r == 0)
+                r = hedged_plans_new(&c->plans);
+        if (r == 0)
+                r = hedged_products_new(&c->products);
+        if (r == 0)
+                r = hedged_dispatch_new(hedge_link_send, c->sockets.boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
                 r = hedged_distributor_new(hedge_link_send, c->sockets.boards, c->cluster, &c->registry, c->preparer,
                                            hedge_now_ms() + HEDGED_DISTRIBUTE_PATIENT_MS, &c->distributor);
@@ -117,7 +105,7 @@ static int open_state(hedged_coordinator_t *c, hedge_why_t *why)
 /* One broken model does not keep the others from being served. */
 static void load_stored(void *arg, const char *name)
 {
-        hedged_coordinator_t *c = arg;
+        hedged_server_t *c = arg;
         hedged_speeds_t speeds;
         hedged_model_t *model;
         hedge_why_t why;
@@ -136,7 +124,7 @@ static void load_stored(void *arg, const char *name)
         }
 }
 
-static int open_repository(hedged_coordinator_t *c, hedge_why_t *why)
+static int open_repository(hedged_server_t *c, hedge_why_t *why)
 {
         const char *folder = c->config->models.repository;
         int r;
@@ -147,204 +135,81 @@ static int open_repository(hedged_coordinator_t *c, hedge_why_t *why)
         return r < 0 ? hedge_why(why, r, "models.repository: %s: %s", folder, hedge_strerror(r)) : 0;
 }
 
-int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, hedged_coordinator_t **ret, hedge_why_t *why)
+/* In an order in which each finds what it needs. */
+static int open_all(hedged_server_t *c, hedge_why_t *why)
 {
-        hedged_coordinator_t *c = calloc(1, sizeof(*c));
-        int r;
+        double macs_per_s = 0;
+        int r = hedge_mailbox_new(&c->mail);
 
-        if (!c)
-                return hedge_why(why, -ENOMEM, "out of memory");
-        c->config = config;
-        c->limits = hedge_wire_default_limits;
-        c->limits.max_header_bytes = (uint32_t)config->limits.header_bytes;
-        c->limits.max_frame_bytes = config->limits.frame_bytes;
-        c->started_ms = hedge_now_ms();
-        c->stop_fd = stop_fd;
-        while (c->incarnation == 0)
-                if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
-                        c->incarnation = (uint64_t)hedge_now_us();
-        r = hedge_mailbox_new(&c->mail);
         if (r < 0)
-                hedge_why(why, r, "%s", hedge_strerror(r));
+                return hedge_why(why, r, "%s", hedge_strerror(r));
+        r = read_emulation(c->config, &macs_per_s, why);
         if (r == 0)
-                r = open_auth(c, why);
+                r = hedged_keys_open(c, why);
         if (r == 0)
-                r = hedged_sockets_open(config, &c->limits, &c->sockets, why);
+                r = hedged_sockets_open(c->config, &c->limits, &c->sockets, why);
         if (r == 0)
-                r = open_threads(c, why);
+                r = open_threads(c, macs_per_s, why);
         if (r == 0)
                 r = open_state(c, why);
         if (r == 0)
                 r = open_repository(c, why); /* before boards come: what they hold must be known to be worth keeping */
         if (r == 0)
-                r = hedged_training_open(c, why);
+                r = hedged_trainings_new(c, macs_per_s, &c->trainings, why);
+        return r < 0 ? r : hedged_sockets_bind(&c->sockets, c->config, why);
+}
+
+int hedged_coordinator_new(const hedged_config_t *config, int signals_fd, hedged_coordinator_t **ret, hedge_why_t *why)
+{
+        hedged_coordinator_t *coordinator = calloc(1, sizeof(*coordinator));
+        hedged_server_t *c;
+        int r;
+
+        if (!coordinator)
+                return hedge_why(why, -ENOMEM, "out of memory");
+        coordinator->signals_fd = signals_fd;
+        c = &coordinator->server;
+        c->config = config;
+        c->limits = hedge_wire_default_limits;
+        c->limits.max_header_bytes = (uint32_t)config->limits.header_bytes;
+        c->limits.max_frame_bytes = config->limits.frame_bytes;
+        c->started_ms = hedge_now_ms();
+        while (c->incarnation == 0)
+                if (getrandom(&c->incarnation, sizeof(c->incarnation), 0) < 0 && errno != EINTR)
+                        c->incarnation = (uint64_t)hedge_now_us();
+        r = hedged_locks_take(config, &coordinator->locks, why);
         if (r == 0)
-                r = hedged_sockets_bind(&c->sockets, config, why);
-        if (r < 0) {
-                hedged_coordinator_destroy(&c);
-                return r;
-        }
-        *ret = c;
-        return 0;
+                r = open_all(c, why);
+        if (r < 0)
+                hedged_coordinator_destroy(&coordinator);
+        else
+                *ret = coordinator;
+        return r;
 }
 
-/* ---- the loop ---- */
-
-static void read_mail(hedged_coordinator_t *c)
+int hedged_coordinator_run(hedged_coordinator_t *coordinator)
 {
-        hedge_mail_t *mail;
+        hedged_server_t *c = &coordinator->server;
+        hedge_why_t why;
+        int r;
 
-        for (unsigned i = 0; i < MAIL_PER_TURN && (mail = hedge_mailbox_take(c->mail)); i++)
-                switch (mail->kind) {
-                case HEDGED_MAIL_ANSWER:
-                        hedged_clients_answer(c, (hedged_request_t *)mail);
-                        break;
-                case HEDGED_MAIL_LOADED:
-                        hedged_models_loaded(c, (hedged_load_t *)mail);
-                        break;
-                case HEDGED_MAIL_PLANNED:
-                        hedged_planning_answer(c, (hedged_ask_t *)mail);
-                        break;
-                case HEDGED_MAIL_ENCODED:
-                        hedged_distribute_encoded(c->distributor, (hedged_encode_t *)mail);
-                        break;
-                case HEDGED_MAIL_LINE:
-                        hedged_line_mail(c->line, mail);
-                        break;
-                case HEDGED_MAIL_NEWS:
-                        hedged_training_news(c, (hedged_news_t *)mail);
-                        break;
-                case HEDGED_MAIL_STORAGE:
-                        hedged_training_done(c, (hedged_storage_op_t *)mail);
-                        break;
-                case HEDGED_MAIL_PRODUCT:
-                        hedged_products_done(c);
-                        break;
-                default:
-                        hedged_dispatch_mail(c->dispatch, mail);
-                }
-}
-
-static void begin_stop(hedged_coordinator_t *c)
-{
-        if (c->stopping)
-                return;
-        log_notice("stopping: %u requests are in flight", c->in_flight);
-        sd_notify(0, "STOPPING=1");
-        c->stopping = true;
-        c->stop_by_ms = hedge_now_ms() + STOP_MS;
-        hedged_runners_stop(c->runners);
-        hedged_dispatch_shutdown(c->dispatch);
-        hedged_training_stop(c);
-        hedged_products_stop(c);
-}
-
-/* When the next PINGs are due. Where nobody waits for a board its death holds nothing up, so calm boards are left to sleep; one
- * that owes an answer is asked again in a heartbeat, and all are at once when work comes. */
-static int64_t next_tick_ms(const hedged_coordinator_t *c)
-{
-        const int64_t busy_ms = (int64_t)c->config->cluster.heartbeat_ms;
-        const int64_t most_ms = (int64_t)c->config->cluster.gone_ms / 2;
-        int64_t idle_ms = IDLE_HEARTBEATS * busy_ms;
-
-        if (!c->ticked_ms)
-                return 0;
-        if (c->in_flight || c->preparing || c->n_loads || c->n_asks || c->stopping || !hedged_training_idle(c) ||
-            !hedged_cluster_calm(c->cluster))
-                return c->ticked_ms + busy_ms;
-        idle_ms = idle_ms < most_ms ? idle_ms : most_ms;
-        return c->ticked_ms + (idle_ms > busy_ms ? idle_ms : busy_ms);
-}
-
-static void tick(hedged_coordinator_t *c)
-{
-        if (hedge_now_ms() < next_tick_ms(c))
-                return;
-        hedged_boards_tick(c);
-        hedged_planning_tick(c);
-        hedged_line_tick(c->line);
-        save_measurements(c, false);
-        c->ticked_ms = hedge_now_ms();
-}
-
-/* How long the loop may sleep, in milliseconds. */
-static long sleep_ms(const hedged_coordinator_t *c, int64_t watchdog_ms)
-{
-        int64_t now = hedge_now_ms(), until = next_tick_ms(c);
-
-        for (unsigned i = 0; i < c->n_loads; i++)
-                until = c->loads[i]->answer_by_ms < until ? c->loads[i]->answer_by_ms : until;
-        if (c->stopping && c->stop_by_ms < until)
-                until = c->stop_by_ms;
-        if (watchdog_ms && now + watchdog_ms < until)
-                until = now + watchdog_ms;
-        return until > now ? (long)(until - now) : 0;
-}
-
-static int turn(hedged_coordinator_t *c, int64_t watchdog_ms)
-{
-        zmq_pollitem_t items[] = {
-                { .fd = hedge_mailbox_fd(c->mail), .events = ZMQ_POLLIN },
-                { .fd = c->stop_fd, .events = c->stopping ? 0 : ZMQ_POLLIN },
-                hedge_socket_poll(c->sockets.boards, ZMQ_POLLIN),
-                hedge_socket_poll(hedge_monitor_socket(c->sockets.monitor), ZMQ_POLLIN),
-                hedge_socket_poll(c->sockets.clients, ZMQ_POLLIN),
-                hedge_socket_poll(c->sockets.clients_tcp, ZMQ_POLLIN),
-        };
-
-        if (zmq_poll(items, c->sockets.clients_tcp ? 6 : 5, sleep_ms(c, watchdog_ms)) < 0 && errno != EINTR)
-                return -errno;
-        read_mail(c);
-        if (items[1].revents)
-                begin_stop(c);
-        if (items[2].revents)
-                hedged_boards_receive(c);
-        if (items[3].revents)
-                hedged_boards_monitor(c); /* after what the boards have sent before they hung up */
-        if (items[4].revents)
-                hedged_clients_receive(c, c->sockets.clients);
-        if (c->sockets.clients_tcp && items[5].revents)
-                hedged_clients_receive(c, c->sockets.clients_tcp);
-        tick(c);
-        hedged_models_settle(c);
-        return 0;
-}
-
-static bool is_done(const hedged_coordinator_t *c)
-{
-        return c->stopping && ((c->in_flight == 0 && c->preparing == 0 && c->n_asks == 0 && hedged_training_idle(c)) ||
-                               hedge_now_ms() >= c->stop_by_ms);
-}
-
-int hedged_coordinator_run(hedged_coordinator_t *c)
-{
-        uint64_t watchdog_us = 0;
-        int64_t half_ms, fed_ms = 0;
-        int r = 0;
-
-        half_ms = sd_watchdog_enabled(0, &watchdog_us) > 0 ? (int64_t)(watchdog_us / 2000) : 0;
         sd_notifyf(0, "READY=1\nSTATUS=%u models, %u board slots", c->registry.count, hedged_cluster_slots(c->cluster));
-        hedged_training_next(c);
-        while (r == 0 && !is_done(c)) {
-                r = turn(c, half_ms);
-                if (half_ms && hedge_now_ms() - fed_ms >= half_ms / 2) {
-                        sd_notify(0, "WATCHDOG=1");
-                        fed_ms = hedge_now_ms();
-                }
-        }
-        hedged_clients_abandon(c);
+        hedged_trainings_next(c->trainings);
+        r = hedged_loop_run(c, coordinator->signals_fd);
+        hedged_requests_abandon(c->requests);
         hedged_models_abandon(c);
-        hedged_planning_abandon(c);
-        hedged_training_abandon(c);
-        hedged_products_abandon(c);
+        hedged_plans_abandon(c->plans);
+        hedged_trainings_abandon(c->trainings);
+        hedged_products_abandon(c->products);
         hedged_boards_bye(c);
-        save_measurements(c, true);
+        if (hedged_measure_save(c->measure, true, &why) < 0)
+                log_warning("%s, going on without", why.text);
         return r;
 }
 
 /* ---- the end ---- */
 
-static void drop_mail(hedged_coordinator_t *c)
+static void drop_mail(hedged_server_t *c)
 {
         hedge_mail_t *mail;
 
@@ -361,7 +226,7 @@ static void drop_mail(hedged_coordinator_t *c)
                 else if (mail->kind == HEDGED_MAIL_PLANNED)
                         hedged_ask_destroy(&ask);
                 else if (mail->kind == HEDGED_MAIL_LINE)
-                        hedged_line_mail(c->line, mail); /* none is open: not sent */
+                        hedged_line_mail(hedged_trainings_line(c->trainings), mail); /* none is open: not sent */
                 else if (mail->kind == HEDGED_MAIL_STORAGE)
                         hedged_storage_op_destroy(&op);
                 else if (mail->kind == HEDGED_MAIL_NEWS)
@@ -371,32 +236,33 @@ static void drop_mail(hedged_coordinator_t *c)
 
 int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
 {
-        hedged_coordinator_t *c = *coordinator;
+        hedged_server_t *c = *coordinator ? &(*coordinator)->server : NULL;
 
-        *coordinator = NULL;
         if (!c)
                 return 0;
         hedged_sockets_close(&c->sockets);
         hedge_auth_destroy(&c->auth);
-        if (c->in_flight > 0 || c->preparing > 0 || c->n_asks > 0 || !hedged_training_idle(c)) {
-                log_warning("%u requests, %u loads, %u plans, %u ops, %d training and %d product did not stop in time, "
-                            "leaving them",
-                            c->in_flight, c->preparing, c->n_asks, c->n_ops, c->run != NULL, c->product != NULL);
-                return 1; /* their threads still use all this */
+        if (!hedged_server_is_idle(c)) {
+                log_warning("not all that was being computed could be stopped in time, leaving it");
+                *coordinator = NULL;
+                return 1; /* its threads still use all this */
         }
-        hedged_runners_destroy(&c->runners);
+        hedged_requests_destroy(&c->requests);
         hedged_preparer_destroy(&c->preparer);
         drop_mail(c);
-        for (unsigned i = 0; i < c->n_loads; i++)
-                hedged_load_destroy(&c->loads[i]);
+        hedged_trainings_destroy(&c->trainings);
+        hedged_products_destroy(&c->products);
+        hedged_models_destroy(&c->models);
+        hedged_plans_destroy(&c->plans);
         hedged_distributor_destroy(&c->distributor);
         hedged_dispatch_destroy(&c->dispatch);
         hedged_cluster_destroy(&c->cluster);
         hedged_measure_destroy(&c->measure);
         hedged_registry_release(&c->registry);
-        hedged_training_close(c);
         hedge_kernels_destroy(&c->kernels);
         hedge_mailbox_destroy(&c->mail);
-        free(c);
+        hedged_locks_release(&(*coordinator)->locks);
+        free(*coordinator);
+        *coordinator = NULL;
         return 0;
 }

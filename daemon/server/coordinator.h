@@ -11,11 +11,12 @@ typedef struct hedged_coordinator hedged_coordinator_t;
 /** Load the repository, bind the sockets, start the threads.
  *
  * @param config   Borrowed.
- * @param stop_fd  Becomes readable when the coordinator is to stop. Borrowed.
+ * @param signals_fd  The program's signals (common/signals.h): SIGTERM and SIGINT stop the coordinator, SIGHUP has it read the keys
+ *                    again. Borrowed.
  * @return 0, or what failed, with a sentence. */
-int hedged_coordinator_new(const hedged_config_t *config, int stop_fd, hedged_coordinator_t **ret, hedge_why_t *why);
+int hedged_coordinator_new(const hedged_config_t *config, int signals_fd, hedged_coordinator_t **ret, hedge_why_t *why);
 
-/** Serve until stop_fd is readable. Requests that still run are answered with HEDGE_ESHUTDOWN.
+/** Serve until a signal says stop. Requests that still run are answered with HEDGE_ESHUTDOWN.
  * @return 0, or -errno where the loop itself failed. */
 int hedged_coordinator_run(hedged_coordinator_t *coordinator);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/models.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +9,17 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/models/repository.h"
-#include "daemon/server/state.h"
+#include "daemon/server/plans.h"
 
-#define TOO_MANY "as many models as models.max_loaded allows are loaded already; unload one first"
+#define TOO_MANY   "as many models as models.max_loaded allows are loaded already; unload one first"
+#define MOST_LOADS 16
+
+struct hedged_models {
+        hedged_load_t *waiting[MOST_LOADS];  /* loaded; for the boards, before they are answered */
+        unsigned n_waiting;                  /* of those */
+        hedged_load_t *prepared[MOST_LOADS]; /* at the preparer: only who asked may be looked at */
+        unsigned preparing;                  /* of those */
+};
 
 static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, uint32_t n, hedge_model_tensor_t **ret)
 {
@@ -97,7 +107,7 @@ static int labels_frame(const hedge_manifest_t *manifest, zmq_msg_t *frame)
         return 0;
 }
 
-void hedged_models_list(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_models_list(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_models_t *asked = &e->message.models;
         hedged_model_t *one = *asked->name ? hedged_registry_find(&c->registry, asked->name) : NULL;
@@ -110,7 +120,7 @@ void hedged_models_list(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope
                 char text[HEDGE_TEXT_MAX];
 
                 snprintf(text, sizeof(text), "no model '%s' is loaded", asked->name);
-                hedged_reply_error(socket, &e->route, asked->id, HEDGE_ENOMODEL, text);
+                hedged_refuse(asker, HEDGE_ENOMODEL, text);
                 return;
         }
         ok->id = asked->id;
@@ -123,59 +133,56 @@ void hedged_models_list(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope
         if (r == 0 && one)
                 r = labels_frame(&one->manifest, &frame);
         if (r == 0)
-                hedged_reply(socket, &e->route, asked->id, &message, one ? &frame : NULL, one ? 1 : 0);
+                hedged_reply(asker, &message, one ? &frame : NULL, one ? 1 : 0);
         else
-                hedged_reply_error(socket, &e->route, asked->id, r, hedge_strerror(r));
+                hedged_refuse(asker, r, hedge_strerror(r));
         for (uint32_t i = 0; i < ok->n_models; i++)
                 forget_description(&ok->models[i]);
         free(ok->models);
 }
 
-static void answer_done(zsock_t *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
-                        const hedged_model_t *m, const char *state)
+static void answer_done(const hedge_asker_t *asker, hedge_message_type_t type, const hedged_model_t *m,
+                        const char *state)
 {
         hedge_message_t message = { .type = type };
         int r = describe_model(m, &message.done.model);
 
-        message.done.id = id;
+        message.done.id = asker->id;
         if (state)
                 snprintf(message.done.model.state, sizeof(message.done.model.state), "%s", state);
         if (r == 0)
-                hedged_reply(socket, route, id, &message, NULL, 0);
+                hedged_reply(asker, &message, NULL, 0);
         else
-                hedged_reply_error(socket, route, id, r, hedge_strerror(r));
+                hedged_refuse(asker, r, hedge_strerror(r));
         forget_description(&message.done.model);
 }
 
-void hedged_models_load(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_load_t *load = &e->message.load;
         hedged_load_t *l;
 
         if (!hedge_name_ok(load->name)) {
-                hedged_reply_error(socket, &e->route, load->id, -EINVAL,
-                                   "a model's name has letters, digits, '.', '_' and '-', at most 63, and begins with "
-                                   "a letter or digit");
+                hedged_refuse(asker, -EINVAL,
+                              "a model's name has letters, digits, '.', '_' and '-', at most 63, and begins with "
+                              "a letter or digit");
                 return;
         }
         if (!hedged_registry_find(&c->registry, load->name) && c->registry.count >= c->registry.max) {
-                hedged_reply_error(socket, &e->route, load->id, HEDGE_ELIMIT, TOO_MANY);
+                hedged_refuse(asker, HEDGE_ELIMIT, TOO_MANY);
                 return;
         }
-        if (c->stopping || c->preparing + c->n_loads >= HEDGED_MAX_PENDING_LOADS) {
-                hedged_reply_error(socket, &e->route, load->id, c->stopping ? HEDGE_ESHUTDOWN : -EAGAIN,
-                                   c->stopping ? "the coordinator is stopping"
-                                               : "too many models are being loaded already");
+        if (c->stopping || c->models->preparing + c->models->n_waiting >= MOST_LOADS) {
+                hedged_refuse(asker, c->stopping ? HEDGE_ESHUTDOWN : -EAGAIN,
+                              c->stopping ? HEDGED_STOPPING : "too many models are being loaded already");
                 return;
         }
         l = calloc(1, sizeof(*l));
         if (!l) {
-                hedged_reply_error(socket, &e->route, load->id, -ENOMEM, "out of memory");
+                hedged_refuse(asker, -ENOMEM, "out of memory");
                 return;
         }
-        l->socket = socket;
-        l->route = e->route;
-        l->id = load->id;
+        l->asker = *asker;
         l->wait_ms = load->wait_ms;
         snprintf(l->name, sizeof(l->name), "%s", load->name);
         for (; l->n_frames < e->n_frames && l->n_frames < 2; l->n_frames++) {
@@ -183,11 +190,11 @@ void hedged_models_load(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope
                 zmq_msg_move(&l->frames[l->n_frames], &e->frames[l->n_frames]);
         }
         hedged_measure_snapshot(c->measure, c->cluster, &l->speeds);
-        c->prepared[c->preparing++] = l;
+        c->models->prepared[c->models->preparing++] = l;
         hedged_preparer_load(c->preparer, l);
 }
 
-int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
+int hedged_models_serve(hedged_server_t *c, hedged_model_t *model)
 {
         hedged_model_t *replaced;
         int r = hedged_registry_put(&c->registry, model, &replaced);
@@ -195,7 +202,7 @@ int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
         if (r < 0)
                 return r;
         log_notice("model=%s: loaded, %u of %u nodes are coded", model->name, model->n_layers, model->graph->n_nodes);
-        c->planned.boards = 0; /* look at it with the boards that are here */
+        hedged_plans_look_again(c->plans); /* with the boards that are here */
         if (c->distributor) {
                 hedged_distribute_loaded(c->distributor);
                 if (replaced)
@@ -205,11 +212,11 @@ int hedged_models_serve(hedged_coordinator_t *c, hedged_model_t *model)
         return 0;
 }
 
-void hedged_models_loaded(hedged_coordinator_t *c, hedged_load_t *l)
+void hedged_models_loaded(hedged_server_t *c, hedged_load_t *l)
 {
-        for (unsigned i = 0; i < c->preparing; i++)
-                if (c->prepared[i] == l) {
-                        c->prepared[i] = c->prepared[--c->preparing];
+        for (unsigned i = 0; i < c->models->preparing; i++)
+                if (c->models->prepared[i] == l) {
+                        c->models->prepared[i] = c->models->prepared[--c->models->preparing];
                         break;
                 }
         if (l->result == 0) {
@@ -225,44 +232,43 @@ void hedged_models_loaded(hedged_coordinator_t *c, hedged_load_t *l)
         }
         if (l->result < 0) {
                 log_warning("model=%s: not loaded: %s", l->name, l->why.text);
-                hedged_reply_error(l->socket, &l->route, l->id, l->result, l->why.text);
+                hedged_refuse(&l->asker, l->result, l->why.text);
                 hedged_load_destroy(&l);
                 return;
         }
         l->answer_by_ms = hedge_now_ms() + l->wait_ms;
-        c->loads[c->n_loads++] = l; /* there is room: preparing + n_loads is bounded */
+        c->models->waiting[c->models->n_waiting++] = l; /* there is room: preparing + n_waiting is bounded */
         hedged_models_settle(c);
 }
 
-void hedged_models_settle(hedged_coordinator_t *c)
+void hedged_models_settle(hedged_server_t *c)
 {
-        for (unsigned i = 0; i < c->n_loads;) {
-                hedged_load_t *l = c->loads[i];
+        for (unsigned i = 0; i < c->models->n_waiting;) {
+                hedged_load_t *l = c->models->waiting[i];
 
                 if (hedge_now_ms() < l->answer_by_ms && !hedged_distribute_settled(c->distributor, l->model)) {
                         i++;
                         continue;
                 }
-                answer_done(l->socket, &l->route, l->id, HEDGE_MSG_LOAD_OK, l->model, NULL);
+                answer_done(&l->asker, HEDGE_MSG_LOAD_OK, l->model, NULL);
                 hedged_load_destroy(&l);
-                c->loads[i] = c->loads[--c->n_loads];
+                c->models->waiting[i] = c->models->waiting[--c->models->n_waiting];
         }
 }
 
-void hedged_models_abandon(hedged_coordinator_t *c)
+void hedged_models_abandon(hedged_server_t *c)
 {
-        for (unsigned i = 0; i < c->preparing; i++)
-                hedged_reply_error(c->prepared[i]->socket, &c->prepared[i]->route, c->prepared[i]->id, HEDGE_ESHUTDOWN,
-                                   "the coordinator is stopping");
-        while (c->n_loads > 0) {
-                hedged_load_t *l = c->loads[--c->n_loads];
+        for (unsigned i = 0; i < c->models->preparing; i++)
+                hedged_refuse(&c->models->prepared[i]->asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
+        while (c->models->n_waiting > 0) {
+                hedged_load_t *l = c->models->waiting[--c->models->n_waiting];
 
-                answer_done(l->socket, &l->route, l->id, HEDGE_MSG_LOAD_OK, l->model, NULL);
+                answer_done(&l->asker, HEDGE_MSG_LOAD_OK, l->model, NULL);
                 hedged_load_destroy(&l);
         }
 }
 
-void hedged_models_unload(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_models_unload(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_unload_t *unload = &e->message.unload;
         hedged_model_t *m = hedged_registry_find(&c->registry, unload->name);
@@ -272,7 +278,7 @@ void hedged_models_unload(hedged_coordinator_t *c, zsock_t *socket, hedge_envelo
                 char text[HEDGE_TEXT_MAX];
 
                 snprintf(text, sizeof(text), "no model '%s' is loaded", unload->name);
-                hedged_reply_error(socket, &e->route, unload->id, HEDGE_ENOMODEL, text);
+                hedged_refuse(asker, HEDGE_ENOMODEL, text);
                 return;
         }
         r = hedged_repository_set_loaded(c->config->models.repository, m->name, false);
@@ -283,6 +289,39 @@ void hedged_models_unload(hedged_coordinator_t *c, zsock_t *socket, hedge_envelo
         hedged_registry_remove(&c->registry, m);
         hedged_distribute_unloaded(c->distributor, m);
         log_notice("model=%s: unloaded", m->name);
-        answer_done(socket, &e->route, unload->id, HEDGE_MSG_UNLOAD_OK, m, "unloaded");
+        answer_done(asker, HEDGE_MSG_UNLOAD_OK, m, "unloaded");
         hedged_model_unref(&m);
+}
+
+bool hedged_models_are_idle(const hedged_models_t *models)
+{
+        return models->preparing == 0 && models->n_waiting == 0;
+}
+
+unsigned hedged_models_preparing(const hedged_models_t *models)
+{
+        return models->preparing;
+}
+
+int64_t hedged_models_due_ms(const hedged_models_t *models)
+{
+        int64_t due_ms = INT64_MAX;
+
+        for (unsigned i = 0; i < models->n_waiting; i++)
+                due_ms = models->waiting[i]->answer_by_ms < due_ms ? models->waiting[i]->answer_by_ms : due_ms;
+        return due_ms;
+}
+
+int hedged_models_new(hedged_models_t **ret)
+{
+        *ret = calloc(1, sizeof(**ret));
+        return *ret ? 0 : -ENOMEM;
+}
+
+void hedged_models_destroy(hedged_models_t **models)
+{
+        for (unsigned i = 0; *models && i < (*models)->n_waiting; i++)
+                hedged_load_destroy(&(*models)->waiting[i]);
+        free(*models);
+        *models = NULL;
 }

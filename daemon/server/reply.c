@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/reply.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/log.h"
-#include "daemon/server/state.h"
 
-void hedged_reply_error(zsock_t *socket, const hedge_route_t *route, uint64_t id, int code, const char *text)
+void hedged_refuse(const hedge_asker_t *to, int code, const char *text)
 {
-        hedge_message_t message = { .type = HEDGE_MSG_ERROR, .error = { .code = code, .about = id } };
+        hedge_message_t message = { .type = HEDGE_MSG_ERROR, .error = { .code = code, .about = to->id } };
 
         snprintf(message.error.text, sizeof(message.error.text), "%s", text);
-        hedge_link_send(socket, route, &message, NULL, 0); /* a peer that has gone gets no answer */
+        hedge_link_send(to->socket, &to->route, &message, NULL, 0);
 }
 
-void hedged_reply(zsock_t *socket, const hedge_route_t *route, uint64_t id, const hedge_message_t *message,
-                  zmq_msg_t *frames, uint32_t n_frames)
+void hedged_reply(const hedge_asker_t *to, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
-        int r = hedge_link_send(socket, route, message, frames, n_frames);
+        int r = hedge_link_send(to->socket, &to->route, message, frames, n_frames);
 
         if (r < 0 && r != -EHOSTUNREACH) {
-                log_warning("request=%" PRIu64 ": cannot send the %s: %s", id, hedge_message_name(message->type),
+                log_warning("request=%" PRIu64 ": cannot send the %s: %s", to->id, hedge_message_name(message->type),
                             hedge_strerror(r));
-                hedged_reply_error(socket, route, id, r, "the answer could not be sent");
+                hedged_refuse(to, r, "the answer could not be sent");
         }
 }

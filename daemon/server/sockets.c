@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/io/replace.h"
 #include "common/log.h"
 #include "common/wire/keys.h"
 
@@ -43,8 +44,10 @@ int hedged_sockets_open(const hedged_config_t *config, const hedge_wire_limits_t
                 r = open_one(config, limits, config->listen.clients_tcp, "clients", &s->clients_tcp, why);
         if (r < 0)
                 return r;
-        r = hedge_monitor_new(s->boards, ZMQ_EVENT_DISCONNECTED, &s->monitor);
-        return r < 0 ? hedge_why(why, r, "cannot watch the boards' connections: %s", hedge_strerror(r)) : 0;
+        r = hedge_monitor_new(s->boards, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, &s->monitor);
+        if (r == 0 && s->clients_tcp)
+                r = hedge_monitor_new(s->clients_tcp, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, &s->clients_monitor);
+        return r < 0 ? hedge_why(why, r, "cannot watch connections: %s", hedge_strerror(r)) : 0;
 }
 
 static int bind_one(zsock_t *socket, const char *endpoint, hedge_why_t *why)
@@ -59,17 +62,13 @@ static int bind_one(zsock_t *socket, const char *endpoint, hedge_why_t *why)
 /* Where the boards' socket was bound in the end, for those who have to know it: written beside and renamed. */
 static int write_endpoint(const char *path, const char *endpoint, hedge_why_t *why)
 {
-        char beside[4200];
-        FILE *f;
-        int r;
+        hedge_replace_t file;
+        int r = hedge_replace_begin(path, &file, why);
 
-        snprintf(beside, sizeof(beside), "%s.new", path);
-        f = fopen(beside, "we");
-        if (!f)
-                return hedge_why(why, -errno, "%s: %s", beside, strerror(errno));
-        fprintf(f, "%s\n", endpoint);
-        r = fclose(f) < 0 || rename(beside, path) < 0 ? -errno : 0;
-        return r < 0 ? hedge_why(why, r, "%s: %s", path, strerror(-r)) : 0;
+        if (r < 0)
+                return r;
+        fprintf(file.file, "%s\n", endpoint);
+        return hedge_replace_end(&file, 0, why);
 }
 
 /* The boards' endpoint first: if another coordinator has it, its clients' socket file must not be taken away. */
@@ -96,6 +95,7 @@ int hedged_sockets_bind(hedged_sockets_t *s, const hedged_config_t *config, hedg
 void hedged_sockets_close(hedged_sockets_t *s)
 {
         hedge_monitor_destroy(&s->monitor);
+        hedge_monitor_destroy(&s->clients_monitor);
         zsock_destroy(&s->boards);
         zsock_destroy(&s->clients);
         zsock_destroy(&s->clients_tcp);

@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <zmq.h>
 
-#include "common/train/replace.h"
+#include "common/io/file.h"
+#include "common/io/folder.h"
+#include "common/io/replace.h"
 
 #define NEW        ".new-" /* no job's folder begins like this */
 #define TEXT       "job.yaml"
@@ -39,29 +42,6 @@ char *hedged_folder_data(const hedged_folder_t *folder, unsigned i, char *buf, s
 {
         snprintf(buf, size, "%s/" DATA "%u", folder->path, i);
         return buf;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-        return remove(path) < 0 ? -errno : 0;
-}
-
-/* Remove a folder with all that is in it; one that is not there is fine. */
-static int remove_folder(const char *path)
-{
-        const int r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-
-        return r == -1 ? (errno == ENOENT ? 0 : -errno) : r;
-}
-
-static int sync_folder(const char *path)
-{
-        const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        const int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
-
-        if (fd >= 0)
-                close(fd);
-        return r;
 }
 
 static int write_frame(const char *path, zmq_msg_t *frame, hedge_why_t *why)
@@ -97,7 +77,7 @@ static int write_files(const hedged_folder_t *f, zmq_msg_t *frames, uint32_t n_f
         r = hedged_job_log_begin(hedged_folder_file(f, LOG, path, sizeof(path)),
                                  (double)now.tv_sec + (double)now.tv_nsec * 1e-9);
         if (r == 0)
-                r = sync_folder(f->path);
+                r = hedge_io_sync_folder(f->path);
         return r < 0 ? hedge_why(why, r, "%s: %s", path, hedge_strerror(r)) : 0;
 }
 
@@ -139,7 +119,7 @@ static int move_in(const char *jobs, hedged_folder_t *f, hedge_why_t *why)
         if (r < 0)
                 return hedge_why(why, r, "job %" PRIu64 " cannot be stored: %s", f->job, hedge_strerror(r));
         memcpy(f->path, path, sizeof(path));
-        r = sync_folder(jobs);
+        r = hedge_io_sync_folder(jobs);
         return r < 0 ? hedge_why(why, r, "%s: %s", jobs, hedge_strerror(r)) : 0;
 }
 
@@ -197,7 +177,7 @@ int hedged_folder_create(const char *jobs, uint64_t job, zmq_msg_t *frames, uint
         r = check_frames(f, n_frames, why);
         if (r < 0)
                 goto out;
-        r = remove_folder(f->path);
+        r = hedge_io_remove_folder(f->path);
         if (r < 0) {
                 hedge_why(why, r, "%s: %s", path, hedge_strerror(r));
                 goto out;
@@ -208,35 +188,13 @@ int hedged_folder_create(const char *jobs, uint64_t job, zmq_msg_t *frames, uint
         if (r == 0)
                 r = move_in(jobs, f, why);
         if (r < 0)
-                remove_folder(f->path); /* of either name */
+                hedge_io_remove_folder(f->path); /* of either name */
 out:
         if (r < 0)
                 hedged_folder_close(&f);
         else
                 *ret = f;
         return r;
-}
-
-static int read_text(const char *path, char **ret, size_t *ret_size, hedge_why_t *why)
-{
-        FILE *file = fopen(path, "re");
-        char *text = file ? malloc(HEDGE_JOB_MAX_BYTES + 1) : NULL;
-        size_t size = 0;
-        int r = file ? -ENOMEM : -errno;
-
-        if (text) {
-                size = fread(text, 1, HEDGE_JOB_MAX_BYTES + 1, file);
-                r = ferror(file) ? -EIO : 0;
-        }
-        if (file)
-                fclose(file);
-        if (r < 0) {
-                free(text);
-                return hedge_why(why, r, "%s: %s", path, hedge_strerror(r));
-        }
-        *ret = text;
-        *ret_size = size;
-        return 0;
 }
 
 /* Remove what only a job that goes on needs: data, checkpoints, and beginnings of checkpoints. */
@@ -274,7 +232,9 @@ int hedged_folder_open(const char *jobs, uint64_t job, hedged_folder_t **ret, he
         if (r < 0)
                 return hedge_why(why, r, "%s: %s", jobs, hedge_strerror(r));
         snprintf(file, sizeof(file), "%s/" TEXT, path);
-        r = read_text(file, &text, &size, why);
+        r = hedge_io_read_file(file, HEDGE_JOB_MAX_BYTES, &text, &size);
+        if (r < 0)
+                hedge_why(why, r, "%s: %s", file, hedge_strerror(r));
         if (r < 0)
                 return r;
         r = make(path, job, file, text, size, &f, why);
@@ -334,7 +294,7 @@ static int visit(const char *jobs, const char *name, uint64_t **list, int *n)
         if (strncmp(name, NEW, strlen(NEW)) == 0) {
                 const int length = snprintf(path, sizeof(path), "%s/%s", jobs, name);
 
-                return length < 0 || (size_t)length >= sizeof(path) ? -ENAMETOOLONG : remove_folder(path);
+                return length < 0 || (size_t)length >= sizeof(path) ? -ENAMETOOLONG : hedge_io_remove_folder(path);
         }
         if (!job)
                 return 0;
@@ -402,9 +362,9 @@ int hedged_folder_remove(const char *jobs, uint64_t job)
         if (r == 0)
                 r = job_path(jobs, "", job, path, sizeof(path));
         if (r == 0)
-                r = remove_folder(away);
+                r = hedge_io_remove_folder(away);
         /* renamed first, so that half a job is never taken for one */
         if (r == 0 && rename(path, away) < 0)
                 r = -errno;
-        return r < 0 ? r : remove_folder(away);
+        return r < 0 ? r : hedge_io_remove_folder(away);
 }

@@ -3,8 +3,10 @@
 #define HEDGED_FOLDER_H
 
 #include "common/job/job.h"
-#include "common/wire/message.h"
+#include "common/types/job.h"
 #include "daemon/train/job_log.h"
+
+struct zmq_msg_t; /* a frame: <zmq.h> */
 
 /** Where jobs live: one folder each, so that they outlive the process.
  *
@@ -36,8 +38,8 @@ char *hedged_folder_data(const hedged_folder_t *folder, unsigned i, char *buf, s
  * @param frames  The YAML text and the data files, borrowed.
  * @return 0, HEDGE_ECONFIG, HEDGE_EMALFORMED, -EEXIST (there is a job of that number), ... with a sentence that names files as
  *         the job does; nothing is left behind then. */
-int hedged_folder_create(const char *jobs, uint64_t job, zmq_msg_t *frames, uint32_t n_frames, hedged_folder_t **ret,
-                         hedge_why_t *why);
+int hedged_folder_create(const char *jobs, uint64_t job, struct zmq_msg_t *frames, uint32_t n_frames,
+                         hedged_folder_t **ret, hedge_why_t *why);
 
 /** Read one that is there, with its log. Of one that has ended, what only a job that goes on needs is removed. @return 0, -errno, HEDGE_ECONFIG. */
 int hedged_folder_open(const char *jobs, uint64_t job, hedged_folder_t **ret, hedged_job_log_t *ret_log,

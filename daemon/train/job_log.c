@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/io/file.h"
+
 #define EPOCH(member)                                           \
         {                                                       \
 #member, offsetof(hedge_epoch_report_t, member) \
@@ -55,21 +57,6 @@ static void put_number(json_object **object, const char *key, double value)
                 put(object, key, NULL);
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-        while (size > 0) {
-                const ssize_t n = write(fd, bytes, size);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0) {
-                        bytes += n;
-                        size -= (size_t)n;
-                }
-        }
-        return 0;
-}
-
 /* Does the file end inside a line? */
 static bool is_broken(int fd)
 {
@@ -98,7 +85,7 @@ static int append(const char *path, int flags, json_object *object, bool sync)
                 line = NULL;
                 goto out;
         }
-        r = write_all(fd, line, (size_t)size);
+        r = hedge_io_write(fd, line, (size_t)size);
         if (r == 0 && sync && fdatasync(fd) < 0)
                 r = -errno;
 out:

@@ -2,7 +2,7 @@
 #ifndef HEDGED_JOB_LOG_H
 #define HEDGED_JOB_LOG_H
 
-#include "common/wire/message.h"
+#include "common/types/job.h"
 
 /** What happened to a job, as a file of one JSON object per line:
  *

@@ -2,7 +2,10 @@
 #ifndef HEDGED_LINE_H
 #define HEDGED_LINE_H
 
+#include <zmq.h>
+
 #include "common/mailbox.h"
+#include "common/wire/link.h"
 #include "daemon/cluster/cluster.h"
 
 /** The line between the thread that runs a training and the boards: the loop owns the sockets, so it passes on what the

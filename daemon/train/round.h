@@ -2,6 +2,8 @@
 #ifndef HEDGED_ROUND_H
 #define HEDGED_ROUND_H
 
+#include <zmq.h>
+
 #include "daemon/train/line.h"
 
 /** Products from boards: ask for some, take what comes until it is enough or too late. The training's thread's.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <zmq.h>
 
 #include "common/wire/message.h"
 #include "test/fuzz/fuzz.h"

@@ -28,8 +28,9 @@ void fake_coordinator_open(fake_coordinator_t *fake, const hedge_key_pair_t *key
 
         fake->incarnation += 1000;
         if (keys) {
-                assert_int_equal(hedge_auth_new(hedge_sockets_context(), &fake->auth), 0);
-                assert_int_equal(hedge_auth_allow(fake->auth, "boards", boards, &why), 0);
+                const char *folders[HEDGE_ROLES] = { [HEDGE_ROLE_BOARD] = boards };
+
+                assert_int_equal(hedge_auth_new(folders, NULL, NULL, &fake->auth, &why), 0);
         }
         assert_int_equal(hedge_socket_new(ZMQ_ROUTER, &options, &fake->socket), 0);
         if (fake->receive_queue)
@@ -71,6 +72,8 @@ const hedge_message_t *fake_coordinator_next(fake_coordinator_t *fake, int timeo
         }
         if (r < 0)
                 fail_msg("a board sent what is no message: %s", why.text);
+        if (fake->auth)
+                assert_int_equal(hedge_auth_admit(fake->auth, HEDGE_ROLE_BOARD, &fake->last, &why), 0);
         fake->board = fake->last.route;
         return &fake->last.message;
 }

@@ -87,7 +87,10 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
         const char *program = getenv("HEDGED");
         char config[300], text[4096];
         const char *const arguments[] = { program, "--config", config, NULL };
+        char tmp[300];
+        const char *const environment[] = { tmp, NULL }; /* what it leaves behind when it is killed goes with the bed */
 
+        snprintf(tmp, sizeof(tmp), "TMPDIR=%s", bed->dir);
         snprintf(bed->clients, sizeof(bed->clients), "ipc://%s/hedged.sock", bed->dir);
         snprintf(config, sizeof(config), "%s/hedged.yaml", bed->dir);
         snprintf(text, sizeof(text),
@@ -95,20 +98,21 @@ void hedged_bed_launch(hedged_bed_t *bed, const char *security, const char *more
                  "  boards: '%s'\n"
                  "  clients: %s\n"
                  "  endpoint_file: %s/endpoint\n"
+                 "%s"
                  "security: %s\n"
-                 "keys: {secret: %s/coordinator.secret, boards: %s/boards}\n"
+                 "keys: {secret: %s/coordinator.secret, boards: %s/boards, clients: %s/clients}\n"
                  "compute: {backend: plain, threads: 1}\n"
                  "models: {repository: %s/models, max_loaded: %u}\n"
                  "jobs: {folder: %s/jobs%s}\n"
                  "%s\n",
-                 *bed->endpoint ? bed->endpoint : "tcp://127.0.0.1:*", bed->clients, bed->dir, security, bed->dir,
-                 bed->dir, bed->dir, bed->max_loaded ? bed->max_loaded : 64, bed->dir, bed->jobs ? bed->jobs : "",
-                 more);
+                 *bed->endpoint ? bed->endpoint : "tcp://127.0.0.1:*", bed->clients, bed->dir,
+                 bed->listen ? bed->listen : "", security, bed->dir, bed->dir, bed->dir, bed->dir,
+                 bed->max_loaded ? bed->max_loaded : 64, bed->dir, bed->jobs ? bed->jobs : "", more);
         test_write_file(bed->dir, "hedged.yaml", text);
         snprintf(config, sizeof(config), "%s/endpoint", bed->dir);
         unlink(config);
         snprintf(config, sizeof(config), "%s/hedged.yaml", bed->dir);
-        test_process_start(&bed->hedged, bed->dir, "hedged", arguments, NULL);
+        test_process_start(&bed->hedged, bed->dir, "hedged", arguments, environment);
 }
 
 void hedged_bed_await(hedged_bed_t *bed)

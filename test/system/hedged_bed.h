@@ -17,6 +17,7 @@ typedef struct hedged_bed {
         fake_peer_t client;
         unsigned max_loaded; /**< models.max_loaded; 0: many */
         const char *jobs;    /**< more keys of jobs:, ", keep: 2"; NULL: none */
+        const char *listen;  /**< more lines of listen:; NULL: none. With one of clients_tcp clients' keys are read */
         uint64_t id;         /**< of the client's last request */
         void *onnx;          /**< the digit classifier's file */
         size_t onnx_bytes;

@@ -3,9 +3,15 @@
 #define HEDGE_TEST_DISTRIBUTE_BED_H
 
 #include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "common/tensor.h"
 #include "daemon/models/distribute.h"

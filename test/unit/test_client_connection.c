@@ -128,7 +128,8 @@ static void stop(fake_t *fake)
         int none = 0;
         zmq_setsockopt(control, ZMQ_LINGER, &none, sizeof(none));
         zmq_close(control);
-        zmq_ctx_term(fake->context);
+        if (fake->context != hedge_sockets_context())
+                zmq_ctx_term(fake->context);
         fake->context = NULL;
 }
 
@@ -258,6 +259,7 @@ static void test_keys_decide_who_gets_in(void **state)
         hedge_auth_t *auth;
         hedge_why_t why;
         char path[300], inside[300];
+        const char *folders[HEDGE_ROLES] = { [HEDGE_ROLE_CLIENT] = inside };
 
         hub = make_keys("hub");
         friend = make_keys("friend");
@@ -266,9 +268,8 @@ static void test_keys_decide_who_gets_in(void **state)
         snprintf(inside, sizeof(inside), "%s/clients/friend.pub", folder);
         assert_int_equal(rename(path, inside), 0);
         snprintf(inside, sizeof(inside), "%s/clients", folder);
-        fake.context = zmq_ctx_new();
-        assert_int_equal(hedge_auth_new(fake.context, &auth), 0);
-        assert_int_equal(hedge_auth_allow(auth, "clients", inside, &why), 0);
+        fake.context = hedge_sockets_context();
+        assert_int_equal(hedge_auth_new(folders, NULL, NULL, &auth, &why), 0);
         start(&fake, ANSWER, "tcp://127.0.0.1:*", hub.secret_key);
         strcpy(endpoint.address, fake.address);
 
@@ -292,8 +293,8 @@ static void test_keys_decide_who_gets_in(void **state)
         endpoint.curve = false;
         assert_true(hedgec_connection_open(&endpoint, &connection, &why) < 0);
         assert_null(connection);
-        hedge_auth_destroy(&auth);
         stop(&fake);
+        hedge_auth_destroy(&auth);
 }
 
 static int make_folder(void **state)

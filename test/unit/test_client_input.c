@@ -16,6 +16,7 @@
 #include "client/input.h"
 #include "client/media/npy.h"
 #include "client/model_file.h"
+#include "common/types/name.h"
 
 static char folder[] = "/tmp/hedge-input-XXXXXX";
 static char six[64], four[64], wide[64], text[64];

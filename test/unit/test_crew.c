@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/code/conv/code.h"
 #include "common/code/random.h"
 #include "daemon/train/co3/crew.h"
 

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "common/log.h"
 #include "test/unit/distribute_bed.h"
 
 static void a_board_gets_its_shares_two_at_a_time(void **state)
@@ -243,6 +237,34 @@ static void who_is_not_there_is_told_to_drop_when_it_is_back(void **state)
         settle();
         assert_int_equal(bed.boards[0].drops, LAYERS);
         assert_int_equal(bed.boards[0].n_held, 0);
+}
+
+static void a_model_that_is_not_taken_leaves_nothing(void **state)
+{
+        (void)state;
+        hedged_model_t *a = load("a", 1), *b = make_model("b", 2), *replaced = NULL;
+        const size_t count = bed.registry.shares.count;
+
+        /* its last share has the digest of another board's: to be found out after all others went in */
+        b->layers[LAYERS - 1].variants[1].digests[1] = digest_of(1, 0, 0, 0);
+        assert_int_equal(hedged_registry_put(&bed.registry, b, &replaced), -EINVAL);
+        assert_int_equal(bed.registry.shares.count, count);
+        assert_int_equal(bed.registry.count, 1);
+        b->layers[LAYERS - 1].variants[1].digests[1] = digest_of(2, LAYERS - 1, 1, 1);
+        bed.registry.max = 1;
+        assert_int_equal(hedged_registry_put(&bed.registry, b, &replaced), HEDGE_ELIMIT);
+        assert_int_equal(bed.registry.shares.count, count);
+        assert_ptr_equal(hedged_registry_find(&bed.registry, "a"), a);
+        assert_null(hedged_registry_find(&bed.registry, "b"));
+        hedged_model_unref(&b);
+        start_board(0);
+        settle();
+        assert_int_equal(bed.boards[0].n_held, LAYERS);
+        load("a", 2); /* in place of the one there is */
+        settle();
+        assert_int_equal(bed.registry.count, 1);
+        assert_int_equal(bed.boards[0].drops, LAYERS);
+        assert_int_equal(bed.boards[0].n_held, LAYERS);
 }
 
 static void a_full_queue_is_tried_again_later(void **state)
@@ -524,6 +546,7 @@ int main(void)
                 TEST(two_models_of_one_file_share_their_shares),
                 TEST(a_model_is_unloaded_while_its_shares_are_encoded),
                 TEST(who_is_not_there_is_told_to_drop_when_it_is_back),
+                TEST(a_model_that_is_not_taken_leaves_nothing),
                 TEST(a_full_queue_is_tried_again_later),
                 TEST(a_board_that_cannot_be_reached_is_lost),
                 TEST(a_share_without_memory_is_tried_again_later),
@@ -534,5 +557,6 @@ int main(void)
 #undef TEST
         };
 
+        hedge_log_set_level(HEDGE_LOG_ERROR); /* what cannot be sent is told each time */
         return cmocka_run_group_tests_name("distribute", tests, NULL, NULL);
 }

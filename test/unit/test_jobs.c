@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zmq.h>
 
 #include <cmocka.h>
+
+#include "common/wire/message.h"
 
 #include "daemon/train/jobs/jobs.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <czmq.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,6 +141,37 @@ static void certificates_of_czmq_are_read(void **state)
         assert_int_equal(hedge_keys_load_public(path_of("crlf.pub"), pair.public_key, &why), 0);
 }
 
+/* Both ways: CZMQ reads what we have written, and we what it has. */
+static void files_are_those_of_zcert(void **state)
+{
+        hedge_key_pair_t ours, theirs;
+        hedge_why_t why = { "" };
+        zcert_t *cert;
+
+        assert_int_equal(hedge_keys_generate(dir, "ours", &why), 0);
+        assert_int_equal(hedge_keys_load_secret(path_of("ours.secret"), &ours, &why), 0);
+        cert = zcert_load(path_of("ours.secret"));
+        assert_non_null(cert);
+        assert_string_equal(zcert_public_txt(cert), ours.public_key);
+        assert_string_equal(zcert_secret_txt(cert), ours.secret_key);
+        assert_string_equal(zcert_meta(cert, "name"), "ours");
+        zcert_destroy(&cert);
+        cert = zcert_load(path_of("ours.pub"));
+        assert_non_null(cert);
+        assert_string_equal(zcert_public_txt(cert), ours.public_key);
+        zcert_destroy(&cert);
+
+        cert = zcert_new();
+        zcert_set_meta(cert, "name", "theirs");
+        assert_int_equal(zcert_save(cert, path_of("theirs")), 0);
+        assert_int_equal(hedge_keys_load_secret(path_of("theirs_secret"), &theirs, &why), 0);
+        assert_string_equal(theirs.public_key, zcert_public_txt(cert));
+        assert_string_equal(theirs.secret_key, zcert_secret_txt(cert));
+        assert_int_equal(hedge_keys_load_public(path_of("theirs"), theirs.public_key, &why), 0);
+        assert_string_equal(theirs.public_key, zcert_public_txt(cert));
+        zcert_destroy(&cert);
+}
+
 static void what_is_no_certificate_is_refused(void **state)
 {
         static const char *texts[] = {
@@ -202,6 +234,7 @@ int main(void)
                 cmocka_unit_test(nothing_is_overwritten),
                 cmocka_unit_test(a_secret_that_others_may_read_is_refused),
                 cmocka_unit_test(certificates_of_czmq_are_read),
+                cmocka_unit_test(files_are_those_of_zcert),
                 cmocka_unit_test(what_is_no_certificate_is_refused),
         };
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/wire/link.h"
 #include "daemon/train/line.h"
 
 /* The line with a real cluster and real sockets, all on the test's thread: what the loop and the training's thread do is

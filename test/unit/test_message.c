@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <zmq.h>
 
 #include <cmocka.h>
 #include <msgpack.h>

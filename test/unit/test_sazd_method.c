@@ -3,7 +3,8 @@
 #include "test/unit/sazd_method_bed.h"
 
 /* See ROUNDED: with 110 steps. */
-#define ROUNDED_LONG 4e-4
+#define ROUNDED_LONG      4e-4
+#define ROUNDED_LONG_POLY 1.3e-2 /* 1.3e-3 with OpenBLAS's code for SkylakeX */
 
 /* ---- tests ---- */
 
@@ -44,7 +45,7 @@ static void boards_hold_the_code_of_the_weights(void **state)
                         assert_int_equal(bed->boards[b].holds, 3);
                         bed_expect_code_word(bed, b, b, kinds[i], i < 2 ? 4 : 6, i < 2 ? 2 : 0, 1e-4);
                 }
-                bed_expect_as_local(bed, ROUNDED_LONG);
+                bed_expect_as_local(bed, i == 1 ? ROUNDED_LONG_POLY : ROUNDED_LONG);
                 bed_destroy(&bed);
         }
 }

@@ -31,10 +31,10 @@ static unsigned below(unsigned n)
 
 static hedge_digest_t any_digest(void)
 {
-        const uint64_t words[2] = { any(), any() };
         hedge_digest_t digest;
 
-        memcpy(digest.bytes, words, sizeof(digest.bytes));
+        for (unsigned i = 0; i < sizeof(digest.bytes); i++)
+                digest.bytes[i] = (uint8_t)(any() >> 40);
         return digest;
 }
 
@@ -332,8 +332,9 @@ static void count_gone(void *arg, const hedged_share_t *share)
 
 static void random_add(plain_t *p, hedged_share_index_t *index)
 {
-        const plain_use_t use = { below(NAMES), below(MODELS), below(20), below(3) };
-        const hedged_share_use_t theirs = { MODEL(use.model), use.layer, use.variant };
+        const unsigned name = below(NAMES), model = below(MODELS), layer = below(20), variant = below(3);
+        const plain_use_t use = { name, model, layer, variant };
+        const hedged_share_use_t theirs = { MODEL(model), layer, variant };
 
         if (p->n_uses == sizeof(p->uses) / sizeof(p->uses[0]))
                 return;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/clock.h"
+#include "common/io/file.h"
 #include "common/log.h"
 #include "worker/emulate/emulation.h"
 
@@ -26,30 +27,12 @@ static bool is_same(const struct stat *a, const struct stat *b)
                a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* @param text  HEDGEW_EMULATION_TEXT_MAX + 1 bytes. @return 0, -errno, HEDGE_ELIMIT. */
-static int read_text(const char *path, char *text)
-{
-        FILE *file = fopen(path, "re");
-        int r = 0;
-        size_t n;
-
-        if (!file)
-                return -errno;
-        n = fread(text, 1, HEDGEW_EMULATION_TEXT_MAX + 1, file);
-        if (ferror(file))
-                r = -EIO;
-        else if (n > HEDGEW_EMULATION_TEXT_MAX)
-                r = HEDGE_ELIMIT;
-        fclose(file);
-        text[r == 0 ? n : 0] = 0;
-        return r;
-}
-
 static void read_again(hedgew_emulate_t *e)
 {
-        char *text = malloc(HEDGEW_EMULATION_TEXT_MAX + 1);
         hedge_why_t why = { .text = "" };
-        int r = text ? read_text(e->path, text) : -ENOMEM;
+        char *text = NULL;
+        size_t size;
+        int r = hedge_io_read_file(e->path, HEDGEW_EMULATION_TEXT_MAX, &text, &size);
 
         if (r < 0)
                 log_error("%s: %s, ignoring: what was read before stays true", e->path, hedge_strerror(r));

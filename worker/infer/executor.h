@@ -2,6 +2,8 @@
 #ifndef HEDGEW_EXECUTOR_H
 #define HEDGEW_EXECUTOR_H
 
+#include <zmq.h>
+
 #include "worker/emulate/emulate.h"
 #include "worker/infer/shares.h"
 

@@ -526,10 +526,3 @@ hedge_kernel_t *hedgew_share_kernel(hedgew_share_t *share, uint32_t block)
         pthread_mutex_unlock(&share->shares->lock);
         return state == HELD ? share->kernels[block] : NULL;
 }
-
-char *hedge_digest_text(const hedge_digest_t *digest, char text[9])
-{
-        for (unsigned i = 0; i < 4; i++)
-                snprintf(text + 2 * i, 3, "%02x", digest->bytes[i]);
-        return text;
-}

@@ -82,7 +82,4 @@ uint32_t hedgew_share_blocks(const hedgew_share_t *share);
 /** The kernel of filter block `block`, or NULL while the share is not prepared (or could not be). Borrowed. */
 hedge_kernel_t *hedgew_share_kernel(hedgew_share_t *share, uint32_t block);
 
-/** The first 8 hexadecimal digits of a digest, for messages to people. @return text. */
-char *hedge_digest_text(const hedge_digest_t *digest, char text[9]);
-
 #endif

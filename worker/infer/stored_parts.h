@@ -3,7 +3,7 @@
 #define HEDGEW_STORED_PARTS_H
 
 #include "common/kernel/kernel.h"
-#include "common/wire/message.h"
+#include "common/types/digest.h"
 
 /** For test beds: parts that an emulated board has computed before, so that ten boards of 5 GFLOP/s fit on a machine that has
  * not 50. A part is found again by its share, its number in it, the method of its kernel and its input; what it takes is emulated

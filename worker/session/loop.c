@@ -2,12 +2,12 @@
 #include "worker/session/loop.h"
 
 #include <errno.h>
-#include <sys/signalfd.h>
+#include <signal.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/signals.h"
 
 enum { AT_SIGNAL, AT_MONITOR, AT_SOCKET, AT_REPORTS, AT_TRAINING, N_ITEMS };
 
@@ -16,7 +16,7 @@ static int wait_for(const hedgew_loop_t *loop, int64_t wait_ms, bool *ret_signal
 {
         const hedgew_session_t *session = loop->session;
         zmq_pollitem_t items[N_ITEMS] = {
-                [AT_SIGNAL] = { .fd = loop->signal_fd, .events = ZMQ_POLLIN },
+                [AT_SIGNAL] = { .fd = loop->signals_fd, .events = ZMQ_POLLIN },
                 [AT_MONITOR] = hedge_socket_poll(hedgew_uplink_monitor(loop->uplink), ZMQ_POLLIN),
                 [AT_SOCKET] = hedge_socket_poll(hedgew_uplink_socket(loop->uplink), 0),
                 [AT_REPORTS] = { .fd = hedgew_executor_fd(loop->executor) },
@@ -35,11 +35,14 @@ static int wait_for(const hedgew_loop_t *loop, int64_t wait_ms, bool *ret_signal
         return 0;
 }
 
-static int read_signal(int fd)
+/* @return the one that says stop, 0: none has come. */
+static int read_signals(const hedgew_loop_t *loop)
 {
-        struct signalfd_siginfo info;
+        int number;
 
-        return read(fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+        while ((number = hedge_signals_next(loop->signals_fd)) == SIGHUP)
+                loop->reload(loop->reload_arg);
+        return number;
 }
 
 /* Feed systemd's watchdog twice in its time: this loop turns, and so must the threads that compute.
@@ -83,7 +86,7 @@ int hedgew_loop_run(const hedgew_loop_t *loop)
                 r = wait_for(loop, wait_ms > 0 ? wait_ms : 0, &signalled);
                 if (r < 0)
                         return r;
-                if (signalled && (r = read_signal(loop->signal_fd)) > 0)
+                if (signalled && (r = read_signals(loop)) > 0)
                         return r;
                 hedgew_session_receive(loop->session);
         }

@@ -10,12 +10,14 @@ typedef struct hedgew_loop {
         hedgew_executor_t *executor;
         hedgew_training_t *training;
         hedgew_uplink_t *uplink;
-        int signal_fd;       /**< readable when the process is to stop (signalfd) */
+        int signals_fd;            /**< common/signals.h */
+        void (*reload)(void *arg); /**< SIGHUP */
+        void *reload_arg;
         int64_t watchdog_us; /**< systemd's; 0: none */
         int64_t stuck_us;    /**< a kernel call that takes longer is a hang: the watchdog is not fed any more */
 } hedgew_loop_t;
 
-/** Run until a signal comes. @return the signal's number, or what the session failed with. */
+/** Run until a signal says stop. @return the signal's number, or what the session failed with. */
 int hedgew_loop_run(const hedgew_loop_t *loop);
 
 #endif

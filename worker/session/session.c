@@ -330,6 +330,13 @@ static void on_refused(hedgew_session_t *s)
         reopen(s, s->settings.reconnect_max_ms);
 }
 
+void hedgew_session_reconnect(hedgew_session_t *s)
+{
+        on_closed(s);
+        s->refused = false;
+        reopen(s, s->settings.reconnect_min_ms);
+}
+
 static void on_connected(hedgew_session_t *s)
 {
         s->connected = true;

@@ -53,6 +53,9 @@ bool hedgew_session_wants_reports(const hedgew_session_t *session);
 /** May messages be received? Not while many answers to earlier ones wait for room. */
 bool hedgew_session_wants_messages(const hedgew_session_t *session);
 
+/** Close the connection and connect anew, with the uplink's keys as they are now. */
+void hedgew_session_reconnect(hedgew_session_t *session);
+
 /** Say BYE. */
 void hedgew_session_bye(hedgew_session_t *session, const char *reason);
 

@@ -2,7 +2,8 @@
 #ifndef HEDGEW_MATRICES_FACTOR_H
 #define HEDGEW_MATRICES_FACTOR_H
 
-#include "common/wire/message.h"
+#include "common/err.h"
+#include "common/types/update.h"
 
 /** The coded factor of an UPDATE's target: block columns of a factor, moved to the right, weighted and added up. Only
  * matrices.c uses it. */

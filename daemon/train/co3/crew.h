@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/wire/message.h"
+#include "common/types/name.h"
 
 /** The boards of a data-parallel training: who takes part, which shards each draws its mini-batches from, who was asked for
  * what, and who is late.

@@ -2,6 +2,8 @@
 #ifndef HEDGED_DOWNLINK_H
 #define HEDGED_DOWNLINK_H
 
+#include <zmq.h>
+
 #include "common/co3/co3.h"
 #include "common/wire/message.h"
 

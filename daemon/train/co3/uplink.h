@@ -2,6 +2,8 @@
 #ifndef HEDGED_UPLINK_H
 #define HEDGED_UPLINK_H
 
+#include <zmq.h>
+
 #include "common/co3/co3.h"
 #include "common/train/net.h"
 #include "common/wire/message.h"

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/io/replace.h"
 #include "common/thread.h"
 #include "common/train/export.h"
-#include "common/train/replace.h"
 #include "daemon/train/evaluate.h"
 #include "daemon/train/method.h"
 #include "daemon/train/sazd/sazd.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/train/jobs/storage.h"
-#include "common/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,13 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ERRAND, STOP };
+#include "common/io/file.h"
+#include "common/wire/actors.h"
 
 struct hedged_storage {
         hedged_storage_settings_t settings;
-        hedge_mailbox_t *queue;
-        hedge_mail_t stop;
-        pthread_t thread;
+        hedge_actors_t *thread;
 };
 
 static void drop_frames(hedged_storage_op_t *e)
@@ -51,21 +49,6 @@ static int create(hedged_storage_t *storage, hedged_storage_op_t *e)
         return r;
 }
 
-static int read_all(int fd, char *at, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = read(fd, at, size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return n < 0 ? -errno : -EIO; /* cut short while it was read */
-                at += n;
-                size -= (size_t)n;
-        }
-        return 0;
-}
-
 static int read_frame(const char *path, uint64_t bytes_max, zmq_msg_t *ret)
 {
         struct stat info;
@@ -79,7 +62,7 @@ static int read_frame(const char *path, uint64_t bytes_max, zmq_msg_t *ret)
         if (r == 0 && zmq_msg_init_size(ret, (size_t)info.st_size) < 0)
                 r = -ENOMEM;
         if (r == 0) {
-                r = read_all(fd, zmq_msg_data(ret), (size_t)info.st_size);
+                r = hedge_io_read_exactly(fd, zmq_msg_data(ret), (size_t)info.st_size);
                 if (r < 0)
                         zmq_msg_close(ret);
         }
@@ -120,22 +103,16 @@ static int work(hedged_storage_t *storage, hedged_storage_op_t *e)
         return -EINVAL;
 }
 
-static void *storage_main(void *arg)
+static void do_op(void *arg, hedge_mail_t *mail)
 {
         hedged_storage_t *storage = arg;
+        hedged_storage_op_t *op = (hedged_storage_op_t *)mail;
 
-        for (;;) {
-                hedge_mail_t *mail = hedge_mailbox_wait(storage->queue, -1);
-                hedged_storage_op_t *e = (hedged_storage_op_t *)mail;
-
-                if (mail->kind == STOP)
-                        return NULL;
-                e->result = work(storage, e);
-                if (e->result < 0 && !*e->why.text)
-                        hedge_why(&e->why, e->result, "%s", hedge_strerror(e->result));
-                mail->kind = storage->settings.done_kind;
-                hedge_mailbox_put(storage->settings.loop, mail);
-        }
+        op->result = work(storage, op);
+        if (op->result < 0 && !*op->why.text)
+                hedge_why(&op->why, op->result, "%s", hedge_strerror(op->result));
+        mail->kind = storage->settings.done_kind;
+        hedge_mailbox_put(storage->settings.loop, mail);
 }
 
 int hedged_storage_new(const hedged_storage_settings_t *settings, hedged_storage_t **ret)
@@ -146,32 +123,25 @@ int hedged_storage_new(const hedged_storage_settings_t *settings, hedged_storage
         if (!storage)
                 return -ENOMEM;
         storage->settings = *settings;
-        r = hedge_mailbox_new(&storage->queue);
-        if (r == 0)
-                r = hedge_thread_start(&storage->thread, 0, storage_main, storage);
-        if (r < 0) {
-                hedge_mailbox_destroy(&storage->queue);
+        r = hedge_actors_new(1, do_op, storage, &storage->thread);
+        if (r < 0)
                 free(storage);
-                return r;
-        }
-        *ret = storage;
-        return 0;
+        else
+                *ret = storage;
+        return r;
 }
 
 void hedged_storage_destroy(hedged_storage_t **storage)
 {
         if (!*storage)
                 return;
-        (*storage)->stop.kind = STOP;
-        hedge_mailbox_put((*storage)->queue, &(*storage)->stop);
-        pthread_join((*storage)->thread, NULL);
-        hedge_mailbox_destroy(&(*storage)->queue);
+        hedge_actors_destroy(&(*storage)->thread);
         free(*storage);
         *storage = NULL;
 }
 
 void hedged_storage_send(hedged_storage_t *storage, hedged_storage_op_t *op)
 {
-        op->mail.kind = ERRAND;
-        hedge_mailbox_put(storage->queue, &op->mail);
+        op->mail.kind = 0;
+        hedge_actors_put(storage->thread, &op->mail);
 }

@@ -22,11 +22,9 @@ typedef struct hedged_storage_op {
         hedge_mail_t mail;
         struct hedged_storage_op *next; /**< the loop's: those that are out */
         hedged_storage_op_kind_t kind;
-        uint64_t job;    /**< CREATE: the number that it was given */
-        zsock_t *socket; /**< CREATE, MODEL: who asks */
-        hedge_route_t route;
-        uint64_t id;
-        zmq_msg_t *frames; /**< CREATE: the job's text and data files, owned; MODEL: the two files that were read */
+        uint64_t job;        /**< CREATE: the number that it was given */
+        hedge_asker_t asker; /**< CREATE, MODEL */
+        zmq_msg_t *frames;   /**< CREATE: the job's text and data files, owned; MODEL: the two files that were read */
         uint32_t n_frames;
         hedged_folder_t *folder; /**< CREATE: what was made, owned; LOG, END: borrowed */
         char *files[2];          /**< MODEL: their paths, owned */

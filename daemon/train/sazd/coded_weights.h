@@ -4,7 +4,7 @@
 
 #include "common/code/sazd/poly.h"
 #include "common/code/sazd/sazd.h"
-#include "common/wire/message.h"
+#include "common/types/update.h"
 
 /** A code over the rows of a matrix: `extent` rows are cut into k data blocks, the last ones filled up with zeros, and made into
  * n coded blocks, any k of which give the matrix back; uncoded, n = k and all are needed. What is linear in the rows keeps to

@@ -3,6 +3,7 @@
 #define HEDGED_PRODUCT_H
 
 #include <limits.h>
+#include <zmq.h>
 
 #include "common/code/uep/setup.h"
 #include "common/wire/message.h"

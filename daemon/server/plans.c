@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/plans.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/server/state.h"
+#define MOST_ASKS 16
+
+struct hedged_plans {
+        hedged_ask_t *asks[MOST_ASKS]; /* PLANs at the preparer: only who asked may be looked at */
+        unsigned n_asks;               /* of those */
+        hedged_speeds_t planned;       /* what layers were planned with last */
+};
 
 /* ---- planning again ---- */
 
@@ -15,16 +23,16 @@ static bool is_news(const hedged_speeds_t *then, const hedged_speeds_t *now)
                hedged_measure_drifted(then, now);
 }
 
-void hedged_planning_tick(hedged_coordinator_t *c)
+void hedged_plans_tick(hedged_server_t *c)
 {
         hedged_speeds_t now;
 
         if (c->config->plan.cut == HEDGED_CUT_SIMPLE || c->stopping)
                 return;
         hedged_measure_snapshot(c->measure, c->cluster, &now);
-        if (!is_news(&c->planned, &now))
+        if (!is_news(&c->plans->planned, &now))
                 return;
-        c->planned = now;
+        c->plans->planned = now;
         for (unsigned i = 0; i < c->registry.count; i++)
                 hedged_preparer_replan(c->preparer, c->registry.models[i], &now);
 }
@@ -42,12 +50,12 @@ static int objective_of(const hedged_config_t *config, const char *name)
         return -1;
 }
 
-static int check(const hedged_coordinator_t *c, const hedge_msg_plan_t *plan, const hedged_model_t *m, hedge_why_t *why)
+static int check(const hedged_server_t *c, const hedge_msg_plan_t *plan, const hedged_model_t *m, hedge_why_t *why)
 {
         const unsigned slots = hedged_cluster_slots(c->cluster);
 
         if (c->stopping)
-                return hedge_why(why, HEDGE_ESHUTDOWN, "the coordinator is stopping");
+                return hedge_why(why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
         if (!m)
                 return hedge_why(why, HEDGE_ENOMODEL, "no model '%s' is loaded", plan->model);
         if (plan->boards > slots)
@@ -55,12 +63,12 @@ static int check(const hedged_coordinator_t *c, const hedge_msg_plan_t *plan, co
                                  plan->boards);
         if (objective_of(c->config, plan->objective) < 0)
                 return hedge_why(why, -EINVAL, "there is no objective '%s': latency, p99 or cost", plan->objective);
-        if (c->n_asks >= HEDGED_MAX_PENDING_LOADS)
+        if (c->plans->n_asks >= MOST_ASKS)
                 return hedge_why(why, -EAGAIN, "too many plans are being made already");
         return 0;
 }
 
-void hedged_planning_ask(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_plans_ask(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_plan_t *plan = &e->message.plan;
         hedged_model_t *m = hedged_registry_find(&c->registry, plan->model);
@@ -71,11 +79,10 @@ void hedged_planning_ask(hedged_coordinator_t *c, zsock_t *socket, hedge_envelop
         if (r == 0 && !(ask = calloc(1, sizeof(*ask))))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
         if (r < 0) {
-                hedged_reply_error(socket, &e->route, plan->id, r, why.text);
+                hedged_refuse(asker, r, why.text);
                 return;
         }
-        ask->socket = socket;
-        ask->route = e->route;
+        ask->asker = *asker;
         ask->model = hedged_model_ref(m);
         ask->objective = (unsigned)objective_of(c->config, plan->objective);
         ask->answer.id = plan->id;
@@ -83,29 +90,50 @@ void hedged_planning_ask(hedged_coordinator_t *c, zsock_t *socket, hedge_envelop
         hedged_measure_snapshot(c->measure, c->cluster, &ask->speeds);
         if (plan->boards)
                 ask->speeds.boards = plan->boards;
-        c->asks[c->n_asks++] = ask;
+        c->plans->asks[c->plans->n_asks++] = ask;
         hedged_preparer_ask(c->preparer, ask);
 }
 
-void hedged_planning_answer(hedged_coordinator_t *c, hedged_ask_t *ask)
+void hedged_plans_answer(hedged_server_t *c, hedged_ask_t *ask)
 {
         const hedge_message_t message = { .type = HEDGE_MSG_PLAN_OK, .plan_ok = ask->answer };
 
-        for (unsigned i = 0; i < c->n_asks; i++)
-                if (c->asks[i] == ask) {
-                        c->asks[i] = c->asks[--c->n_asks];
+        for (unsigned i = 0; i < c->plans->n_asks; i++)
+                if (c->plans->asks[i] == ask) {
+                        c->plans->asks[i] = c->plans->asks[--c->plans->n_asks];
                         break;
                 }
         if (ask->result < 0)
-                hedged_reply_error(ask->socket, &ask->route, ask->answer.id, ask->result, ask->why.text);
+                hedged_refuse(&ask->asker, ask->result, ask->why.text);
         else
-                hedged_reply(ask->socket, &ask->route, ask->answer.id, &message, NULL, 0);
+                hedged_reply(&ask->asker, &message, NULL, 0);
         hedged_ask_destroy(&ask);
 }
 
-void hedged_planning_abandon(hedged_coordinator_t *c)
+void hedged_plans_abandon(const hedged_plans_t *plans)
 {
-        for (unsigned i = 0; i < c->n_asks; i++)
-                hedged_reply_error(c->asks[i]->socket, &c->asks[i]->route, c->asks[i]->answer.id, HEDGE_ESHUTDOWN,
-                                   "the coordinator is stopping");
+        for (unsigned i = 0; i < plans->n_asks; i++)
+                hedged_refuse(&plans->asks[i]->asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
+}
+
+void hedged_plans_look_again(hedged_plans_t *plans)
+{
+        plans->planned.boards = 0;
+}
+
+unsigned hedged_plans_asked(const hedged_plans_t *plans)
+{
+        return plans->n_asks;
+}
+
+int hedged_plans_new(hedged_plans_t **ret)
+{
+        *ret = calloc(1, sizeof(**ret));
+        return *ret ? 0 : -ENOMEM;
+}
+
+void hedged_plans_destroy(hedged_plans_t **plans)
+{
+        free(*plans);
+        *plans = NULL;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/trainings_queue.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,11 +8,10 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "daemon/server/state.h"
 
 /* ---- ops ---- */
 
-void hedged_training_send(hedged_coordinator_t *c, hedged_storage_op_t *op)
+void hedged_trainings_send(hedged_trainings_t *c, hedged_storage_op_t *op)
 {
         op->next = c->ops;
         c->ops = op;
@@ -18,7 +19,7 @@ void hedged_training_send(hedged_coordinator_t *c, hedged_storage_op_t *op)
         hedged_storage_send(c->storage, op);
 }
 
-static void take_op(hedged_coordinator_t *c, const hedged_storage_op_t *op)
+static void take_op(hedged_trainings_t *c, const hedged_storage_op_t *op)
 {
         for (hedged_storage_op_t **at = &c->ops; *at; at = &(*at)->next)
                 if (*at == op) {
@@ -31,7 +32,7 @@ static void take_op(hedged_coordinator_t *c, const hedged_storage_op_t *op)
 /* ---- the end of a job ---- */
 
 /* Those who wait for its end get what has become of it. */
-static void answer_stops(hedged_coordinator_t *c, const hedged_job_t *job)
+static void answer_stops(hedged_trainings_t *c, const hedged_job_t *job)
 {
         for (unsigned i = 0; i < c->n_stops;) {
                 const hedged_stop_ask_t *stop = &c->stops[i];
@@ -40,17 +41,17 @@ static void answer_stops(hedged_coordinator_t *c, const hedged_job_t *job)
                         i++;
                         continue;
                 }
-                hedged_training_answer(stop->socket, &stop->route, stop->id, HEDGE_MSG_JOB_STOP_OK, job);
+                hedged_trainings_answer(&stop->asker, HEDGE_MSG_JOB_STOP_OK, job);
                 c->stops[i] = c->stops[--c->n_stops];
         }
 }
 
 /* No more than are to be kept of those that have ended. */
-static void trim(hedged_coordinator_t *c)
+static void trim(hedged_trainings_t *c)
 {
         hedged_job_t *job;
 
-        while ((job = hedged_jobs_surplus(&c->jobs, (unsigned)c->config->jobs.keep))) {
+        while ((job = hedged_jobs_surplus(&c->jobs, (unsigned)c->server->config->jobs.keep))) {
                 hedged_storage_op_t *e = calloc(1, sizeof(*e));
 
                 if (!e)
@@ -58,11 +59,11 @@ static void trim(hedged_coordinator_t *c)
                 e->kind = HEDGED_STORAGE_REMOVE;
                 e->job = job->status.job;
                 hedged_jobs_remove(&c->jobs, job);
-                hedged_training_send(c, e);
+                hedged_trainings_send(c, e);
         }
 }
 
-static void ended(hedged_coordinator_t *c, hedged_job_t *job, const char *state, const char *text)
+static void ended(hedged_trainings_t *c, hedged_job_t *job, const char *state, const char *text)
 {
         hedged_job_end(job, state, text);
         log_notice("job=%" PRIu64 " name=%s: %s%s%s", job->status.job, job->status.name, state, *text ? ": " : "",
@@ -77,7 +78,7 @@ static void warn_unwritten(const hedged_job_t *job, int r)
                     hedge_strerror(r));
 }
 
-void hedged_training_end(hedged_coordinator_t *c, hedged_job_t *job, const char *state, const char *text)
+void hedged_trainings_end(hedged_trainings_t *c, hedged_job_t *job, const char *state, const char *text)
 {
         hedged_storage_op_t *e = calloc(1, sizeof(*e));
 
@@ -95,21 +96,21 @@ void hedged_training_end(hedged_coordinator_t *c, hedged_job_t *job, const char 
         e->folder = job->folder;
         snprintf(e->state, sizeof(e->state), "%s", state);
         snprintf(e->text, sizeof(e->text), "%s", text);
-        hedged_training_send(c, e);
+        hedged_trainings_send(c, e);
 }
 
 /* ---- the job that runs ---- */
 
-void hedged_training_next(hedged_coordinator_t *c)
+void hedged_trainings_next(hedged_trainings_t *c)
 {
         hedged_run_settings_t settings = {
-                .line = c->line, .loop = c->mail, .news_kind = HEDGED_MAIL_NEWS, .macs_per_s = c->macs_per_s
+                .line = c->line, .loop = c->server->mail, .news_kind = HEDGED_MAIL_NEWS, .macs_per_s = c->macs_per_s
         };
         hedged_job_t *job;
         char text[HEDGE_TEXT_MAX];
         int r = -1;
 
-        while (r < 0 && !c->running && !c->product && !c->stopping && (job = hedged_jobs_next(&c->jobs))) {
+        while (r < 0 && !c->running && !c->lent && !c->server->stopping && (job = hedged_jobs_next(&c->jobs))) {
                 settings.folder = job->folder;
                 hedged_line_open(c->line, job->status.job);
                 r = hedged_run_start(&settings, &c->run);
@@ -121,12 +122,12 @@ void hedged_training_next(hedged_coordinator_t *c)
                 }
                 hedged_line_close(c->line, false);
                 snprintf(text, sizeof(text), "it could not be started: %s", hedge_strerror(r));
-                hedged_training_end(c, job, "failed", text);
+                hedged_trainings_end(c, job, "failed", text);
         }
 }
 
 /* Have it written down: a disk may take its time. */
-static void keep(hedged_coordinator_t *c, hedged_job_t *job, const hedge_epoch_report_t *epoch,
+static void keep(hedged_trainings_t *c, hedged_job_t *job, const hedge_epoch_report_t *epoch,
                  const hedge_job_event_t *event)
 {
         hedged_storage_op_t *e = calloc(1, sizeof(*e));
@@ -141,10 +142,10 @@ static void keep(hedged_coordinator_t *c, hedged_job_t *job, const hedge_epoch_r
                 e->epoch = *epoch;
         else
                 e->event = *event;
-        hedged_training_send(c, e);
+        hedged_trainings_send(c, e);
 }
 
-static void add_epoch(hedged_coordinator_t *c, hedged_job_t *job, const hedge_epoch_report_t *epoch)
+static void add_epoch(hedged_trainings_t *c, hedged_job_t *job, const hedge_epoch_report_t *epoch)
 {
         log_info("job=%" PRIu64 " epoch=%u loss=%.4f test_accuracy=%.4f", job->status.job, epoch->epoch, epoch->loss,
                  epoch->test_accuracy);
@@ -152,7 +153,7 @@ static void add_epoch(hedged_coordinator_t *c, hedged_job_t *job, const hedge_ep
                 keep(c, job, &job->log.epochs[job->log.n_epochs - 1], NULL);
 }
 
-static void add_event(hedged_coordinator_t *c, hedged_job_t *job, const hedge_job_event_t *happened)
+static void add_event(hedged_trainings_t *c, hedged_job_t *job, const hedge_job_event_t *happened)
 {
         hedge_job_event_t event = *happened;
 
@@ -163,25 +164,25 @@ static void add_event(hedged_coordinator_t *c, hedged_job_t *job, const hedge_jo
 }
 
 /* Its thread has ended, or is about to. Where the program stops, the job goes on after the next start. */
-static void run_ended(hedged_coordinator_t *c, const hedge_job_status_t *status)
+static void run_ended(hedged_trainings_t *c, const hedge_job_status_t *status)
 {
         const bool over = strcmp(status->state, "running") != 0 && strcmp(status->state, "waiting") != 0;
         hedged_job_t *job = c->running;
 
         hedged_run_destroy(&c->run);
-        hedged_line_close(c->line, !over && c->stopping);
+        hedged_line_close(c->line, !over && c->server->stopping);
         c->running = NULL;
         if (over)
-                hedged_training_end(c, job, status->state, status->text);
-        else if (c->stopping)
+                hedged_trainings_end(c, job, status->state, status->text);
+        else if (c->server->stopping)
                 log_notice("job=%" PRIu64 ": stopped at step %" PRIu64 ", it goes on after the next start",
                            job->status.job, status->step);
         else
-                hedged_training_end(c, job, "failed", "its thread ended before its time");
-        hedged_training_next(c);
+                hedged_trainings_end(c, job, "failed", "its thread ended before its time");
+        hedged_trainings_next(c);
 }
 
-void hedged_training_news(hedged_coordinator_t *c, hedged_news_t *news)
+void hedged_trainings_news(hedged_trainings_t *c, hedged_news_t *news)
 {
         if (c->running) {
                 hedged_job_update(c->running, &news->status);
@@ -195,7 +196,7 @@ void hedged_training_news(hedged_coordinator_t *c, hedged_news_t *news)
         free(news);
 }
 
-void hedged_training_stop(hedged_coordinator_t *c)
+void hedged_trainings_stop(hedged_trainings_t *c)
 {
         if (c->running)
                 hedged_line_stop(c->line, HEDGED_STOP_SHUTDOWN);
@@ -203,7 +204,7 @@ void hedged_training_stop(hedged_coordinator_t *c)
 
 /* ---- what comes back from the storage ---- */
 
-static void created(hedged_coordinator_t *c, hedged_storage_op_t *e)
+static void created(hedged_trainings_t *c, hedged_storage_op_t *e)
 {
         hedged_job_t *job = NULL;
         int r = e->result;
@@ -215,34 +216,34 @@ static void created(hedged_coordinator_t *c, hedged_storage_op_t *e)
         }
         if (r < 0) {
                 log_warning("a job was not taken in: %s", e->why.text);
-                hedged_reply_error(e->socket, &e->route, e->id, r, e->why.text);
+                hedged_refuse(&e->asker, r, e->why.text);
                 return;
         }
         e->folder = NULL;
         log_notice("job=%" PRIu64 " name=%s method=%s: taken in", job->status.job, job->status.name,
                    job->status.method);
-        hedged_training_next(c);
-        hedged_training_answer(e->socket, &e->route, e->id, HEDGE_MSG_TRAIN_OK, job);
+        hedged_trainings_next(c);
+        hedged_trainings_answer(&e->asker, HEDGE_MSG_TRAIN_OK, job);
 }
 
-static void model_read(hedged_coordinator_t *c, hedged_storage_op_t *e)
+static void model_read(hedged_trainings_t *c, hedged_storage_op_t *e)
 {
         const hedged_job_t *job = hedged_jobs_find(&c->jobs, e->job);
         hedge_message_t message = { .type = HEDGE_MSG_JOB_MODEL_OK };
 
         if (e->result < 0 || !job) {
-                hedged_reply_error(e->socket, &e->route, e->id, job ? e->result : -ENOENT,
-                                   job ? e->why.text : "the job has just been removed");
+                hedged_refuse(&e->asker, job ? e->result : -ENOENT,
+                              job ? e->why.text : "the job has just been removed");
                 return;
         }
-        message.job_model_ok.id = e->id;
+        message.job_model_ok.id = e->asker.id;
         message.job_model_ok.job = e->job;
         snprintf(message.job_model_ok.name, sizeof(message.job_model_ok.name), "%s", job->status.name);
-        hedged_reply(e->socket, &e->route, e->id, &message, e->frames, 2);
+        hedged_reply(&e->asker, &message, e->frames, 2);
         e->n_frames = 0; /* they are gone */
 }
 
-static void end_written(hedged_coordinator_t *c, const hedged_storage_op_t *e)
+static void end_written(hedged_trainings_t *c, const hedged_storage_op_t *e)
 {
         hedged_job_t *job = hedged_jobs_find(&c->jobs, e->job);
 
@@ -251,7 +252,7 @@ static void end_written(hedged_coordinator_t *c, const hedged_storage_op_t *e)
         ended(c, job, e->state, e->text);
 }
 
-void hedged_training_done(hedged_coordinator_t *c, hedged_storage_op_t *e)
+void hedged_trainings_done(hedged_trainings_t *c, hedged_storage_op_t *e)
 {
         take_op(c, e);
         switch (e->kind) {
@@ -278,12 +279,12 @@ void hedged_training_done(hedged_coordinator_t *c, hedged_storage_op_t *e)
 
 /* ---- start and end ---- */
 
-static void open_job(hedged_coordinator_t *c, uint64_t number)
+static void open_job(hedged_trainings_t *c, uint64_t number)
 {
         hedged_folder_t *folder = NULL;
         hedged_job_log_t log = { 0 };
         hedge_why_t why = { "" };
-        int r = hedged_folder_open(c->config->jobs.folder, number, &folder, &log, &why);
+        int r = hedged_folder_open(c->server->config->jobs.folder, number, &folder, &log, &why);
 
         if (r == 0) {
                 r = hedged_jobs_add(&c->jobs, folder, &log, 0, NULL);
@@ -296,30 +297,31 @@ static void open_job(hedged_coordinator_t *c, uint64_t number)
         log_warning("job=%" PRIu64 ": %s, leaving it alone", number, *why.text ? why.text : hedge_strerror(r));
 }
 
-static int open_storage(hedged_coordinator_t *c, uint64_t number, hedge_why_t *why)
+static int open_storage(hedged_trainings_t *c, uint64_t number, hedge_why_t *why)
 {
         const hedged_storage_settings_t settings = {
-                .jobs = c->config->jobs.folder,
+                .jobs = c->server->config->jobs.folder,
                 .number = number,
-                .file_bytes = c->config->limits.frame_bytes,
-                .loop = c->mail,
+                .file_bytes = c->server->config->limits.frame_bytes,
+                .loop = c->server->mail,
                 .done_kind = HEDGED_MAIL_STORAGE,
         };
         int r = hedged_storage_new(&settings, &c->storage);
 
         if (r == 0)
-                r = hedged_line_new(c->sockets.boards, c->cluster, c->mail, HEDGED_MAIL_LINE, &c->line);
+                r = hedged_line_new(c->server->sockets.boards, c->server->cluster, c->server->mail, HEDGED_MAIL_LINE,
+                                    &c->line);
         return r < 0 ? hedge_why(why, r, "cannot start the storage of training jobs: %s", hedge_strerror(r)) : 0;
 }
 
-int hedged_training_open(hedged_coordinator_t *c, hedge_why_t *why)
+static int open_jobs(hedged_trainings_t *c, hedge_why_t *why)
 {
         uint64_t *numbers = NULL, greatest = 0;
-        int n = hedged_folder_list(c->config->jobs.folder, &numbers, &c->no_jobs), r;
+        int n = hedged_folder_list(c->server->config->jobs.folder, &numbers, &c->no_jobs), r;
 
         if (n < 0) {
                 if (!*c->no_jobs.text)
-                        hedge_why(&c->no_jobs, n, "%s: %s", c->config->jobs.folder, hedge_strerror(n));
+                        hedge_why(&c->no_jobs, n, "%s: %s", c->server->config->jobs.folder, hedge_strerror(n));
                 log_warning("jobs.folder: %s, going on without training jobs", c->no_jobs.text);
         }
         for (int i = 0; i < n; i++) {
@@ -334,26 +336,67 @@ int hedged_training_open(hedged_coordinator_t *c, hedge_why_t *why)
         return r;
 }
 
-void hedged_training_abandon(hedged_coordinator_t *c)
+int hedged_trainings_new(hedged_server_t *server, double macs_per_s, hedged_trainings_t **ret, hedge_why_t *why)
 {
-        const char *const text = "the coordinator is stopping";
+        hedged_trainings_t *c = calloc(1, sizeof(*c));
+        int r;
 
-        for (const hedged_storage_op_t *e = c->ops; e; e = e->next)
-                if (e->socket)
-                        hedged_reply_error(e->socket, &e->route, e->id, HEDGE_ESHUTDOWN, text);
+        if (!c)
+                return hedge_why(why, -ENOMEM, "out of memory");
+        c->server = server;
+        c->macs_per_s = macs_per_s;
+        r = open_jobs(c, why);
+        if (r < 0)
+                hedged_trainings_destroy(&c);
+        else
+                *ret = c;
+        return r;
+}
+
+void hedged_trainings_destroy(hedged_trainings_t **trainings)
+{
+        if (!*trainings)
+                return;
+        hedged_storage_destroy(&(*trainings)->storage);
+        hedged_line_destroy(&(*trainings)->line);
+        hedged_jobs_release(&(*trainings)->jobs);
+        free(*trainings);
+        *trainings = NULL;
+}
+
+/* ---- for the rest of the server ---- */
+
+hedged_line_t *hedged_trainings_line(hedged_trainings_t *c)
+{
+        return c->line;
+}
+
+int hedged_trainings_take_line(hedged_trainings_t *c, hedge_why_t *why)
+{
+        if (c->running)
+                return hedge_why(why, -EBUSY, "job %" PRIu64 " is training on the boards: wait for it, or stop it",
+                                 c->running->status.job);
+        c->lent = true;
+        return 0;
+}
+
+void hedged_trainings_give_line(hedged_trainings_t *c)
+{
+        c->lent = false;
+        hedged_trainings_next(c);
+}
+
+void hedged_trainings_abandon(hedged_trainings_t *c)
+{
+        for (const hedged_storage_op_t *op = c->ops; op; op = op->next)
+                if (op->asker.socket)
+                        hedged_refuse(&op->asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
         for (unsigned i = 0; i < c->n_stops; i++)
-                hedged_reply_error(c->stops[i].socket, &c->stops[i].route, c->stops[i].id, HEDGE_ESHUTDOWN, text);
+                hedged_refuse(&c->stops[i].asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
         c->n_stops = 0;
 }
 
-bool hedged_training_idle(const hedged_coordinator_t *c)
+bool hedged_trainings_are_idle(const hedged_trainings_t *c)
 {
-        return !c->run && !c->product && c->n_ops == 0;
-}
-
-void hedged_training_close(hedged_coordinator_t *c)
-{
-        hedged_storage_destroy(&c->storage);
-        hedged_line_destroy(&c->line);
-        hedged_jobs_release(&c->jobs);
+        return !c->run && !c->lent && c->n_ops == 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/train/replace.h"
+#include "common/io/replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/io/folder.h"
 
 static int say(hedge_why_t *why, const char *path, int error)
 {
@@ -48,15 +50,12 @@ fail:
 }
 
 /* A rename is on the disk when its folder is. */
-static int sync_folder(const char *path)
+static int sync_name(const char *path)
 {
         const char *slash = strrchr(path, '/');
         char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-        int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-        int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+        const int r = folder ? hedge_io_sync_folder(folder) : -ENOMEM;
 
-        if (fd >= 0)
-                close(fd);
         free(folder);
         return r;
 }
@@ -74,7 +73,7 @@ int hedge_replace_end(hedge_replace_t *replace, int result, hedge_why_t *why)
         if (r < 0) {
                 unlink(replace->beside);
         } else {
-                r = sync_folder(replace->path);
+                r = sync_name(replace->path);
                 if (r < 0)
                         say(why, replace->path, -r);
         }

@@ -1,52 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/trainings_queue.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/server/state.h"
-
 /* What clients say about training jobs. */
 
 #define MOST_CREATING 4 /* jobs at a time; their data is in memory */
 #define MOST_READING  4 /* models at a time, likewise */
 
-void hedged_training_answer(zsock_t *socket, const hedge_route_t *route, uint64_t id, hedge_message_type_t type,
-                            const hedged_job_t *job)
+void hedged_trainings_answer(const hedge_asker_t *asker, hedge_message_type_t type, const hedged_job_t *job)
 {
         hedge_job_status_t status;
-        const hedge_message_t message = { .type = type, .jobs_ok = { .id = id, .n_jobs = 1, .jobs = &status } };
+        const hedge_message_t message = { .type = type, .jobs_ok = { .id = asker->id, .n_jobs = 1, .jobs = &status } };
 
         hedged_job_view(job, hedged_jobs_now_s(), false, 0, 0, &status);
-        hedged_reply(socket, route, id, &message, NULL, 0);
+        hedged_reply(asker, &message, NULL, 0);
 }
 
-static unsigned count_ops(const hedged_coordinator_t *c, hedged_storage_op_kind_t kind)
+static unsigned count_ops(const hedged_trainings_t *c, hedged_storage_op_kind_t kind)
 {
         unsigned n = 0;
 
-        for (const hedged_storage_op_t *e = c->ops; e; e = e->next)
-                n += e->kind == kind;
+        for (const hedged_storage_op_t *op = c->ops; op; op = op->next)
+                n += op->kind == kind;
         return n;
 }
 
-static hedged_storage_op_t *make_op(zsock_t *socket, const hedge_route_t *route, uint64_t id,
-                                    hedged_storage_op_kind_t kind)
+static hedged_storage_op_t *make_op(const hedge_asker_t *asker, hedged_storage_op_kind_t kind)
 {
-        hedged_storage_op_t *e = calloc(1, sizeof(*e));
+        hedged_storage_op_t *op = calloc(1, sizeof(*op));
 
-        if (!e)
-                return NULL;
-        e->kind = kind;
-        e->socket = socket;
-        e->route = *route;
-        e->id = id;
-        return e;
+        if (op) {
+                op->kind = kind;
+                op->asker = *asker;
+        }
+        return op;
 }
 
 /* The job that a client means. */
-static int find_job(const hedged_coordinator_t *c, uint64_t number, hedged_job_t **ret, hedge_why_t *why)
+static int find_job(const hedged_trainings_t *c, uint64_t number, hedged_job_t **ret, hedge_why_t *why)
 {
         hedged_job_t *job = hedged_jobs_find(&c->jobs, number);
 
@@ -59,19 +55,19 @@ static int find_job(const hedged_coordinator_t *c, uint64_t number, hedged_job_t
 /* ---- TRAIN ---- */
 
 /* Waiting beside the one that runs, and on their way to that. */
-static unsigned count_waiting(const hedged_coordinator_t *c)
+static unsigned count_waiting(const hedged_trainings_t *c)
 {
         return hedged_jobs_open(&c->jobs) - (c->running != NULL) + count_ops(c, HEDGED_STORAGE_CREATE);
 }
 
-static int check_train(const hedged_coordinator_t *c, hedge_why_t *why)
+static int check_train(const hedged_trainings_t *c, hedge_why_t *why)
 {
-        if (c->stopping)
-                return hedge_why(why, HEDGE_ESHUTDOWN, "the coordinator is stopping");
+        if (c->server->stopping)
+                return hedge_why(why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
         if (!c->takes_jobs)
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "the coordinator takes no training jobs: jobs.folder: %.300s",
                                  c->no_jobs.text);
-        if (count_waiting(c) >= c->config->jobs.queue)
+        if (count_waiting(c) >= c->server->config->jobs.queue)
                 return hedge_why(why, -EAGAIN, "%u jobs are waiting already (jobs.queue), try again later",
                                  count_waiting(c));
         if (count_ops(c, HEDGED_STORAGE_CREATE) >= MOST_CREATING)
@@ -79,30 +75,31 @@ static int check_train(const hedged_coordinator_t *c, hedge_why_t *why)
         return 0;
 }
 
-void hedged_training_train(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_trainings_train(hedged_server_t *server, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
-        const uint64_t id = e->message.train.id;
+        hedged_trainings_t *c = server->trainings;
         hedged_storage_op_t *op = NULL;
         hedge_why_t why;
         int r = check_train(c, &why);
 
-        if (r == 0 && !(op = make_op(socket, &e->route, id, HEDGED_STORAGE_CREATE)))
+        if (r == 0 && !(op = make_op(asker, HEDGED_STORAGE_CREATE)))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
         if (r < 0) {
-                hedged_reply_error(socket, &e->route, id, r, why.text);
+                hedged_refuse(asker, r, why.text);
                 return;
         }
         op->frames = e->frames;
         op->n_frames = e->n_frames;
         e->frames = NULL;
         e->n_frames = 0;
-        hedged_training_send(c, op);
+        hedged_trainings_send(c, op);
 }
 
 /* ---- JOBS ---- */
 
-void hedged_training_jobs(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_trainings_list(hedged_server_t *server, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
+        hedged_trainings_t *c = server->trainings;
         const hedge_msg_jobs_t *asked = &e->message.jobs;
         hedge_message_t message = { .type = HEDGE_MSG_JOBS_OK, .jobs_ok = { .id = asked->id } };
         hedge_msg_jobs_ok_t *ok = &message.jobs_ok;
@@ -113,28 +110,28 @@ void hedged_training_jobs(hedged_coordinator_t *c, zsock_t *socket, hedge_envelo
         if (r == 0 && !(ok->jobs = calloc(c->jobs.count + 1, sizeof(*ok->jobs))))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
         if (r < 0) {
-                hedged_reply_error(socket, &e->route, asked->id, r, why.text);
+                hedged_refuse(asker, r, why.text);
                 return;
         }
         for (unsigned i = 0; i < c->jobs.count; i++)
                 if (!one || c->jobs.jobs[i] == one)
                         hedged_job_view(c->jobs.jobs[i], hedged_jobs_now_s(), one != NULL, asked->from_epoch,
                                         asked->from_event, &ok->jobs[ok->n_jobs++]);
-        hedged_reply(socket, &e->route, asked->id, &message, NULL, 0);
+        hedged_reply(asker, &message, NULL, 0);
         free(ok->jobs);
 }
 
 /* ---- JOB_STOP ---- */
 
-static int check_stop(const hedged_coordinator_t *c, uint64_t number, hedged_job_t **ret, hedge_why_t *why)
+static int check_stop(const hedged_trainings_t *c, uint64_t number, hedged_job_t **ret, hedge_why_t *why)
 {
         hedged_job_t *job = NULL;
         int r = find_job(c, number, &job, why);
 
         if (r < 0)
                 return r;
-        if (c->stopping)
-                return hedge_why(why, HEDGE_ESHUTDOWN, "the coordinator is stopping");
+        if (c->server->stopping)
+                return hedge_why(why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
         if (job->ended)
                 return hedge_why(why, -EALREADY, "job %" PRIu64 " has ended already: %s", number, job->status.state);
         if (c->n_stops >= HEDGED_MAX_STOPS)
@@ -143,32 +140,28 @@ static int check_stop(const hedged_coordinator_t *c, uint64_t number, hedged_job
         return 0;
 }
 
-void hedged_training_job_stop(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_trainings_stop_job(hedged_server_t *server, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
+        hedged_trainings_t *c = server->trainings;
         const hedge_msg_job_ask_t *asked = &e->message.job_ask;
         hedged_job_t *job = NULL;
         hedge_why_t why;
         int r = check_stop(c, asked->job, &job, &why);
 
         if (r < 0) {
-                hedged_reply_error(socket, &e->route, asked->id, r, why.text);
+                hedged_refuse(asker, r, why.text);
                 return;
         }
-        c->stops[c->n_stops++] = (hedged_stop_ask_t){
-                .socket = socket,
-                .route = e->route,
-                .id = asked->id,
-                .job = asked->job,
-        };
+        c->stops[c->n_stops++] = (hedged_stop_ask_t){ *asker, asked->job };
         if (job == c->running)
                 hedged_line_stop(c->line, HEDGED_STOP_USER);
         else if (!job->ending)
-                hedged_training_end(c, job, "stopped", "before it began");
+                hedged_trainings_end(c, job, "stopped", "before it began");
 }
 
 /* ---- JOB_MODEL ---- */
 
-static int check_model(const hedged_coordinator_t *c, uint64_t number, hedged_job_t **ret, hedge_why_t *why)
+static int check_model(const hedged_trainings_t *c, uint64_t number, hedged_job_t **ret, hedge_why_t *why)
 {
         hedged_job_t *job = NULL;
         int r = find_job(c, number, &job, why);
@@ -192,23 +185,24 @@ static char *file_of(const hedged_job_t *job, const char *name)
         return strdup(hedged_folder_file(job->folder, name, path, sizeof(path)));
 }
 
-void hedged_training_job_model(hedged_coordinator_t *c, zsock_t *socket, hedge_envelope_t *e)
+void hedged_trainings_model(hedged_server_t *server, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
+        hedged_trainings_t *c = server->trainings;
         const hedge_msg_job_ask_t *asked = &e->message.job_ask;
         hedged_storage_op_t *op = NULL;
         hedged_job_t *job = NULL;
         hedge_why_t why;
         int r = check_model(c, asked->job, &job, &why);
 
-        if (r == 0 && (!(op = make_op(socket, &e->route, asked->id, HEDGED_STORAGE_MODEL)) ||
-                       !(op->files[0] = file_of(job, HEDGED_FOLDER_MODEL)) ||
-                       !(op->files[1] = file_of(job, HEDGED_FOLDER_MANIFEST))))
+        if (r == 0 &&
+            (!(op = make_op(asker, HEDGED_STORAGE_MODEL)) || !(op->files[0] = file_of(job, HEDGED_FOLDER_MODEL)) ||
+             !(op->files[1] = file_of(job, HEDGED_FOLDER_MANIFEST))))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
         if (r < 0) {
                 hedged_storage_op_destroy(&op);
-                hedged_reply_error(socket, &e->route, asked->id, r, why.text);
+                hedged_refuse(asker, r, why.text);
                 return;
         }
         op->job = asked->job;
-        hedged_training_send(c, op);
+        hedged_trainings_send(c, op);
 }

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/server/requests.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+struct hedged_requests {
+        hedged_runners_t *runners;
+        hedged_request_t *out; /* at the runners */
+        hedged_request_counts_t counts;
+};
+
+static int check_inputs(const hedged_model_t *m, const hedge_envelope_t *e, hedge_why_t *why)
+{
+        const hedge_msg_infer_t *infer = &e->message.infer;
+        const hedge_graph_t *g = m->graph;
+
+        if (infer->n_inputs != g->n_inputs || e->n_frames != g->n_inputs)
+                return hedge_why(why, HEDGE_ESHAPE, "model '%s' has %u inputs, the request %u", m->name, g->n_inputs,
+                                 infer->n_inputs);
+        for (uint32_t i = 0; i < g->n_inputs; i++) {
+                const hedge_value_t *input = &g->values[g->inputs[i]];
+                char given[80], wanted[80];
+                int r;
+
+                if (!hedge_shape_equal(&infer->inputs[i], &input->shape))
+                        return hedge_why(why, HEDGE_ESHAPE, "input '%.64s' of model '%s' is %s, the request's is %s",
+                                         input->name, m->name, hedge_shape_text(&input->shape, wanted, sizeof(wanted)),
+                                         hedge_shape_text(&infer->inputs[i], given, sizeof(given)));
+                r = hedge_wire_check_tensor(&infer->inputs[i], &e->frames[i], why);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static hedged_request_t *make_request(const hedge_asker_t *asker, hedge_envelope_t *e, hedged_model_t *m)
+{
+        hedged_request_t *q = calloc(1, sizeof(*q));
+
+        if (!q)
+                return NULL;
+        q->frames = calloc(m->graph->n_inputs + 1, sizeof(*q->frames));
+        if (!q->frames) {
+                free(q);
+                return NULL;
+        }
+        for (uint32_t i = 0; i < m->graph->n_inputs; i++) {
+                zmq_msg_init(&q->frames[i]);
+                zmq_msg_move(&q->frames[i], &e->frames[i]);
+        }
+        q->model = hedged_model_ref(m);
+        q->asker = *asker;
+        q->trace = e->message.infer.trace;
+        q->received_us = hedge_now_us();
+        return q;
+}
+
+void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge_envelope_t *e)
+{
+        const hedge_msg_infer_t *infer = &e->message.infer;
+        hedged_requests_t *requests = s->requests;
+        hedged_model_t *m = hedged_registry_find(&s->registry, infer->model);
+        hedged_request_t *q = NULL;
+        hedge_why_t why;
+        int r = 0;
+
+        requests->counts.all++;
+        if (s->stopping)
+                r = hedge_why(&why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
+        else if (!m)
+                r = hedge_why(&why, HEDGE_ENOMODEL, "no model '%s' is loaded", infer->model);
+        else if (requests->counts.in_flight >= s->config->inference.queue + s->config->inference.in_flight)
+                r = hedge_why(&why, -EAGAIN, "%u requests are waiting already, try again later",
+                              requests->counts.in_flight);
+        else
+                r = check_inputs(m, e, &why);
+        if (r == 0 && !(q = make_request(asker, e, m)))
+                r = hedge_why(&why, -ENOMEM, "out of memory");
+        if (r < 0) {
+                requests->counts.failed++;
+                hedged_refuse(asker, r, why.text);
+                return;
+        }
+        q->next = requests->out;
+        requests->out = q;
+        requests->counts.in_flight++;
+        hedged_runners_submit(requests->runners, q);
+}
+
+static int send_result(hedged_request_t *q)
+{
+        const hedge_graph_t *g = q->model->graph;
+        hedge_shape_t *shapes = calloc(g->n_outputs + 1, sizeof(*shapes));
+        zmq_msg_t *frames = calloc(g->n_outputs + 1, sizeof(*frames));
+        hedge_message_t message = { .type = HEDGE_MSG_RESULT };
+        uint32_t n = 0;
+        int r = shapes && frames ? 0 : -ENOMEM;
+
+        for (; r == 0 && n < g->n_outputs; n += r == 0) {
+                shapes[n] = q->outputs[n].shape;
+                r = hedge_frame_floats(&frames[n], q->outputs[n].data, hedge_shape_elements(&shapes[n]));
+                if (r == 0)
+                        q->outputs[n].data = NULL;
+        }
+        if (r == 0) {
+                message.result.id = q->asker.id;
+                message.result.latency_ms = (double)(hedge_now_us() - q->received_us) / 1000.0;
+                message.result.n_outputs = g->n_outputs;
+                message.result.outputs = shapes;
+                message.result.n_layers = q->n_reports;
+                message.result.layers = q->reports;
+                hedged_reply(&q->asker, &message, frames, n);
+        } else {
+                while (n > 0)
+                        zmq_msg_close(&frames[--n]);
+        }
+        free(shapes);
+        free(frames);
+        return r;
+}
+
+void hedged_requests_answer(hedged_requests_t *requests, hedged_request_t *q)
+{
+        int r = q->result;
+
+        for (hedged_request_t **at = &requests->out; *at; at = &(*at)->next)
+                if (*at == q) {
+                        *at = q->next;
+                        break;
+                }
+        requests->counts.in_flight--;
+        if (r == 0)
+                r = send_result(q);
+        if (r < 0) {
+                requests->counts.failed++;
+                log_warning("request=%" PRIu64 " model=%s: failed: %s", q->asker.id, q->model->name, hedge_strerror(r));
+                hedged_refuse(&q->asker, r, q->result < 0 ? q->why.text : hedge_strerror(r));
+        }
+        hedged_request_destroy(&q);
+}
+
+const hedged_request_counts_t *hedged_requests_counts(const hedged_requests_t *requests)
+{
+        return &requests->counts;
+}
+
+void hedged_requests_stop(hedged_requests_t *requests)
+{
+        hedged_runners_stop(requests->runners);
+}
+
+void hedged_requests_abandon(const hedged_requests_t *requests)
+{
+        for (const hedged_request_t *q = requests->out; q; q = q->next)
+                hedged_refuse(&q->asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
+}
+
+int hedged_requests_new(const hedged_runner_settings_t *settings, hedged_requests_t **ret)
+{
+        hedged_requests_t *requests = calloc(1, sizeof(*requests));
+        int r = requests ? hedged_runners_new(settings, &requests->runners) : -ENOMEM;
+
+        if (r < 0)
+                free(requests);
+        else
+                *ret = requests;
+        return r;
+}
+
+void hedged_requests_destroy(hedged_requests_t **requests)
+{
+        if (!*requests)
+                return;
+        hedged_runners_destroy(&(*requests)->runners);
+        free(*requests);
+        *requests = NULL;
+}

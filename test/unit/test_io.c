@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/io/file.h"
+#include "common/io/folder.h"
+#include "common/io/replace.h"
+
+static char dir[] = "/tmp/hedge-io-XXXXXX";
+
+static const char *path_of(const char *file)
+{
+        static char paths[4][256];
+        static unsigned next;
+        char *buf = paths[next++ % 4];
+
+        snprintf(buf, sizeof(paths[0]), "%s/%s", dir, file);
+        return buf;
+}
+
+static void make(const char *file, const char *text, size_t size)
+{
+        const int fd = open(path_of(file), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+        assert_true(fd >= 0);
+        assert_int_equal(hedge_io_write(fd, text, size), 0);
+        close(fd);
+}
+
+static void expect(const char *file, const char *text)
+{
+        char *got;
+        size_t size;
+
+        assert_int_equal(hedge_io_read_file(path_of(file), 1000, &got, &size), 0);
+        assert_string_equal(got, text);
+        assert_int_equal(size, strlen(text));
+        free(got);
+}
+
+static void files_are_read_whole_or_not_at_all(void **state)
+{
+        char *got = NULL, *big = malloc(300000);
+        size_t size = 7;
+
+        make("file", "0123456789", 10);
+        expect("file", "0123456789");
+        assert_int_equal(hedge_io_read_file(path_of("file"), 10, &got, &size), 0);
+        free(got);
+        got = NULL;
+        size = 7;
+        assert_int_equal(hedge_io_read_file(path_of("file"), 9, &got, &size), HEDGE_ELIMIT);
+        assert_int_equal(hedge_io_read_file(path_of("none"), 9, &got, &size), -ENOENT);
+        assert_int_equal(hedge_io_read_file(dir, 9, &got, &size), -EISDIR);
+        assert_null(got);
+        assert_int_equal(size, 7);
+        make("empty", "", 0);
+        expect("empty", "");
+        memset(big, 'x', 300000);
+        make("big", big, 300000);
+        assert_int_equal(hedge_io_read_file(path_of("big"), 300000, &got, &size), 0);
+        assert_int_equal(size, 300000);
+        assert_memory_equal(got, big, size);
+        assert_int_equal(got[size], 0);
+        free(got);
+        free(big);
+}
+
+/* A pipe says no size; it is read as it comes, and refused as soon as it has brought too much. */
+static void pipes_are_read_to_their_end(void **state)
+{
+        int ends[2];
+        char *got = NULL, text[50000];
+        size_t size;
+
+        memset(text, 'y', sizeof(text));
+        for (unsigned i = 0; i < 2; i++) {
+                assert_int_equal(pipe(ends), 0);
+                assert_int_equal(hedge_io_write(ends[1], text, sizeof(text)), 0);
+                close(ends[1]);
+                if (i == 0) {
+                        assert_int_equal(hedge_io_read(ends[0], sizeof(text), &got, &size), 0);
+                        assert_int_equal(size, sizeof(text));
+                        free(got);
+                } else {
+                        assert_int_equal(hedge_io_read(ends[0], sizeof(text) - 1, &got, &size), HEDGE_ELIMIT);
+                }
+                close(ends[0]);
+        }
+}
+
+static void only_regular_files_are_opened_as_such(void **state)
+{
+        int fd;
+
+        make("file", "x", 1);
+        assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+        assert_int_equal(symlink("file", path_of("link")), 0);
+        assert_int_equal(hedge_io_open_regular(path_of("fifo"), 0), -EINVAL); /* and nobody waited for a writer */
+        assert_int_equal(hedge_io_open_regular(dir, 0), -EISDIR);
+        assert_int_equal(hedge_io_open_regular("/dev/null", 0), -EINVAL);
+        assert_int_equal(hedge_io_open_regular(path_of("link"), O_NOFOLLOW), -ELOOP);
+        assert_int_equal(hedge_io_open_regular(path_of("none"), 0), -ENOENT);
+        fd = hedge_io_open_regular(path_of("link"), 0);
+        assert_true(fd >= 0);
+        close(fd);
+}
+
+static void so_many_bytes_or_an_error(void **state)
+{
+        char bytes[8] = "";
+        int fd;
+
+        make("file", "0123456789", 10);
+        fd = open(path_of("file"), O_RDONLY);
+        assert_int_equal(hedge_io_read_exactly(fd, bytes, 7), 0);
+        assert_string_equal(bytes, "0123456");
+        assert_int_equal(hedge_io_read_exactly(fd, bytes, 4), -ENODATA);
+        close(fd);
+        assert_int_equal(hedge_io_read_exactly(fd, bytes, 1), -EBADF);
+        assert_int_equal(hedge_io_write(fd, bytes, 1), -EBADF);
+}
+
+static unsigned count_names(void)
+{
+        char command[300], text[16] = "";
+        FILE *list;
+
+        snprintf(command, sizeof(command), "ls -A '%s/r' | wc -l", dir);
+        list = popen(command, "r");
+        assert_non_null(fgets(text, sizeof(text), list));
+        pclose(list);
+        return (unsigned)strtoul(text, NULL, 10);
+}
+
+/* A full disk, as the system says it of a process that may write no more. */
+static void limit_files(rlim_t bytes)
+{
+        const struct rlimit limit = { bytes, RLIM_INFINITY };
+
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_name_stands_for_the_old_or_the_new(void **state)
+{
+        char *text = malloc(100000);
+        hedge_replace_t file;
+        hedge_why_t why = { "" };
+        struct stat st;
+
+        assert_int_equal(mkdir(path_of("r"), 0700), 0);
+        memset(text, 'z', 100000);
+        make("r/a", "old", 3);
+        /* given up */
+        assert_int_equal(hedge_replace_begin(path_of("r/a"), &file, &why), 0);
+        fputs("half", file.file);
+        assert_int_equal(hedge_replace_end(&file, -ECANCELED, &why), -ECANCELED);
+        expect("r/a", "old");
+        assert_int_equal(count_names(), 1);
+        /* no room */
+        signal(SIGXFSZ, SIG_IGN);
+        limit_files(50000);
+        assert_int_equal(hedge_replace_begin(path_of("r/a"), &file, &why), 0);
+        fwrite(text, 1, 100000, file.file);
+        assert_int_equal(hedge_replace_end(&file, 0, &why), -EFBIG);
+        limit_files(RLIM_INFINITY);
+        assert_non_null(strstr(why.text, "r/a"));
+        expect("r/a", "old");
+        assert_int_equal(count_names(), 1);
+        /* done */
+        assert_int_equal(hedge_replace_begin(path_of("r/a"), &file, &why), 0);
+        fputs("new", file.file);
+        assert_int_equal(hedge_replace_end(&file, 0, &why), 0);
+        expect("r/a", "new");
+        assert_int_equal(count_names(), 1);
+        assert_int_equal(stat(path_of("r/a"), &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0644);
+        assert_int_equal(hedge_replace_begin(path_of("nowhere/a"), &file, &why), -ENOENT);
+        free(text);
+}
+
+static void folders_go_whole_and_links_stay_out(void **state)
+{
+        assert_int_equal(mkdir(path_of("f"), 0700), 0);
+        assert_int_equal(mkdir(path_of("f/in"), 0700), 0);
+        assert_int_equal(mkdir(path_of("kept"), 0700), 0);
+        make("f/in/a", "x", 1);
+        make("kept/b", "kept", 4);
+        assert_int_equal(symlink("../kept", path_of("f/link")), 0);
+        assert_int_equal(hedge_io_sync_folder(path_of("f")), 0);
+        assert_int_equal(hedge_io_remove_folder(path_of("f")), 0);
+        assert_int_equal(access(path_of("f"), F_OK), -1);
+        expect("kept/b", "kept");
+        assert_int_equal(hedge_io_remove_folder(path_of("f")), 0);
+        assert_int_equal(hedge_io_sync_folder(path_of("f")), -ENOENT);
+        assert_int_equal(hedge_io_sync_folder(path_of("kept/b")), -ENOTDIR);
+}
+
+static int make_dir(void **state)
+{
+        return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+        return hedge_io_remove_folder(dir);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(files_are_read_whole_or_not_at_all),
+                cmocka_unit_test(pipes_are_read_to_their_end),
+                cmocka_unit_test(only_regular_files_are_opened_as_such),
+                cmocka_unit_test(so_many_bytes_or_an_error),
+                cmocka_unit_test(a_name_stands_for_the_old_or_the_new),
+                cmocka_unit_test(folders_go_whole_and_links_stay_out),
+        };
+
+        return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
