@@ -1,26 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/plan/cut.h"
 
-void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_speeds_t *ret)
-{
-        const double link = config->prior.link_mbit * 1e6 / 8, here = config->prior.here_link_mbit * 1e6 / 8;
-        const double rate = (double)config->prior.board_macs_per_s;
-
-        *ret = (hedged_speeds_t){ .boards = boards };
-        ret->here =
-                (hedged_speed_t){ .macs_per_s =
-                                          config->prior.here_macs_per_s ? (double)config->prior.here_macs_per_s : rate,
-                                  .up_bytes_per_s = here,
-                                  .down_bytes_per_s = here };
-        for (unsigned b = 0; b < boards; b++) {
-                ret->board[b] = (hedged_speed_t){ .macs_per_s = rate,
-                                                  .spread = config->prior.spread,
-                                                  .up_bytes_per_s = link,
-                                                  .down_bytes_per_s = link };
-                ret->usable[b] = true;
-        }
-}
-
 hedge_code_params_t hedged_cut_params(const hedged_cut_t *cut, unsigned n)
 {
         return (hedge_code_params_t){ .scheme = cut->scheme,

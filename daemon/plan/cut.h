@@ -2,13 +2,9 @@
 #ifndef HEDGED_CUT_H
 #define HEDGED_CUT_H
 
-#include "daemon/measure/speed.h"
 #include "daemon/plan/plan.h"
 
-/** What planning and serving a model have in common: the code of a cut, memory for shares, speeds that are not measured. */
-
-/** Speeds that are known before anything is measured: the configuration's prior.*, for so many boards, all usable. */
-void hedged_speeds_prior(const hedged_config_t *config, unsigned boards, hedged_speeds_t *ret);
+/** What planning and serving a model have in common: the code of a cut, memory for shares. */
 
 /** Are they cut alike, so that one code serves both (whatever the precision)? */
 bool hedged_cut_is_same_code(const hedged_cut_t *a, const hedged_cut_t *b);

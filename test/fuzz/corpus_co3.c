@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/co3/co3.h"
+#include "test/fuzz/seed.h"
 #include "test/unit/layer.h"
 
 /* Writes the seeds of fuzz_co3 into a folder: a message of every format, compressed and not, and damaged ones. */
@@ -36,20 +37,6 @@ static const struct {
         SEED("float-infinite", HEDGE_CO3_FP32, 24, "\0\0\x80\x7f"),
         SEED("kept-none", HEDGE_CO3_TOPK, 16, "\0\0\0\0\0\0\0\0"),
 };
-
-static int write_seed(const char *folder, const char *name, const void *bytes, size_t size)
-{
-        char path[4096];
-        FILE *file;
-        size_t n;
-
-        snprintf(path, sizeof(path), "%s/%s", folder, name);
-        file = fopen(path, "wb");
-        if (!file)
-                return -1;
-        n = fwrite(bytes, 1, size, file);
-        return fclose(file) == 0 && n == size ? 0 : -1;
-}
 
 static size_t encode(hedge_co3_t *co3, hedge_co3_format_t format, int compress, uint8_t *message)
 {

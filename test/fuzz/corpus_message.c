@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "test/fuzz/seed.h"
 #include "test/unit/random_message.h"
 
 /* Writes the seeds of fuzz_message into a folder: a valid header of every type, and hostile ones. */
@@ -48,20 +49,6 @@ static const struct {
         SEED("latency-nan",
              "\x85\xa1v\x01\xa1t\xa6RESULT\xa2id\x01\xaalatency_ms\xcb\x7f\xf8\0\0\0\0\0\0\xa7outputs\x91\x90"),
 };
-
-static int write_seed(const char *folder, const char *name, const void *bytes, size_t size)
-{
-        char path[4096];
-        FILE *file;
-        size_t n;
-
-        snprintf(path, sizeof(path), "%s/%s", folder, name);
-        file = fopen(path, "wb");
-        if (!file)
-                return -1;
-        n = fwrite(bytes, 1, size, file);
-        return fclose(file) == 0 && n == size ? 0 : -1;
-}
 
 static int write_valid(const char *folder, hedge_message_type_t type, uint64_t *state)
 {

@@ -27,23 +27,7 @@
 #define HEARTBEAT 500
 #define GONE_MS   60000
 
-static const hedge_conv_t conv = {
-        .in_h = 6,
-        .in_w = 5,
-        .in_c = 2,
-        .out_c = 4,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .pad_top = 1,
-        .pad_left = 1,
-        .pad_bottom = 1,
-        .pad_right = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .groups = 1,
-};
+static const hedge_conv_t conv = { 6, 5, 2, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 
 typedef struct letter {
         hedge_message_type_t type;

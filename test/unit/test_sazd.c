@@ -97,11 +97,6 @@ static void check_sums(const hedge_sazd_isa_t *isa, uint64_t *random)
                         assert_true(y[shift + i] == (float)sum);
                 }
                 assert_true(y[shift + n] == GUARD && (shift == 0 || y[shift - 1] == GUARD));
-                memset(y + shift, 0, n * sizeof(*y));
-                isa->add(0.5f, x[0], y + shift, n);
-                for (size_t i = 0; i < n; i++)
-                        assert_true(y[shift + i] == 0.5f * x[0][i]);
-                assert_true(y[shift + n] == GUARD && (shift == 0 || y[shift - 1] == GUARD));
         }
 }
 
@@ -137,36 +132,6 @@ static void test_largest_codes(void **state)
         bed_close(&b);
         bed_open(&b, &random, &(hedge_sazd_params_t){ 32, 0, 5, UINT32_MAX }, 1, 0, true);
         assert_true(decode(&b, UINT32_MAX, NULL, NULL) == 0);
-        bed_close(&b);
-}
-
-/* One data block after the other makes what all at once do; alpha takes it away again. */
-static void test_add(void **state)
-{
-        uint64_t random = 7;
-        bed_t b;
-
-        (void)state;
-        bed_open(&b, &random, &(hedge_sazd_params_t){ 4, 3, 11, 2 }, 9, 4, true);
-        for (unsigned block = 0; block < 7; block++) {
-                const uint32_t rows = hedge_sazd_rows(b.code, block);
-                hedge_sazd_out_t y = room(&b, rows);
-
-                for (uint32_t row = 0; row < rows; row++)
-                        memset(y.data + row * y.stride, 0, b.cols * sizeof(float));
-                for (unsigned i = 0; i < 4; i++)
-                        assert_int_equal(hedge_sazd_add(b.code, block, i, b.cols, 2, b.blocks[i], y), 0);
-                for (uint32_t row = 0; row < rows; row++)
-                        for (size_t c = 0; c < b.cols; c++)
-                                assert_true(y.data[row * y.stride + c] == 2 * b.blocks[block].data[row * b.stride + c]);
-                for (unsigned i = 0; i < 4; i++)
-                        assert_int_equal(hedge_sazd_add(b.code, block, i, b.cols, -2, b.blocks[i], y), 0);
-                for (uint32_t row = 0; row < rows; row++)
-                        for (size_t c = 0; c < b.cols; c++)
-                                assert_true(y.data[row * y.stride + c] == 0);
-                check_gaps(&b, y, rows);
-                free(y.data);
-        }
         bed_close(&b);
 }
 
@@ -375,7 +340,6 @@ int main(void)
                 cmocka_unit_test(test_wide_blocks),
                 cmocka_unit_test(test_instruction_sets),
                 cmocka_unit_test(test_largest_codes),
-                cmocka_unit_test(test_add),
                 cmocka_unit_test(test_runs),
                 cmocka_unit_test(test_large_plans),
                 cmocka_unit_test(test_choice),

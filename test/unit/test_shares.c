@@ -14,19 +14,7 @@
 #define BLOCKS 3
 #define CAP    (1024 * 1024)
 
-static const hedge_conv_t conv = {
-        .in_h = 5,
-        .in_w = 6,
-        .in_c = 4,
-        .out_c = 8,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .groups = 1,
-};
+static const hedge_conv_t conv = { 5, 6, 4, 8, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
 
 #define FILTERS     (BLOCKS * 8 * 3 * 3 * 4)
 #define FRAME_BYTES (FILTERS * sizeof(float))
@@ -241,19 +229,7 @@ static void an_abandoned_share_leaves_nothing(void **state)
 }
 
 /* Large enough to be worth transforming, in a cap that holds eight such shares as they come. */
-static const hedge_conv_t large = {
-        .in_h = 26,
-        .in_w = 26,
-        .in_c = 32,
-        .out_c = 32,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .groups = 1,
-};
+static const hedge_conv_t large = { 26, 26, 32, 32, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
 
 #define LARGE_FILTERS (BLOCKS * 32 * 3 * 3 * 32)
 #define LARGE_OUT     (24 * 24 * 32)

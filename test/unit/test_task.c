@@ -15,19 +15,7 @@
 #define IN         (6 * 5 * 3)
 #define FRAMES_MAX 8
 
-static const hedge_conv_t conv = {
-        .in_h = 6,
-        .in_w = 5,
-        .in_c = 3,
-        .out_c = 4,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .groups = 1,
-};
+static const hedge_conv_t conv = { 6, 5, 3, 4, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
 
 static int set_up(void **state)
 {

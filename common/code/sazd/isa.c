@@ -77,10 +77,4 @@ static void sum(const float *first, const float *const *others, unsigned count, 
                 sum_all(first, others, count, false, out, n);
 }
 
-static void add(float alpha, const float *restrict x, float *restrict y, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                y[i] += alpha * x[i];
-}
-
-const hedge_sazd_isa_t ISA(sazd) = { sum, add };
+const hedge_sazd_isa_t ISA(sazd) = { sum };

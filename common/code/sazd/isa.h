@@ -13,9 +13,6 @@ typedef struct hedge_sazd_isa {
          * nothing. */
         void (*sum)(const float *first, const float *const *others, unsigned count, bool subtract, float *out,
                     size_t n);
-
-        /** y[x] += alpha * x[x]. */
-        void (*add)(float alpha, const float *x, float *y, size_t n);
 } hedge_sazd_isa_t;
 
 extern const hedge_sazd_isa_t base_sazd, avx2_sazd, avx512_sazd;

@@ -33,14 +33,6 @@ void hedge_sazd_sum(const hedge_sazd_terms_t *terms, bool subtract, uint32_t row
         }
 }
 
-void hedge_sazd_axpy(float alpha, hedge_sazd_in_t x, uint32_t rows, size_t cols, hedge_sazd_out_t y)
-{
-        const hedge_sazd_isa_t *isa = find();
-
-        for (uint32_t row = 0; row < rows; row++)
-                isa->add(alpha, hedge_sazd_at(&x, row).data, y.data + row * y.stride, cols);
-}
-
 uint32_t hedge_sazd_members(const hedge_sazd_t *code, unsigned parity, uint32_t row, uint32_t *ret_until)
 {
         uint32_t members = 0, until = hedge_sazd_rows(code, code->k + parity);

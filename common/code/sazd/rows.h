@@ -32,9 +32,6 @@ static inline hedge_sazd_in_t hedge_sazd_at(const hedge_sazd_in_t *block, uint32
 /** out = first + the others, or first - the others, over `rows` rows of `cols` floats. */
 void hedge_sazd_sum(const hedge_sazd_terms_t *terms, bool subtract, uint32_t rows, size_t cols, hedge_sazd_out_t out);
 
-/** y += alpha * x over `rows` rows of `cols` floats. */
-void hedge_sazd_axpy(float alpha, hedge_sazd_in_t x, uint32_t rows, size_t cols, hedge_sazd_out_t y);
-
 /** Data blocks that a row of a parity is the sum of, a bit each.
  * @param ret_until  The first row after it for which they are others, or the parity's number of rows; may be NULL. */
 uint32_t hedge_sazd_members(const hedge_sazd_t *code, unsigned parity, uint32_t row, uint32_t *ret_until);

@@ -131,19 +131,6 @@ int hedge_sazd_encode(const hedge_sazd_t *code, unsigned block, size_t cols, con
         return 0;
 }
 
-int hedge_sazd_add(const hedge_sazd_t *code, unsigned block, unsigned i, size_t cols, float alpha, hedge_sazd_in_t x,
-                   hedge_sazd_out_t y)
-{
-        if (hedge_sazd_rows(code, block) == 0 || i >= code->k || cols == 0 || !x.data || !y.data || y.stride < cols)
-                return -EINVAL;
-        if (block < code->k && block != i)
-                return 0;
-        if (block >= code->k)
-                y.data += hedge_sazd_shift(code, i, block - code->k) * y.stride;
-        hedge_sazd_axpy(alpha, x, code->rows, cols, y);
-        return 0;
-}
-
 /* The growth of the worst pattern: neighbours are missing, and the parities that are here are neighbours. */
 static int find_growth(const hedge_sazd_t *code, unsigned missing, double *ret)
 {

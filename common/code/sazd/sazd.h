@@ -92,16 +92,6 @@ uint32_t hedge_sazd_shift(const hedge_sazd_t *code, unsigned i, unsigned p);
 int hedge_sazd_encode(const hedge_sazd_t *code, unsigned block, size_t cols, const hedge_sazd_in_t *data,
                       hedge_sazd_out_t out);
 
-/** Add alpha times data block i to what is held of a block: where i has part in it, y += alpha * shift(x_i); else
- * nothing.
- *
- * In float. For updates of one data block at a time, and for parities whose data blocks come one after the other.
- * @param x  `rows` x cols. Borrowed; does not overlap y.
- * @param y  hedge_sazd_rows(code, block) x cols.
- * @return 0, -EINVAL as for encode or where i >= k. */
-int hedge_sazd_add(const hedge_sazd_t *code, unsigned block, unsigned i, size_t cols, float alpha, hedge_sazd_in_t x,
-                   hedge_sazd_out_t y);
-
 /** How to decode from one set of blocks. Never changes; any threads may use one at once.
  *
  * Plans of recent sets are kept with the code and found again. Making one takes time linear in the rows that are

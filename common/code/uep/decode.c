@@ -103,11 +103,6 @@ int hedge_uep_decoder_add(hedge_uep_decoder_t *decoder, unsigned packet)
         return (int)hedge_uep_decoder_determined(d);
 }
 
-unsigned hedge_uep_decoder_count(const hedge_uep_decoder_t *decoder)
-{
-        return decoder->count;
-}
-
 unsigned hedge_uep_decoder_rank(const hedge_uep_decoder_t *decoder)
 {
         return decoder->rank;
@@ -125,23 +120,6 @@ unsigned hedge_uep_decoder_determined(const hedge_uep_decoder_t *decoder)
 bool hedge_uep_decoder_has(const hedge_uep_decoder_t *decoder, unsigned product)
 {
         return product < decoder->products && decoder->has[product];
-}
-
-int hedge_uep_decoder_possible(const hedge_uep_decoder_t *decoder, const bool *coming)
-{
-        const hedge_uep_decoder_t *d = decoder;
-        const size_t bytes = ((size_t)d->products + 1) * d->products * sizeof(double);
-        double *basis = malloc(bytes);
-        unsigned rank = d->rank;
-
-        if (!basis)
-                return -ENOMEM;
-        memcpy(basis, d->basis, bytes);
-        for (unsigned p = 0; p < hedge_uep_packets(d->code); p++)
-                if (coming[p] && !d->took[p])
-                        rank += take_column(d, basis, rank, p);
-        free(basis);
-        return rank == d->products;
 }
 
 /* The least-norm weights of unit vectors `which`, by columns of `x`, `rows` apart. */

@@ -32,18 +32,13 @@ void hedge_uep_decoder_destroy(hedge_uep_decoder_t **decoder);
  * @return how many sub-products are determined now, -EALREADY (this one was taken), -EINVAL (no such packet). */
 int hedge_uep_decoder_add(hedge_uep_decoder_t *decoder, unsigned packet);
 
-/** Packets taken; their rank; sub-products determined. */
-unsigned hedge_uep_decoder_count(const hedge_uep_decoder_t *decoder);
+/** The rank of the packets taken; sub-products determined. */
 unsigned hedge_uep_decoder_rank(const hedge_uep_decoder_t *decoder);
 unsigned hedge_uep_decoder_determined(const hedge_uep_decoder_t *decoder);
 
 /** Is this sub-product determined? After a solve, those that HEDGE_UEP_MAX_GAIN leaves out are not, until the next
  * packet is taken. */
 bool hedge_uep_decoder_has(const hedge_uep_decoder_t *decoder, unsigned product);
-
-/** Could everything still be determined, with all packets for which coming[packet] is true?
- * @return 1, 0, -ENOMEM. */
-int hedge_uep_decoder_possible(const hedge_uep_decoder_t *decoder, const bool *coming);
 
 /** Find the weights of the sub-products that are determined, be they all, some or none.
  * @return how many there are, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */
