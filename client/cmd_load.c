@@ -220,8 +220,7 @@ static int run_unload(const void *values, char **operands, unsigned n_operands)
                 printf("Unloaded %s; 'hedge load %s' brings it back.\n", operands[0], operands[0]);
                 hedge_envelope_release(&answer);
         }
-        hedgec_connection_close(&connection);
-        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
+        return hedgec_disconnect(&connection, r, &why);
 }
 
 const hedgec_command_t hedgec_command_load = {

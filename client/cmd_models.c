@@ -193,8 +193,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
         if (r)
                 return r;
         r = n_operands ? ask_one(connection, operands[0], v->json, &why) : ask_all(connection, v->json, &why);
-        hedgec_connection_close(&connection);
-        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
+        return hedgec_disconnect(&connection, r, &why);
 }
 
 const hedgec_command_t hedgec_command_models = {

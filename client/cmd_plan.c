@@ -250,8 +250,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
                         hedge_why(&why, r, "out of memory");
                 hedge_envelope_release(&answer);
         }
-        hedgec_connection_close(&connection);
-        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
+        return hedgec_disconnect(&connection, r, &why);
 }
 
 static const plan_values_t presets = { .objective = -1 };

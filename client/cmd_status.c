@@ -210,8 +210,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
                         hedge_why(&why, r, "out of memory");
                 hedge_envelope_release(&answer);
         }
-        hedgec_connection_close(&connection);
-        return r < 0 ? hedgec_complain("%s", why.text) : EXIT_SUCCESS;
+        return hedgec_disconnect(&connection, r, &why);
 }
 
 const hedgec_command_t hedgec_command_status = {

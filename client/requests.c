@@ -156,3 +156,9 @@ int hedgec_connect(const char *command, const hedgec_target_t *target, hedgec_co
         }
         return r < 0 ? hedgec_complain("%s", why.text) : 0;
 }
+
+int hedgec_disconnect(hedgec_connection_t **connection, int result, const hedge_why_t *why)
+{
+        hedgec_connection_close(connection);
+        return result < 0 ? hedgec_complain("%s", why->text) : EXIT_SUCCESS;
+}

@@ -51,6 +51,9 @@ unsigned hedgec_status_count(const hedge_msg_status_ok_t *status, const char *st
 /** Resolve the target, connect, and say what is wrong. @return 0, or the exit status with which to end. */
 int hedgec_connect(const char *command, const hedgec_target_t *target, hedgec_connection_t **ret);
 
+/** The other end of a command: close the connection, and where `result` is negative say why. @return the exit status. */
+int hedgec_disconnect(hedgec_connection_t **connection, int result, const hedge_why_t *why);
+
 /** Copy a name into a message's field. @return 0, -EINVAL (too long or empty). */
 int hedgec_set_name(char *field, size_t size, const char *name, hedge_why_t *why);
 

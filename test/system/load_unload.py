@@ -7,6 +7,9 @@ from cluster import DIGITS, Cluster, check, write_digit
 with Cluster(boards=3) as c:
     digit = write_digit(c.dir / "one.png")
     check("No model" in c.hedge("models").stdout, "an empty cluster")
+    for question in ("models", "plan", "unload"):
+        said = c.hedge(question, "nosuch", status=1)
+        check(said.stderr.startswith("hedge: ") and "nosuch" in said.stderr, f"{question}: {said}")
     c.load_digits()
     listed = json.loads(c.hedge("models", "digits", "--json").stdout)
     check(listed["state"] == "ready" and listed["inputs"][0]["shape"] == [1, 1, 28, 28], listed)

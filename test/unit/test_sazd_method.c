@@ -14,19 +14,21 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/code/random.h"
 #include "daemon/train/jobs/run.h"
 #include "daemon/train/sazd/coded_weights.h"
 #include "worker/train/matrices.h"
 
-#define BOARDS  12u
-#define IMAGES  400u
-#define TESTED  40u
-#define SIDE    8u
-#define CLASSES 4u
-#define LAYERS  2u /* that are distributed: 64 x 50, 50 x 42 */
-#define QUEUE   512u
-#define LONG_MS 60000
+#define BOARDS      12u
+#define IMAGES      400u
+#define TESTED      40u
+#define SIDE        8u
+#define CLASSES     4u
+#define LAYERS      2u /* that are distributed: 64 x 50, 50 x 42 */
+#define QUEUE       512u
+#define LONG_MS     60000
+#define PATIENCE_US 250000 /* holders.c: with a board that is more than four steps behind */
 
 typedef struct said {
         hedge_message_t message;
@@ -38,6 +40,7 @@ typedef struct board {
         bool here, frozen, dumb, no_room;
         hedgew_matrices_t *matrices;
         said_t queue[QUEUE]; /* while it is frozen */
+        int64_t oldest_us;   /* when the first of them came */
         unsigned queued, longest, holds;
 } board_t;
 
@@ -214,6 +217,8 @@ int hedged_line_send(hedged_line_t *bed, unsigned board, const hedge_message_t *
                 close_said(&said);
         } else if (b->frozen) {
                 assert_true(b->queued < QUEUE);
+                if (b->queued == 0)
+                        b->oldest_us = hedge_now_us();
                 b->queue[b->queued++] = said;
                 b->longest = b->queued > b->longest ? b->queued : b->longest;
         } else {
@@ -522,6 +527,15 @@ static void expect_code_word(bed_t *bed, unsigned board, unsigned seat, hedged_c
         release(&l);
 }
 
+/* What rounding may do to what is learnt, ten times what was measured with OpenBLAS's code for Zen, Haswell and Nehalem, rounded up:
+ * with 20 steps of any method 2.5e-5 at most, with 110 steps 3.6e-5 (also between a board's share and the code of the weights),
+ * with Lagrange's code without two of ten boards 1.6e-4: what its decoding multiplies roundings by grows with those that are
+ * missing. One step left out is 1.4e-2 of 110, 1.9e-2 of 20; an epoch 3.7e-2 and 1.0e-1. */
+#define ROUNDED           3e-4
+#define ROUNDED_LONG      4e-4
+#define ROUNDED_POLY_OF_8 2e-3
+#define ROUNDED_LONG_POLY 1.3e-2 /* 1.3e-3 with OpenBLAS's code for SkylakeX */
+
 #define SAZD(method, k, r) "method: " method "\nsazd: {k: " #k ", r: " #r ", min_units: 32, error_budget: 0.01}\n"
 
 /* ---- tests ---- */
@@ -563,18 +577,27 @@ static void boards_hold_the_code_of_the_weights(void **state)
                         assert_int_equal(bed->boards[b].holds, 3);
                         expect_code_word(bed, b, b, kinds[i], i < 2 ? 4 : 6, i < 2 ? 2 : 0, 1e-4);
                 }
-                expect_as_local(bed, 1e-1); /* in so many steps roundings grow, and every processor has its own */
+                expect_as_local(bed, i == 1 ? ROUNDED_LONG_POLY : ROUNDED_LONG);
                 bed_destroy(&bed);
         }
 }
 
-/* Steps take no time here, and a board is given some. */
+/* Steps take no time here, and a board is given some: until what it owes is older than is had patience for. */
+static void outlast(const bed_t *bed, unsigned board)
+{
+        assert_true(bed->boards[board].queued > 0);
+        while (hedge_now_us() - bed->boards[board].oldest_us <= PATIENCE_US)
+                usleep(1000);
+}
+
 static void freeze_two(bed_t *bed)
 {
         if (bed->steps == 3)
                 bed->boards[1].frozen = bed->boards[6].frozen = true;
-        if (bed->steps == 9)
-                usleep(300000);
+        if (bed->steps == 9) {
+                outlast(bed, 1);
+                outlast(bed, 6);
+        }
 }
 
 static void two_of_ten_may_freeze(void **state)
@@ -588,7 +611,7 @@ static void two_of_ten_may_freeze(void **state)
                 bed->script = freeze_two;
                 run(bed);
                 expect_state(bed, "done");
-                expect_as_local(bed, i == 2 ? 1e-1 : 1e-3);
+                expect_as_local(bed, i == 2 ? ROUNDED_POLY_OF_8 : ROUNDED);
                 expect_event(bed, "board-1 does not keep up");
                 expect_event(bed, "board-6 does not keep up");
                 assert_true(bed->boards[1].longest <= 8 * (i ? 5 : 7));
@@ -615,11 +638,11 @@ static void one_that_was_frozen_comes_back(void **state)
         bed->script = thaw_two;
         run(bed);
         expect_state(bed, "done");
-        expect_as_local(bed, 1e-3);
+        expect_as_local(bed, ROUNDED);
         expect_event(bed, "board-1 is there again");
         expect_event(bed, "board-6 is there again");
         for (unsigned b = 0; b < 10; b++)
-                expect_code_word(bed, b, b, HEDGED_CODE_SAZD, 8, 2, 1e-3);
+                expect_code_word(bed, b, b, HEDGED_CODE_SAZD, 8, 2, 1e-4);
         bed_destroy(&bed);
 }
 
@@ -669,14 +692,14 @@ static void boards_come_and_go(void **state)
                 bed->script = come_and_go;
                 run(bed);
                 expect_state(bed, "done");
-                expect_as_local(bed, 1e-3);
+                expect_as_local(bed, ROUNDED);
                 expect_event(bed, "board-0 is lost: going on with 5 boards");
                 expect_event(bed, "board-0 is back");
                 expect_event(bed, "board-11 takes the place of board-3");
                 assert_int_equal(bed->steps, 20);
                 if (i > 0) {
-                        expect_code_word(bed, 0, 0, i == 1 ? HEDGED_CODE_SAZD : HEDGED_CODE_POLY, 4, 2, 1e-3);
-                        expect_code_word(bed, 11, 3, i == 1 ? HEDGED_CODE_SAZD : HEDGED_CODE_POLY, 4, 2, 1e-3);
+                        expect_code_word(bed, 0, 0, i == 1 ? HEDGED_CODE_SAZD : HEDGED_CODE_POLY, 4, 2, 1e-4);
+                        expect_code_word(bed, 11, 3, i == 1 ? HEDGED_CODE_SAZD : HEDGED_CODE_POLY, 4, 2, 1e-4);
                 }
                 bed_destroy(&bed);
         }
@@ -709,7 +732,7 @@ static void too_few_are_waited_for(void **state)
                 run(bed);
                 expect_state(bed, "done");
                 assert_true(bed->waited);
-                expect_as_local(bed, 1e-3);
+                expect_as_local(bed, ROUNDED);
                 if (i > 0)
                         expect_event(bed, "the weights were lost with the boards: going on from step 10");
                 assert_int_equal(bed->steps, i ? 24 : 21);
@@ -722,7 +745,7 @@ static void freeze_one_and_lose_two(bed_t *bed)
         if (bed->steps == 3)
                 bed->boards[1].frozen = true;
         if (bed->steps == 9)
-                usleep(300000);
+                outlast(bed, 1);
         if (bed->steps == 12) {
                 lose(bed, 4);
                 lose(bed, 5);
@@ -745,7 +768,7 @@ static void the_last_ones_are_waited_for(void **state)
                 expect_state(bed, "done");
                 expect_event(bed, "board-1 does not keep up");
                 assert_false(bed->waited);
-                expect_as_local(bed, 1e-3);
+                expect_as_local(bed, ROUNDED);
                 bed_destroy(&bed);
         }
 }
@@ -775,7 +798,7 @@ static void who_is_silent_is_not_waited_for_ever(void **state)
         expect_state(bed, "done");
         expect_event(bed, "board-0 is left out: it does not answer");
         expect_event(bed, "board-9 takes the place of board-0");
-        expect_as_local(bed, 1e-3);
+        expect_as_local(bed, ROUNDED);
         bed_destroy(&bed);
 
         bed = bed_new(SAZD("uncoded", 6, 0), 6);
@@ -867,7 +890,7 @@ static void a_checkpoint_continues(void **state)
                 expect_state(bed, "done");
                 expect_event(bed, "going on from step 14");
                 assert_int_equal(bed->steps, 15 + 6);
-                expect_as_local(bed, 1e-3);
+                expect_as_local(bed, ROUNDED);
                 bed_destroy(&bed);
         }
 }
@@ -924,7 +947,7 @@ static void who_has_no_room_is_left_out(void **state)
         run(bed);
         expect_state(bed, "done");
         expect_event(bed, "board-1 is left out: no room for a matrix");
-        expect_as_local(bed, 1e-3);
+        expect_as_local(bed, ROUNDED);
         bed_destroy(&bed);
 }
 
