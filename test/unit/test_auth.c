@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -619,6 +621,55 @@ static void signals_do_not_end_it(void **state)
         sigaction(SIGHUP, &before, NULL);
 }
 
+static void *change_keys(void *arg)
+{
+        house_t *house = arg;
+
+        for (unsigned i = 0; i < 200; i++) {
+                if (i % 2)
+                        unlink(path_of("boards/late.pub"));
+                else
+                        put_key("late", "boards", "late");
+                hedge_auth_read(house->auth);
+        }
+        return NULL;
+}
+
+typedef struct pester {
+        pthread_t whom;
+        atomic_bool enough;
+} pester_t;
+
+static void *send_signals(void *arg)
+{
+        pester_t *p = arg;
+
+        while (!atomic_load(&p->enough)) {
+                pthread_kill(p->whom, SIGHUP);
+                sched_yield();
+        }
+        return NULL;
+}
+
+/* Nor do they come between it and us. */
+static void signals_do_not_interrupt_a_change(void **state)
+{
+        const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+        pester_t pester = { .whom = pthread_self() };
+        pthread_t thread;
+        house_t *house = *state;
+        struct sigaction before;
+
+        assert_int_equal(sigaction(SIGHUP, &action, &before), 0);
+        assert_int_equal(pthread_create(&thread, NULL, send_signals, &pester), 0);
+        change_keys(house);
+        atomic_store(&pester.enough, true);
+        pthread_join(thread, NULL);
+        sigaction(SIGHUP, &before, NULL);
+        if (house->n_told)
+                fail_msg("%s", house->told[0]);
+}
+
 static void there_is_one_in_a_process(void **state)
 {
         house_t *house = *state;
@@ -693,20 +744,6 @@ static void what_has_not_changed_is_not_given_again(void **state)
         expect_board(house, "late", "from late");
 }
 
-static void *change_keys(void *arg)
-{
-        house_t *house = arg;
-
-        for (unsigned i = 0; i < 200; i++) {
-                if (i % 2)
-                        unlink(path_of("boards/late.pub"));
-                else
-                        put_key("late", "boards", "late");
-                hedge_auth_read(house->auth);
-        }
-        return NULL;
-}
-
 /* Handshakes at every moment of a change: who is in the folder before and after gets in. */
 static void changes_shut_nobody_else_out(void **state)
 {
@@ -743,6 +780,7 @@ int main(void)
                 HOUSE(bad_files_are_told_once_and_cost_nobody_else),
                 HOUSE(a_read_that_fails_for_want_of_descriptors_changes_nothing),
                 HOUSE(signals_do_not_end_it),
+                HOUSE(signals_do_not_interrupt_a_change),
                 HOUSE(there_is_one_in_a_process),
                 HOUSE(a_folder_that_is_not_there_is_an_error_at_start),
                 HOUSE(nothing_is_left_on_the_disk),
