@@ -226,6 +226,25 @@ static void what_is_no_message_is_answered(void **state)
         assert_int_equal(bed_expect(HEDGE_MSG_PONG)->pong.sequence, 2);
 }
 
+/* The coordinator need not wait for a task that did not get here whole. */
+static void a_broken_task_is_named(void **state)
+{
+        uint32_t order[] = { 0 };
+        const hedge_message_t task = { .type = HEDGE_MSG_TASK, .task = { .run = 9, .n_order = 1, .order = order } };
+        zmq_msg_t packed;
+
+        bed_serve();
+        assert_int_equal(hedge_message_pack(&task, &packed), 0);
+        tell_bytes(zmq_msg_data(&packed), zmq_msg_size(&packed), false);
+        zmq_msg_close(&packed);
+        bed_turn();
+        assert_int_equal(bed_expect_error(HEDGE_EMALFORMED)->about, 9);
+        assert_int_equal(bed.executor.n_tasks, 0);
+        tell_bytes("\xc1 nonsense", 10, false); /* and what comes next is not about it */
+        bed_turn();
+        assert_int_equal(bed_expect_error(HEDGE_EMALFORMED)->about, 0);
+}
+
 /* ---- a full socket ---- */
 
 static void a_pong_waits_for_room(void **state)
@@ -436,6 +455,7 @@ int main(void)
                 BED_TEST(an_error_about_nothing_is_about_the_board),
                 BED_TEST(an_error_keeps_the_back_off),
                 BED_TEST(what_is_no_message_is_answered),
+                BED_TEST(a_broken_task_is_named),
                 BED_TEST(a_pong_waits_for_room),
                 BED_TEST(a_hello_waits_for_room),
                 BED_TEST(a_ping_makes_a_hello_that_waits_needless),

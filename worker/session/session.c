@@ -384,7 +384,7 @@ void hedgew_session_receive(hedgew_session_t *s)
                 }
                 s->heard_ms = s->settings.now_ms();
                 if (r < 0) {
-                        hedgew_session_complain(s, r, &why, 0, NULL);
+                        hedgew_session_complain(s, r, &why, envelope.about, NULL);
                         continue;
                 }
                 hedgew_session_message(s, &envelope);
