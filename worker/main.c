@@ -19,7 +19,7 @@
 #define STOP_MS         600 /* a kernel can't be interrupted; then the process leaves without waiting for it */
 #define BYE_MS          150
 #define ALLOCATOR_POOLS 2
-#define SOCKETS_MAX     16
+#define SOCKETS_MAX     64 /* a closed one counts until libzmq has freed it */
 
 static const hedge_daemon_t program = {
         .name = "hedge-worker",
