@@ -5,7 +5,7 @@
 #include "client/command.h"
 #include "common/wire/socket.h"
 
-#define SOCKETS_MAX 16
+#define SOCKETS_MAX 64
 
 int main(int argc, char **argv)
 {

@@ -53,18 +53,28 @@ zsock_t *hedge_monitor_socket(hedge_monitor_t *monitor)
         return monitor->events;
 }
 
+static int receive(void *events, void *frame, size_t size)
+{
+        int n;
+
+        do
+                n = zmq_recv(events, frame, size, ZMQ_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        return n;
+}
+
 /* A frame with the event (16 bits) and its number (32 bits), and one with the endpoint. */
 int hedge_monitor_next(hedge_monitor_t *monitor, uint32_t *ret_value)
 {
         void *events = zsock_resolve(monitor->events);
         uint8_t frame[8];
         uint16_t event = 0;
-        const int n = zmq_recv(events, frame, sizeof(frame), ZMQ_DONTWAIT);
+        const int n = receive(events, frame, sizeof(frame));
 
         if (n < 0)
                 return 0;
         if (zsock_rcvmore(monitor->events))
-                zmq_recv(events, NULL, 0, ZMQ_DONTWAIT);
+                receive(events, NULL, 0);
         if (n < 6)
                 return 0;
         memcpy(&event, frame, sizeof(event));

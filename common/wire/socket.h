@@ -13,7 +13,8 @@ typedef struct _zsock_t zsock_t;
  * thread. CZMQ ends the program where memory for a socket is missing; tensors never come from its allocator. */
 
 /** First thing in a program that opens sockets: signals stay the program's own (CZMQ would take SIGINT and SIGTERM), threads'
- * pipes have no limit (CZMQ's block after 2,000 messages), and it logs nothing of its own.
+ * pipes have no limit (CZMQ's block after 2,000 messages), and what it has to say, as of a socket that was forgotten, goes to standard
+ * error.
  * @param sockets_max  So many sockets at most, counting two for each thread that CZMQ starts; libzmq takes memory for all of them. */
 void hedge_sockets_begin(size_t sockets_max);
 
