@@ -114,7 +114,7 @@ typedef struct hedge_msg_share_ok {
 } hedge_msg_share_ok_t;
 
 typedef struct hedge_msg_task {
-        uint64_t run; /**< unique in the coordinator's incarnation; a board may be given several tasks of one job */
+        uint64_t run; /**< unique in the coordinator's incarnation; a board may be given several tasks of one run */
         hedge_digest_t digest;
         uint32_t n_inputs;
         uint32_t *inputs; /**< number la of each frame's coded input; none: 0, 1, ... */
@@ -136,7 +136,7 @@ typedef struct hedge_msg_task_end {
         bool cancelled;
 } hedge_msg_task_end_t;
 
-typedef struct hedge_msg_cancel { /**< CANCEL: all tasks of the job */
+typedef struct hedge_msg_cancel { /**< CANCEL: all tasks of the run */
         uint64_t run;
 } hedge_msg_cancel_t;
 

@@ -17,21 +17,21 @@
 
 typedef struct hedged_measure hedged_measure_t;
 
-/** What a board did of one job. All times from the coordinator's clock but compute_us, which the board says. */
+/** What a board did of one layer run. All times from the coordinator's clock but compute_us, which the board says. */
 typedef struct hedged_task_sample {
-        uint64_t macs_asked, macs_done;   /**< of all parts; of those that came. Parts of a job are equally heavy */
-        unsigned parts_asked, parts_done; /**< of all its tasks of the job */
+        uint64_t macs_asked, macs_done;   /**< of all parts; of those that came. Parts of a run are equally heavy */
+        unsigned parts_asked, parts_done; /**< of all its tasks of the run */
         uint64_t compute_us;              /**< sum of those that came */
         uint64_t elapsed_us; /**< from sending the first task to the last part, or to the cancel where none came */
         uint64_t first_us;   /**< from sending the first task to the first part */
         uint64_t first_compute_us; /**< of that part */
         uint64_t up_bytes;         /**< of the first task's frames */
-        uint64_t ahead_bytes;      /**< of other boards' tasks of the job that were sent before it: they share the
+        uint64_t ahead_bytes;      /**< of other boards' tasks of the run that were sent before it: they share the
                                    coordinator's link */
         uint64_t ahead_us;         /**< since the first of those was sent: so much of their time was over */
         uint64_t part_bytes;       /**< of one part's frame */
         bool cancelled;
-        bool queued; /**< the board had another job's task to do first: its waiting says nothing, only its computing does */
+        bool queued; /**< the board had another run's task to do first: its waiting says nothing, only its computing does */
 } hedged_task_sample_t;
 
 /** Start with what the file knows.
@@ -47,7 +47,7 @@ int hedged_measure_new(const hedged_config_t *config, const char *path, hedge_ke
 /** Does not save. NULL-safe; nullifies. */
 void hedged_measure_destroy(hedged_measure_t **measure);
 
-/** A job is over: once for each of its boards, but not for those that were lost while it ran (dead is not slow).
+/** A layer run is over: once for each of its boards, but not for those that were lost while it ran (dead is not slow).
  * Samples that make no sense (a board may say anything) are ignored. */
 void hedged_measure_task(hedged_measure_t *measure, const char *board, const hedged_task_sample_t *sample);
 

@@ -18,7 +18,7 @@ struct hedgew_emulate {
         struct stat seen; /* of the file when it was read, well or not */
         bool missed;      /* the log was told that it is not there */
         hedgew_emulation_t now;
-        uint64_t job, jobs; /* the last job; of this round */
+        uint64_t run, runs; /* the last run; of this round */
 };
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -39,7 +39,7 @@ static void read_again(hedgew_emulate_t *e)
         else if (hedgew_emulation_parse(text, &e->now, &why) < 0)
                 log_error("%s:%s, ignoring: what was read before stays true", e->path, why.text);
         else
-                e->jobs = 0; /* another request, perhaps of the same round: it is to have the same luck */
+                e->runs = 0; /* another request, perhaps of the same round: it is to have the same luck */
         free(text);
 }
 
@@ -88,22 +88,22 @@ void hedgew_emulate_destroy(hedgew_emulate_t **emulate)
         *emulate = NULL;
 }
 
-static void count(hedgew_emulate_t *e, uint64_t job)
+static void count(hedgew_emulate_t *e, uint64_t run)
 {
-        if (e->jobs == 0 || e->job != job)
-                e->jobs++;
-        e->job = job;
+        if (e->runs == 0 || e->run != run)
+                e->runs++;
+        e->run = run;
 }
 
-void hedgew_emulate_task(hedgew_emulate_t *e, uint64_t job, hedgew_fate_t *ret)
+void hedgew_emulate_task(hedgew_emulate_t *e, uint64_t run, hedgew_fate_t *ret)
 {
         hedgew_emulation_draws_t draws;
         hedgew_emulation_kind_t kind;
         int64_t in_us;
 
         look(e);
-        count(e, job);
-        hedgew_emulation_draw(&e->now, e->jobs - 1, &draws);
+        count(e, run);
+        hedgew_emulation_draw(&e->now, e->runs - 1, &draws);
         kind = hedgew_emulation_kind(&e->now);
         in_us = (int64_t)(draws.in_ms * 1000);
         ret->macs_per_s = (e->now.macs_per_s > 0 ? e->now.macs_per_s : e->macs_per_s) / draws.slower;

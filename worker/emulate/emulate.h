@@ -33,7 +33,7 @@ int hedgew_emulate_new(const char *path, double macs_per_s, hedgew_emulate_t **r
 /** NULL-safe; nullifies. */
 void hedgew_emulate_destroy(hedgew_emulate_t **emulate);
 
-/** Draw the fate of a task that comes now: that of its job. Jobs are counted anew whenever the file is written. */
-void hedgew_emulate_task(hedgew_emulate_t *emulate, uint64_t job, hedgew_fate_t *ret);
+/** Draw the fate of a task that comes now: that of its run. Layer runs are counted anew whenever the file is written. */
+void hedgew_emulate_task(hedgew_emulate_t *emulate, uint64_t run, hedgew_fate_t *ret);
 
 #endif

@@ -166,9 +166,9 @@ int hedgew_emulation_parse(const char *text, hedgew_emulation_t *ret, hedge_why_
 }
 
 /* The first of the random numbers that are for this purpose. */
-static uint64_t row_of(const hedgew_emulation_t *e, uint64_t board, uint64_t purpose, uint64_t job)
+static uint64_t row_of(const hedgew_emulation_t *e, uint64_t board, uint64_t purpose, uint64_t run)
 {
-        const uint64_t numbers[] = { e->round, board, purpose, job };
+        const uint64_t numbers[] = { e->round, board, purpose, run };
         uint64_t row = e->seed;
 
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -176,9 +176,9 @@ static uint64_t row_of(const hedgew_emulation_t *e, uint64_t board, uint64_t pur
         return row;
 }
 
-static double exponential(const hedgew_emulation_t *e, uint64_t purpose, uint64_t job)
+static double exponential(const hedgew_emulation_t *e, uint64_t purpose, uint64_t run)
 {
-        uint64_t row = row_of(e, e->board, purpose, job);
+        uint64_t row = row_of(e, e->board, purpose, run);
 
         return hedge_random_exponential(&row);
 }
@@ -227,15 +227,15 @@ static double straggling(const hedgew_emulation_t *e)
         return hedge_random_uniform(&row) < e->straggler_probability ? e->straggler_factor : 1;
 }
 
-void hedgew_emulation_draw(const hedgew_emulation_t *e, uint64_t job, hedgew_emulation_draws_t *ret)
+void hedgew_emulation_draw(const hedgew_emulation_t *e, uint64_t run, hedgew_emulation_draws_t *ret)
 {
         ret->slower = straggling(e);
         if (e->slowdown > 0)
                 ret->slower *= 1 + e->slowdown * exponential(e, FOR_ROUND, 0);
         if (e->task_slowdown > 0)
-                ret->slower *= 1 + e->task_slowdown * exponential(e, FOR_JOB, job);
-        ret->in_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_IN, job) : 0;
-        ret->out_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_OUT, job) : 0;
+                ret->slower *= 1 + e->task_slowdown * exponential(e, FOR_JOB, run);
+        ret->in_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_IN, run) : 0;
+        ret->out_ms = e->delay_ms > 0 ? e->delay_ms * exponential(e, FOR_OUT, run) : 0;
         if (hedgew_emulation_kind(e) == HEDGEW_EMULATION_FIXED)
                 ret->out_ms += e->fixed_ms;
 }

@@ -20,8 +20,8 @@
  *                              place of its own input's digest: what is decoded differs by rounding from request to request
  *     verify 0 or 1            1: compute what the store has, too, and compare: to the bit, or, where inputs go by number, to 5e-3 of the peak
  *     slowdown TAU             in every round this board is 1 + Exp(TAU) times slower (Exp: exponential with that mean)
- *     task_slowdown TAU        the same again for every job
- *     delay_ms MEAN            the tasks of a job come later by Exp(MEAN), its answers leave later by another Exp(MEAN): the
+ *     task_slowdown TAU        the same again for every run
+ *     delay_ms MEAN            the tasks of a run come later by Exp(MEAN), its answers leave later by another Exp(MEAN): the
  *                              same for all of them, as what goes by one connection does not overtake
  *     fixed COUNT MS           in every round COUNT of the boards hold their answers back by MS
  *     failing COUNT            in every round COUNT of the boards answer tasks with an error
@@ -56,13 +56,13 @@ typedef enum hedgew_emulation_kind {
 
 hedgew_emulation_kind_t hedgew_emulation_kind(const hedgew_emulation_t *emulation);
 
-/** What is drawn for a job: the same in every process, in any order, for the same settings and numbers.
- * @param job  Which job of this board in this round, from 0. */
+/** What is drawn for a run: the same in every process, in any order, for the same settings and numbers.
+ * @param run  Which run of this board in this round, from 0. */
 typedef struct hedgew_emulation_draws {
         double slower; /**< this many times */
         double in_ms, out_ms;
 } hedgew_emulation_draws_t;
 
-void hedgew_emulation_draw(const hedgew_emulation_t *emulation, uint64_t job, hedgew_emulation_draws_t *ret);
+void hedgew_emulation_draw(const hedgew_emulation_t *emulation, uint64_t run, hedgew_emulation_draws_t *ret);
 
 #endif
