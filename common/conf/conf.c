@@ -2,10 +2,8 @@
 #include "common/conf/conf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/conf/tree.h"
 #include "common/conf/value.h"

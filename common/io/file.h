@@ -8,7 +8,7 @@
 
 /** Whole files. Signals that interrupt, and reads and writes that are cut short, are gone on after. */
 
-/** Read to the end. Memory is taken as bytes come, not as the file claims.
+/** Read to the end. Memory is taken for what a regular file says that it has, if that is not too much, else as bytes come.
  * @param max_bytes  More are refused. @param ret  To be freed; a zero byte lies behind the contents.
  * @return 0, HEDGE_ELIMIT, -ENOMEM, -errno. */
 int hedge_io_read(int fd, size_t max_bytes, char **ret, size_t *ret_size);

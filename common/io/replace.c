@@ -3,9 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/io/folder.h"
@@ -22,31 +23,41 @@ static void forget(hedge_replace_t *r)
         *r = (hedge_replace_t){ NULL, NULL, NULL };
 }
 
+/* A new file beside the path; its mode is what the process's umask leaves. */
+static int open_beside(hedge_replace_t *r, int *ret_fd)
+{
+        static atomic_uint opened;
+
+        for (;;) {
+                if (asprintf(&r->beside, "%s.%ld-%u", r->path, (long)getpid(), atomic_fetch_add(&opened, 1)) < 0) {
+                        r->beside = NULL;
+                        return -ENOMEM;
+                }
+                *ret_fd = open(r->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+                if (*ret_fd >= 0)
+                        return 0;
+                if (errno != EEXIST)
+                        return -errno;
+                free(r->beside); /* of a process that was killed */
+        }
+}
+
 int hedge_replace_begin(const char *path, hedge_replace_t *ret, hedge_why_t *why)
 {
-        hedge_replace_t r = { NULL, strdup(path), NULL };
-        int fd = -1, error = ENOMEM;
+        hedge_replace_t r = { .path = strdup(path) };
+        int fd = -1, error = r.path ? open_beside(&r, &fd) : -ENOMEM;
 
-        if (!r.path || asprintf(&r.beside, "%s.XXXXXX", path) < 0) {
-                r.beside = NULL;
-                goto fail;
+        if (error == 0 && !(r.file = fdopen(fd, "wb"))) {
+                error = -errno;
+                close(fd);
+                unlink(r.beside);
         }
-        fd = mkostemp(r.beside, O_CLOEXEC);
-        error = errno;
-        if (fd < 0)
-                goto fail;
-        if (fchmod(fd, 0644) == 0)
-                r.file = fdopen(fd, "wb");
-        if (r.file) {
+        if (error == 0) {
                 *ret = r;
                 return 0;
         }
-        error = errno;
-        close(fd);
-        unlink(r.beside);
-fail:
         forget(&r);
-        return say(why, path, error);
+        return say(why, path, -error);
 }
 
 /* A rename is on the disk when its folder is. */

@@ -12,7 +12,7 @@ typedef struct hedge_replace {
         char *path, *beside;
 } hedge_replace_t;
 
-/** Open a new file beside `path` (same folder). @return 0, -errno with a sentence. */
+/** Open a new file beside `path` (same folder), readable and writable for whomever the process's umask lets. @return 0, -errno with a sentence. */
 int hedge_replace_begin(const char *path, hedge_replace_t *ret, hedge_why_t *why);
 
 /** Bring it to the disk under its name if `result` is 0 and all was written, else remove it. Ends `replace` either way.

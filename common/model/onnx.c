@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,7 +146,7 @@ static int read_file(const char *path, uint64_t max_bytes, char **ret, size_t *r
                 return hedge_why(why, -EINVAL, "not a file");
         if (fd < 0)
                 return hedge_why(why, fd, "cannot open '%.300s': %s", path, hedge_strerror(fd));
-        r = hedge_io_read(fd, (size_t)max_bytes, ret, ret_size);
+        r = hedge_io_read(fd, max_bytes < SIZE_MAX / 2 ? (size_t)max_bytes : SIZE_MAX / 2, ret, ret_size);
         if (r == HEDGE_ELIMIT && fstat(fd, &st) == 0)
                 hedge_why(why, r, "a file of %lld bytes; at most %llu are allowed", (long long)st.st_size,
                           (unsigned long long)max_bytes);

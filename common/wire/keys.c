@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -92,45 +93,51 @@ int hedge_keys_generate(const char *dir, const char *name, hedge_why_t *why)
         return r;
 }
 
-static int check_file(const char *path, int fd, bool secret, hedge_why_t *why)
+static int check_mode(const char *path, int fd, hedge_why_t *why)
 {
         struct stat st;
 
         if (fstat(fd, &st) < 0)
                 return hedge_why(why, -errno, "%s: %s", path, hedge_strerror(-errno));
-        if (!S_ISREG(st.st_mode))
-                return hedge_why(why, HEDGE_EMALFORMED, "%s: not a file", path);
-        if (secret && (st.st_mode & 077))
+        if (st.st_mode & 077)
                 return hedge_why(why, HEDGE_EDENIED, "%s: others may use it (mode %03o); it must be 600", path,
                                  (unsigned)st.st_mode & 0777);
+        return 0;
+}
+
+static int read_open(const char *path, int fd, char buf[MAX_FILE_BYTES], hedge_why_t *why)
+{
+        char *text;
+        size_t size;
+        int r = hedge_io_read(fd, MAX_FILE_BYTES - 1, &text, &size);
+
+        if (r < 0 && r != HEDGE_ELIMIT)
+                return hedge_why(why, r, "%s: %s", path, hedge_strerror(r));
+        if (r == 0) {
+                memcpy(buf, text, size + 1);
+                explicit_bzero(text, size);
+                free(text);
+        }
+        if (r < 0 || memchr(buf, 0, size))
+                return hedge_why(why, HEDGE_EMALFORMED, "%s: not a certificate", path);
         return 0;
 }
 
 /* Read a small file as text. */
 static int read_text(const char *path, bool secret, char buf[MAX_FILE_BYTES], hedge_why_t *why)
 {
-        size_t used = 0;
-        ssize_t n = 1;
-        int fd, r;
+        const int fd = hedge_io_open_regular(path, 0);
+        int r;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd == -EINVAL || fd == -EISDIR)
+                return hedge_why(why, HEDGE_EMALFORMED, "%s: not a file", path);
         if (fd < 0)
-                return hedge_why(why, -errno, "%s: %s", path, hedge_strerror(-errno));
-        r = check_file(path, fd, secret, why);
-        while (r == 0 && n > 0 && used < MAX_FILE_BYTES) {
-                n = read(fd, buf + used, MAX_FILE_BYTES - used);
-                if (n > 0)
-                        used += (size_t)n;
-                else if (n < 0 && errno != EINTR)
-                        r = hedge_why(why, -errno, "%s: %s", path, hedge_strerror(-errno));
-        }
+                return hedge_why(why, fd, "%s: %s", path, hedge_strerror(fd));
+        r = secret ? check_mode(path, fd, why) : 0;
+        if (r == 0)
+                r = read_open(path, fd, buf, why);
         close(fd);
-        if (r < 0)
-                return r;
-        if (used == MAX_FILE_BYTES || memchr(buf, 0, used))
-                return hedge_why(why, HEDGE_EMALFORMED, "%s: not a certificate", path);
-        buf[used] = 0;
-        return 0;
+        return r;
 }
 
 /* Take the value of a line `key = "value"` where it has that key and the length of a key. */

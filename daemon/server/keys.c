@@ -45,7 +45,7 @@ static void read_events(hedged_server_t *c, hedge_monitor_t *monitor)
         int event;
 
         while ((event = hedge_monitor_next(monitor, &value))) {
-                if (event == ZMQ_EVENT_DISCONNECTED)
+                if (event == ZMQ_EVENT_DISCONNECTED && monitor == c->sockets.monitor) /* a client's is no board's */
                         hedged_cluster_disconnected(c->cluster, (int)value);
                 else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && c->auth)
                         hedge_auth_failed(c->auth);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -79,27 +82,105 @@ static void files_are_read_whole_or_not_at_all(void **state)
         free(big);
 }
 
+#define PIPED 1000000u /* more than a pipe holds, and than is read at a time */
+
+static void *fill(void *arg)
+{
+        char *text = malloc(PIPED);
+        const int end = *(int *)arg;
+
+        memset(text, 'y', PIPED);
+        if (hedge_io_write(end, text, PIPED) < 0 && errno != EPIPE)
+                abort(); /* not on a test thread */
+        close(end);
+        free(text);
+        return NULL;
+}
+
 /* A pipe says no size; it is read as it comes, and refused as soon as it has brought too much. */
 static void pipes_are_read_to_their_end(void **state)
 {
-        int ends[2];
-        char *got = NULL, text[50000];
-        size_t size;
-
-        memset(text, 'y', sizeof(text));
+        signal(SIGPIPE, SIG_IGN);
         for (unsigned i = 0; i < 2; i++) {
+                char *got = NULL;
+                size_t size = 0, others = 0;
+                pthread_t writer;
+                int ends[2];
+
                 assert_int_equal(pipe(ends), 0);
-                assert_int_equal(hedge_io_write(ends[1], text, sizeof(text)), 0);
-                close(ends[1]);
+                assert_int_equal(pthread_create(&writer, NULL, fill, &ends[1]), 0);
                 if (i == 0) {
-                        assert_int_equal(hedge_io_read(ends[0], sizeof(text), &got, &size), 0);
-                        assert_int_equal(size, sizeof(text));
+                        assert_int_equal(hedge_io_read(ends[0], PIPED, &got, &size), 0);
+                        assert_int_equal(size, PIPED);
+                        for (size_t k = 0; k < size; k++)
+                                others += got[k] != 'y';
+                        assert_int_equal(others, 0);
                         free(got);
                 } else {
-                        assert_int_equal(hedge_io_read(ends[0], sizeof(text) - 1, &got, &size), HEDGE_ELIMIT);
+                        assert_int_equal(hedge_io_read(ends[0], PIPED - 1, &got, &size), HEDGE_ELIMIT);
                 }
                 close(ends[0]);
+                pthread_join(writer, NULL);
         }
+}
+
+static void nothing(int number)
+{
+        (void)number;
+}
+
+typedef struct other {
+        pthread_t main;
+        int fd;
+        bool reads;
+} other_t;
+
+/* Interrupt the main thread, which waits, many times over; then do what it waits for. */
+static void *interrupt(void *arg)
+{
+        const other_t *o = arg;
+        char *text = malloc(PIPED), *got = NULL;
+        size_t size = 0;
+
+        memset(text, 'y', PIPED);
+        for (unsigned i = 0; i < 2000; i++) {
+                pthread_kill(o->main, SIGALRM);
+                sched_yield();
+        }
+        if (o->reads ? hedge_io_read(o->fd, PIPED, &got, &size) < 0 : hedge_io_write(o->fd, text, PIPED) < 0)
+                abort(); /* not on a test thread */
+        close(o->fd);
+        free(text);
+        free(got);
+        return NULL;
+}
+
+static void signals_cut_nothing_short(void **state)
+{
+        const struct sigaction action = { .sa_handler = nothing }; /* no SA_RESTART */
+        char *text = calloc(1, PIPED), *got = NULL;
+        size_t size = 0;
+
+        assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+        for (unsigned reads = 0; reads < 2; reads++) {
+                int ends[2];
+                other_t other = { .main = pthread_self(), .reads = reads };
+                pthread_t thread;
+
+                assert_int_equal(pipe(ends), 0);
+                other.fd = ends[!reads];
+                assert_int_equal(pthread_create(&thread, NULL, interrupt, &other), 0);
+                if (reads) {
+                        assert_int_equal(hedge_io_write(ends[1], text, PIPED), 0);
+                } else {
+                        assert_int_equal(hedge_io_read(ends[0], PIPED, &got, &size), 0);
+                        assert_int_equal(size, PIPED);
+                        free(got);
+                }
+                close(ends[reads]);
+                pthread_join(thread, NULL);
+        }
+        free(text);
 }
 
 static void only_regular_files_are_opened_as_such(void **state)
@@ -161,6 +242,7 @@ static void a_name_stands_for_the_old_or_the_new(void **state)
         hedge_why_t why = { "" };
         struct stat st;
 
+        umask(027);
         assert_int_equal(mkdir(path_of("r"), 0700), 0);
         memset(text, 'z', 100000);
         make("r/a", "old", 3);
@@ -187,7 +269,8 @@ static void a_name_stands_for_the_old_or_the_new(void **state)
         expect("r/a", "new");
         assert_int_equal(count_names(), 1);
         assert_int_equal(stat(path_of("r/a"), &st), 0);
-        assert_int_equal(st.st_mode & 0777, 0644);
+        assert_int_equal(st.st_mode & 0777, 0640); /* as the umask says */
+        umask(022);
         assert_int_equal(hedge_replace_begin(path_of("nowhere/a"), &file, &why), -ENOENT);
         free(text);
 }
@@ -224,6 +307,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(files_are_read_whole_or_not_at_all),
                 cmocka_unit_test(pipes_are_read_to_their_end),
+                cmocka_unit_test(signals_cut_nothing_short),
                 cmocka_unit_test(only_regular_files_are_opened_as_such),
                 cmocka_unit_test(so_many_bytes_or_an_error),
                 cmocka_unit_test(a_name_stands_for_the_old_or_the_new),
