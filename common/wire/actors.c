@@ -3,6 +3,8 @@
 
 #include <czmq.h>
 #include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "common/thread.h"
@@ -16,6 +18,8 @@ struct hedge_actors {
         zactor_t **threads;
         hedge_mail_t *stops; /* one for each */
         unsigned count;
+        atomic_uint
+                ended; /* orders what they did before what destroys them does, for tools that do not see into CZMQ's pipes */
 };
 
 static void run(zsock_t *pipe, void *arg)
@@ -26,6 +30,7 @@ static void run(zsock_t *pipe, void *arg)
         zsock_signal(pipe, 0);
         while ((mail = hedge_mailbox_wait(a->queue, -1))->kind != STOP)
                 a->work(a->arg, mail);
+        atomic_fetch_add_explicit(&a->ended, 1, memory_order_release);
 }
 
 static void *nothing(void *arg)
@@ -89,6 +94,8 @@ void hedge_actors_destroy(hedge_actors_t **actors)
         }
         for (unsigned i = 0; i < a->count; i++)
                 zactor_destroy(&a->threads[i]);
+        while (atomic_load_explicit(&a->ended, memory_order_acquire) < a->count)
+                sched_yield(); /* never: they have been waited for */
         hedge_mailbox_destroy(&a->queue);
         free(a->threads);
         free(a->stops);
