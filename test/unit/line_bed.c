@@ -6,13 +6,13 @@
 
 #include "common/clock.h"
 
-void line_bed_open(hedged_line_t *line)
+void line_bed_open(line_bed_t *line)
 {
         if (hedge_mailbox_new(&line->events) < 0)
                 abort();
 }
 
-void line_bed_drop(hedged_line_t *line)
+void line_bed_drop(line_bed_t *line)
 {
         hedged_line_event_t *event;
 
@@ -20,7 +20,7 @@ void line_bed_drop(hedged_line_t *line)
                 hedged_line_event_release(&event);
 }
 
-void line_bed_close(hedged_line_t *line)
+void line_bed_close(line_bed_t *line)
 {
         line_bed_drop(line);
         hedge_mailbox_destroy(&line->events);
@@ -56,12 +56,12 @@ zmq_msg_t *line_bed_frame(hedged_line_event_t *event, size_t size)
         return event->envelope.frames;
 }
 
-void line_bed_put(hedged_line_t *line, hedged_line_event_t *event)
+void line_bed_put(line_bed_t *line, hedged_line_event_t *event)
 {
         hedge_mailbox_put(line->events, &event->mail);
 }
 
-void line_bed_put_error(hedged_line_t *line, unsigned board, int code, const char *text, const hedge_digest_t *digest)
+void line_bed_put_error(line_bed_t *line, unsigned board, int code, const char *text, const hedge_digest_t *digest)
 {
         hedged_line_event_t *event = line_bed_answer(board, HEDGE_MSG_ERROR);
         hedge_msg_error_t *error = &event->envelope.message.error;
@@ -74,7 +74,7 @@ void line_bed_put_error(hedged_line_t *line, unsigned board, int code, const cha
         line_bed_put(line, event);
 }
 
-void line_bed_here(hedged_line_t *line, unsigned board)
+void line_bed_here(line_bed_t *line, unsigned board)
 {
         hedged_line_event_t *event = line_bed_event(HEDGED_LINE_HERE, board);
 
@@ -83,13 +83,13 @@ void line_bed_here(hedged_line_t *line, unsigned board)
         line_bed_put(line, event);
 }
 
-void line_bed_lost(hedged_line_t *line, unsigned board)
+void line_bed_lost(line_bed_t *line, unsigned board)
 {
         line->here[board] = false;
         line_bed_put(line, line_bed_event(HEDGED_LINE_LOST, board));
 }
 
-void line_bed_stop(hedged_line_t *line, enum hedged_stop why)
+void line_bed_stop(line_bed_t *line, enum hedged_stop why)
 {
         line->stopping = (int)why;
         line_bed_put(line, line_bed_event(HEDGED_LINE_STOP, 0));
@@ -110,7 +110,8 @@ bool line_bed_may_send(const hedge_message_t *message, uint32_t n_frames)
 int hedged_line_send(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
                      uint32_t n_frames)
 {
-        const int r = line->hear(line, board, message, frames, n_frames);
+        line_bed_t *bed = (line_bed_t *)(void *)line;
+        const int r = bed->hear(bed, board, message, frames, n_frames);
 
         for (uint32_t i = 0; i < n_frames; i++)
                 zmq_msg_close(&frames[i]);
@@ -119,11 +120,12 @@ int hedged_line_send(hedged_line_t *line, unsigned board, const hedge_message_t 
 
 hedged_line_event_t *hedged_line_next(hedged_line_t *line, int timeout_ms)
 {
-        hedged_line_event_t *event = (hedged_line_event_t *)hedge_mailbox_wait(line->events, timeout_ms);
+        line_bed_t *bed = (line_bed_t *)(void *)line;
+        hedged_line_event_t *event = (hedged_line_event_t *)hedge_mailbox_wait(bed->events, timeout_ms);
 
         if (event && event->board < LINE_BED_BOARDS &&
             (event->mail.kind == HEDGED_LINE_HERE || event->mail.kind == HEDGED_LINE_LOST))
-                line->heard[event->board] = event->session;
+                bed->heard[event->board] = event->session;
         return event;
 }
 
@@ -138,7 +140,7 @@ void hedged_line_event_release(hedged_line_event_t **event)
 
 enum hedged_stop hedged_line_stopping(const hedged_line_t *line)
 {
-        hedged_line_t *l = (hedged_line_t *)(uintptr_t)line;
+        line_bed_t *l = (line_bed_t *)(uintptr_t)line; /* it counts */
 
         if (l->stop_look && ++l->looks == l->stop_look)
                 l->stopping = (int)l->stop_why;

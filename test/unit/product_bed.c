@@ -54,8 +54,7 @@ static void lose(product_bed_t *bed, unsigned board)
         bed->boards[board].dies = false;
 }
 
-static int hear(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                uint32_t n_frames)
+static int hear(line_bed_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
         product_bed_t *bed = (product_bed_t *)line;
         product_board_t *b = &bed->boards[board];

@@ -18,7 +18,7 @@ typedef struct product_board {
 } product_board_t;
 
 typedef struct product_bed {
-        hedged_line_t line; /**< the first member: line_bed.h */
+        line_bed_t line; /**< the first member: line_bed.h */
         product_board_t boards[LINE_BED_BOARDS];
 } product_bed_t;
 

@@ -35,7 +35,7 @@ static void fill_frame(zmq_msg_t *frame, const void *bytes, size_t size)
         memcpy(zmq_msg_data(frame), bytes, size);
 }
 
-static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+static int hear_all(line_bed_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
                     uint32_t n_frames);
 
 bed_t *bed_new(const char *yaml)
@@ -398,7 +398,7 @@ static void hear(bed_t *bed, unsigned board, const hedge_message_t *message, zmq
 
 /* ---- the line ---- */
 
-static int hear_all(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
+static int hear_all(line_bed_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
                     uint32_t n_frames)
 {
         bed_t *bed = (bed_t *)line;
@@ -470,7 +470,7 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
 void bed_run(bed_t *bed)
 {
         const hedged_run_settings_t settings = { .folder = bed->job.folder,
-                                                 .line = &bed->line,
+                                                 .line = line_bed_line(&bed->line),
                                                  .loop = bed->loop,
                                                  .news_kind = NEWS,
                                                  .macs_per_s = bed->macs_per_s,

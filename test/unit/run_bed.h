@@ -60,7 +60,7 @@ typedef struct bed_board {
 } bed_board_t;
 
 struct bed {
-        hedged_line_t line; /**< the first member: line_bed.h */
+        line_bed_t line; /**< the first member: line_bed.h */
         job_bed_t job;
         hedge_mailbox_t *loop;
         double macs_per_s;

@@ -107,8 +107,7 @@ static void look_at_step(bed_t *bed, const hedge_message_t *message)
                 bed->script(bed);
 }
 
-static int hear(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                uint32_t n_frames)
+static int hear(line_bed_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
         bed_t *bed = (bed_t *)line;
         board_t *b = &bed->boards[board];
@@ -185,7 +184,7 @@ static bool take_news(bed_t *bed, hedged_news_t *news)
 void bed_run(bed_t *bed)
 {
         const hedged_run_settings_t settings = {
-                .folder = bed->job.folder, .line = &bed->line, .loop = bed->loop, .patience_ms = 100
+                .folder = bed->job.folder, .line = line_bed_line(&bed->line), .loop = bed->loop, .patience_ms = 100
         };
         hedged_run_t *thread = NULL;
         hedge_mail_t *mail;

@@ -42,7 +42,7 @@ typedef struct board {
 } board_t;
 
 typedef struct bed {
-        hedged_line_t line; /* the first member: line_bed.h */
+        line_bed_t line; /* the first member: line_bed.h */
         job_bed_t job;
         hedge_mailbox_t *loop;
         board_t boards[BOARDS];

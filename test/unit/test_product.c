@@ -54,7 +54,7 @@ static void fill(void)
 static void begin(unsigned boards)
 {
         bed = product_bed_new(boards);
-        assert_int_equal(hedged_round_new(&bed->line, 7, &rounds), 0);
+        assert_int_equal(hedged_round_new(line_bed_line(&bed->line), 7, &rounds), 0);
         assert_int_equal(hedged_exchange_look(rounds), 0);
         assert_int_equal(hedged_round_count(rounds), boards);
 }
@@ -514,7 +514,7 @@ static void forget(void)
 static int run(uint64_t packet_bytes, hedge_why_t *why)
 {
         static const hedged_speeds_t speeds;
-        const hedged_multiply_settings_t settings = { .line = &bed->line,
+        const hedged_multiply_settings_t settings = { .line = line_bed_line(&bed->line),
                                                       .job = 9,
                                                       .loop = loop,
                                                       .done_kind = 77,

@@ -16,7 +16,7 @@
 
 /* What is said is kept, what boards say is put in by hand. */
 static struct bed {
-        hedged_line_t line;
+        line_bed_t line;
         hedge_message_t said;
         unsigned said_to, sayings, frames;
         int fails;
@@ -24,8 +24,7 @@ static struct bed {
 
 static hedged_round_t *rounds;
 
-static int hear(hedged_line_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames,
-                uint32_t n_frames)
+static int hear(line_bed_t *line, unsigned board, const hedge_message_t *message, zmq_msg_t *frames, uint32_t n_frames)
 {
         (void)line;
         (void)frames;
@@ -44,7 +43,7 @@ static int set_up(void **state)
         memset(&bed, 0, sizeof(bed));
         bed.line.hear = hear;
         line_bed_open(&bed.line);
-        return hedged_round_new(&bed.line, 7, &rounds);
+        return hedged_round_new(line_bed_line(&bed.line), 7, &rounds);
 }
 
 static int tear_down(void **state)
