@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -72,6 +73,13 @@ def wait_for(what, happened):
             return value
         check(time.monotonic() < deadline, "waited in vain for:", what)
         time.sleep(0.02)
+
+
+def unused_endpoint():
+    """Of tcp, on the loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
 def runs(pid):

@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A board loses its key and gets it back; a board's key is no client's; a bad file is named and costs nobody else."""
 import shutil
-import socket
 
-from cluster import Cluster, check, hedge, wait_for, write_digit
+from cluster import Cluster, check, hedge, unused_endpoint, wait_for, write_digit
 
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
-endpoint = f"tcp://127.0.0.1:{port}"
+endpoint = unused_endpoint()
 
 with Cluster(boards=2, options=["--set", f"listen.clients_tcp={endpoint}"]) as c:
     c.load_digits()

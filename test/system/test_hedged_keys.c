@@ -91,6 +91,17 @@ static void start(yard_t *yard, const char *more)
         hedged_bed_await(yard->bed);
 }
 
+/* With a board's key, "pi-7", and a client's, "ann". */
+static void start_for_two(yard_t *yard, hedged_bed_t *bed, hedge_key_pair_t *board, hedge_key_pair_t *ann)
+{
+        open_yard(yard, bed);
+        *board = make_key(yard, "pi-7");
+        *ann = make_key(yard, "ann");
+        write_key(yard, "boards/pi-7.pub", board);
+        write_key(yard, "clients/ann.pub", ann);
+        start(yard, QUICK);
+}
+
 /* ---- peers ---- */
 
 typedef struct guest {
@@ -194,12 +205,7 @@ static void a_key_is_good_for_its_own_endpoint_alone(void **state)
         guest_t guest;
         yard_t yard;
 
-        open_yard(&yard, *state);
-        board = make_key(&yard, "pi-7");
-        ann = make_key(&yard, "ann");
-        write_key(&yard, "boards/pi-7.pub", &board);
-        write_key(&yard, "clients/ann.pub", &ann);
-        start(&yard, QUICK);
+        start_for_two(&yard, *state, &board, &ann);
 
         arrive(&yard, &guest, yard.bed->endpoint, &ann); /* a client as a board */
         say_hello(&guest, "ann");
@@ -314,12 +320,7 @@ static void sighup_under_load_fails_nothing(void **state)
         guest_t old, client, guest;
         yard_t yard;
 
-        open_yard(&yard, *state);
-        board = make_key(&yard, "pi-7");
-        ann = make_key(&yard, "ann");
-        write_key(&yard, "boards/pi-7.pub", &board);
-        write_key(&yard, "clients/ann.pub", &ann);
-        start(&yard, QUICK);
+        start_for_two(&yard, *state, &board, &ann);
         board_joins(&yard, &old, "pi-7", &board);
         arrive(&yard, &client, yard.tcp, &ann);
         hedged_bed_send_load(yard.bed, "digits", yard.bed->onnx, yard.bed->onnx_bytes, NULL, 0);
