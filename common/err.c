@@ -22,6 +22,8 @@ static const struct {
         { HEDGE_EKERNEL, "the kernel library failed" },
         { HEDGE_ECONFIG, "wrong configuration" },
         { HEDGE_ESHAPE, "a shape does not fit" },
+        { HEDGE_ERANGE, "an integer tensor has a value that is not whole, outside its type, or larger than is computed "
+                        "exactly (16777215)" },
 };
 
 const char *hedge_strerror(int code)

@@ -20,6 +20,7 @@ enum hedge_err {
         HEDGE_EKERNEL = -1010,      /**< the kernel library failed */
         HEDGE_ECONFIG = -1011,      /**< a configuration is wrong; the text says where */
         HEDGE_ESHAPE = -1012,       /**< an input's shape is not the model's */
+        HEDGE_ERANGE = -1013,       /**< an integer tensor got a value that its type, or hedge, does not have */
 };
 
 /** A short English text for any code that this project returns; never NULL.

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/element.h"
+
 #define MAX_EXTENT   (1u << 20) /* of windows, strides, pads */
 #define MAX_ELEMENTS (HEDGE_MAX_ELEMENTS - 1)
 #define MAX_INPUTS   4096u
@@ -202,6 +204,19 @@ static int infer_hard_sigmoid(const hedge_op_t *op, const hedge_shape_t *in, uns
 {
         if (!isfinite(op->hard_sigmoid.alpha) || !isfinite(op->hard_sigmoid.beta))
                 return hedge_why(why, -EINVAL, "alpha or beta is not finite");
+        return infer_unary(op, in, n_in, out, why);
+}
+
+static int infer_to_integer(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                            hedge_why_t *why)
+{
+        const hedge_to_integer_t *t = &op->to_integer;
+
+        if ((unsigned)t->rounding > HEDGE_ROUND_REFUSE || (unsigned)t->overflow > HEDGE_OVERFLOW_REFUSE)
+                return hedge_why(why, -EINVAL, "an unknown way to make integers");
+        if (!(t->lo >= -HEDGE_EXACT && t->lo < t->hi && t->hi <= HEDGE_EXACT) || t->lo != truncf(t->lo) ||
+            t->hi != truncf(t->hi))
+                return hedge_why(why, -EINVAL, "a range of integers that cannot be");
         return infer_unary(op, in, n_in, out, why);
 }
 
@@ -412,6 +427,7 @@ static const struct {
         [HEDGE_OP_TANH] = { "Tanh", 1, 1, false, infer_unary },
         [HEDGE_OP_EXP] = { "Exp", 1, 1, false, infer_unary },
         [HEDGE_OP_SQRT] = { "Sqrt", 1, 1, false, infer_unary },
+        [HEDGE_OP_TO_INTEGER] = { "ToInteger", 1, 1, false, infer_to_integer },
         [HEDGE_OP_HARD_SIGMOID] = { "HardSigmoid", 1, 1, false, infer_hard_sigmoid },
         [HEDGE_OP_HARD_SWISH] = { "HardSwish", 1, 1, false, infer_unary },
         [HEDGE_OP_SOFTMAX] = { "Softmax", 1, 1, false, infer_softmax },

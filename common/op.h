@@ -31,6 +31,7 @@ typedef enum hedge_op_kind {
         HEDGE_OP_TANH,
         HEDGE_OP_EXP,
         HEDGE_OP_SQRT,
+        HEDGE_OP_TO_INTEGER,   /**< (x): to whole numbers within to_integer.lo .. hi */
         HEDGE_OP_HARD_SIGMOID, /**< (x): clamp(alpha * x + beta, 0, 1) */
         HEDGE_OP_HARD_SWISH,   /**< (x): x * clamp(x / 6 + 1/2, 0, 1) */
         HEDGE_OP_SOFTMAX,      /**< (x) over one axis */
@@ -90,6 +91,28 @@ typedef struct hedge_resize {
         float outside;                                  /**< value outside the input, for TF_CROP_AND_RESIZE */
 } hedge_resize_t;
 
+/** What is not whole. */
+typedef enum hedge_rounding {
+        HEDGE_ROUND_TRUNCATE,  /**< towards 0 */
+        HEDGE_ROUND_HALF_EVEN, /**< to the nearest, the even one of two */
+        HEDGE_ROUND_REFUSE,    /**< the run fails with HEDGE_ERANGE */
+} hedge_rounding_t;
+
+/** What is whole and lies outside the range. */
+typedef enum hedge_overflow {
+        HEDGE_OVERFLOW_SATURATE, /**< becomes the nearest bound */
+        HEDGE_OVERFLOW_WRAP,     /**< modulo hi - lo + 1, as C's unsigned integers do */
+        HEDGE_OVERFLOW_REFUSE,   /**< the run fails with HEDGE_ERANGE */
+} hedge_overflow_t;
+
+/** To whole numbers lo .. hi, which are whole and within +-HEDGE_EXACT (common/element.h). What is not a number becomes 0 where the overflow
+ * saturates or wraps (ONNX leaves it open), and is refused else. */
+typedef struct hedge_to_integer {
+        hedge_rounding_t rounding;
+        hedge_overflow_t overflow;
+        float lo, hi;
+} hedge_to_integer_t;
+
 typedef struct hedge_op {
         hedge_op_kind_t kind;
         hedge_activation_t
@@ -100,6 +123,7 @@ typedef struct hedge_op {
                 struct {
                         float alpha, beta;
                 } hard_sigmoid;
+                hedge_to_integer_t to_integer;
                 struct {
                         uint32_t axis;
                 } axis; /**< SOFTMAX, LOG_SOFTMAX, CONCAT */

@@ -20,6 +20,7 @@ static hedge_plain_fn *const functions[HEDGE_OP_KINDS] = {
         [HEDGE_OP_TANH] = hedge_plain_tanh,
         [HEDGE_OP_EXP] = hedge_plain_exp,
         [HEDGE_OP_SQRT] = hedge_plain_sqrt,
+        [HEDGE_OP_TO_INTEGER] = hedge_plain_to_integer,
         [HEDGE_OP_HARD_SIGMOID] = hedge_plain_hard_sigmoid,
         [HEDGE_OP_HARD_SWISH] = hedge_plain_hard_swish,
         [HEDGE_OP_SOFTMAX] = hedge_plain_softmax,

@@ -77,6 +77,43 @@ int hedge_plain_sqrt(const hedge_kernel_t *k, const float *const *in, float *out
         return 0;
 }
 
+static float rounded(float x, hedge_rounding_t rounding)
+{
+        return rounding == HEDGE_ROUND_HALF_EVEN ? rintf(x) : truncf(x);
+}
+
+/* A whole number outside lo .. hi, or none at all. @return false: it is refused. */
+static bool bring_in(const hedge_to_integer_t *t, float *x)
+{
+        double span = (double)t->hi - (double)t->lo + 1, past;
+
+        if (t->overflow == HEDGE_OVERFLOW_REFUSE)
+                return false;
+        if (t->overflow == HEDGE_OVERFLOW_SATURATE && !isnan(*x)) {
+                *x = *x < t->lo ? t->lo : t->hi;
+                return true;
+        }
+        past = fmod(fmod((double)*x, span) - (double)t->lo, span); /* exact: the difference is small */
+        *x = isfinite(past) ? (float)(t->lo + (past < 0 ? past + span : past)) : 0;
+        return true;
+}
+
+int hedge_plain_to_integer(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        const hedge_to_integer_t *t = &k->op.to_integer;
+
+        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++) {
+                float x = in[0][i], y = rounded(x, t->rounding);
+
+                if (t->rounding == HEDGE_ROUND_REFUSE && y != x)
+                        return HEDGE_ERANGE;
+                if (!(y >= t->lo && y <= t->hi) && !bring_in(t, &y))
+                        return HEDGE_ERANGE;
+                out[i] = y;
+        }
+        return 0;
+}
+
 int hedge_plain_hard_sigmoid(const hedge_kernel_t *k, const float *const *in, float *out)
 {
         float alpha = k->op.hard_sigmoid.alpha, beta = k->op.hard_sigmoid.beta;

@@ -230,7 +230,7 @@ int hedge_build_literal(hedge_import_t *imp, hedge_literal_t *literal, uint32_t 
                         hedge_view_t *ret)
 {
         uint32_t identity[HEDGE_MAX_RANK], lead = rank - literal->shape.rank;
-        hedge_view_t view = { .shape = { .rank = rank } };
+        hedge_view_t view = { .shape = { .rank = rank }, .element = literal->element };
         hedge_shape_t memory;
         float *data = NULL;
         int r;
@@ -367,7 +367,7 @@ static bool only_ones(const hedge_view_t *view, hedge_view_t *next)
 
 int hedge_build_reshape(hedge_import_t *imp, hedge_view_t *view, const hedge_shape_t *shape)
 {
-        hedge_view_t next = { .shape = *shape }, plain = *view;
+        hedge_view_t next = { .shape = *shape, .element = view->element }, plain = *view;
         uint32_t identity[HEDGE_MAX_RANK];
         hedge_shape_t memory;
         int r;

@@ -4,7 +4,7 @@
 
 #include "common/model/operators.h"
 
-/* Operators whose every input is constant, computed at import. Integers wrap, as in C's unsigned arithmetic. */
+/* Operators whose every input is constant, computed at import. Integers wrap, as those of their type do. */
 
 static bool is(const hedge_import_t *imp, const char *op_type)
 {
@@ -111,6 +111,8 @@ static int combine(hedge_import_t *imp, char op, hedge_literal_t **a, const hedg
                         x->floats[i] = combine_floats(op, x->floats[i], y->floats[i]);
                 else if (combine_ints(op, x->ints[i], y->ints[i], &x->ints[i]) < 0)
                         r = hedge_import_fail(imp, HEDGE_EMALFORMED, "a division by zero");
+                else
+                        x->ints[i] = hedge_element_wrap(x->element, x->ints[i]);
         }
         hedge_literal_destroy(&y);
         if (r < 0) {
@@ -178,7 +180,7 @@ int hedge_eval_unary(hedge_import_t *imp)
         }
         for (size_t i = 0, n = hedge_shape_elements(&y->shape); i < n; i++) {
                 if (y->is_int)
-                        y->ints[i] = (int64_t)(0 - (uint64_t)y->ints[i]);
+                        y->ints[i] = hedge_element_wrap(y->element, (int64_t)(0 - (uint64_t)y->ints[i]));
                 else
                         y->floats[i] = unary_float(op, y->floats[i]);
         }
@@ -339,6 +341,7 @@ int hedge_eval_concat(hedge_import_t *imp)
                 r = hedge_import_new_literal(imp, &shape, first->is_int, &y);
         if (r < 0)
                 return r;
+        y->element = first->element;
         around(&shape, axis, &outer, &inner);
         for (uint32_t i = 0; i < imp->node->n_input; i++) {
                 const hedge_literal_t *x = hedge_import_sym(imp, i)->literal;
@@ -383,6 +386,7 @@ int hedge_eval_gather(hedge_import_t *imp)
                 r = hedge_import_new_literal(imp, &shape, x->is_int, &y);
         if (r < 0)
                 return r;
+        y->element = x->element;
         around(&x->shape, axis, &outer, &inner);
         for (size_t j = 0; r == 0 && j < n; j++) {
                 int64_t extent = x->shape.dims[axis], v = indices->ints[j] + (indices->ints[j] < 0 ? extent : 0);

@@ -2,6 +2,7 @@
 #ifndef HEDGE_GRAPH_H
 #define HEDGE_GRAPH_H
 
+#include "common/element.h"
 #include "common/op.h"
 
 /** A network as hedge runs it: operators in topological order over values of fixed shape.
@@ -15,9 +16,10 @@
 typedef struct hedge_value {
         char name[HEDGE_NAME_MAX];
         hedge_shape_t shape;
-        const float *data; /**< of a constant (owned by the graph); NULL for what is computed */
-        uint32_t producer; /**< node, or HEDGE_NO_NODE for constants and graph inputs */
-        uint32_t uses;     /**< how many node inputs and graph outputs read it */
+        hedge_element_t element; /**< of a graph input or output: what the model says it is; UNDEFINED elsewhere */
+        const float *data;       /**< of a constant (owned by the graph); NULL for what is computed */
+        uint32_t producer;       /**< node, or HEDGE_NO_NODE for constants and graph inputs */
+        uint32_t uses;           /**< how many node inputs and graph outputs read it */
 } hedge_value_t;
 
 #define HEDGE_NO_NODE UINT32_MAX

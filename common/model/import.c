@@ -148,6 +148,15 @@ int hedge_import_view(hedge_import_t *imp, uint32_t i, hedge_view_t *ret)
         return 0;
 }
 
+hedge_element_t hedge_import_element(const hedge_import_t *imp, uint32_t i)
+{
+        const hedge_sym_t *sym = hedge_import_sym(imp, i);
+
+        if (!sym)
+                return HEDGE_ELEMENT_UNDEFINED;
+        return sym->literal ? sym->literal->element : sym->view.element;
+}
+
 bool hedge_import_wanted(const hedge_import_t *imp, uint32_t i)
 {
         if (i >= imp->node->n_output || !imp->node->output[i][0])
@@ -177,6 +186,8 @@ int hedge_import_set_view(hedge_import_t *imp, uint32_t i, const hedge_view_t *v
         if (r < 0)
                 return r;
         sym->view = *view;
+        if (sym->view.element == HEDGE_ELEMENT_UNDEFINED)
+                sym->view.element = hedge_import_element(imp, 0);
         return 0;
 }
 

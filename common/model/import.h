@@ -14,6 +14,9 @@
  * perm[i], so a transpose costs nothing until an operator insists on an order. */
 typedef struct hedge_view {
         hedge_shape_t shape; /**< logical */
+        hedge_element_t
+                element; /**< what the model says its elements are; UNDEFINED on the way to hedge_import_set_view:
+                                    the same as the node's first input's */
         uint32_t perm[HEDGE_MAX_RANK];
         uint32_t value; /**< of the graph; its shape is the permuted one */
 } hedge_view_t;
@@ -88,6 +91,9 @@ int hedge_import_view(hedge_import_t *imp, uint32_t i, hedge_view_t *ret);
 /** Define output i. An output that nothing asks for is dropped. The literal is taken over, also on failure. */
 int hedge_import_set_view(hedge_import_t *imp, uint32_t i, const hedge_view_t *view);
 int hedge_import_set_literal(hedge_import_t *imp, uint32_t i, hedge_literal_t *literal);
+
+/** What the elements of the node's input i are. UNDEFINED if it is left out. */
+hedge_element_t hedge_import_element(const hedge_import_t *imp, uint32_t i);
 
 /** Does anything ask for output i? */
 bool hedge_import_wanted(const hedge_import_t *imp, uint32_t i);

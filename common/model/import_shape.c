@@ -190,6 +190,7 @@ static int set_mask(hedge_import_t *imp)
         r = hedge_import_new_literal(imp, input_shape(imp), true, &mask);
         if (r < 0)
                 return r;
+        mask->element = HEDGE_ELEMENT_BOOL;
         for (size_t i = 0, n = hedge_shape_elements(&mask->shape); i < n; i++)
                 mask->ints[i] = 1;
         return hedge_import_set_literal(imp, 1, mask);
@@ -262,34 +263,54 @@ static int64_t to_int(float f)
         return f >= 0x1p63f ? INT64_MAX : (int64_t)f;
 }
 
-static int cast_literal(hedge_import_t *imp, const hedge_literal_t *in, int64_t to)
+static int cast_literal(hedge_import_t *imp, const hedge_literal_t *in, hedge_element_t to)
 {
-        bool to_ints = hedge_literal_type_is_int((int)to), to_bool = to == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
+        bool to_ints = hedge_element_is_integer((int)to);
         hedge_literal_t *out;
         int r = hedge_import_new_literal(imp, &in->shape, to_ints, &out);
 
         if (r < 0)
                 return r;
+        out->element = to;
         for (size_t i = 0, n = hedge_shape_elements(&in->shape); i < n; i++) {
                 if (!to_ints)
                         out->floats[i] = hedge_literal_float(in, i);
-                else if (to_bool)
-                        out->ints[i] = in->is_int ? in->ints[i] != 0 : in->floats[i] != 0;
+                else if (to == HEDGE_ELEMENT_BOOL && !in->is_int)
+                        out->ints[i] = in->floats[i] != 0;
                 else
-                        out->ints[i] = in->is_int ? in->ints[i] : to_int(in->floats[i]);
+                        out->ints[i] = hedge_element_wrap(to, in->is_int ? in->ints[i] : to_int(in->floats[i]));
         }
         return hedge_import_set_literal(imp, 0, out);
+}
+
+/* Of a computed value: wider types lose nothing, narrower ones wrap where float32 has all that can come, and refuse else. */
+static int cast_view(hedge_import_t *imp, hedge_element_t to)
+{
+        hedge_op_t op = { .kind = HEDGE_OP_TO_INTEGER, .to_integer = { .overflow = HEDGE_OVERFLOW_WRAP } };
+        hedge_view_t x;
+        float lo = 0, hi = 0;
+        int r = hedge_import_view(imp, 0, &x);
+
+        hedge_element_range(x.element, &lo, &hi);
+        hedge_element_range(to, &op.to_integer.lo, &op.to_integer.hi);
+        if (op.to_integer.hi == HEDGE_EXACT)
+                op.to_integer.overflow = HEDGE_OVERFLOW_REFUSE;
+        if (r == 0 && hedge_element_is_integer((int)to) &&
+            (hedge_element_is_float((int)x.element) || lo < op.to_integer.lo || hi > op.to_integer.hi))
+                r = hedge_build_unary(imp, &op, &x);
+        x.element = to;
+        return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
 }
 
 int hedge_import_cast(hedge_import_t *imp)
 {
         const hedge_sym_t *sym = hedge_import_sym(imp, 0);
         int64_t to = hedge_attr_int(imp, "to", 0);
-        bool to_float = to > 0 && to < INT32_MAX && hedge_literal_type_is_float((int)to);
-        bool to_int_type = to > 0 && to < INT32_MAX && hedge_literal_type_is_int((int)to);
+        int element = to < 0 || to > INT32_MAX ? -1 : (int)to;
 
-        if (!to_float && (!to_int_type || !sym->literal))
-                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "to %s",
-                                         hedge_literal_type_name(to < 0 || to > INT32_MAX ? -1 : (int)to));
-        return sym->literal ? cast_literal(imp, sym->literal, to) : hedge_import_identity(imp);
+        if (hedge_element_bytes(element) == 0 || (element == HEDGE_ELEMENT_BOOL && !sym->literal))
+                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "to %s", hedge_element_name(element));
+        if (sym->literal)
+                return cast_literal(imp, sym->literal, (hedge_element_t)element);
+        return cast_view(imp, (hedge_element_t)element);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TYPE(x) ONNX__TENSOR_PROTO__DATA_TYPE__##x
+#define TYPE(x) HEDGE_ELEMENT_##x
 
 static uint64_t literal_bytes(const hedge_shape_t *shape, bool is_int)
 {
@@ -37,6 +37,7 @@ int hedge_literal_new(const hedge_shape_t *shape, bool is_int, hedge_budget_t *b
         }
         literal->shape = *shape;
         literal->is_int = is_int;
+        literal->element = is_int ? HEDGE_ELEMENT_INT64 : HEDGE_ELEMENT_FLOAT;
         literal->budget = budget;
         budget->bytes_left -= bytes;
         budget->work_left -= elements;
@@ -55,42 +56,6 @@ void hedge_literal_destroy(hedge_literal_t **literal)
         free(l->floats);
         free(l);
         *literal = NULL;
-}
-
-static const struct {
-        const char *name;
-        unsigned bytes; /* 0: cannot be read */
-        bool is_float;
-} types[] = {
-        [TYPE(UNDEFINED)] = { "UNDEFINED", 0, false }, [TYPE(FLOAT)] = { "FLOAT", 4, true },
-        [TYPE(UINT8)] = { "UINT8", 1, false },         [TYPE(INT8)] = { "INT8", 1, false },
-        [TYPE(UINT16)] = { "UINT16", 2, false },       [TYPE(INT16)] = { "INT16", 2, false },
-        [TYPE(INT32)] = { "INT32", 4, false },         [TYPE(INT64)] = { "INT64", 8, false },
-        [TYPE(STRING)] = { "STRING", 0, false },       [TYPE(BOOL)] = { "BOOL", 1, false },
-        [TYPE(FLOAT16)] = { "FLOAT16", 2, true },      [TYPE(DOUBLE)] = { "DOUBLE", 8, true },
-        [TYPE(UINT32)] = { "UINT32", 4, false },       [TYPE(UINT64)] = { "UINT64", 8, false },
-        [TYPE(COMPLEX64)] = { "COMPLEX64", 0, false }, [TYPE(COMPLEX128)] = { "COMPLEX128", 0, false },
-        [TYPE(BFLOAT16)] = { "BFLOAT16", 2, true },
-};
-
-static bool known(int type)
-{
-        return type >= 0 && (size_t)type < sizeof(types) / sizeof(types[0]);
-}
-
-const char *hedge_literal_type_name(int type)
-{
-        return known(type) ? types[type].name : "of an unknown type";
-}
-
-bool hedge_literal_type_is_float(int type)
-{
-        return known(type) && types[type].is_float;
-}
-
-bool hedge_literal_type_is_int(int type)
-{
-        return known(type) && types[type].bytes > 0 && !types[type].is_float;
 }
 
 static float from_bits(uint32_t bits)
@@ -163,7 +128,7 @@ static void set_element(hedge_literal_t *out, size_t i, int type, uint64_t bits)
 static void read_raw(hedge_literal_t *out, const Onnx__TensorProto *proto)
 {
         size_t n = hedge_shape_elements(&out->shape);
-        unsigned bytes = types[proto->data_type].bytes;
+        unsigned bytes = hedge_element_bytes(proto->data_type);
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
         if (proto->data_type == TYPE(FLOAT) || proto->data_type == TYPE(INT64)) {
@@ -248,9 +213,9 @@ static int check_proto(const Onnx__TensorProto *proto, const char *name, hedge_w
                                  name);
         if (proto->segment)
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "tensor '%s' is stored in segments", name);
-        if (!known(proto->data_type) || types[proto->data_type].bytes == 0)
+        if (hedge_element_bytes(proto->data_type) == 0)
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "tensor '%s' is %s, which is not supported", name,
-                                 hedge_literal_type_name(proto->data_type));
+                                 hedge_element_name(proto->data_type));
         return 0;
 }
 
@@ -271,13 +236,14 @@ int hedge_literal_from_proto(const Onnx__TensorProto *proto, hedge_budget_t *bud
         if (hedge_shape_check(&shape, budget->max_elements) < 0)
                 return hedge_why(why, HEDGE_ELIMIT, "tensor '%s' is too large", name);
         n = hedge_shape_elements(&shape);
-        have = proto->has_raw_data ? proto->raw_data.len / types[proto->data_type].bytes : typed_count(proto);
-        if (have != n || (proto->has_raw_data && proto->raw_data.len % types[proto->data_type].bytes))
+        have = proto->has_raw_data ? proto->raw_data.len / hedge_element_bytes(proto->data_type) : typed_count(proto);
+        if (have != n || (proto->has_raw_data && proto->raw_data.len % hedge_element_bytes(proto->data_type)))
                 return hedge_why(why, HEDGE_EMALFORMED, "tensor '%s' should have %llu elements and has %llu", name,
                                  (unsigned long long)n, (unsigned long long)have);
-        r = hedge_literal_new(&shape, !types[proto->data_type].is_float, budget, &literal);
+        r = hedge_literal_new(&shape, hedge_element_is_integer(proto->data_type), budget, &literal);
         if (r < 0)
                 return hedge_why(why, r, "tensor '%s': the model's constants take too much memory", name);
+        literal->element = (hedge_element_t)proto->data_type;
         if (proto->has_raw_data)
                 read_raw(literal, proto);
         else
@@ -320,6 +286,7 @@ int hedge_literal_strided(const hedge_literal_t *src, const hedge_shape_t *shape
 
         if (r < 0)
                 return r;
+        out->element = src->element;
         n = hedge_shape_elements(shape);
         for (size_t i = 0; i < n; i += run) {
                 copy_run(out, i, src, at, rank ? stride[rank - 1] : 0, run);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "common/element.h"
 #include "common/err.h"
 #include "common/model/proto.h"
 #include "common/tensor.h"
@@ -20,6 +21,7 @@ typedef struct hedge_budget {
 typedef struct hedge_literal {
         hedge_shape_t shape;
         bool is_int;
+        hedge_element_t element; /**< what the model says they are */
         union {
                 float *floats; /**< from hedge_floats_new */
                 int64_t *ints;
@@ -28,7 +30,7 @@ typedef struct hedge_literal {
         const uint32_t *readers; /**< how many will still read it; NULL: unknown, it must be copied */
 } hedge_literal_t;
 
-/** Not cleared. @return 0, HEDGE_ELIMIT, -ENOMEM. */
+/** Not cleared; INT64 or FLOAT. @return 0, HEDGE_ELIMIT, -ENOMEM. */
 int hedge_literal_new(const hedge_shape_t *shape, bool is_int, hedge_budget_t *budget, hedge_literal_t **ret);
 
 /** NULL-safe; nullifies; gives the bytes back to the budget. */
@@ -39,15 +41,6 @@ void hedge_literal_destroy(hedge_literal_t **literal);
 int hedge_literal_from_proto(const Onnx__TensorProto *proto, hedge_budget_t *budget, hedge_literal_t **ret,
                              hedge_why_t *why);
 
-/** "FLOAT16", ...: an ONNX element type's name. */
-const char *hedge_literal_type_name(int onnx_type);
-
-/** Is it a floating point type that hedge runs as float32? */
-bool hedge_literal_type_is_float(int onnx_type);
-
-/** Is it an integer type or bool? */
-bool hedge_literal_type_is_int(int onnx_type);
-
 /** One element as a float. */
 static inline float hedge_literal_float(const hedge_literal_t *literal, size_t i)
 {
@@ -55,6 +48,7 @@ static inline float hedge_literal_float(const hedge_literal_t *literal, size_t i
 }
 
 /** out[i] = src[offset + sum_d index_d(i) * stride[d]] over a new shape: transposes, slices, broadcasts.
+ * Elements of the same type.
  * The caller answers for the range. @return as hedge_literal_new. */
 int hedge_literal_strided(const hedge_literal_t *src, const hedge_shape_t *shape, int64_t offset, const int64_t *stride,
                           hedge_literal_t **ret);

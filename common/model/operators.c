@@ -81,13 +81,28 @@ const hedge_operator_t *hedge_operator_find(const char *name)
         return bsearch(name, operators, sizeof(operators) / sizeof(operators[0]), sizeof(operators[0]), compare);
 }
 
+bool hedge_operator_takes_integers(const hedge_operator_t *op)
+{
+        static const char *const names[] = {
+                "Cast",    "Concat", "Expand", "Flatten", "Gather", "Identity", "MaxPool",   "Relu",
+                "Reshape", "Shape",  "Size",   "Slice",   "Split",  "Squeeze",  "Transpose", "Unsqueeze",
+        };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (strcmp(op->name, names[i]) == 0)
+                        return true;
+        return false;
+}
+
 void hedge_operators_document(FILE *to)
 {
         fputs("# ONNX operators\n\n"
-              "hedge takes ONNX models of opset 7 to 17 (older ones where every operator means the same) whose tensors "
-              "are of\nfloating point and whose shapes are fixed; an unknown extent, such as a symbolic batch, is 1. "
-              "float16, bfloat16 and\nfloat64 are computed in float32. What is constant is computed when the model is "
-              "loaded; an operator that is not in\nthis table is refused by its name, node and opset.\n\n"
+              "hedge takes ONNX models of opset 7 to 17 (older ones where every operator means the same) whose shapes "
+              "are "
+              "fixed; an\nunknown extent, such as a symbolic batch, is 1. Everything is computed in float32: other "
+              "floating point types become\nit, integers and booleans are exact up to 16777215, and what could not be "
+              "is refused when it comes. What is constant is\ncomputed when the model is loaded, nodes that lead to no "
+              "output are dropped, and operators that are not in this table\nare refused, all at once.\n\n"
               "This page is written by `list_operators` from the importer's own table.\n\n"
               "| operator | since opset | remarks |\n|---|---|---|\n",
               to);

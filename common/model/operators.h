@@ -23,6 +23,9 @@ const hedge_operator_t *hedge_operators(size_t *ret_n);
 
 const hedge_operator_t *hedge_operator_find(const char *name);
 
+/** Is it right for computed integers and booleans too: does it move them, or compute them as their type would? */
+bool hedge_operator_takes_integers(const hedge_operator_t *op);
+
 /** Write docs/operators.md. */
 void hedge_operators_document(FILE *to);
 

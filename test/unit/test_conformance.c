@@ -214,7 +214,7 @@ static void close_sample(sample_t *s)
 static bool is_float(const Onnx__ValueInfoProto *info)
 {
         return info->type && info->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE &&
-               hedge_literal_type_is_float(info->type->tensor_type->elem_type);
+               hedge_element_is_float(info->type->tensor_type->elem_type);
 }
 
 /* Float types that hedge computes in float32 agree to their own precision. */

@@ -197,6 +197,8 @@ static void make_unary(example_t *e)
                         e->op.activation = (hedge_activation_t){ HEDGE_ACT_CLAMP, 0.5f, -0.5f };
         } else if (e->op.kind == HEDGE_OP_LEAKY_RELU) {
                 e->op.activation = (hedge_activation_t){ HEDGE_ACT_LEAKY_RELU, any_float(-0.5f, 1.5f), 0 };
+        } else if (e->op.kind == HEDGE_OP_TO_INTEGER) {
+                e->op.to_integer = (hedge_to_integer_t){ HEDGE_ROUND_HALF_EVEN, HEDGE_OVERFLOW_SATURATE, -128, 127 };
         } else if (e->op.kind == HEDGE_OP_HARD_SIGMOID) {
                 e->op.hard_sigmoid.alpha = any_float(0, 1);
                 e->op.hard_sigmoid.beta = any_float(0, 1);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/element.h"
 #include "common/kernel/kernel.h"
 
 /* The plain reference against numbers worked out by hand or taken from the examples of the ONNX specification. */
@@ -201,6 +202,58 @@ static void element_wise(void **state)
         GIVES(op, in[0], x, ((const float[]){ 0.01798621f, 0.26894142f, 0.5f, 0.88079708f, 0.99752738f, 0.99987661f }));
 }
 
+#define TO_INTEGER(rounding, overflow, lo, hi)               \
+        {                                                    \
+                .kind = HEDGE_OP_TO_INTEGER, .to_integer = { \
+                        HEDGE_ROUND_##rounding,              \
+                        HEDGE_OVERFLOW_##overflow,           \
+                        lo,                                  \
+                        hi                                   \
+                }                                            \
+        }
+
+static int run_to_integer(const hedge_op_t *op, float x)
+{
+        hedge_shape_t in = vector(1);
+        const float *data = &x;
+        hedge_kernels_t *plain;
+        hedge_kernel_t *k;
+        float out;
+        int r;
+
+        assert_int_equal(hedge_kernels_new("plain", 1, &plain), 0);
+        assert_int_equal(hedge_kernel_new(plain, op, &in, 1, NULL, &k), 0);
+        r = hedge_kernel_run(k, &data, &out);
+        hedge_kernel_destroy(&k);
+        hedge_kernels_destroy(&plain);
+        return r;
+}
+
+static void makes_integers(void **state)
+{
+        const float x[] = { -1.5f, 2.5f, 3.5f, 300, -300.7f, 1e30f, -INFINITY, NAN };
+        hedge_shape_t in = vector(8);
+        hedge_op_t op = TO_INTEGER(HALF_EVEN, SATURATE, -128, 127);
+
+        GIVES(op, in, x, ((const float[]){ -2, 2, 4, 127, -128, 127, -128, 0 }));
+        op = (hedge_op_t)TO_INTEGER(TRUNCATE, SATURATE, 0, 255);
+        GIVES(op, in, x, ((const float[]){ 0, 2, 3, 255, 0, 255, 0, 0 }));
+        op = (hedge_op_t)TO_INTEGER(TRUNCATE, WRAP, 0, 255); /* 1e30f is a multiple of 256 */
+        GIVES(op, in, x, ((const float[]){ 255, 2, 3, 44, 212, 0, 0, 0 }));
+        op = (hedge_op_t)TO_INTEGER(TRUNCATE, WRAP, -128, 127);
+        GIVES(op, in, x, ((const float[]){ -1, 2, 3, 44, -44, 0, 0, 0 }));
+        op = (hedge_op_t)TO_INTEGER(REFUSE, REFUSE, -HEDGE_EXACT, HEDGE_EXACT);
+        assert_int_equal(run_to_integer(&op, HEDGE_EXACT), 0);
+        assert_int_equal(run_to_integer(&op, -HEDGE_EXACT), 0);
+        assert_int_equal(run_to_integer(&op, 16777217.0f), HEDGE_ERANGE); /* becomes 2^24, which others become too */
+        assert_int_equal(run_to_integer(&op, 0.5f), HEDGE_ERANGE);
+        assert_int_equal(run_to_integer(&op, INFINITY), HEDGE_ERANGE);
+        assert_int_equal(run_to_integer(&op, NAN), HEDGE_ERANGE);
+        op = (hedge_op_t)TO_INTEGER(TRUNCATE, REFUSE, -10, 10);
+        assert_int_equal(run_to_integer(&op, 10.9f), 0);
+        assert_int_equal(run_to_integer(&op, 11), HEDGE_ERANGE);
+}
+
 static void normalises(void **state)
 {
         const float x[] = { 1000, 1001, 1002, -1, 0, 1 }, y[] = { 1, 2, 3, 4, 5 };
@@ -385,6 +438,7 @@ int main(void)
                 cmocka_unit_test(max_pool),
                 cmocka_unit_test(average_pool),
                 cmocka_unit_test(element_wise),
+                cmocka_unit_test(makes_integers),
                 cmocka_unit_test(normalises),
                 cmocka_unit_test(pads),
                 cmocka_unit_test(moves),

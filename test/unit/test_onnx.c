@@ -206,6 +206,63 @@ static void test_names_are_unique_and_printable(void **state)
         hedge_graph_destroy(&g);
 }
 
+/* Nodes that lead to no output are as good as not there, whatever they are, and so are the constants that only they read. */
+static void test_dead_nodes_are_dropped(void **state)
+{
+        hedge_graph_t *g;
+        make_t m;
+
+        start(&m, DIMS(2));
+        make_weights(&m, "w", DIMS(3))->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__STRING;
+        make_node(&m, "Relu", "x", "y");
+        make_node(&m, "NoSuchThing", "x w", "dead");
+        make_node(&m, "Add", "dead x", "deader");
+        g = import(&m);
+        assert_int_equal(g->n_nodes, 1);
+        hedge_graph_destroy(&g);
+}
+
+static int run_one(hedge_graph_t *g, float x, float *ret)
+{
+        hedge_tensor_t in = { g->values[g->inputs[0]].shape, &x }, out = { { 0 }, NULL };
+        hedge_kernels_t *kernels;
+        hedge_engine_t *engine;
+        int r;
+
+        assert_int_equal(hedge_kernels_new("plain", 1, &kernels), 0);
+        assert_int_equal(hedge_engine_new(g, kernels, &engine), 0);
+        r = hedge_engine_run(engine, &in, NULL, NULL, &out);
+        if (r == 0)
+                *ret = out.data[0];
+        hedge_tensor_release(&out);
+        hedge_engine_destroy(&engine);
+        hedge_kernels_destroy(&kernels);
+        return r;
+}
+
+/* Integers are what the model says: refused at the door if they are none, wrapped where they become narrower. */
+static void test_integer_inputs(void **state)
+{
+        hedge_graph_t *g;
+        float y = 0;
+        make_t m;
+
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1))->type->tensor_type->elem_type = HEDGE_ELEMENT_INT32;
+        make_output(&m, "y");
+        make_int(&m, make_node(&m, "Cast", "x", "y"), "to", HEDGE_ELEMENT_UINT8);
+        g = import(&m);
+        assert_int_equal(g->values[g->inputs[0]].element, HEDGE_ELEMENT_INT32);
+        assert_int_equal(g->values[g->outputs[0]].element, HEDGE_ELEMENT_UINT8);
+        assert_int_equal(run_one(g, 300, &y), 0);
+        assert_true(y == 44);
+        assert_int_equal(run_one(g, -1, &y), 0);
+        assert_true(y == 255);
+        assert_int_equal(run_one(g, 1.5f, &y), HEDGE_ERANGE);
+        assert_int_equal(run_one(g, 2e7f, &y), HEDGE_ERANGE);
+        hedge_graph_destroy(&g);
+}
+
 /* A constant of each type, written in each way, is read as the same numbers. */
 static void test_tensor_types(void **state)
 {
@@ -278,6 +335,8 @@ int main(void)
                 cmocka_unit_test(test_transposes_vanish),
                 cmocka_unit_test(test_digest_is_of_the_file),
                 cmocka_unit_test(test_names_are_unique_and_printable),
+                cmocka_unit_test(test_dead_nodes_are_dropped),
+                cmocka_unit_test(test_integer_inputs),
                 cmocka_unit_test(test_tensor_types),
                 cmocka_unit_test(test_operators_are_documented),
         };

@@ -23,6 +23,13 @@ static void test_refusals_name_operator_node_and_opset(void **state)
         m.opset.version = 18;
         make_node(&m, "Relu", "x", "y");
         refused(&m, HEDGE_EUNSUPPORTED, "opset 18 is not supported");
+        start(&m, DIMS(2));
+        make_node(&m, "Loop", "x", "a");
+        make_node(&m, "Relu", "a", "b");
+        make_node(&m, "Loop", "b", "c");
+        make_node(&m, "Relu", "c", "y")->domain = m.graph.input[0]->name;
+        refused(&m, HEDGE_EUNSUPPORTED,
+                "2 operators are not supported in opset 13 (how many nodes have them): Loop (2), x:Relu (1)");
         start(&m, DIMS(1, 1, 4, 4));
         make_input(&m, "w", DIMS(1, 1, 3, 3));
         make_node(&m, "Conv", "x w", "y");
@@ -114,10 +121,15 @@ static void test_types_that_are_not_supported(void **state)
         make_node(&m, "Add", "x w", "y");
         refused(&m, HEDGE_EUNSUPPORTED, "keeps its data in another file");
         make_init(&m, 13);
-        make_input(&m, "x", DIMS(2))->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__UINT8;
+        make_input(&m, "x", DIMS(2))->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__STRING;
         make_output(&m, "y");
         make_node(&m, "Relu", "x", "y");
-        refused(&m, HEDGE_EUNSUPPORTED, "the input 'x' is UINT8");
+        refused(&m, HEDGE_EUNSUPPORTED, "the input 'x' is STRING");
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(2))->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__UINT8;
+        make_output(&m, "y");
+        make_node(&m, "Sigmoid", "x", "y");
+        refused(&m, HEDGE_EUNSUPPORTED, "Sigmoid 'y' (opset 13): 'x' is UINT8");
 }
 
 static void test_limits(void **state)

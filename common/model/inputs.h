@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_INPUTS_H
+#define HEDGE_INPUTS_H
+
+#include "common/model/import.h"
+
+/** What the nodes of a model start from: its constants, and the inputs of the graph. Call it after hedge_scope_open.
+ * @param bindings  Inputs that are constants.
+ * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM. */
+int hedge_inputs_open(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_binding_t *bindings,
+                      size_t n_bindings);
+
+#endif
