@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,9 +94,9 @@ int hedge_io_write(int fd, const void *bytes, size_t size)
         return 0;
 }
 
-int hedge_io_open_regular(const char *path, int flags)
+static int open_regular_at(int dir, const char *path, int flags)
 {
-        const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+        const int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
         struct stat st;
         int r = 0;
 
@@ -104,6 +107,68 @@ int hedge_io_open_regular(const char *path, int flags)
         if (r < 0 && fd >= 0)
                 close(fd);
         return r < 0 ? r : fd;
+}
+
+int hedge_io_open_regular(const char *path, int flags)
+{
+        return open_regular_at(AT_FDCWD, path, flags);
+}
+
+/* The next name of a path. @return its length: 0 at the end of the path, HEDGE_EDENIED, -ENAMETOOLONG. */
+static int next_name(const char *path, char *name, size_t size)
+{
+        const size_t length = strcspn(path, "/");
+
+        if (length >= size)
+                return -ENAMETOOLONG;
+        memcpy(name, path, length);
+        name[length] = '\0';
+        return strcmp(name, "..") == 0 ? HEDGE_EDENIED : (int)length;
+}
+
+/* A name in a folder, which is no link: a folder on the way, or the file at the end. */
+static int open_name(int dir, const char *name, bool last)
+{
+        struct stat st;
+        int fd;
+
+        if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (S_ISLNK(st.st_mode))
+                return HEDGE_EDENIED;
+        if (last)
+                return open_regular_at(dir, name, O_NOFOLLOW);
+        fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW);
+        return fd < 0 ? -errno : fd;
+}
+
+int hedge_io_open_beneath(const char *folder, const char *path)
+{
+        int dir = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY), length = dir < 0 ? -errno : 0, next;
+        char name[NAME_MAX + 1];
+
+        if (*path == '/')
+                length = HEDGE_EDENIED;
+        while (length >= 0) {
+                length = next_name(path, name, sizeof(name));
+                if (length < 0)
+                        break;
+                path += length + strspn(path + length, "/");
+                if (length == 0 || strcmp(name, ".") == 0) {
+                        if (*path)
+                                continue;
+                        length = -EISDIR;
+                        break;
+                }
+                next = open_name(dir, name, *path == '\0');
+                close(dir);
+                dir = next;
+                if (dir < 0 || *path == '\0')
+                        return dir;
+        }
+        if (dir >= 0)
+                close(dir);
+        return length;
 }
 
 int hedge_io_read_file(const char *path, size_t max_bytes, char **ret, size_t *ret_size)

@@ -23,6 +23,10 @@ int hedge_io_write(int fd, const void *bytes, size_t size);
  * @return the descriptor, -EISDIR (a folder), -EINVAL (a pipe, a device, ...), -errno. */
 int hedge_io_open_regular(const char *path, int flags);
 
+/** Open a regular file to read that lies in a folder, or below it: no absolute path, no "..", and no link on the way.
+ * @return as hedge_io_open_regular, or HEDGE_EDENIED. */
+int hedge_io_open_beneath(const char *folder, const char *path);
+
 /** Read a file, or a pipe to its end. @return as hedge_io_read. */
 int hedge_io_read_file(const char *path, size_t max_bytes, char **ret, size_t *ret_size);
 

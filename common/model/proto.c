@@ -192,6 +192,27 @@ void hedge_proto_release(hedge_proto_t *proto, ProtobufCBinaryData *data)
         *data = (ProtobufCBinaryData){ 0, NULL };
 }
 
+int hedge_proto_take(hedge_proto_t *proto, size_t size, ProtobufCBinaryData *ret)
+{
+        void *data;
+
+        proto->left += size + COST_BYTES;
+        data = take(proto, size);
+        if (!data)
+                return -ENOMEM;
+        *ret = (ProtobufCBinaryData){ size, data };
+        return 0;
+}
+
+void hedge_proto_drop(hedge_proto_t *proto, ProtobufCMessage ***messages, size_t *n)
+{
+        for (size_t i = 0; i < *n; i++)
+                protobuf_c_message_free_unpacked((*messages)[i], &proto->allocator);
+        give_back(proto, *messages);
+        *messages = NULL;
+        *n = 0;
+}
+
 void hedge_proto_destroy(hedge_proto_t **proto)
 {
         if (!*proto)

@@ -24,6 +24,12 @@ const ProtobufCMessage *hedge_proto_message(const hedge_proto_t *proto);
 /** Free the bytes of a field early; the field is then empty. `data` is of this message. */
 void hedge_proto_release(hedge_proto_t *proto, ProtobufCBinaryData *data);
 
+/** Bytes for a field of this message, which it owns from then on; the caller answers for their number. @return 0, -ENOMEM. */
+int hedge_proto_take(hedge_proto_t *proto, size_t size, ProtobufCBinaryData *ret);
+
+/** Free a repeated field of messages early; it is then empty. */
+void hedge_proto_drop(hedge_proto_t *proto, ProtobufCMessage ***messages, size_t *n);
+
 /** NULL-safe; nullifies. */
 void hedge_proto_destroy(hedge_proto_t **proto);
 

@@ -54,6 +54,43 @@ static void expect(const char *file, const char *text)
         free(got);
 }
 
+static int open_beneath(const char *path)
+{
+        const int fd = hedge_io_open_beneath(dir, path);
+
+        if (fd < 0)
+                return fd;
+        close(fd);
+        return 0;
+}
+
+static void files_beneath_a_folder_are_opened_by_no_link(void **state)
+{
+        make("plain", "x", 1);
+        assert_int_equal(mkdir(path_of("sub"), 0755), 0);
+        make("sub/inner", "x", 1);
+        assert_int_equal(symlink("plain", path_of("link")), 0);
+        assert_int_equal(symlink("sub", path_of("sublink")), 0);
+        assert_int_equal(open_beneath("plain"), 0);
+        assert_int_equal(open_beneath("./sub//./inner"), 0);
+        assert_int_equal(open_beneath("/etc/passwd"), HEDGE_EDENIED);
+        assert_int_equal(open_beneath("sub/../plain"), HEDGE_EDENIED);
+        assert_int_equal(open_beneath(".."), HEDGE_EDENIED);
+        assert_int_equal(open_beneath("link"), HEDGE_EDENIED);
+        assert_int_equal(open_beneath("sublink/inner"), HEDGE_EDENIED);
+        assert_int_equal(open_beneath("plain/inner"), -ENOTDIR);
+        assert_int_equal(open_beneath("none"), -ENOENT);
+        assert_int_equal(open_beneath("sub"), -EISDIR);
+        assert_int_equal(open_beneath("sub/"), -EISDIR);
+        assert_int_equal(open_beneath(""), -EISDIR);
+        assert_int_equal(open_beneath("."), -EISDIR);
+        assert_int_equal(hedge_io_open_beneath(path_of("none"), "plain"), -ENOENT);
+        unlink(path_of("link"));
+        unlink(path_of("sublink"));
+        unlink(path_of("plain"));
+        assert_int_equal(hedge_io_remove_folder(path_of("sub")), 0);
+}
+
 static void files_are_read_whole_or_not_at_all(void **state)
 {
         char *got = NULL, *big = malloc(300000);
@@ -305,6 +342,7 @@ static int remove_dir(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(files_beneath_a_folder_are_opened_by_no_link),
                 cmocka_unit_test(files_are_read_whole_or_not_at_all),
                 cmocka_unit_test(pipes_are_read_to_their_end),
                 cmocka_unit_test(signals_cut_nothing_short),
