@@ -16,6 +16,7 @@ void hedge_graph_destroy(hedge_graph_t **graph)
         free(g->values);
         free(g->nodes);
         free(g->inputs);
+        free(g->open);
         free(g->outputs);
         free(g);
         *graph = NULL;

@@ -9,7 +9,7 @@
  *
  * Inside, images are NHWC and batch normalisation, bias and activation are folded into the operator before them. At the
  * edges (graph inputs and outputs) shapes and data are as in the ONNX file (usually NCHW): the graph holds the transposes.
- * Unknown extents of an input (a symbolic batch) are 1. */
+ * An extent of an input that the file leaves open is what the importer was told; a batch of which it was told nothing is 1. */
 
 #define HEDGE_NAME_MAX 256 /**< bytes of a name, with its terminating zero */
 
@@ -39,6 +39,8 @@ typedef struct hedge_graph {
         uint32_t n_nodes;
         uint32_t *inputs; /**< values that a caller gives, in the file's order; constants are not among them */
         uint32_t n_inputs;
+        uint32_t *
+                open; /**< per input: bit i is set where the file leaves the extent of its axis i open (bit 0: the batch) */
         uint32_t *outputs; /**< values that are the answer, in the file's order */
         uint32_t n_outputs;
         unsigned char digest[32]; /**< of the file the graph came from (BLAKE2b-256) */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/model/build.h"
+#include "common/model/extents.h"
 #include "common/model/scope.h"
 
 /* Weights that nothing reads are not even decoded. Those that are would otherwise take their memory twice. */
@@ -45,7 +46,7 @@ static int bind_input(hedge_import_t *imp, const hedge_onnx_binding_t *binding)
         return r;
 }
 
-static int input_shape(hedge_import_t *imp, const Onnx__ValueInfoProto *info, hedge_shape_t *ret)
+static int check_type(hedge_import_t *imp, const Onnx__ValueInfoProto *info)
 {
         const Onnx__TypeProto__Tensor *type;
         const char *name = hedge_scope_text(info->name);
@@ -56,26 +57,27 @@ static int input_shape(hedge_import_t *imp, const Onnx__ValueInfoProto *info, he
         if (hedge_element_bytes(type->elem_type) == 0)
                 return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "the input '%.100s' is %s, which is not supported", name,
                                  hedge_element_name(type->elem_type));
-        if (!type->shape || type->shape->n_dim > HEDGE_MAX_RANK)
-                return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "the input '%.100s' has no shape, or more than %u axes",
-                                 name, HEDGE_MAX_RANK);
-        *ret = (hedge_shape_t){ .rank = (uint32_t)type->shape->n_dim };
-        for (uint32_t i = 0; i < ret->rank; i++) {
-                const Onnx__TensorShapeProto__Dimension *d = type->shape->dim[i];
-                int64_t v = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE ? d->dim_value : 1;
-
-                if (v < 1 || v > INT32_MAX)
-                        return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "the input '%.100s' has an extent of %lld", name,
-                                         (long long)v);
-                ret->dims[i] = (uint32_t)v;
-        }
-        if (hedge_shape_check(ret, imp->limits->max_tensor_elements) < 0)
-                return hedge_why(imp->why, HEDGE_ELIMIT, "the input '%.100s' is too large", name);
         return 0;
 }
 
+/* The inputs that are neither initialisers nor bound: who runs the graph gives them. */
+static int find_inputs(hedge_import_t *imp, const Onnx__GraphProto *g, const Onnx__ValueInfoProto **infos, uint32_t *n)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < g->n_input; i++) {
+                const hedge_sym_t *sym = hedge_scope_sym(imp, hedge_scope_text(g->input[i]->name));
+
+                if (sym->literal || sym < imp->syms + g->n_initializer)
+                        continue;
+                r = check_type(imp, g->input[i]);
+                infos[(*n)++] = g->input[i];
+        }
+        return r;
+}
+
 /* The graph input `value` as its readers see it: of integers, once it is known that it holds such. */
-static int open_input(hedge_import_t *imp, uint32_t value, hedge_sym_t *sym)
+static int set_view(hedge_import_t *imp, uint32_t value, hedge_sym_t *sym)
 {
         hedge_value_t *input = &imp->graph->values[value];
         hedge_element_t element = input->element;
@@ -98,43 +100,53 @@ static int open_input(hedge_import_t *imp, uint32_t value, hedge_sym_t *sym)
         return 0;
 }
 
-static int open_inputs(hedge_import_t *imp, const Onnx__GraphProto *g)
+static int open_input(hedge_import_t *imp, const Onnx__ValueInfoProto *info, const hedge_shape_t *shape)
 {
         hedge_graph_t *graph = imp->graph;
+        hedge_sym_t *sym = hedge_scope_sym(imp, hedge_scope_text(info->name));
+        uint32_t value;
         int r;
 
-        graph->inputs = calloc(g->n_input + 1, sizeof(*graph->inputs));
-        if (!graph->inputs)
-                return hedge_why(imp->why, -ENOMEM, "out of memory");
-        for (size_t i = 0; i < g->n_input; i++) {
-                hedge_sym_t *sym = hedge_scope_sym(imp, hedge_scope_text(g->input[i]->name));
-                hedge_shape_t shape;
-                uint32_t value;
-
-                if (sym->literal || sym < imp->syms + g->n_initializer)
-                        continue;
-                if (sym->view.value != HEDGE_NO_VALUE)
-                        return hedge_scope_twice(imp, sym->name);
-                r = input_shape(imp, g->input[i], &shape);
-                if (r == 0)
-                        r = hedge_build_value(imp, &shape, NULL, &value);
-                if (r < 0)
-                        return r;
-                graph->inputs[graph->n_inputs++] = value;
-                graph->values[value].element = (hedge_element_t)g->input[i]->type->tensor_type->elem_type;
-                r = open_input(imp, value, sym);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        if (sym->view.value != HEDGE_NO_VALUE)
+                return hedge_scope_twice(imp, sym->name);
+        if (hedge_shape_check(shape, imp->limits->max_tensor_elements) < 0)
+                return hedge_why(imp->why, HEDGE_ELIMIT, "the input '%.100s' is too large", sym->name);
+        r = hedge_build_value(imp, shape, NULL, &value);
+        if (r < 0)
+                return r;
+        graph->inputs[graph->n_inputs++] = value;
+        graph->values[value].element = (hedge_element_t)info->type->tensor_type->elem_type;
+        return set_view(imp, value, sym);
 }
 
-int hedge_inputs_open(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_binding_t *bindings,
-                      size_t n_bindings)
+static int open_inputs(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_options_t *options)
+{
+        const Onnx__ValueInfoProto **infos = calloc(g->n_input + 1, sizeof(const Onnx__ValueInfoProto *));
+        hedge_shape_t *shapes = calloc(g->n_input + 1, sizeof(*shapes));
+        hedge_graph_t *graph = imp->graph;
+        uint32_t n = 0;
+        int r = 0;
+
+        graph->inputs = calloc(g->n_input + 1, sizeof(*graph->inputs));
+        graph->open = calloc(g->n_input + 1, sizeof(*graph->open));
+        if (!infos || !shapes || !graph->inputs || !graph->open)
+                r = hedge_why(imp->why, -ENOMEM, "out of memory");
+        if (r == 0)
+                r = find_inputs(imp, g, infos, &n);
+        if (r == 0)
+                r = hedge_extents_settle(infos, n, options->shapes, options->n_shapes, shapes, graph->open, imp->why);
+        for (uint32_t i = 0; r == 0 && i < n; i++)
+                r = open_input(imp, infos[i], &shapes[i]);
+        free(shapes);
+        free(infos);
+        return r;
+}
+
+int hedge_inputs_open(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_options_t *options)
 {
         int r = load_initialisers(imp, g);
 
-        for (size_t i = 0; r == 0 && i < n_bindings; i++)
-                r = bind_input(imp, &bindings[i]);
-        return r < 0 ? r : open_inputs(imp, g);
+        for (size_t i = 0; r == 0 && i < options->n_bindings; i++)
+                r = bind_input(imp, &options->bindings[i]);
+        return r < 0 ? r : open_inputs(imp, g, options);
 }

@@ -5,9 +5,8 @@
 #include "common/model/import.h"
 
 /** What the nodes of a model start from: its constants, and the inputs of the graph. Call it after hedge_scope_open.
- * @param bindings  Inputs that are constants.
- * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM. */
-int hedge_inputs_open(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_binding_t *bindings,
-                      size_t n_bindings);
+ * @param options  Inputs that are constants, and shapes of others.
+ * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM, HEDGE_ESHAPE (hedge_extents_settle). */
+int hedge_inputs_open(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_options_t *options);
 
 #endif

@@ -79,9 +79,10 @@ static void release(hedge_import_t *imp)
 }
 
 /* Takes the unpacked file over. */
-static int import_proto(hedge_proto_t *proto, const hedge_onnx_limits_t *limits, const hedge_onnx_binding_t *bindings,
-                        size_t n_bindings, hedge_graph_t **ret, hedge_why_t *why)
+static int import_proto(hedge_proto_t *proto, const hedge_onnx_options_t *options, hedge_graph_t **ret,
+                        hedge_why_t *why)
 {
+        const hedge_onnx_limits_t *limits = options->limits;
         const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
         hedge_import_t imp = { .limits = limits, .why = why, .proto = proto };
         int r;
@@ -91,7 +92,7 @@ static int import_proto(hedge_proto_t *proto, const hedge_onnx_limits_t *limits,
         imp.graph = calloc(1, sizeof(*imp.graph));
         r = imp.graph ? check_model(&imp, model) : hedge_why(why, -ENOMEM, "out of memory");
         if (r == 0)
-                r = hedge_walk(&imp, model->graph, bindings, n_bindings);
+                r = hedge_walk(&imp, model->graph, options);
         if (r == 0)
                 r = hedge_fold(imp.graph, limits, why);
         if (r == 0) {
@@ -114,26 +115,29 @@ static int unpack(const void *bytes, size_t size, const hedge_onnx_limits_t *lim
         return hedge_proto_unpack(bytes, size, &onnx__model_proto__descriptor, ret, why);
 }
 
-int hedge_onnx_import_bound(const void *bytes, size_t size, const hedge_onnx_limits_t *limits,
-                            const hedge_onnx_binding_t *bindings, size_t n_bindings, hedge_graph_t **ret,
-                            hedge_why_t *why)
+/* The options with their limits. */
+static hedge_onnx_options_t complete(const hedge_onnx_options_t *options)
 {
-        const hedge_onnx_limits_t *l = limits ? limits : &hedge_onnx_default_limits;
+        hedge_onnx_options_t complete = options ? *options : (hedge_onnx_options_t){ 0 };
+
+        if (!complete.limits)
+                complete.limits = &hedge_onnx_default_limits;
+        return complete;
+}
+
+int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_options_t *options, hedge_graph_t **ret,
+                      hedge_why_t *why)
+{
+        const hedge_onnx_options_t o = complete(options);
         unsigned char digest[DIGEST_BYTES];
         hedge_proto_t *proto = NULL;
-        int r = unpack(bytes, size, l, digest, &proto, why);
+        int r = unpack(bytes, size, o.limits, digest, &proto, why);
 
         if (r == 0)
-                r = import_proto(proto, l, bindings, n_bindings, ret, why);
+                r = import_proto(proto, &o, ret, why);
         if (r == 0)
                 memcpy((*ret)->digest, digest, sizeof(digest));
         return r;
-}
-
-int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_limits_t *limits, hedge_graph_t **ret,
-                      hedge_why_t *why)
-{
-        return hedge_onnx_import_bound(bytes, size, limits, NULL, 0, ret, why);
 }
 
 static int read_file(const char *path, uint64_t max_bytes, char **ret, size_t *ret_size, hedge_why_t *why)
@@ -156,20 +160,20 @@ static int read_file(const char *path, uint64_t max_bytes, char **ret, size_t *r
         return r;
 }
 
-int hedge_onnx_load(const char *path, const hedge_onnx_limits_t *limits, hedge_graph_t **ret, hedge_why_t *why)
+int hedge_onnx_load(const char *path, const hedge_onnx_options_t *options, hedge_graph_t **ret, hedge_why_t *why)
 {
-        const hedge_onnx_limits_t *l = limits ? limits : &hedge_onnx_default_limits;
+        const hedge_onnx_options_t o = complete(options);
         unsigned char digest[DIGEST_BYTES];
         hedge_proto_t *proto = NULL;
         char *bytes = NULL;
         size_t size = 0;
-        int r = read_file(path, l->max_file_bytes, &bytes, &size, why);
+        int r = read_file(path, o.limits->max_file_bytes, &bytes, &size, why);
 
         if (r == 0)
-                r = unpack(bytes, size, l, digest, &proto, why);
+                r = unpack(bytes, size, o.limits, digest, &proto, why);
         free(bytes); /* before the constants take as much again */
         if (r == 0)
-                r = import_proto(proto, l, NULL, 0, ret, why);
+                r = import_proto(proto, &o, ret, why);
         if (r == 0)
                 memcpy((*ret)->digest, digest, sizeof(digest));
         return r;

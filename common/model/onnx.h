@@ -3,6 +3,7 @@
 #define HEDGE_ONNX_H
 
 #include "common/model/graph.h"
+#include "common/types/input_shape.h"
 
 /** Limits on what a model file may ask for. */
 typedef struct hedge_onnx_limits {
@@ -15,32 +16,39 @@ typedef struct hedge_onnx_limits {
 
 extern const hedge_onnx_limits_t hedge_onnx_default_limits;
 
-/** Make a graph of an ONNX model (opset 7 to 17; older ones where their operators mean the same; IR version from 3).
- *
- * Shapes are inferred, what is constant is computed (Shape, ConstantOfShape, ... chains), dropout and identity vanish,
- * batch normalisation, bias and activation are folded.
- * @param bytes   The file. Borrowed for the call.
- * @param limits  NULL: the defaults.
- * @param why     The sentence for a person: for an operator that is not supported its name, node and opset.
- * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, HEDGE_ESHAPE, -ENOMEM. */
-int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_limits_t *limits, hedge_graph_t **ret,
-                      hedge_why_t *why);
-
-/** A value for a graph input that is to be a constant, as the bytes of an ONNX TensorProto. */
+/** A value for a graph input that is to be a constant (a shape, a bound, weights that a model asks its caller for), as the bytes of
+ * an ONNX TensorProto. Such inputs are none of the graph. Two models of one file with different bindings have the same digest. */
 typedef struct hedge_onnx_binding {
         const char *name;
         const void *bytes;
         size_t size;
 } hedge_onnx_binding_t;
 
-/** The same with some inputs bound: shapes, bounds or weights that a model asks its caller for. They are not inputs of
- * the graph. Two models of one file with different bindings have the same digest. */
-int hedge_onnx_import_bound(const void *bytes, size_t size, const hedge_onnx_limits_t *limits,
-                            const hedge_onnx_binding_t *bindings, size_t n_bindings, hedge_graph_t **ret,
-                            hedge_why_t *why);
+/** How a model is read; all of it is borrowed for the call. Zeros: as the file says, within the default limits. */
+typedef struct hedge_onnx_options {
+        const hedge_onnx_limits_t *limits; /**< NULL: the defaults */
+        const hedge_input_shape_t *shapes; /**< of inputs; needed where the file leaves open more than the batch */
+        uint32_t n_shapes;
+        const hedge_onnx_binding_t *bindings;
+        size_t n_bindings;
+} hedge_onnx_options_t;
+
+/** Make a graph of an ONNX model (opset 7 to 17; older ones where their operators mean the same; IR version from 3).
+ *
+ * Shapes are inferred, what is constant is computed (Shape, ConstantOfShape, ... chains), dropout and identity vanish,
+ * batch normalisation, bias and activation are folded.
+ * @param bytes   The file. Borrowed for the call.
+ * An extent of an input that the file leaves open has to be stated; the batch, which is the first of several, is else 1.
+ * @param options NULL: zeros.
+ * @param why     The sentence for a person: for an operator that is not supported its name, node and opset; for a shape that has to
+ *                be stated the input, its axes, and how to state them.
+ * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM; HEDGE_ESHAPE: shapes that do not fit, or that have to
+ *         be stated. */
+int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_options_t *options, hedge_graph_t **ret,
+                      hedge_why_t *why);
 
 /** The same for a file; external data is not followed. @return also -errno from reading it. */
-int hedge_onnx_load(const char *path, const hedge_onnx_limits_t *limits, hedge_graph_t **ret, hedge_why_t *why);
+int hedge_onnx_load(const char *path, const hedge_onnx_options_t *options, hedge_graph_t **ret, hedge_why_t *why);
 
 /** Read an ONNX TensorProto (a .pb file's bytes) of any numeric type, as float32. @return as hedge_onnx_import. */
 int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why);

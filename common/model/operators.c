@@ -97,12 +97,13 @@ bool hedge_operator_takes_integers(const hedge_operator_t *op)
 void hedge_operators_document(FILE *to)
 {
         fputs("# ONNX operators\n\n"
-              "hedge takes ONNX models of opset 7 to 17 (older ones where every operator means the same) whose shapes "
-              "are "
-              "fixed; an\nunknown extent, such as a symbolic batch, is 1. Everything is computed in float32: other "
-              "floating point types become\nit, integers and booleans are exact up to 16777215, and what could not be "
-              "is refused when it comes. What is constant is\ncomputed when the model is loaded, nodes that lead to no "
-              "output are dropped, and operators that are not in this table\nare refused, all at once.\n\n"
+              "hedge takes ONNX models of opset 7 to 17 (older ones where every operator means the same). Extents that "
+              "a "
+              "file leaves\nopen are stated when it is loaded; a batch is else 1. Everything is computed in float32: "
+              "other floating point types become\nit, integers and booleans are exact up to 16777215, and what could "
+              "not be is refused when it comes. What is constant is\ncomputed when the model is loaded, nodes that "
+              "lead "
+              "to no output are dropped, and operators that are not in this table\nare refused, all at once.\n\n"
               "This page is written by `list_operators` from the importer's own table.\n\n"
               "| operator | since opset | remarks |\n|---|---|---|\n",
               to);

@@ -148,14 +148,14 @@ static int close_outputs(hedge_import_t *imp, const Onnx__GraphProto *g)
         return 0;
 }
 
-int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_binding_t *bindings, size_t n_bindings)
+int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_options_t *options)
 {
         int r = hedge_scope_open(imp, g);
 
         if (r == 0)
                 r = hedge_support_check(imp, g);
         if (r == 0)
-                r = hedge_inputs_open(imp, g, bindings, n_bindings);
+                r = hedge_inputs_open(imp, g, options);
         for (size_t i = 0; r == 0 && i < g->n_node; i++)
                 if (hedge_scope_reads(imp, g->node[i]))
                         r = import_node(imp, g->node[i]);

@@ -8,7 +8,6 @@
  *
  * Fills imp->names, imp->syms and imp->graph; on failure too, as far as it got: the caller releases them.
  * @return 0, or the code of the first thing that is wrong, with the sentence written. */
-int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *graph, const hedge_onnx_binding_t *bindings,
-               size_t n_bindings);
+int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *graph, const hedge_onnx_options_t *options);
 
 #endif

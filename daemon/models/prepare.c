@@ -106,7 +106,7 @@ static int prepare_sent(hedged_preparer_t *p, hedged_load_t *l)
 
         if (r < 0)
                 return r;
-        r = hedge_onnx_import(onnx, onnx_bytes, &limits, &graph, &l->why);
+        r = hedge_onnx_import(onnx, onnx_bytes, &(hedge_onnx_options_t){ .limits = &limits }, &graph, &l->why);
         if (r < 0) {
                 hedge_manifest_release(&manifest);
                 return r;

@@ -66,7 +66,7 @@ int hedged_repository_read(const char *folder, const char *name, const hedge_onn
         if (r < 0)
                 return r;
         path_of(path, folder, name, "model.onnx");
-        r = hedge_onnx_load(path, limits, ret_graph, why);
+        r = hedge_onnx_load(path, &(hedge_onnx_options_t){ .limits = limits }, ret_graph, why);
         if (r < 0) {
                 hedge_manifest_release(&manifest);
                 return r;

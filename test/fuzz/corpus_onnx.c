@@ -83,10 +83,38 @@ static void images(make_t *m)
         make_output(m, "x");
 }
 
+static void make_symbol(Onnx__ValueInfoProto *input, unsigned axis, char *symbol)
+{
+        Onnx__TensorShapeProto__Dimension *d = input->type->tensor_type->shape->dim[axis];
+
+        d->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+        d->dim_param = symbol;
+}
+
+/* Extents that are open: symbols, one of them twice, none, 0 and -1. */
+static void open_extents(make_t *m)
+{
+        static char n[] = "n", rows[] = "rows";
+        Onnx__ValueInfoProto *x = make_input(m, "x", DIMS(1, 2, 1, 0)), *z = make_input(m, "z", DIMS(1, -2, 1));
+
+        make_symbol(x, 0, n);
+        make_symbol(x, 2, rows);
+        make_symbol(z, 0, n);
+        make_symbol(z, 2, rows);
+        make_weights(m, "w", DIMS(1, 2, 3, 3));
+        make_node(m, "Conv", "x w", "c");
+        make_node(m, "Shape", "z", "s");
+        make_node(m, "Reshape", "c s", "y");
+}
+
 static const struct {
         const char *name;
         void (*fill)(make_t *m);
-} seeds[] = { { "net", net }, { "shapes", shapes }, { "constants", constants }, { "images", images } };
+} seeds[] = { { "net", net },
+              { "shapes", shapes },
+              { "constants", constants },
+              { "images", images },
+              { "open_extents", open_extents } };
 
 static int write_model(make_t *m, FILE *f)
 {

@@ -34,20 +34,33 @@ static void run(const hedge_graph_t *graph)
         free(out);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* @return what importing it gave. */
+static int try_import(const uint8_t *data, size_t size, const hedge_onnx_options_t *options)
 {
-        static const hedge_onnx_limits_t limits = { 1 << 20, MAX_VALUE, 1 << 20, 64, 1 << 20 };
         hedge_graph_t *graph = NULL;
-        hedge_tensor_t tensor = { .data = NULL };
         hedge_why_t why = { "" };
+        int r = hedge_onnx_import(data, size, options, &graph, &why);
 
-        if (hedge_onnx_import(data, size, &limits, &graph, &why) == 0) {
+        if (r == 0) {
                 if (hedge_graph_macs(graph) <= MAX_MACS)
                         run(graph);
                 hedge_graph_destroy(&graph);
         } else if (!why.text[0] || graph) {
                 abort();
         }
+        return r;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static const hedge_onnx_limits_t limits = { 1 << 20, MAX_VALUE, 1 << 20, 64, 1 << 20 };
+        static const hedge_input_shape_t stated[] = { { "", { 4, { 1, 2, 5, 7 } } }, { "x", { 3, { 2, 4, 3 } } } };
+        hedge_onnx_options_t options = { .limits = &limits };
+        hedge_tensor_t tensor = { .data = NULL };
+
+        if (try_import(data, size, &options) == HEDGE_ESHAPE)
+                for (options.n_shapes = 1, options.shapes = stated; options.shapes < stated + 2; options.shapes++)
+                        try_import(data, size, &options);
         if (hedge_onnx_tensor(data, size, &tensor, NULL) == 0)
                 hedge_tensor_release(&tensor);
         return 0;

@@ -29,7 +29,7 @@ static inline void refused_with(make_t *m, const hedge_onnx_limits_t *limits, in
         hedge_why_t why = { { 0 } };
         size_t size;
         unsigned char *bytes = make_bytes(m, &size);
-        int r = hedge_onnx_import(bytes, size, limits, &graph, &why);
+        int r = hedge_onnx_import(bytes, size, &(hedge_onnx_options_t){ .limits = limits }, &graph, &why);
 
         if (r != code || !strstr(why.text, words))
                 fail_msg("%d '%s' instead of %d '%s'", r, why.text, code, words);

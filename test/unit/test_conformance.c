@@ -296,16 +296,17 @@ static int run(const sample_t *s, const hedge_graph_t *g, const char *backend, c
 static int try_sample(const sample_t *s, const bool *bound, char *why, size_t size)
 {
         hedge_onnx_binding_t bindings[MAX_INPUTS];
+        hedge_onnx_options_t options = { .bindings = bindings };
         hedge_graph_t *graph = NULL;
         hedge_why_t detail = { { 0 } };
-        size_t n = 0;
         int r;
 
         for (size_t i = 0; i < s->n_inputs; i++)
                 if (bound[i])
-                        bindings[n++] = (hedge_onnx_binding_t){ s->graph->input[i]->name, s->inputs[i].bytes,
-                                                                s->inputs[i].size };
-        r = hedge_onnx_import_bound(s->model.bytes, s->model.size, NULL, bindings, n, &graph, &detail);
+                        bindings[options.n_bindings++] =
+                                (hedge_onnx_binding_t){ s->graph->input[i]->name, s->inputs[i].bytes,
+                                                        s->inputs[i].size };
+        r = hedge_onnx_import(s->model.bytes, s->model.size, &options, &graph, &detail);
         if (r < 0) {
                 snprintf(why, size, "%s", detail.text);
                 return 1;

@@ -172,7 +172,7 @@ static void test_flipped_bits(void **state)
 
                         flipped[at / 8] ^= (unsigned char)(1 << at % 8);
                 }
-                if (hedge_onnx_import(flipped, size, &limits, &g, &why) < 0) {
+                if (hedge_onnx_import(flipped, size, &(hedge_onnx_options_t){ .limits = &limits }, &g, &why) < 0) {
                         assert_true(why.text[0]);
                         continue;
                 }

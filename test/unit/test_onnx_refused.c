@@ -75,12 +75,6 @@ static void test_shapes_that_are_wrong(void **state)
 {
         make_t m;
 
-        start(&m, DIMS(0));
-        make_node(&m, "Relu", "x", "y");
-        refused(&m, HEDGE_EUNSUPPORTED, "the input 'x' has an extent of 0");
-        start(&m, DIMS(-2));
-        make_node(&m, "Relu", "x", "y");
-        refused(&m, HEDGE_EUNSUPPORTED, "the input 'x' has an extent of -1");
         start(&m, DIMS(1 << 20, 1 << 20));
         make_node(&m, "Relu", "x", "y");
         refused(&m, HEDGE_ELIMIT, "the input 'x' is too large");
