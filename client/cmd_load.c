@@ -12,6 +12,7 @@
 #include "client/requests.h"
 #include "client/table.h"
 #include "common/clock.h"
+#include "common/model/onnx.h"
 
 #define ASK_MS    200
 #define IMPORT_MS 60000 /* to send, read and store it; waiting for the boards comes on top */
@@ -61,6 +62,26 @@ static int add_manifest(parcel_t *parcel, const char *onnx, const char *file, he
         return r;
 }
 
+/* The file's own pages where it is the whole model, else it and what lies beside it in one piece. */
+static int frame_model(const char *file, zmq_msg_t *frame, hedge_why_t *why)
+{
+        char *bytes = NULL;
+        size_t size;
+        int r = hedgec_frame_file(file, frame, why);
+
+        if (r < 0 || !hedge_onnx_may_be_split(zmq_msg_data(frame), zmq_msg_size(frame)))
+                return r;
+        r = hedge_onnx_gather(file, hedge_wire_default_limits.max_frame_bytes, &bytes, &size, why);
+        if (r == 0 && !bytes)
+                return 0;
+        zmq_msg_close(frame);
+        if (r == 0)
+                r = hedgec_frame_text(bytes, size, frame, why);
+        if (r < 0)
+                free(bytes);
+        return r;
+}
+
 /* FILE or NAME: what is there as a file is sent; a plain name is one of the repository. */
 static int pack(const load_values_t *v, const char *operand, parcel_t *parcel, char *name, size_t size,
                 hedge_why_t *why)
@@ -83,7 +104,7 @@ static int pack(const load_values_t *v, const char *operand, parcel_t *parcel, c
                 r = hedge_why(why, -EINVAL,
                               "'%s' is no name: letters, digits, '.', '_' and '-', the first a letter or digit", name);
         if (!r)
-                r = hedgec_frame_file(operand, &parcel->frames[0], why);
+                r = frame_model(operand, &parcel->frames[0], why);
         if (r < 0)
                 return r;
         parcel->n_frames = 1;
@@ -230,7 +251,8 @@ const hedgec_command_t hedgec_command_load = {
         .details = "Send an ONNX file to the coordinator, which keeps it and gives every board its\n"
                    "coded filters. Called model.onnx, it is named after its folder and its\n"
                    "model.yaml (how pictures are prepared, labels) goes with it. With the NAME of a\n"
-                   "model that was unloaded, bring it back.",
+                   "model that was unloaded, bring it back. What the file keeps in files beside it\n"
+                   "(ONNX's external data) is sent with it.",
         .example = "hedge load squeezenet1.1.onnx --name squeezenet",
         .options = options,
         .values_size = sizeof(load_values_t),

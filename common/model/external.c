@@ -15,6 +15,7 @@ typedef struct reader {
         hedge_proto_t *proto;
         const char *folder;
         uint64_t bytes_left, max_bytes;
+        crypto_generichash_state *hash;
         bool found;
         hedge_why_t *why;
         char location[256]; /* of the open file */
@@ -122,6 +123,8 @@ static int read_bytes(reader_t *reader, Onnx__TensorProto *tensor, place_t place
                 r = -errno;
         if (r == 0)
                 r = hedge_io_read_exactly(reader->fd, data.data, data.len);
+        if (r == 0)
+                crypto_generichash_update(reader->hash, data.data, data.len);
         return r < 0 ? hedge_why(reader->why, r, "cannot read '%.200s': %s", place.location, hedge_strerror(r)) : 0;
 }
 
@@ -175,10 +178,11 @@ static int read_graph(reader_t *reader, const Onnx__GraphProto *graph, unsigned 
         return r;
 }
 
-int hedge_external_read(hedge_proto_t *proto, const char *folder, uint64_t max_bytes, bool *ret_found, hedge_why_t *why)
+int hedge_external_read(hedge_proto_t *proto, const char *folder, uint64_t max_bytes, crypto_generichash_state *hash,
+                        bool *ret_found, hedge_why_t *why)
 {
         const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
-        reader_t reader = { proto, folder, max_bytes, max_bytes, false, why, "", -1, 0 };
+        reader_t reader = { proto, folder, max_bytes, max_bytes, hash, false, why, "", -1, 0 };
         int r = model->graph ? read_graph(&reader, model->graph, 0) : 0;
 
         if (reader.fd >= 0)

@@ -2,6 +2,7 @@
 #ifndef HEDGE_EXTERNAL_H
 #define HEDGE_EXTERNAL_H
 
+#include <sodium.h>
 #include <stdbool.h>
 
 #include "common/model/proto.h"
@@ -13,10 +14,11 @@
 /** Read every such tensor of an unpacked model into it. Afterwards the message is self-contained.
  * @param folder     Of the model file.
  * @param max_bytes  Of all that is read.
+ * @param hash       Gets the bytes that are read, in their order.
  * @param ret_found  Was there any?
  * @return 0, HEDGE_EMALFORMED (no location, or not so many bytes in the file), HEDGE_ELIMIT, HEDGE_EDENIED (a path that leaves the
  *         folder), -errno of opening and reading; `why` names the tensor and the file. */
-int hedge_external_read(hedge_proto_t *proto, const char *folder, uint64_t max_bytes, bool *ret_found,
-                        hedge_why_t *why);
+int hedge_external_read(hedge_proto_t *proto, const char *folder, uint64_t max_bytes, crypto_generichash_state *hash,
+                        bool *ret_found, hedge_why_t *why);
 
 #endif

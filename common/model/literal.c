@@ -209,8 +209,7 @@ static int check_proto(const Onnx__TensorProto *proto, const char *name, hedge_w
         if (proto->n_external_data > 0 ||
             (proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL))
                 return hedge_why(why, HEDGE_EUNSUPPORTED,
-                                 "tensor '%s' keeps its data in another file; only self-contained models are supported",
-                                 name);
+                                 "tensor '%s' keeps its data in another file, which did not come with it", name);
         if (proto->segment)
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "tensor '%s' is stored in segments", name);
         if (hedge_element_bytes(proto->data_type) == 0)

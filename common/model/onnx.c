@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +14,9 @@
 #include <unistd.h>
 
 #include "common/io/file.h"
+#include "common/model/external.h"
 #include "common/model/fold.h"
+#include "common/model/foreign.h"
 #include "common/model/walk.h"
 
 #define MIN_OPSET        1 /* older operators that mean the same; from 7 on all do */
@@ -78,12 +82,17 @@ static void release(hedge_import_t *imp)
         hedge_graph_destroy(&imp->graph);
 }
 
+static const Onnx__ModelProto *model_of(const hedge_proto_t *proto)
+{
+        return (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+}
+
 /* Takes the unpacked file over. */
 static int import_proto(hedge_proto_t *proto, const hedge_onnx_options_t *options, hedge_graph_t **ret,
                         hedge_why_t *why)
 {
         const hedge_onnx_limits_t *limits = options->limits;
-        const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+        const Onnx__ModelProto *model = model_of(proto);
         hedge_import_t imp = { .limits = limits, .why = why, .proto = proto };
         int r;
 
@@ -105,14 +114,26 @@ static int import_proto(hedge_proto_t *proto, const hedge_onnx_options_t *option
         return r;
 }
 
-static int unpack(const void *bytes, size_t size, const hedge_onnx_limits_t *limits, unsigned char *digest,
-                  hedge_proto_t **ret, hedge_why_t *why)
+/* What does not unpack, or to nothing, may be something else. */
+static int unpack(const void *bytes, size_t size, uint64_t max_bytes, hedge_proto_t **ret, hedge_why_t *why)
 {
-        if (size > limits->max_file_bytes)
+        const char *kind = hedge_foreign_kind(bytes, size);
+        hedge_proto_t *proto = NULL;
+        int r;
+
+        if (size > max_bytes)
                 return hedge_why(why, HEDGE_ELIMIT, "a file of %zu bytes; at most %llu are allowed", size,
-                                 (unsigned long long)limits->max_file_bytes);
-        crypto_generichash(digest, DIGEST_BYTES, bytes, size, NULL, 0);
-        return hedge_proto_unpack(bytes, size, &onnx__model_proto__descriptor, ret, why);
+                                 (unsigned long long)max_bytes);
+        r = hedge_proto_unpack(bytes, size, &onnx__model_proto__descriptor, &proto, why);
+        if (r == 0 && kind && !model_of(proto)->graph)
+                r = HEDGE_EMALFORMED;
+        if (r == HEDGE_EMALFORMED && kind)
+                hedge_why(why, r, "not an ONNX model but %s", kind);
+        if (r < 0)
+                hedge_proto_destroy(&proto);
+        else
+                *ret = proto;
+        return r;
 }
 
 /* The options with their limits. */
@@ -129,14 +150,13 @@ int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_options_t
                       hedge_why_t *why)
 {
         const hedge_onnx_options_t o = complete(options);
-        unsigned char digest[DIGEST_BYTES];
         hedge_proto_t *proto = NULL;
-        int r = unpack(bytes, size, o.limits, digest, &proto, why);
+        int r = unpack(bytes, size, o.limits->max_file_bytes, &proto, why);
 
         if (r == 0)
                 r = import_proto(proto, &o, ret, why);
         if (r == 0)
-                memcpy((*ret)->digest, digest, sizeof(digest));
+                crypto_generichash((*ret)->digest, DIGEST_BYTES, bytes, size, NULL, 0);
         return r;
 }
 
@@ -149,14 +169,42 @@ static int read_file(const char *path, uint64_t max_bytes, char **ret, size_t *r
         if (fd == -EINVAL || fd == -EISDIR)
                 return hedge_why(why, -EINVAL, "not a file");
         if (fd < 0)
-                return hedge_why(why, fd, "cannot open '%.300s': %s", path, hedge_strerror(fd));
+                return hedge_why(why, fd, "cannot open it: %s", hedge_strerror(fd));
         r = hedge_io_read(fd, max_bytes < SIZE_MAX / 2 ? (size_t)max_bytes : SIZE_MAX / 2, ret, ret_size);
         if (r == HEDGE_ELIMIT && fstat(fd, &st) == 0)
                 hedge_why(why, r, "a file of %lld bytes; at most %llu are allowed", (long long)st.st_size,
                           (unsigned long long)max_bytes);
         else if (r < 0)
-                hedge_why(why, r, "cannot read the file: %s", hedge_strerror(r));
+                hedge_why(why, r, "cannot read it: %s", hedge_strerror(r));
         close(fd);
+        return r;
+}
+
+/* A file, with what it keeps in files beside it. The digest is of all the bytes that were read. */
+static int read_model(const char *path, uint64_t max_bytes, unsigned char *digest, hedge_proto_t **ret, bool *outside,
+                      hedge_why_t *why)
+{
+        crypto_generichash_state hash;
+        hedge_proto_t *proto = NULL;
+        char folder[PATH_MAX], *bytes = NULL;
+        size_t size = 0;
+        int r = read_file(path, max_bytes, &bytes, &size, why);
+
+        crypto_generichash_init(&hash, NULL, 0, DIGEST_BYTES);
+        if (r == 0) {
+                crypto_generichash_update(&hash, (const unsigned char *)bytes, size);
+                r = unpack(bytes, size, max_bytes, &proto, why);
+        }
+        free(bytes); /* before the constants take as much again */
+        if (r == 0 && snprintf(folder, sizeof(folder), "%s", path) >= (int)sizeof(folder))
+                r = hedge_why(why, -ENAMETOOLONG, "%s", hedge_strerror(-ENAMETOOLONG));
+        if (r == 0)
+                r = hedge_external_read(proto, dirname(folder), max_bytes - size, &hash, outside, why);
+        crypto_generichash_final(&hash, digest, DIGEST_BYTES);
+        if (r < 0)
+                hedge_proto_destroy(&proto);
+        else
+                *ret = proto;
         return r;
 }
 
@@ -164,19 +212,52 @@ int hedge_onnx_load(const char *path, const hedge_onnx_options_t *options, hedge
 {
         const hedge_onnx_options_t o = complete(options);
         unsigned char digest[DIGEST_BYTES];
+        hedge_why_t detail = { { 0 } };
         hedge_proto_t *proto = NULL;
-        char *bytes = NULL;
-        size_t size = 0;
-        int r = read_file(path, o.limits->max_file_bytes, &bytes, &size, why);
+        bool outside;
+        int r = read_model(path, o.limits->max_file_bytes, digest, &proto, &outside, &detail);
 
         if (r == 0)
-                r = unpack(bytes, size, o.limits, digest, &proto, why);
-        free(bytes); /* before the constants take as much again */
-        if (r == 0)
-                r = import_proto(proto, &o, ret, why);
-        if (r == 0)
-                memcpy((*ret)->digest, digest, sizeof(digest));
-        return r;
+                r = import_proto(proto, &o, ret, &detail);
+        if (r < 0)
+                return hedge_why(why, r, "%.200s: %.300s", path, detail.text);
+        memcpy((*ret)->digest, digest, sizeof(digest));
+        return 0;
+}
+
+bool hedge_onnx_may_be_split(const void *bytes, size_t size)
+{
+        static const char entry[] = "\x0a\x08location"; /* the key of a StringStringEntryProto */
+
+        return memmem(bytes, size, entry, sizeof(entry) - 1) != NULL;
+}
+
+int hedge_onnx_gather(const char *path, uint64_t max_bytes, char **ret, size_t *ret_size, hedge_why_t *why)
+{
+        unsigned char digest[DIGEST_BYTES];
+        hedge_why_t detail = { { 0 } };
+        hedge_proto_t *proto = NULL;
+        uint8_t *bytes = NULL;
+        bool outside = false;
+        size_t size = 0;
+        int r = read_model(path, max_bytes, digest, &proto, &outside, &detail);
+
+        if (r == 0 && outside) {
+                size = onnx__model_proto__get_packed_size(model_of(proto));
+                if (size > max_bytes)
+                        r = hedge_why(&detail, HEDGE_ELIMIT, "more than %llu bytes with the files beside it",
+                                      (unsigned long long)max_bytes);
+                else if (!(bytes = malloc(size)))
+                        r = hedge_why(&detail, -ENOMEM, "out of memory");
+                else
+                        onnx__model_proto__pack(model_of(proto), bytes);
+        }
+        hedge_proto_destroy(&proto);
+        if (r < 0)
+                return hedge_why(why, r, "%.200s: %.300s", path, detail.text);
+        *ret = (char *)bytes;
+        *ret_size = size;
+        return 0;
 }
 
 int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why)

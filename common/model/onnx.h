@@ -47,8 +47,19 @@ typedef struct hedge_onnx_options {
 int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_options_t *options, hedge_graph_t **ret,
                       hedge_why_t *why);
 
-/** The same for a file; external data is not followed. @return also -errno from reading it. */
+/** The same for a file, and for what it keeps in files beside it: common/model/external.h. Every sentence names the file.
+ * @return also -errno from reading it. */
 int hedge_onnx_load(const char *path, const hedge_onnx_options_t *options, hedge_graph_t **ret, hedge_why_t *why);
+
+/** May a model file keep something in files beside it? A look at its bytes alone, so that one that does not need not be unpacked to
+ * send it. @return false: it does not. */
+bool hedge_onnx_may_be_split(const void *bytes, size_t size);
+
+/** The bytes of a model file with all in them that it keeps in files beside it, to send it elsewhere.
+ * @param max_bytes  Of the file, and of the result.
+ * @param ret  To be freed; NULL where the file keeps nothing elsewhere and is the model already.
+ * @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT, HEDGE_EDENIED, -ENOMEM, -errno. */
+int hedge_onnx_gather(const char *path, uint64_t max_bytes, char **ret, size_t *ret_size, hedge_why_t *why);
 
 /** Read an ONNX TensorProto (a .pb file's bytes) of any numeric type, as float32. @return as hedge_onnx_import. */
 int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why);

@@ -115,9 +115,32 @@ static void test_files_that_are_none(void **state)
         import_garbage((const unsigned char *)"\x08\x07", 2, HEDGE_EMALFORMED, "it has no graph");
         import_garbage((const unsigned char *)"\x3a\x00\x3a\x00", 4, HEDGE_EMALFORMED, "occurs twice");
         assert_true(hedge_onnx_load("/nonexistent/model.onnx", NULL, &graph, &why) < 0);
-        assert_non_null(strstr(why.text, "cannot open '/nonexistent/model.onnx'"));
+        assert_non_null(strstr(why.text, "/nonexistent/model.onnx: cannot open it: "));
         assert_true(hedge_onnx_load("/", NULL, &graph, &why) < 0);
         assert_non_null(strstr(why.text, "not a file"));
+}
+
+/* What people take for a model is told as what it is. */
+static void test_files_that_are_something_else(void **state)
+{
+        static const struct {
+                const char *bytes;
+                size_t size;
+                const char *words;
+        } files[] = {
+#define FILE_OF(literal, words) { literal, sizeof(literal) - 1, words }
+                FILE_OF("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "Git LFS"),
+                FILE_OF("\xef\xbb\xbf\n <!DOCTYPE html><html></html>", "a web page"),
+                FILE_OF("<HTML><body>404</body></HTML>", "a web page"),
+                FILE_OF("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00", "a gzip archive"),
+                FILE_OF("PK\x03\x04\x14\x00\x00\x00\x08\x00", "a zip archive"),
+                FILE_OF("\x1c\x00\x00\x00TFL3\x14\x00\x20\x00", "a TensorFlow Lite model"),
+                FILE_OF("\x89PNG\r\n\x1a\n", "a PNG picture"),
+                FILE_OF("{ \"a\": 1 }", "a JSON text"),
+        };
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                import_garbage((const unsigned char *)files[i].bytes, files[i].size, HEDGE_EMALFORMED, files[i].words);
 }
 
 /* Cut off anywhere, a model is refused with a sentence. */
@@ -202,6 +225,7 @@ int main(void)
                 cmocka_unit_test(test_nesting_bomb),
                 cmocka_unit_test(test_amplification_bomb),
                 cmocka_unit_test(test_files_that_are_none),
+                cmocka_unit_test(test_files_that_are_something_else),
                 cmocka_unit_test(test_truncation),
                 cmocka_unit_test(test_flipped_bits),
         };
