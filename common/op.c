@@ -254,7 +254,7 @@ static int infer_concat(const hedge_op_t *op, const hedge_shape_t *in, unsigned 
 
 static int infer_pad(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out, hedge_why_t *why)
 {
-        if ((unsigned)op->pad.mode > HEDGE_PAD_EDGE)
+        if ((unsigned)op->pad.mode > HEDGE_PAD_WRAP)
                 return hedge_why(why, -EINVAL, "an unknown padding mode");
         set_shape(out, &in[0]);
         for (uint32_t d = 0; d < in[0].rank; d++) {
@@ -274,6 +274,12 @@ static int infer_pad(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_i
         return 0;
 }
 
+/* Does a scale lead to the extent? What an antialiased image takes to compute is bounded by that. */
+static bool scale_fits(float scale, uint32_t in, uint32_t out)
+{
+        return fabs((double)scale * in - out) <= 1;
+}
+
 static int infer_resize(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
                         hedge_why_t *why)
 {
@@ -282,13 +288,16 @@ static int infer_resize(const hedge_op_t *op, const hedge_shape_t *in, unsigned 
 
         if (code < 0)
                 return code;
-        if ((unsigned)r->mode > HEDGE_RESIZE_CUBIC || (unsigned)r->coord > HEDGE_COORD_TF_CROP_AND_RESIZE ||
+        if ((unsigned)r->mode > HEDGE_RESIZE_CUBIC || (unsigned)r->coord > HEDGE_COORD_HALF_PIXEL_SYMMETRIC ||
             (unsigned)r->nearest > HEDGE_NEAREST_CEIL)
                 return hedge_why(why, -EINVAL, "an unknown way to resize");
         if (r->out_h == 0 || r->out_w == 0 || r->out_h > MAX_EXTENT || r->out_w > MAX_EXTENT)
                 return hedge_why(why, HEDGE_ELIMIT, "an image of %u x %u cannot be made", r->out_h, r->out_w);
         if (!isfinite(r->scale_h) || !isfinite(r->scale_w) || r->scale_h <= 0 || r->scale_w <= 0)
                 return hedge_why(why, -EINVAL, "a scale is not a positive number");
+        if (r->antialias &&
+            (!scale_fits(r->scale_h, in[0].dims[1], r->out_h) || !scale_fits(r->scale_w, in[0].dims[2], r->out_w)))
+                return hedge_why(why, -EINVAL, "the scale and the extents do not fit");
         if (r->mode == HEDGE_RESIZE_CUBIC && !isfinite(r->cubic_a))
                 return hedge_why(why, -EINVAL, "the cubic coefficient is not finite");
         if (r->coord == HEDGE_COORD_TF_CROP_AND_RESIZE &&

@@ -58,7 +58,7 @@ typedef struct hedge_pool {
         uint32_t count_bottom, count_right;
 } hedge_pool_t;
 
-typedef enum hedge_pad_mode { HEDGE_PAD_CONSTANT, HEDGE_PAD_REFLECT, HEDGE_PAD_EDGE } hedge_pad_mode_t;
+typedef enum hedge_pad_mode { HEDGE_PAD_CONSTANT, HEDGE_PAD_REFLECT, HEDGE_PAD_EDGE, HEDGE_PAD_WRAP } hedge_pad_mode_t;
 
 typedef enum hedge_resize_mode { HEDGE_RESIZE_NEAREST, HEDGE_RESIZE_LINEAR, HEDGE_RESIZE_CUBIC } hedge_resize_mode_t;
 
@@ -70,6 +70,7 @@ typedef enum hedge_resize_coord {
         HEDGE_COORD_ASYMMETRIC,
         HEDGE_COORD_TF_HALF_PIXEL_FOR_NN,
         HEDGE_COORD_TF_CROP_AND_RESIZE,
+        HEDGE_COORD_HALF_PIXEL_SYMMETRIC,
 } hedge_resize_coord_t;
 
 typedef enum hedge_resize_nearest {
@@ -89,6 +90,7 @@ typedef struct hedge_resize {
         bool exclude_outside;
         float roi_top, roi_left, roi_bottom, roi_right; /**< for TF_CROP_AND_RESIZE, in 0..1 */
         float outside;                                  /**< value outside the input, for TF_CROP_AND_RESIZE */
+        bool antialias; /**< LINEAR, CUBIC: where the image shrinks, the weights reach as far as a pixel of the output */
 } hedge_resize_t;
 
 /** What is not whole. */

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAPS 4
+#define TAPS 4 /* without antialiasing */
 
 /* One output row (or column): the weighted input rows (or columns) that make it. */
 typedef struct taps {
         uint32_t n;
         bool outside; /* beyond the region of interest's image */
-        uint32_t at[TAPS];
-        float weight[TAPS];
+        uint32_t *at;
+        float *weight;
 } taps_t;
 
 /* One axis: extents, scale and region of interest. */
@@ -46,6 +46,9 @@ static double input_coordinate(const axis_t *a, hedge_resize_coord_t coord, uint
         case HEDGE_COORD_TF_CROP_AND_RESIZE:
                 return a->out > 1 ? a->from * (a->in - 1) + o * (a->to - a->from) * (a->in - 1) / (a->out - 1)
                                   : 0.5 * (a->from + a->to) * (a->in - 1);
+        case HEDGE_COORD_HALF_PIXEL_SYMMETRIC:
+                /* what the scale means and the extent has not lies on both sides alike */
+                return 0.5 * a->in * (1 - a->out / (a->scale * a->in)) + (o + 0.5) / a->scale - 0.5;
         }
         return 0;
 }
@@ -80,43 +83,82 @@ static double cubic(double t, double a)
         return t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
 }
 
-/* Weights the n neighbours from floor(x) - before on; those outside repeat the border or are left out. */
-static void spread(taps_t *taps, const hedge_resize_t *r, double x, uint32_t extent, uint32_t n, uint32_t before)
+/* How far a row of the input reaches, in rows: wider than its neighbours only where the image shrinks. */
+static double stretch(const hedge_resize_t *r, const axis_t *a)
 {
-        double first = floor(x) - before, sum = 0, weight[TAPS];
+        return r->antialias && a->scale < 1 ? 1 / a->scale : 1;
+}
+
+/* Taps of one row at most. */
+static size_t most_taps(const hedge_resize_t *r, const axis_t *a)
+{
+        double reach = (r->mode == HEDGE_RESIZE_CUBIC ? 2 : 1) * stretch(r, a);
+
+        return r->mode == HEDGE_RESIZE_NEAREST ? 1 : 2 * (size_t)fmin(ceil(reach), (double)a->in + TAPS);
+}
+
+/* Weights the n neighbours from floor(x) - n / 2 + 1 on; those outside repeat the border or are left out. */
+static void spread(taps_t *taps, const hedge_resize_t *r, const axis_t *a, double x, uint32_t n)
+{
+        double first = floor(x) - n / 2 + 1, sum = 0, wide = stretch(r, a);
+        bool normal = r->exclude_outside || r->antialias;
 
         taps->n = n;
         for (uint32_t i = 0; i < n; i++) {
-                double at = first + i;
+                double at = first + i, t = fabs(x - at) / wide;
+                double weight = r->mode == HEDGE_RESIZE_CUBIC ? cubic(t, r->cubic_a) : fmax(1 - t, 0);
 
-                weight[i] = r->mode == HEDGE_RESIZE_CUBIC ? cubic(x - at, r->cubic_a) : 1 - fabs(x - at);
-                if (r->exclude_outside && (at < 0 || at > extent - 1))
-                        weight[i] = 0;
-                taps->at[i] = limit(at, extent);
-                sum += weight[i];
+                if (r->exclude_outside && (at < 0 || at > a->in - 1))
+                        weight = 0;
+                taps->at[i] = limit(at, a->in);
+                taps->weight[i] = (float)weight;
+                sum += weight;
         }
-        for (uint32_t i = 0; i < n; i++)
-                taps->weight[i] = (float)(r->exclude_outside && sum != 0 ? weight[i] / sum : weight[i]);
+        for (uint32_t i = 0; normal && sum != 0 && i < n; i++)
+                taps->weight[i] = (float)(taps->weight[i] / sum);
+}
+
+static void make_row(taps_t *taps, const hedge_resize_t *r, const axis_t *a, uint32_t o, uint32_t n)
+{
+        double x = input_coordinate(a, r->coord, o);
+
+        taps->outside = r->coord == HEDGE_COORD_TF_CROP_AND_RESIZE && (x < 0 || x > a->in - 1);
+        x = fmin(fmax(x, -2.0 * n), a->in + 2.0 * n); /* further out nothing changes but the rounding */
+        if (r->mode != HEDGE_RESIZE_NEAREST) {
+                spread(taps, r, a, x, n);
+                return;
+        }
+        taps->n = 1;
+        taps->at[0] = limit(nearest((float)x, r->nearest), a->in);
+        taps->weight[0] = 1;
+}
+
+static void free_taps(taps_t *all)
+{
+        if (all) {
+                free(all[0].at);
+                free(all[0].weight);
+        }
+        free(all);
 }
 
 static taps_t *make_taps(const hedge_resize_t *r, const axis_t *a)
 {
+        size_t n = most_taps(r, a);
         taps_t *all = calloc(a->out, sizeof(*all));
 
-        for (uint32_t o = 0; all && o < a->out; o++) {
-                double x = input_coordinate(a, r->coord, o);
-
-                all[o].outside = r->coord == HEDGE_COORD_TF_CROP_AND_RESIZE && (x < 0 || x > a->in - 1);
-                x = fmin(fmax(x, -TAPS), (double)a->in + TAPS); /* further out nothing changes but the rounding */
-                if (r->mode == HEDGE_RESIZE_NEAREST) {
-                        all[o].n = 1;
-                        all[o].at[0] = limit(nearest((float)x, r->nearest), a->in);
-                        all[o].weight[0] = 1;
-                } else if (r->mode == HEDGE_RESIZE_LINEAR) {
-                        spread(&all[o], r, x, a->in, 2, 0);
-                } else {
-                        spread(&all[o], r, x, a->in, 4, 1);
-                }
+        if (!all)
+                return NULL;
+        all[0].at = calloc(a->out, n * sizeof(*all[0].at));
+        all[0].weight = calloc(a->out, n * sizeof(*all[0].weight));
+        if (!all[0].at || !all[0].weight) {
+                free_taps(all);
+                return NULL;
+        }
+        for (uint32_t o = 0; o < a->out; o++) {
+                all[o].at = all[0].at + o * n;
+                all[o].weight = all[0].weight + o * n;
+                make_row(&all[o], r, a, o, (uint32_t)n);
         }
         return all;
 }
@@ -164,10 +206,12 @@ int hedge_plain_resize(const hedge_kernel_t *k, const float *const *in, float *o
         axis_t axis_x = make_axis(dims[2], r->out_w, r->scale_w, r->roi_left, r->roi_right);
         size_t size_in = (size_t)dims[1] * dims[2] * dims[3], size_out = (size_t)r->out_h * r->out_w * dims[3];
         taps_t *y = make_taps(r, &axis_y), *x = make_taps(r, &axis_x);
+        int code;
 
         for (uint32_t n = 0; x && y && n < dims[0]; n++)
                 resize_image(k, in[0] + n * size_in, y, x, out + n * size_out);
-        free(x);
-        free(y);
-        return x && y ? 0 : -ENOMEM;
+        code = x && y ? 0 : -ENOMEM;
+        free_taps(x);
+        free_taps(y);
+        return code;
 }

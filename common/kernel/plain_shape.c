@@ -233,6 +233,8 @@ static int64_t pad_source(const hedge_op_t *op, uint32_t axis, int64_t o, int64_
                 return -1;
         if (op->pad.mode == HEDGE_PAD_EDGE || kept == 1)
                 return first + (i < 0 ? 0 : kept - 1);
+        if (op->pad.mode == HEDGE_PAD_WRAP)
+                return first + (i % kept + kept) % kept;
         i = ((i % period) + period) % period;
         return first + (i < kept ? i : period - i);
 }

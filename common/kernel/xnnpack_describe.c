@@ -155,7 +155,7 @@ static enum xnn_status create_resize(const hedge_kernel_t *k, xnn_operator_t *re
         size_t c = k->out.dims[3];
         uint32_t flags = FLAGS;
 
-        if (r->mode != HEDGE_RESIZE_LINEAR || r->out_h < 2 || r->out_w < 2)
+        if (r->mode != HEDGE_RESIZE_LINEAR || r->antialias || r->out_h < 2 || r->out_w < 2)
                 return xnn_status_unsupported_parameter;
         switch (r->coord) {
         case HEDGE_COORD_HALF_PIXEL:

@@ -20,6 +20,59 @@ static const hedge_shape_t *shape_of(const hedge_operand_t *o)
         return o->literal ? &o->literal->shape : &o->view.shape;
 }
 
+int hedge_operand_under(hedge_import_t *imp, uint32_t i, uint32_t rank, uint32_t first, hedge_operand_t *ret,
+                        hedge_literal_t **ret_owned)
+{
+        int64_t stride[HEDGE_MAX_RANK] = { 0 };
+        hedge_operand_t o;
+        hedge_shape_t shape;
+        int r = hedge_operand(imp, i, &o);
+
+        if (r < 0)
+                return r;
+        shape = *shape_of(&o);
+        if (first > rank || shape.rank > rank - first)
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "%u axes do not fit under %u from axis %u on",
+                                         shape.rank, rank, first);
+        hedge_strides(&shape, stride);
+        while (shape.rank < rank - first)
+                shape.dims[shape.rank++] = 1;
+        if (!o.literal) {
+                r = hedge_build_reshape(imp, &o.view, &shape);
+        } else {
+                r = hedge_literal_strided(o.literal, &shape, 0, stride, ret_owned);
+                if (r < 0)
+                        return hedge_import_fail(imp, r, "the model's constants take too much memory");
+                o.literal = *ret_owned;
+        }
+        if (r == 0)
+                *ret = o;
+        return r;
+}
+
+int hedge_second_operand(hedge_import_t *imp, hedge_operand_t *ret, hedge_literal_t **ret_owned)
+{
+        const hedge_shape_t *a;
+        hedge_operand_t first;
+        uint32_t axis;
+        int r = hedge_operand(imp, 0, &first);
+
+        if (r == 0)
+                r = hedge_operand(imp, 1, ret);
+        if (r < 0 || imp->opset >= 7)
+                return r;
+        a = shape_of(&first);
+        if (hedge_attr_int(imp, "broadcast", 0) == 0) {
+                if (!hedge_shape_equal(a, shape_of(ret)))
+                        return hedge_import_fail(imp, HEDGE_ESHAPE, "of different shapes, without `broadcast`");
+                return 0;
+        }
+        if (!hedge_attr_find(imp, "axis"))
+                return 0;
+        r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), a->rank, &axis);
+        return r < 0 ? r : hedge_operand_under(imp, 1, a->rank, axis, ret, ret_owned);
+}
+
 /* The operand's value in a layout of `rank` axes. */
 static int lay_out(hedge_import_t *imp, const hedge_operand_t *o, uint32_t rank, const uint32_t *perm, uint32_t *ret)
 {
@@ -77,4 +130,20 @@ int hedge_binary(hedge_import_t *imp, hedge_op_kind_t kind, const hedge_operand_
                 view.shape.dims[view.perm[i]] = memory.dims[i];
         *ret = view;
         return 0;
+}
+
+int hedge_binary_number(hedge_import_t *imp, hedge_op_kind_t kind, hedge_view_t *x, float number, bool number_first)
+{
+        hedge_shape_t scalar = { .rank = 0 };
+        hedge_operand_t a = { .view = *x }, b = { .literal = NULL };
+        hedge_literal_t *literal = NULL;
+        int r = hedge_import_new_literal(imp, &scalar, false, &literal);
+
+        if (r < 0)
+                return r;
+        literal->floats[0] = number;
+        b.literal = literal;
+        r = number_first ? hedge_binary(imp, kind, &b, &a, x) : hedge_binary(imp, kind, &a, &b, x);
+        hedge_literal_destroy(&literal);
+        return r;
 }

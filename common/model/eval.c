@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/model/binary.h"
 #include "common/model/operators.h"
 
 /* Operators whose every input is constant, computed at import. Integers wrap, as those of their type do. */
@@ -124,6 +125,19 @@ static int combine(hedge_import_t *imp, char op, hedge_literal_t **a, const hedg
         return 0;
 }
 
+/* Input i of an operator of two or more. Before opset 7 two may be aligned by attributes. */
+static int combine_input(hedge_import_t *imp, char op, uint32_t i, hedge_literal_t **y)
+{
+        hedge_literal_t *owned = NULL;
+        hedge_operand_t b;
+        int r = op == '<' || op == '>' || i > 1 ? hedge_operand(imp, i, &b) : hedge_second_operand(imp, &b, &owned);
+
+        if (r == 0)
+                r = combine(imp, op, y, b.literal);
+        hedge_literal_destroy(&owned);
+        return r;
+}
+
 /* Add, Sub, Mul, Div, Min, Max. */
 int hedge_eval_binary(hedge_import_t *imp)
 {
@@ -134,14 +148,8 @@ int hedge_eval_binary(hedge_import_t *imp)
         if (is(imp, "Max"))
                 op = '>';
         r = broadcast(imp, hedge_import_sym(imp, 0)->literal, &hedge_import_sym(imp, 0)->literal->shape, &y);
-        for (uint32_t i = 1; r == 0 && i < imp->node->n_input; i++) {
-                const hedge_sym_t *sym = hedge_import_sym(imp, i);
-
-                if (!sym)
-                        r = hedge_import_fail(imp, HEDGE_EMALFORMED, "input %u is missing", i);
-                else
-                        r = combine(imp, op, &y, sym->literal);
-        }
+        for (uint32_t i = 1; r == 0 && i < imp->node->n_input; i++)
+                r = combine_input(imp, op, i, &y);
         if (r < 0) {
                 hedge_literal_destroy(&y);
                 return r;
@@ -333,7 +341,7 @@ int hedge_eval_concat(hedge_import_t *imp)
         hedge_literal_t *y;
         hedge_shape_t shape;
         uint32_t axis;
-        int r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), first->shape.rank, &axis);
+        int r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", imp->opset < 4 ? 1 : 0), first->shape.rank, &axis);
 
         if (r == 0)
                 r = concat_shape(imp, axis, &shape);
@@ -440,17 +448,15 @@ int hedge_eval_range(hedge_import_t *imp)
 int hedge_eval_reduce_prod(hedge_import_t *imp)
 {
         const hedge_literal_t *x = hedge_import_sym(imp, 0)->literal;
-        bool keep = hedge_attr_int(imp, "keepdims", 1) != 0;
-        hedge_ints_t axes = hedge_attr_ints(imp, "axes");
-        hedge_shape_t shape = { .rank = keep ? x->shape.rank : 0, .dims = { 0 } };
+        hedge_shape_t shape;
         hedge_literal_t *y;
-        int r;
+        uint32_t mask;
+        int r = hedge_import_reduced(imp, &x->shape, &mask, &shape);
 
-        if (axes.n > 0 && (x->shape.rank != 1 || axes.n != 1 || (axes.v[0] != 0 && axes.v[0] != -1)))
-                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "over some of the axes");
-        for (uint32_t i = 0; i < shape.rank; i++)
-                shape.dims[i] = 1;
-        r = hedge_import_new_literal(imp, &shape, x->is_int, &y);
+        if (r == 0 && mask != (1u << x->shape.rank) - 1)
+                r = hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "over some of the axes");
+        if (r == 0)
+                r = hedge_import_new_literal(imp, &shape, x->is_int, &y);
         if (r < 0)
                 return r;
         if (y->is_int)

@@ -46,6 +46,13 @@ hedge_sym_t *hedge_import_sym(const hedge_import_t *imp, uint32_t i)
         return number == HEDGE_NO_NAME ? NULL : &imp->syms[number];
 }
 
+const hedge_shape_t *hedge_import_shape_of(const hedge_import_t *imp, uint32_t i)
+{
+        const hedge_sym_t *sym = hedge_import_sym(imp, i);
+
+        return sym->literal ? &sym->literal->shape : &sym->view.shape;
+}
+
 int hedge_import_literal(hedge_import_t *imp, uint32_t i, const char *what, hedge_literal_t **ret)
 {
         hedge_sym_t *sym = hedge_import_sym(imp, i);
@@ -133,6 +140,23 @@ int hedge_import_axis(hedge_import_t *imp, int64_t axis, uint32_t rank, uint32_t
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "axis %lld of a tensor with %u axes", (long long)axis,
                                          rank);
         *ret = (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis);
+        return 0;
+}
+
+int hedge_import_axes(hedge_import_t *imp, const hedge_ints_t *axes, uint32_t rank, uint32_t *ret)
+{
+        uint32_t mask = 0, axis = 0;
+        int r;
+
+        for (size_t i = 0; i < axes->n; i++) {
+                r = hedge_import_axis(imp, axes->v[i], rank, &axis);
+                if (r < 0)
+                        return r;
+                if (mask & 1u << axis)
+                        return hedge_import_fail(imp, HEDGE_EMALFORMED, "axis %u is named twice", axis);
+                mask |= 1u << axis;
+        }
+        *ret = mask;
         return 0;
 }
 

@@ -61,6 +61,9 @@ bool hedge_import_has(const hedge_import_t *imp, uint32_t i);
 /** The node's input i. @return NULL if it is left out. Inputs that exist are defined: the caller of the handlers checks. */
 hedge_sym_t *hedge_import_sym(const hedge_import_t *imp, uint32_t i);
 
+/** The shape of input i, which is there. */
+const hedge_shape_t *hedge_import_shape_of(const hedge_import_t *imp, uint32_t i);
+
 /** The literal of input i. @return 0, or a refusal that says that `what` is not constant. */
 int hedge_import_literal(hedge_import_t *imp, uint32_t i, const char *what, hedge_literal_t **ret);
 
@@ -82,8 +85,15 @@ typedef struct hedge_ints {
 /** Integers from input i if the node has it, else from the attribute (what later opsets made an input). */
 int hedge_import_ints(hedge_import_t *imp, uint32_t i, const char *attribute, hedge_ints_t *ret);
 
+/** The axes that integers name, one bit each; an axis named twice is an error. */
+int hedge_import_axes(hedge_import_t *imp, const hedge_ints_t *axes, uint32_t rank, uint32_t *ret);
+
 /** A possibly negative axis of a tensor of `rank` axes. */
 int hedge_import_axis(hedge_import_t *imp, int64_t axis, uint32_t rank, uint32_t *ret);
+
+/** What a Reduce operator takes its input's axes together to: those axes (a bit each) and the shape without them, or
+ * with 1s. From opset 18 on (ReduceSum: 13) the axes are an input. */
+int hedge_import_reduced(hedge_import_t *imp, const hedge_shape_t *in, uint32_t *ret_mask, hedge_shape_t *ret_out);
 
 /** The input as a computed value; a literal becomes a constant of the graph. */
 int hedge_import_view(hedge_import_t *imp, uint32_t i, hedge_view_t *ret);

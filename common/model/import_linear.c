@@ -20,21 +20,7 @@ static int build_weight(hedge_import_t *imp, hedge_literal_t *b, bool as_it_is, 
 /* x = x * factor, where that is not nothing. */
 static int scale(hedge_import_t *imp, hedge_view_t *x, float factor)
 {
-        hedge_operand_t a = { .view = *x }, b = { .literal = NULL };
-        hedge_literal_t *number = NULL;
-        hedge_shape_t shape = { .rank = 0 };
-        int r;
-
-        if (factor == 1.0f)
-                return 0;
-        r = hedge_literal_new(&shape, false, &imp->budget, &number);
-        if (r < 0)
-                return hedge_import_fail(imp, r, "the model's constants take too much memory");
-        number->floats[0] = factor;
-        b.literal = number;
-        r = hedge_binary(imp, HEDGE_OP_MUL, &a, &b, x);
-        hedge_literal_destroy(&number);
-        return r;
+        return factor == 1.0f ? 0 : hedge_binary_number(imp, HEDGE_OP_MUL, x, factor, false);
 }
 
 /* y + beta * C. */

@@ -17,14 +17,18 @@ static bool is(const hedge_import_t *imp, const char *op_type)
         return strcmp(imp->node->op_type, op_type) == 0;
 }
 
-static int binary(hedge_import_t *imp, hedge_op_kind_t kind, uint32_t i, uint32_t j, hedge_view_t *ret)
+static int binary(hedge_import_t *imp, hedge_op_kind_t kind, hedge_view_t *ret)
 {
+        hedge_literal_t *owned = NULL;
         hedge_operand_t a, b;
-        int r = hedge_operand(imp, i, &a);
+        int r = hedge_operand(imp, 0, &a);
 
         if (r == 0)
-                r = hedge_operand(imp, j, &b);
-        return r < 0 ? r : hedge_binary(imp, kind, &a, &b, ret);
+                r = hedge_second_operand(imp, &b, &owned);
+        if (r == 0)
+                r = hedge_binary(imp, kind, &a, &b, ret);
+        hedge_literal_destroy(&owned);
+        return r;
 }
 
 int hedge_import_binary(hedge_import_t *imp)
@@ -34,26 +38,9 @@ int hedge_import_binary(hedge_import_t *imp)
                                : is(imp, "Mul") ? HEDGE_OP_MUL
                                                 : HEDGE_OP_DIV;
         hedge_view_t y;
-        int r = binary(imp, kind, 0, 1, &y);
+        int r = binary(imp, kind, &y);
 
         return pass_on(imp, r, &y);
-}
-
-/* x OP number, or number OP x. */
-static int with_number(hedge_import_t *imp, hedge_op_kind_t kind, hedge_view_t *x, float number, bool number_first)
-{
-        hedge_shape_t scalar = { .rank = 0 };
-        hedge_operand_t a = { .view = *x }, b = { .literal = NULL };
-        hedge_literal_t *literal = NULL;
-        int r = hedge_import_new_literal(imp, &scalar, false, &literal);
-
-        if (r < 0)
-                return r;
-        literal->floats[0] = number;
-        b.literal = literal;
-        r = number_first ? hedge_binary(imp, kind, &b, &a, x) : hedge_binary(imp, kind, &a, &b, x);
-        hedge_literal_destroy(&literal);
-        return r;
 }
 
 int hedge_import_neg(hedge_import_t *imp)
@@ -62,7 +49,7 @@ int hedge_import_neg(hedge_import_t *imp)
         int r = hedge_import_view(imp, 0, &x);
 
         if (r == 0)
-                r = with_number(imp, HEDGE_OP_MUL, &x, -1.0f, false);
+                r = hedge_binary_number(imp, HEDGE_OP_MUL, &x, -1.0f, false);
         return pass_on(imp, r, &x);
 }
 
@@ -72,7 +59,7 @@ int hedge_import_reciprocal(hedge_import_t *imp)
         int r = hedge_import_view(imp, 0, &x);
 
         if (r == 0)
-                r = with_number(imp, HEDGE_OP_DIV, &x, 1.0f, true);
+                r = hedge_binary_number(imp, HEDGE_OP_DIV, &x, 1.0f, true);
         return pass_on(imp, r, &x);
 }
 
@@ -92,7 +79,7 @@ int hedge_import_sum(hedge_import_t *imp)
                         r = hedge_binary(imp, HEDGE_OP_ADD, &a, &b, &a.view);
         }
         if (r == 0 && is(imp, "Mean") && n > 1)
-                r = with_number(imp, HEDGE_OP_MUL, &a.view, 1.0f / (float)n, false);
+                r = hedge_binary_number(imp, HEDGE_OP_MUL, &a.view, 1.0f / (float)n, false);
         return pass_on(imp, r, &a.view);
 }
 
@@ -133,6 +120,24 @@ int hedge_import_min_max(hedge_import_t *imp)
         return pass_on(imp, r, &x);
 }
 
+/* Before opset 7 a list of slopes has one for each channel. */
+static int channels_slope(hedge_import_t *imp, hedge_view_t *ret)
+{
+        const hedge_shape_t *x = hedge_import_shape_of(imp, 0), *slope = hedge_import_shape_of(imp, 1);
+        hedge_literal_t *owned = NULL;
+        hedge_operand_t a, b;
+        int r = hedge_operand(imp, 0, &a);
+
+        if (r == 0 && imp->opset < 7 && slope->rank == 1 && hedge_shape_elements(slope) != 1)
+                r = hedge_operand_under(imp, 1, x->rank, 1, &b, &owned);
+        else if (r == 0)
+                r = hedge_operand(imp, 1, &b);
+        if (r == 0)
+                r = hedge_binary(imp, HEDGE_OP_PRELU, &a, &b, ret);
+        hedge_literal_destroy(&owned);
+        return r;
+}
+
 int hedge_import_prelu(hedge_import_t *imp)
 {
         hedge_sym_t *slope = hedge_import_sym(imp, 1);
@@ -141,7 +146,7 @@ int hedge_import_prelu(hedge_import_t *imp)
         int r;
 
         if (!slope->literal || hedge_shape_elements(&slope->literal->shape) != 1) {
-                r = binary(imp, HEDGE_OP_PRELU, 0, 1, &x);
+                r = channels_slope(imp, &x);
                 return pass_on(imp, r, &x);
         }
         op.activation = (hedge_activation_t){ HEDGE_ACT_LEAKY_RELU, hedge_literal_float(slope->literal, 0), 0 };
@@ -258,38 +263,5 @@ int hedge_import_softmax(hedge_import_t *imp)
                 op.axis.axis = hedge_view_axis(&x, axis);
                 r = hedge_build_unary(imp, &op, &x);
         }
-        return pass_on(imp, r, &x);
-}
-
-int hedge_import_reduce_mean(hedge_import_t *imp)
-{
-        hedge_op_t op = { .kind = HEDGE_OP_REDUCE_MEAN };
-        hedge_ints_t axes = hedge_attr_ints(imp, "axes");
-        bool keep = hedge_attr_int(imp, "keepdims", 1) != 0;
-        hedge_shape_t squeezed = { .rank = 0 };
-        hedge_view_t x;
-        uint32_t mask = 0, axis;
-        int r = hedge_import_view(imp, 0, &x);
-
-        for (size_t i = 0; r == 0 && i < axes.n; i++) {
-                r = hedge_import_axis(imp, axes.v[i], x.shape.rank, &axis);
-                mask |= r == 0 ? 1u << axis : 0;
-        }
-        if (r < 0)
-                return r;
-        if (axes.n == 0)
-                mask = (1u << x.shape.rank) - 1;
-        for (uint32_t i = 0; i < x.shape.rank; i++) {
-                if (mask & 1u << x.perm[i])
-                        op.reduce.axes |= 1u << i;
-                if (!(mask & 1u << i))
-                        squeezed.dims[squeezed.rank++] = x.shape.dims[i];
-        }
-        r = hedge_build_unary(imp, &op, &x);
-        for (uint32_t i = 0; i < x.shape.rank; i++)
-                if (mask & 1u << i)
-                        x.shape.dims[i] = 1;
-        if (r == 0 && !keep)
-                r = hedge_build_reshape(imp, &x, &squeezed);
         return pass_on(imp, r, &x);
 }

@@ -8,9 +8,7 @@
 
 static const hedge_shape_t *input_shape(const hedge_import_t *imp)
 {
-        const hedge_sym_t *sym = hedge_import_sym(imp, 0);
-
-        return sym->literal ? &sym->literal->shape : &sym->view.shape;
+        return hedge_import_shape_of(imp, 0);
 }
 
 /* Output 0 is input 0 under another shape. */
@@ -68,16 +66,16 @@ int hedge_import_flatten(hedge_import_t *imp)
 }
 
 /* 0 copies the input's extent (without allowzero), -1 is worked out from the others. */
-static int reshape_target(hedge_import_t *imp, const hedge_literal_t *spec, hedge_shape_t *out)
+static int reshape_target(hedge_import_t *imp, const hedge_ints_t *spec, hedge_shape_t *out)
 {
         const hedge_shape_t *in = input_shape(imp);
         bool allow_zero = hedge_attr_int(imp, "allowzero", 0) != 0;
         uint64_t known = 1, all = hedge_shape_elements(in);
         int unknown = -1;
 
-        *out = (hedge_shape_t){ .rank = spec->shape.dims[0] };
+        *out = (hedge_shape_t){ .rank = (uint32_t)spec->n };
         for (uint32_t i = 0; i < out->rank; i++) {
-                int64_t v = spec->ints[i];
+                int64_t v = spec->v[i];
 
                 if (v == -1 && unknown < 0) {
                         unknown = (int)i;
@@ -98,34 +96,34 @@ static int reshape_target(hedge_import_t *imp, const hedge_literal_t *spec, hedg
         return 0;
 }
 
-int hedge_import_reshape(hedge_import_t *imp)
+/* Before opset 5 the shape is an attribute. */
+static int reshape_spec(hedge_import_t *imp, hedge_ints_t *ret)
 {
         hedge_literal_t *spec;
+        int r;
+
+        if (imp->opset < 5) {
+                *ret = hedge_attr_ints(imp, "shape");
+                return !ret->v || ret->n > HEDGE_MAX_RANK
+                               ? hedge_import_fail(imp, HEDGE_EMALFORMED, "the shape is missing or too long")
+                               : 0;
+        }
+        r = hedge_import_extents(imp, 1, &spec);
+        if (r == 0)
+                *ret = (hedge_ints_t){ spec->shape.dims[0], spec->ints };
+        return r;
+}
+
+int hedge_import_reshape(hedge_import_t *imp)
+{
+        hedge_ints_t spec = { 0, NULL };
         hedge_shape_t out;
-        int r = hedge_import_extents(imp, 1, &spec);
+        int r = reshape_spec(imp, &spec);
 
         if (r < 0)
                 return r;
-        r = reshape_target(imp, spec, &out);
+        r = reshape_target(imp, &spec, &out);
         return r < 0 ? r : reshape_to(imp, &out);
-}
-
-/* A bit per axis. */
-static int axis_mask(hedge_import_t *imp, const hedge_ints_t *axes, uint32_t rank, uint32_t *ret)
-{
-        uint32_t mask = 0, axis;
-        int r;
-
-        for (size_t i = 0; i < axes->n; i++) {
-                r = hedge_import_axis(imp, axes->v[i], rank, &axis);
-                if (r < 0)
-                        return r;
-                if (mask & 1u << axis)
-                        return hedge_import_fail(imp, HEDGE_EMALFORMED, "axis %u is named twice", axis);
-                mask |= 1u << axis;
-        }
-        *ret = mask;
-        return 0;
 }
 
 int hedge_import_squeeze(hedge_import_t *imp)
@@ -137,7 +135,7 @@ int hedge_import_squeeze(hedge_import_t *imp)
         int r = hedge_import_ints(imp, 1, "axes", &axes);
 
         if (r == 0)
-                r = axis_mask(imp, &axes, in->rank, &mask);
+                r = hedge_import_axes(imp, &axes, in->rank, &mask);
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < in->rank; i++) {
@@ -164,7 +162,7 @@ int hedge_import_unsqueeze(hedge_import_t *imp)
         if (!axes.v || in->rank + axes.n > HEDGE_MAX_RANK)
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "axes are missing or too many");
         out.rank = in->rank + (uint32_t)axes.n;
-        r = axis_mask(imp, &axes, out.rank, &mask);
+        r = hedge_import_axes(imp, &axes, out.rank, &mask);
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < out.rank; i++)
@@ -202,6 +200,8 @@ int hedge_import_dropout(hedge_import_t *imp)
         float ratio = 0.5f;
         int r = 0;
 
+        if (imp->opset < 7 && hedge_attr_int(imp, "is_test", 0) == 0)
+                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "training mode (is_test is 0) is not supported");
         if (hedge_import_has(imp, 2))
                 r = hedge_import_literal(imp, 2, "training_mode", &training);
         if (r == 0 && hedge_import_has(imp, 1) && training)

@@ -115,7 +115,7 @@ int hedge_import_concat(hedge_import_t *imp)
                 if (sym && !sym->literal)
                         view = sym->view;
         }
-        r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), view.shape.rank, &axis);
+        r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", imp->opset < 4 ? 1 : 0), view.shape.rank, &axis);
         if (r < 0)
                 return r;
         values = malloc(imp->node->n_input * sizeof(*values));
@@ -204,9 +204,7 @@ static int cut_axis(hedge_import_t *imp, cut_t *cut, uint32_t axis, int64_t star
 
 static const hedge_shape_t *input_shape(const hedge_import_t *imp)
 {
-        const hedge_sym_t *sym = hedge_import_sym(imp, 0);
-
-        return sym->literal ? &sym->literal->shape : &sym->view.shape;
+        return hedge_import_shape_of(imp, 0);
 }
 
 int hedge_import_slice(hedge_import_t *imp)
@@ -241,10 +239,22 @@ int hedge_import_slice(hedge_import_t *imp)
         return r < 0 ? r : apply_cut(imp, 0, &cut);
 }
 
+/* How large each part is that is not given: from opset 18 on, `num_outputs` lets the last be smaller. */
+static int part_size(hedge_import_t *imp, uint32_t extent, int64_t n, int64_t *ret)
+{
+        bool uneven = imp->opset >= 18 && hedge_attr_find(imp, "num_outputs");
+
+        if (uneven ? hedge_attr_int(imp, "num_outputs", 0) != n : extent % n != 0)
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "an axis of %u does not split into %lld parts", extent,
+                                         (long long)n);
+        *ret = (extent + n - 1) / n;
+        return 0;
+}
+
 int hedge_import_split(hedge_import_t *imp)
 {
         const hedge_shape_t in = *input_shape(imp);
-        int64_t n = (int64_t)imp->node->n_output, from = 0, size;
+        int64_t n = (int64_t)imp->node->n_output, from = 0, each = 0, size;
         hedge_ints_t sizes;
         uint32_t axis;
         cut_t cut;
@@ -252,13 +262,12 @@ int hedge_import_split(hedge_import_t *imp)
 
         if (r == 0)
                 r = hedge_import_ints(imp, 1, "split", &sizes);
-        if (r < 0)
-                return r;
-        if (sizes.v ? sizes.n != (size_t)n : in.dims[axis] % n != 0)
-                return hedge_import_fail(imp, HEDGE_EMALFORMED, "an axis of %u does not split into %lld parts",
-                                         in.dims[axis], (long long)n);
+        if (r == 0 && sizes.v && sizes.n != (size_t)n)
+                r = hedge_import_fail(imp, HEDGE_EMALFORMED, "%zu sizes of %lld parts", sizes.n, (long long)n);
+        if (r == 0 && !sizes.v)
+                r = part_size(imp, in.dims[axis], n, &each);
         for (int64_t i = 0; r == 0 && i < n; i++, from += size) {
-                size = sizes.v ? sizes.v[i] : in.dims[axis] / n;
+                size = sizes.v ? sizes.v[i] : each < in.dims[axis] - from ? each : in.dims[axis] - from;
                 if (size < 0 || size > in.dims[axis] - from)
                         return hedge_import_fail(imp, HEDGE_EMALFORMED, "the parts are more than the whole");
                 if (!hedge_import_wanted(imp, (uint32_t)i))
@@ -277,27 +286,49 @@ static int pad_value(hedge_import_t *imp, float *ret)
         return hedge_import_has(imp, 2) ? hedge_import_scalar(imp, 2, "the value", ret) : 0;
 }
 
+/* Before and after, for each logical axis; from opset 18 on the axes may be named. */
+static int read_pads(hedge_import_t *imp, uint32_t rank, int64_t *before, int64_t *after)
+{
+        hedge_ints_t pads, axes;
+        uint32_t axis, mask;
+        int r = hedge_import_ints(imp, 1, imp->opset < 2 ? "paddings" : "pads", &pads);
+
+        if (r == 0)
+                r = hedge_import_ints(imp, 3, "axes", &axes);
+        if (r == 0)
+                r = hedge_import_axes(imp, &axes, rank, &mask);
+        if (r < 0)
+                return r;
+        if (!axes.v)
+                axes.n = rank;
+        if (!pads.v || pads.n != axes.n * 2)
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "pads has %zu numbers for %zu axes", pads.n, axes.n);
+        for (size_t i = 0; i < axes.n; i++) {
+                hedge_import_axis(imp, axes.v ? axes.v[i] : (int64_t)i, rank, &axis);
+                before[axis] = pads.v[i];
+                after[axis] = pads.v[i + axes.n];
+        }
+        return 0;
+}
+
 int hedge_import_pad(hedge_import_t *imp)
 {
-        static const char *const modes[] = { "constant", "reflect", "edge", NULL };
+        static const char *const modes[] = { "constant", "reflect", "edge", "wrap", NULL };
+        int64_t all_before[HEDGE_MAX_RANK] = { 0 }, all_after[HEDGE_MAX_RANK] = { 0 };
         hedge_op_t op = { .kind = HEDGE_OP_PAD };
-        hedge_ints_t pads;
         hedge_shape_t memory;
         hedge_view_t x;
         int r = hedge_import_view(imp, 0, &x);
 
         if (r == 0)
-                r = hedge_import_ints(imp, 1, "pads", &pads);
+                r = read_pads(imp, x.shape.rank, all_before, all_after);
         if (r == 0)
                 r = pad_value(imp, &op.pad.value);
         if (r < 0)
                 return r;
-        if (!pads.v || pads.n != x.shape.rank * 2)
-                return hedge_import_fail(imp, HEDGE_EMALFORMED, "pads has %zu numbers for %u axes", pads.n,
-                                         x.shape.rank);
         op.pad.mode = (hedge_pad_mode_t)hedge_attr_choice(imp, "mode", modes, 0);
         for (uint32_t i = 0; i < x.shape.rank; i++) {
-                int64_t before = pads.v[x.perm[i]], after = pads.v[x.perm[i] + x.shape.rank];
+                int64_t before = all_before[x.perm[i]], after = all_after[x.perm[i]];
 
                 if (before != (int32_t)before || after != (int32_t)after)
                         return hedge_import_fail(imp, HEDGE_ELIMIT, "a padding that is too large");

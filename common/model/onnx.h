@@ -33,7 +33,7 @@ typedef struct hedge_onnx_options {
         size_t n_bindings;
 } hedge_onnx_options_t;
 
-/** Make a graph of an ONNX model (opset 7 to 17; older ones where their operators mean the same; IR version from 3).
+/** Make a graph of an ONNX model of any opset that its operators are known for (operators.h; IR version from 3).
  *
  * Shapes are inferred, what is constant is computed (Shape, ConstantOfShape, ... chains), dropout and identity vanish,
  * batch normalisation, bias and activation are folded.

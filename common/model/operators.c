@@ -4,65 +4,70 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MANY 4096
+#define MANY   4096
+#define NEWEST HEDGE_NEWEST_OPSET
 
 static const hedge_operator_t operators[] = {
-        { "Add", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
-        { "AveragePool", 7, 1, 1, hedge_import_average_pool, NULL, "one or two spatial axes" },
-        { "BatchNormalization", 7, 5, 5, hedge_import_batch_norm, NULL, "not in training mode" },
-        { "Cast", 6, 1, 1, hedge_import_cast, NULL, "between float types, or of constants" },
-        { "Ceil", 6, 1, 1, NULL, hedge_eval_unary, "of constants" },
-        { "Clip", 6, 1, 3, hedge_import_clip, NULL, "bounds must be constant" },
-        { "Concat", 4, 1, MANY, hedge_import_concat, hedge_eval_concat, NULL },
-        { "Constant", 1, 0, 0, NULL, hedge_eval_constant, "not strings, not sparse" },
-        { "ConstantOfShape", 9, 1, 1, NULL, hedge_eval_constant_of_shape, "the shape must be constant" },
-        { "Conv", 1, 2, 3, hedge_import_conv, NULL, "one or two spatial axes; filter and bias must be constant" },
-        { "Div", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
-        { "Dropout", 7, 1, 3, hedge_import_dropout, NULL, "not in training mode" },
-        { "Exp", 6, 1, 1, hedge_import_unary, hedge_eval_unary, NULL },
-        { "Expand", 8, 2, 2, hedge_import_expand, NULL, "the shape must be constant" },
-        { "Flatten", 1, 1, 1, hedge_import_flatten, NULL, NULL },
-        { "Floor", 6, 1, 1, NULL, hedge_eval_unary, "of constants" },
-        { "Gather", 1, 2, 2, hedge_import_gather, hedge_eval_gather, "indices must be constant" },
-        { "Gemm", 7, 2, 3, hedge_import_gemm, NULL, NULL },
-        { "GlobalAveragePool", 1, 1, 1, hedge_import_global_pool, NULL, "one or two spatial axes" },
-        { "GlobalMaxPool", 1, 1, 1, hedge_import_global_pool, NULL, "one or two spatial axes" },
-        { "HardSigmoid", 6, 1, 1, hedge_import_unary, NULL, NULL },
-        { "HardSwish", 14, 1, 1, hedge_import_unary, NULL, NULL },
-        { "Identity", 1, 1, 1, hedge_import_identity, NULL, NULL },
-        { "LRN", 1, 1, 1, hedge_import_lrn, NULL, "images" },
-        { "LeakyRelu", 6, 1, 1, hedge_import_unary, NULL, NULL },
-        { "LogSoftmax", 1, 1, 1, hedge_import_softmax, NULL, NULL },
-        { "MatMul", 1, 2, 2, hedge_import_matmul, NULL, NULL },
-        { "Max", 6, 1, MANY, hedge_import_min_max, hedge_eval_binary, "all but one input must be constant numbers" },
-        { "MaxPool", 1, 1, 1, hedge_import_max_pool, NULL, "one or two spatial axes, without the indices" },
-        { "Mean", 6, 1, MANY, hedge_import_sum, NULL, NULL },
-        { "Min", 6, 1, MANY, hedge_import_min_max, hedge_eval_binary, "all but one input must be constant numbers" },
-        { "Mul", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
-        { "Neg", 6, 1, 1, hedge_import_neg, hedge_eval_unary, NULL },
-        { "PRelu", 7, 2, 2, hedge_import_prelu, NULL, NULL },
-        { "Pad", 2, 1, 3, hedge_import_pad, NULL, "pads and value must be constant" },
-        { "Range", 11, 3, 3, NULL, hedge_eval_range, "of constants" },
-        { "Reciprocal", 6, 1, 1, hedge_import_reciprocal, NULL, NULL },
-        { "ReduceMean", 1, 1, 1, hedge_import_reduce_mean, NULL, NULL },
-        { "ReduceProd", 1, 1, 1, NULL, hedge_eval_reduce_prod, "of all elements of a constant" },
-        { "Relu", 6, 1, 1, hedge_import_unary, NULL, NULL },
-        { "Reshape", 5, 2, 2, hedge_import_reshape, NULL, "the shape must be constant" },
-        { "Resize", 10, 1, 4, hedge_import_resize, NULL, "height and width; scales, sizes, roi must be constant" },
-        { "Shape", 1, 1, 1, hedge_import_shape, NULL, NULL },
-        { "Sigmoid", 6, 1, 1, hedge_import_unary, NULL, NULL },
-        { "Size", 1, 1, 1, hedge_import_size, NULL, NULL },
-        { "Slice", 1, 1, 5, hedge_import_slice, NULL, "starts, ends, axes, steps must be constant" },
-        { "Softmax", 1, 1, 1, hedge_import_softmax, NULL, NULL },
-        { "Split", 2, 1, 2, hedge_import_split, NULL, "sizes must be constant" },
-        { "Sqrt", 6, 1, 1, hedge_import_unary, hedge_eval_unary, NULL },
-        { "Squeeze", 1, 1, 2, hedge_import_squeeze, NULL, "axes must be constant" },
-        { "Sub", 7, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
-        { "Sum", 6, 1, MANY, hedge_import_sum, NULL, NULL },
-        { "Tanh", 6, 1, 1, hedge_import_unary, NULL, NULL },
-        { "Transpose", 1, 1, 1, hedge_import_transpose, NULL, NULL },
-        { "Unsqueeze", 1, 1, 2, hedge_import_unsqueeze, NULL, "axes must be constant" },
-        { "Upsample", 7, 1, 2, hedge_import_upsample, NULL, "up to opset 9; height and width" },
+        { "Add", 1, NEWEST, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "AveragePool", 1, NEWEST, 1, 1, hedge_import_average_pool, NULL, "one or two spatial axes" },
+        { "BatchNormalization", 1, NEWEST, 5, 5, hedge_import_batch_norm, NULL, "not in training mode" },
+        { "Cast", 6, NEWEST, 1, 1, hedge_import_cast, NULL, "between float types, or of constants" },
+        { "Ceil", 1, NEWEST, 1, 1, NULL, hedge_eval_unary, "of constants" },
+        { "Clip", 1, NEWEST, 1, 3, hedge_import_clip, NULL, "bounds must be constant" },
+        { "Concat", 1, NEWEST, 1, MANY, hedge_import_concat, hedge_eval_concat, NULL },
+        { "Constant", 1, NEWEST, 0, 0, NULL, hedge_eval_constant, "not strings, not sparse" },
+        { "ConstantOfShape", 9, NEWEST, 1, 1, NULL, hedge_eval_constant_of_shape, "the shape must be constant" },
+        { "Conv", 1, NEWEST, 2, 3, hedge_import_conv, NULL,
+          "one or two spatial axes; filter and bias must be constant" },
+        { "Div", 1, NEWEST, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "Dropout", 1, NEWEST, 1, 3, hedge_import_dropout, NULL, "not in training mode" },
+        { "Exp", 1, NEWEST, 1, 1, hedge_import_unary, hedge_eval_unary, NULL },
+        { "Expand", 8, NEWEST, 2, 2, hedge_import_expand, NULL, "the shape must be constant" },
+        { "Flatten", 1, NEWEST, 1, 1, hedge_import_flatten, NULL, NULL },
+        { "Floor", 1, NEWEST, 1, 1, NULL, hedge_eval_unary, "of constants" },
+        { "Gather", 1, NEWEST, 2, 2, hedge_import_gather, hedge_eval_gather, "indices must be constant" },
+        { "Gemm", 1, NEWEST, 2, 3, hedge_import_gemm, NULL, NULL },
+        { "GlobalAveragePool", 1, NEWEST, 1, 1, hedge_import_global_pool, NULL, "one or two spatial axes" },
+        { "GlobalMaxPool", 1, NEWEST, 1, 1, hedge_import_global_pool, NULL, "one or two spatial axes" },
+        { "HardSigmoid", 1, NEWEST, 1, 1, hedge_import_unary, NULL, NULL },
+        { "HardSwish", 14, NEWEST, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Identity", 1, NEWEST, 1, 1, hedge_import_identity, NULL, NULL },
+        { "LRN", 1, NEWEST, 1, 1, hedge_import_lrn, NULL, "images" },
+        { "LeakyRelu", 1, NEWEST, 1, 1, hedge_import_unary, NULL, NULL },
+        { "LogSoftmax", 1, NEWEST, 1, 1, hedge_import_softmax, NULL, NULL },
+        { "MatMul", 1, NEWEST, 2, 2, hedge_import_matmul, NULL, NULL },
+        { "Max", 1, NEWEST, 1, MANY, hedge_import_min_max, hedge_eval_binary,
+          "all but one input must be constant numbers" },
+        { "MaxPool", 1, NEWEST, 1, 1, hedge_import_max_pool, NULL, "one or two spatial axes, without the indices" },
+        { "Mean", 1, NEWEST, 1, MANY, hedge_import_sum, NULL, NULL },
+        { "Min", 1, NEWEST, 1, MANY, hedge_import_min_max, hedge_eval_binary,
+          "all but one input must be constant numbers" },
+        { "Mul", 1, NEWEST, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "Neg", 1, NEWEST, 1, 1, hedge_import_neg, hedge_eval_unary, NULL },
+        { "PRelu", 1, NEWEST, 2, 2, hedge_import_prelu, NULL, NULL },
+        { "Pad", 1, NEWEST, 1, 4, hedge_import_pad, NULL, "pads and value must be constant" },
+        { "Range", 11, NEWEST, 3, 3, NULL, hedge_eval_range, "of constants" },
+        { "Reciprocal", 1, NEWEST, 1, 1, hedge_import_reciprocal, NULL, NULL },
+        { "ReduceMean", 1, NEWEST, 1, 2, hedge_import_reduce_mean, NULL, NULL },
+        { "ReduceProd", 1, NEWEST, 1, 2, NULL, hedge_eval_reduce_prod, "of all elements of a constant" },
+        { "Relu", 1, NEWEST, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Reshape", 1, NEWEST, 1, 2, hedge_import_reshape, NULL, "the shape must be constant" },
+        { "Resize", 10, NEWEST, 1, 4, hedge_import_resize, NULL,
+          "height and width; scales, sizes, roi must be constant" },
+        { "Shape", 1, NEWEST, 1, 1, hedge_import_shape, NULL, NULL },
+        { "Sigmoid", 1, NEWEST, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Size", 1, NEWEST, 1, 1, hedge_import_size, NULL, NULL },
+        { "Slice", 1, NEWEST, 1, 5, hedge_import_slice, NULL, "starts, ends, axes, steps must be constant" },
+        { "Softmax", 1, NEWEST, 1, 1, hedge_import_softmax, NULL, NULL },
+        { "Split", 1, NEWEST, 1, 2, hedge_import_split, NULL, "sizes must be constant" },
+        { "Sqrt", 1, NEWEST, 1, 1, hedge_import_unary, hedge_eval_unary, NULL },
+        { "Squeeze", 1, NEWEST, 1, 2, hedge_import_squeeze, NULL, "axes must be constant" },
+        { "Sub", 1, NEWEST, 2, 2, hedge_import_binary, hedge_eval_binary, NULL },
+        { "Sum", 1, NEWEST, 1, MANY, hedge_import_sum, NULL, NULL },
+        { "Tanh", 1, NEWEST, 1, 1, hedge_import_unary, NULL, NULL },
+        { "Transpose", 1, NEWEST, 1, 1, hedge_import_transpose, NULL, NULL },
+        { "Unsqueeze", 1, NEWEST, 1, 2, hedge_import_unsqueeze, NULL, "axes must be constant" },
+        { "Upsample", 1, 9, 1, 2, hedge_import_upsample, NULL, "height and width" },
 };
 
 const hedge_operator_t *hedge_operators(size_t *ret_n)
@@ -96,18 +101,19 @@ bool hedge_operator_takes_integers(const hedge_operator_t *op)
 
 void hedge_operators_document(FILE *to)
 {
-        fputs("# ONNX operators\n\n"
-              "hedge takes ONNX models of opset 7 to 17 (older ones where every operator means the same). Extents that "
-              "a "
-              "file leaves\nopen are stated when it is loaded; a batch is else 1. Everything is computed in float32: "
-              "other floating point types become\nit, integers and booleans are exact up to 16777215, and what could "
-              "not be is refused when it comes. What is constant is\ncomputed when the model is loaded, nodes that "
-              "lead "
-              "to no output are dropped, and operators that are not in this table\nare refused, all at once.\n\n"
-              "This page is written by `list_operators` from the importer's own table.\n\n"
-              "| operator | since opset | remarks |\n|---|---|---|\n",
-              to);
+        fprintf(to,
+                "# ONNX operators\n\n"
+                "hedge judges each operator of an ONNX model alone: the table says for which opsets what it means is "
+                "known, %u being\nthe newest that has been looked at. Extents that a file leaves open are stated when "
+                "it is loaded; a batch is else 1.\nEverything is computed in float32: other floating point types "
+                "become "
+                "it, integers and booleans are exact up to 16777215,\nand what could not be is refused when it comes. "
+                "What is constant is computed when the model is loaded, nodes that lead to\nno output are dropped, and "
+                "operators that are not in this table are refused, all at once.\n\n"
+                "This page is written by `list_operators` from the importer's own table.\n\n"
+                "| operator | opset | remarks |\n|---|---|---|\n",
+                HEDGE_NEWEST_OPSET);
         for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
-                fprintf(to, "| %s | %u | %s |\n", operators[i].name, operators[i].since,
+                fprintf(to, "| %s | %u to %u | %s |\n", operators[i].name, operators[i].since, operators[i].until,
                         operators[i].note ? operators[i].note : "");
 }

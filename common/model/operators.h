@@ -6,12 +6,16 @@
 
 #include "common/model/import.h"
 
-/** The ONNX operators that hedge takes, one row each. */
+/** The newest opset of ONNX whose changes to each operator of the table have been looked at. */
+#define HEDGE_NEWEST_OPSET 23
+
+/** The ONNX operators that hedge takes, one row each. A model may be of any opset: every operator is judged alone. */
 typedef int hedge_operator_fn_t(hedge_import_t *imp);
 
 typedef struct hedge_operator {
         const char *name;
         uint32_t since;              /**< first opset of ONNX that has it, or that hedge takes */
+        uint32_t until;              /**< last opset for which what it means is known, and handled */
         uint32_t min_in, max_in;     /**< inputs */
         hedge_operator_fn_t *import; /**< adds it to the graph; NULL: only among constants */
         hedge_operator_fn_t *eval;   /**< computes it when every input is constant; NULL: not then either */

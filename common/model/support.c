@@ -17,7 +17,7 @@ const hedge_operator_t *hedge_support_find(const hedge_import_t *imp, const Onnx
 {
         const hedge_operator_t *op = of_other_domain(node) ? NULL : hedge_operator_find(node->op_type);
 
-        return op && imp->opset >= op->since ? op : NULL;
+        return op && imp->opset >= op->since && imp->opset <= op->until ? op : NULL;
 }
 
 /* An operator that is not supported, and how many nodes have it. */
@@ -49,7 +49,13 @@ static int one_not_supported(const hedge_import_t *imp, const Onnx__NodeProto *n
 {
         const char *name = n->name && n->name[0] ? n->name : n->n_output > 0 ? n->output[0] : "";
         bool other = of_other_domain(n);
+        const hedge_operator_t *known = other ? NULL : hedge_operator_find(n->op_type);
 
+        if (known)
+                return hedge_why(imp->why, HEDGE_EUNSUPPORTED,
+                                 "operator %.60s (node '%.100s', opset %u) is not supported: what it means is known "
+                                 "for opset %u to %u",
+                                 n->op_type, name, imp->opset, known->since, known->until);
         return hedge_why(
                 imp->why, HEDGE_EUNSUPPORTED, "operator %s%.60s%s%.60s (node '%.100s', opset %u) is not supported",
                 other ? "of domain " : "", other ? n->domain : "", other ? ": " : "", n->op_type, name, imp->opset);

@@ -220,7 +220,7 @@ static void make_along_axis(example_t *e)
 static void make_pad(example_t *e)
 {
         e->in[0] = any_shape(any(0, HEDGE_MAX_RANK), 5);
-        e->op.pad.mode = (hedge_pad_mode_t)any(HEDGE_PAD_CONSTANT, HEDGE_PAD_EDGE);
+        e->op.pad.mode = (hedge_pad_mode_t)any(HEDGE_PAD_CONSTANT, HEDGE_PAD_WRAP);
         e->op.pad.value = any(0, 1) ? 0 : any_float(-1, 1);
         for (uint32_t d = 0; d < e->in[0].rank; d++) {
                 e->op.pad.before[d] = (int32_t)any(0, 2);
@@ -236,7 +236,7 @@ static void make_resize(example_t *e)
 
         e->in[0] = image(any(1, 2), any(1, 9), any(1, 9), any(1, 9));
         *r = (hedge_resize_t){ .mode = (hedge_resize_mode_t)any(0, 2),
-                               .coord = (hedge_resize_coord_t)any(0, HEDGE_COORD_TF_CROP_AND_RESIZE),
+                               .coord = (hedge_resize_coord_t)any(0, HEDGE_COORD_HALF_PIXEL_SYMMETRIC),
                                .nearest = (hedge_resize_nearest_t)any(0, HEDGE_NEAREST_CEIL),
                                .out_h = any(1, 20),
                                .out_w = any(1, 20),
@@ -250,6 +250,7 @@ static void make_resize(example_t *e)
         r->scale_w = (float)r->out_w / (float)e->in[0].dims[2];
         if (any(0, 3) == 0)
                 r->scale_h *= 0.9f;
+        r->antialias = any(0, 1) && fabsf(r->scale_h * (float)e->in[0].dims[1] - (float)r->out_h) <= 1;
 }
 
 static void make_shape_op(example_t *e)

@@ -93,7 +93,7 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                 op->axis.axis = wild();
                 break;
         case HEDGE_OP_PAD:
-                op->pad.mode = (hedge_pad_mode_t)any(0, 3);
+                op->pad.mode = (hedge_pad_mode_t)any(0, 4);
                 op->pad.value = wild_float();
                 for (uint32_t d = 0; d < HEDGE_MAX_RANK; d++) {
                         op->pad.before[d] = wild_signed();
@@ -102,7 +102,7 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                 break;
         case HEDGE_OP_RESIZE:
                 op->resize = (hedge_resize_t){ (hedge_resize_mode_t)any(0, 2),
-                                               (hedge_resize_coord_t)any(0, 6),
+                                               (hedge_resize_coord_t)any(0, 7),
                                                (hedge_resize_nearest_t)any(0, 3),
                                                wild(),
                                                wild(),
@@ -114,7 +114,8 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                                                wild_float(),
                                                wild_float(),
                                                wild_float(),
-                                               wild_float() };
+                                               wild_float(),
+                                               any(0, 1) };
                 break;
         case HEDGE_OP_LRN:
                 op->lrn.size = wild();

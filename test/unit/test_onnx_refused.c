@@ -18,11 +18,22 @@ static void test_refusals_name_operator_node_and_opset(void **state)
         start(&m, DIMS(2));
         m.opset.version = 11;
         make_node(&m, "HardSwish", "x", "y");
-        refused(&m, HEDGE_EUNSUPPORTED, "operator HardSwish (node 'y', opset 11) is not supported");
+        refused(&m, HEDGE_EUNSUPPORTED,
+                "operator HardSwish (node 'y', opset 11) is not supported: what it means is known for opset 14");
         start(&m, DIMS(2));
-        m.opset.version = 18;
+        m.opset.version = 24;
         make_node(&m, "Relu", "x", "y");
-        refused(&m, HEDGE_EUNSUPPORTED, "opset 18 is not supported");
+        refused(&m, HEDGE_EUNSUPPORTED,
+                "operator Relu (node 'y', opset 24) is not supported: what it means is known for opset 1 to 23");
+        start(&m, DIMS(1, 1, 2, 2));
+        m.opset.version = 10;
+        make_node(&m, "Upsample", "x x", "y");
+        refused(&m, HEDGE_EUNSUPPORTED,
+                "operator Upsample (node 'y', opset 10) is not supported: what it means is known for opset 1 to 9");
+        start(&m, DIMS(2));
+        m.opset.version = 0;
+        make_node(&m, "Relu", "x", "y");
+        refused(&m, HEDGE_EMALFORMED, "it says opset 0, which there is not");
         start(&m, DIMS(2));
         make_node(&m, "Loop", "x", "a");
         make_node(&m, "Relu", "a", "b");
