@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/wire/address.h"
+
 const hedgec_option_t hedgec_target_options[] = {
         HEDGEC_ROW(STRING, "dir", 'd', hedgec_target_t, dir, "DIR",
                    "the cluster in DIR, made by 'hedge up' (HEDGE_DIR)"),
@@ -79,6 +81,7 @@ static int resolve_keys(const hedgec_target_t *target, hedgec_endpoint_t *endpoi
 static int resolve_connect(const hedgec_target_t *target, hedgec_endpoint_t *endpoint, hedge_why_t *why)
 {
         const char *address = target->connect;
+        hedge_why_t inner = { "" };
 
         if (strlen(address) >= sizeof(endpoint->address))
                 return hedge_why(why, -EINVAL, "--connect: the endpoint is too long");
@@ -89,8 +92,8 @@ static int resolve_connect(const hedgec_target_t *target, hedgec_endpoint_t *end
                                          HEDGEC_SOCKET_PATH_MAX);
                 return 0;
         }
-        if (strncmp(address, "tcp://", 6) || !strchr(address + 6, ':'))
-                return hedge_why(why, -EINVAL, "--connect: '%s' is neither tcp://HOST:PORT nor ipc://PATH", address);
+        if (hedge_address_check(address, false, &inner) < 0)
+                return hedge_why(why, -EINVAL, "--connect: %s", inner.text);
         return resolve_keys(target, endpoint, why);
 }
 

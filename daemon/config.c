@@ -192,9 +192,9 @@ static int check_endpoint(const char *key, const char *endpoint, const hedged_co
         if (r == 0 && config->security == HEDGED_SECURITY_INSECURE_LOOPBACK && !hedge_address_is_local(endpoint))
                 r = hedge_why(&inner, HEDGE_ECONFIG,
                               "'%s' leaves this machine, which security: insecure-loopback forbids", endpoint);
-        if (r == 0 && config->security == HEDGED_SECURITY_NETWORK && !strncmp(endpoint, "tcp://*", 7))
+        if (r == 0 && config->security == HEDGED_SECURITY_NETWORK && hedge_address_is_any(endpoint))
                 r = hedge_why(&inner, HEDGE_ECONFIG,
-                              "security: network wants the trusted interface or address in place of *");
+                              "security: network wants the trusted interface or address, not all of them");
         return r < 0 ? hedge_why(why, r, "%s: %s", key, inner.text) : 0;
 }
 

@@ -127,9 +127,10 @@ static void set_family(zsock_t *socket, const char *endpoint)
 int hedge_socket_bind(zsock_t *socket, const char *endpoint, hedge_why_t *why)
 {
         set_family(socket, endpoint);
-        if (zmq_bind(zsock_resolve(socket), endpoint) < 0) /* zsock_bind() would look for a free port from 49152 up */
-                return hedge_why(why, -errno, "cannot listen at %s: %s", endpoint, zmq_strerror(errno));
-        return 0;
+        if (zmq_bind(zsock_resolve(socket), endpoint) == 0) /* zsock_bind() would look for a free port from 49152 up */
+                return 0;
+        return hedge_why(why, -errno, "cannot listen at %s: %s", endpoint,
+                         errno == ENODEV ? "this machine has no such address or interface" : zmq_strerror(errno));
 }
 
 int hedge_socket_connect(zsock_t *socket, const char *endpoint, hedge_why_t *why)
