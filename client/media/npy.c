@@ -57,7 +57,7 @@ static bool take_string(text_t *t, char out[16])
 
 static int read_type(text_t *t, header_t *h, hedge_why_t *why)
 {
-        static const char *const known[] = { "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1" };
+        static const char *const known[] = { "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1" };
         char text[16];
 
         if (!take_string(t, text))
@@ -73,8 +73,8 @@ static int read_type(text_t *t, header_t *h, hedge_why_t *why)
         }
         for (char *c = text; *c; c++)
                 *c = *c < 0x20 || *c > 0x7e ? '?' : *c;
-        return hedge_why(why, HEDGE_EUNSUPPORTED, "is a .npy of type %s; float32, float64, integers and bool are read",
-                         text);
+        return hedge_why(why, HEDGE_EUNSUPPORTED,
+                         "is a .npy of type %s; float16, float32, float64, integers and bool are read", text);
 }
 
 static int read_extents(text_t *t, header_t *h, hedge_why_t *why)
@@ -174,6 +174,19 @@ static uint64_t raw(const uint8_t *p, const header_t *h)
         return value;
 }
 
+/* IEEE 754's binary16. */
+static float from_half(uint32_t half)
+{
+        uint32_t exponent = half >> 10 & 31, fraction = half & 1023, bits;
+        float sign = half & 0x8000 ? -1.0f : 1.0f, value;
+
+        if (!exponent)
+                return sign * (float)fraction * 0x1p-24f;
+        bits = (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13;
+        memcpy(&value, &bits, sizeof(value));
+        return sign * value;
+}
+
 static float element(const uint8_t *p, const header_t *h)
 {
         uint64_t bits = raw(p, h);
@@ -188,6 +201,8 @@ static float element(const uint8_t *p, const header_t *h)
                 return (float)bits;
         if (h->kind == 'i')
                 return (float)((int64_t)(bits << unused) >> unused);
+        if (h->size == 2)
+                return from_half(bits32);
         memcpy(&d, &bits, sizeof(d));
         memcpy(&f, &bits32, sizeof(f));
         return h->size == 8 ? (float)d : f;

@@ -14,7 +14,7 @@
 #define HEDGEC_NPY_MAX_ELEMENTS (1u << 28)
 #define HEDGEC_NPY_MAX_BYTES    ((size_t)HEDGEC_NPY_MAX_ELEMENTS * 8 + 65536) /**< of a file */
 
-/** Read an array as float32: float32, float64, signed and unsigned integers of 8 to 64 bits and bool, of either byte
+/** Read an array as float32: float16, float32, float64, signed and unsigned integers of 8 to 64 bits and bool, of either byte
  * order, in C or Fortran order (the tensor is always row-major). Values are rounded to float32.
  * The file must hold exactly the elements of its shape, which is checked before memory is taken.
  * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED (type, version), HEDGE_ELIMIT (rank, elements), -ENOMEM; `why` is a

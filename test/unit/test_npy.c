@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -46,6 +47,13 @@ static void test_types(void **state)
                 { "<f4", "\x00\x00\xc0\xbf", -1.5f },
                 { ">f4", "\xbf\xc0\x00\x00", -1.5f },
                 { "=f4", "\x00\x00\xc0\xbf", -1.5f },
+                { "<f2", "\x00\xbe", -1.5f },
+                { ">f2", "\xbe\x00", -1.5f },
+                { "<f2", "\x01\x00", 0x1p-24f },
+                { "<f2", "\xff\x83", -1023 * 0x1p-24f },
+                { "<f2", "\x00\x04", 0x1p-14f },
+                { "<f2", "\xff\x7b", 65504 },
+                { "<f2", "\x00\xfc", -INFINITY },
                 { "<f8", "\x00\x00\x00\x00\x00\x00\x04\x40", 2.5f },
                 { ">f8", "\x40\x04\x00\x00\x00\x00\x00\x00", 2.5f },
                 { "|i1", "\xfe", -2 },
