@@ -61,7 +61,8 @@ bool hedge_onnx_may_be_split(const void *bytes, size_t size);
  * @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT, HEDGE_EDENIED, -ENOMEM, -errno. */
 int hedge_onnx_gather(const char *path, uint64_t max_bytes, char **ret, size_t *ret_size, hedge_why_t *why);
 
-/** Read an ONNX TensorProto (a .pb file's bytes) of any numeric type, as float32. @return as hedge_onnx_import. */
+/** Read an ONNX TensorProto (a .pb file's bytes) of any numeric type, as float32. A sequence, a map or an optional value is told as
+ * what it is. @return as hedge_onnx_import. */
 int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why);
 
 #endif

@@ -111,6 +111,23 @@ static bool read_payload_size(const uint8_t **at, const uint8_t *end, unsigned w
         return size <= (uint64_t)(end - *at);
 }
 
+bool hedge_proto_next(const uint8_t **at, const uint8_t *end, hedge_proto_field_t *ret)
+{
+        uint64_t tag, size;
+        unsigned wire;
+
+        if (*at == end || !read_varint(at, end, &tag))
+                return false;
+        wire = tag & 7;
+        if (tag >> 3 == 0 || tag >> 32 != 0 || wire == 3 || wire == 4 || wire > 5)
+                return false;
+        if (!read_payload_size(at, end, wire, &size))
+                return false;
+        *ret = (hedge_proto_field_t){ (uint32_t)(tag >> 3), wire, *at, (size_t)size };
+        *at += size;
+        return true;
+}
+
 static int walk_message(const walk_t *walk, const uint8_t *at, const uint8_t *end,
                         const ProtobufCMessageDescriptor *type, unsigned depth)
 {

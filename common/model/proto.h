@@ -2,7 +2,9 @@
 #ifndef HEDGE_PROTO_H
 #define HEDGE_PROTO_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 #include "onnx.pb-c.h"
@@ -13,6 +15,17 @@
  * nesting above 32, groups, truncated fields and a single sub-message that occurs twice (which protobuf-c would merge,
  * at a cost that grows with the square) are refused; then unpacking gets at most 4 times the bytes' size + 64 MiB. */
 typedef struct hedge_proto hedge_proto_t;
+
+/** One field of a message that is looked at and not unpacked. */
+typedef struct hedge_proto_field {
+        uint32_t number;
+        unsigned wire; /**< protobuf-c's wire types */
+        const uint8_t *bytes;
+        size_t size; /**< of its payload */
+} hedge_proto_field_t;
+
+/** Take the next field of *at .. end. @return false: what is there is no field, or is cut off. */
+bool hedge_proto_next(const uint8_t **at, const uint8_t *end, hedge_proto_field_t *ret);
 
 /** @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT, -ENOMEM. */
 int hedge_proto_unpack(const void *bytes, size_t size, const ProtobufCMessageDescriptor *type, hedge_proto_t **ret,

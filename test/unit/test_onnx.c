@@ -298,6 +298,43 @@ static void test_tensor_types(void **state)
         assert_int_equal(hedge_onnx_tensor("", 0, &t, &why), HEDGE_EMALFORMED);
 }
 
+/* Files of one value that is no tensor: FLOAT tensors of one element within. */
+static void test_values_that_are_no_tensors_are_told(void **state)
+{
+#define ONE "\x08\x01\x10\x01\x4a\x04\x00\x00\xc0\x3f" /* 10 bytes */
+        static const struct {
+                struct {
+                        const char *bytes;
+                        size_t size;
+                } file;
+                const char *said;
+        } cases[] = {
+                { FILE_OF("\x10\x01\x1a\x0a" ONE "\x1a\x0a" ONE), "is a sequence of tensors; one tensor is wanted" },
+                { FILE_OF("\x0a\x01n\x10\x01\x1a\x0a" ONE), "is a sequence of one tensor, or an optional one" },
+                /* elem_type, and two sequences of two and one tensors */
+                { FILE_OF("\x10\x03\x2a\x1a\x10\x01\x1a\x0a" ONE "\x1a\x0a" ONE "\x2a\x0e\x10\x01\x1a\x0a" ONE),
+                  "is a map, or a sequence of sequences" },
+                /* key_type INT64, the keys 1 and 2, a sequence of values */
+                { FILE_OF("\x10\x07\x1a\x02\x01\x02\x2a\x1a\x10\x01\x1a\x0a" ONE "\x1a\x0a" ONE),
+                  "is a map, or a sequence of sequences" },
+        };
+        /* UINT8, whose int32_data read as a field of a sequence's */
+        static const char bytes[] = "\x08\x04\x10\x02\x2a\x04\x1a\x02\x20\x01";
+        hedge_why_t why = { { 0 } };
+        hedge_tensor_t t;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                assert_int_equal(hedge_onnx_tensor(cases[i].file.bytes, cases[i].file.size, &t, &why),
+                                 HEDGE_EUNSUPPORTED);
+                if (!strstr(why.text, cases[i].said))
+                        fail_msg("case %zu: %s, not %s", i, why.text, cases[i].said);
+        }
+        assert_int_equal(hedge_onnx_tensor(bytes, sizeof(bytes) - 1, &t, &why), 0);
+        assert_true(t.data[0] == 0x1a && t.data[3] == 1);
+        hedge_tensor_release(&t);
+        assert_int_equal(hedge_onnx_tensor("\x10\x01\x1a\x09\x4a\x04", 6, &t, &why), HEDGE_EMALFORMED);
+}
+
 /* docs/operators.md is what list_operators writes, and the table is sorted, as looking a name up needs. */
 static void test_operators_are_documented(void **state)
 {
@@ -338,6 +375,7 @@ int main(void)
                 cmocka_unit_test(test_dead_nodes_are_dropped),
                 cmocka_unit_test(test_integer_inputs),
                 cmocka_unit_test(test_tensor_types),
+                cmocka_unit_test(test_values_that_are_no_tensors_are_told),
                 cmocka_unit_test(test_operators_are_documented),
         };
 
