@@ -8,6 +8,7 @@
 #include "client/json.h"
 #include "client/media/file.h"
 #include "client/say.h"
+#include "common/io/text.h"
 
 #define LABELS_MAX_BYTES ((size_t)64 << 20)
 
@@ -28,14 +29,20 @@ const hedgec_option_t hedgec_show_options[] = {
 static int read_labels(const char *path, hedgec_labels_t *ret, hedge_why_t *why)
 {
         uint8_t *text;
-        size_t size;
+        size_t size, mark;
         int r = hedgec_file_read(path, LABELS_MAX_BYTES, &text, &size, why);
 
         if (r < 0)
                 return r;
-        r = hedgec_labels_parse((const char *)text, size, ret);
+        r = hedge_text_check(path, (const char *)text, size, why);
+        mark = hedge_text_mark((const char *)text, size);
+        if (!r) {
+                r = hedgec_labels_parse((const char *)text + mark, size - mark, ret);
+                if (r < 0)
+                        hedge_why(why, r, "%s: %s", path, hedge_strerror(r));
+        }
         free(text);
-        return r < 0 ? hedge_why(why, r, "%s: %s", path, hedge_strerror(r)) : 0;
+        return r;
 }
 
 int hedgec_show_open(hedgec_show_t *show, const hedgec_show_options_t *options, const char *model,

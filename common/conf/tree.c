@@ -6,6 +6,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "common/io/text.h"
+
 typedef struct reader {
         const char *name;
         const char *text;
@@ -74,13 +76,20 @@ static int complain(reader_t *r, unsigned line, const char *what)
         return hedge_why(r->why, HEDGE_ECONFIG, "%s:%u: %s", r->name, line, what);
 }
 
-static unsigned line_at(const reader_t *r, size_t offset)
+/* Does a tab stand before the first word of a line, or at the place in it where the parser stopped? */
+static bool has_tab(const reader_t *r, unsigned line, size_t column)
 {
-        unsigned line = 1;
+        const char *at = r->text, *end = r->text + r->size;
 
-        for (size_t i = 0; i < offset && i < r->size; i++)
-                line += r->text[i] == '\n';
-        return line;
+        while (--line && at)
+                at = memchr(at, '\n', (size_t)(end - at)) ? (const char *)memchr(at, '\n', (size_t)(end - at)) + 1
+                                                          : NULL;
+        if (!at)
+                return false;
+        for (const char *c = at; c < end && (*c == ' ' || *c == '\t'); c++)
+                if (*c == '\t')
+                        return true;
+        return column < (size_t)(end - at) && at[column] == '\t' && !memchr(at, '\n', column);
 }
 
 static int parser_error(reader_t *r)
@@ -91,7 +100,9 @@ static int parser_error(reader_t *r)
         if (p->error == YAML_MEMORY_ERROR)
                 return -ENOMEM;
         if (p->error == YAML_READER_ERROR)
-                line = line_at(r, p->problem_offset);
+                line = hedge_text_line(r->text, r->size, p->problem_offset);
+        else if (has_tab(r, line, p->problem_mark.column))
+                return complain(r, line, "has a tab, which YAML does not take here: indent with spaces");
         if (p->context && p->context_mark.line + 1 != line)
                 return hedge_why(r->why, HEDGE_ECONFIG, "%s:%u: %s (%s in line %zu)", r->name, line, p->problem,
                                  p->context, p->context_mark.line + 1);
@@ -233,10 +244,8 @@ int hedge_yaml_parse(const char *name, const char *text, size_t size, hedge_yaml
                 return hedge_why(why, HEDGE_ECONFIG, "%s: is larger than %u bytes", name, HEDGE_YAML_MAX_BYTES);
         if (!yaml_parser_initialize(&r.parser))
                 return hedge_why(why, -ENOMEM, "%s: %s", name, hedge_strerror(-ENOMEM));
-        if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* libyaml would count it as a column */
-                r.text += 3;
-                r.size -= 3;
-        }
+        r.text += hedge_text_mark(text, size); /* libyaml would count it as a column */
+        r.size -= hedge_text_mark(text, size);
         yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
         yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, r.size);
         err = read_events(&r);

@@ -11,6 +11,7 @@
 
 #include "common/conf/tree.h"
 #include "common/io/file.h"
+#include "common/manifest/labels.h"
 
 #define MAX_FILE_BYTES (4u << 20)
 #define N_CHANNELS     4 /* of hedge_model_preprocess_t */
@@ -105,49 +106,6 @@ static int channels(const char *name, const char *key, const hedge_conf_floats_t
         return 0;
 }
 
-static int check_label(const char *name, size_t number, const char *text, size_t n, hedge_why_t *why)
-{
-        if (n > HEDGE_MANIFEST_LABEL_BYTES)
-                return hedge_why(why, HEDGE_ELIMIT, "%s: label %zu is longer than %u bytes", name, number,
-                                 HEDGE_MANIFEST_LABEL_BYTES);
-        for (size_t i = 0; i < n; i++)
-                if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-                        return hedge_why(why, HEDGE_ECONFIG, "%s: label %zu holds a control character", name, number);
-        return 0;
-}
-
-/* Cut a text into labels, one per line. */
-static int split_labels(const char *name, const char *text, size_t size, hedge_manifest_t *manifest, hedge_why_t *why)
-{
-        size_t lines = 0;
-        int r;
-
-        for (size_t i = 0; i < size; i++)
-                lines += text[i] == '\n' || i + 1 == size;
-        if (lines > HEDGE_MANIFEST_MAX_LABELS)
-                return hedge_why(why, HEDGE_ELIMIT, "%s: has %zu lines, more than %u", name, lines,
-                                 HEDGE_MANIFEST_MAX_LABELS);
-        manifest->labels = calloc(lines + 1, sizeof(char *));
-        if (!manifest->labels)
-                return hedge_why(why, -ENOMEM, "%s: %s", name, hedge_strerror(-ENOMEM));
-        for (const char *end = text + size; text < end;) {
-                const char *newline = memchr(text, '\n', (size_t)(end - text));
-                const char *next = newline ? newline + 1 : end;
-                size_t n = (size_t)((newline ? newline : end) - text);
-
-                n -= n && text[n - 1] == '\r';
-                r = check_label(name, manifest->n_labels + 1u, text, n, why);
-                if (r < 0)
-                        return r;
-                manifest->labels[manifest->n_labels] = strndup(text, n);
-                if (!manifest->labels[manifest->n_labels])
-                        return hedge_why(why, -ENOMEM, "%s: %s", name, hedge_strerror(-ENOMEM));
-                manifest->n_labels++;
-                text = next;
-        }
-        return 0;
-}
-
 /* A whole regular file of bounded size, by its name in a folder; pipes are not waited for. */
 static int read_file(const char *folder, const char *name, int flags, char **ret, size_t *ret_size, hedge_why_t *why)
 {
@@ -185,7 +143,7 @@ static int read_labels(const char *name, const char *file, const char *folder, h
         if (r < 0)
                 return r;
         snprintf(path, sizeof(path), "%s/%s", folder, file);
-        r = split_labels(path, text, size, manifest, why);
+        r = hedge_labels_split(path, text, size, manifest, why);
         free(text);
         return r;
 }
@@ -198,7 +156,7 @@ static int take_labels(const char *name, hedge_conf_strings_t *list, const char 
         if (!list->is_list)
                 return read_labels(name, list->items[0], folder, manifest, why);
         for (size_t i = 0; i < list->count; i++) {
-                r = check_label(name, i + 1, list->items[i], strlen(list->items[i]), why);
+                r = hedge_label_check(name, i + 1, list->items[i], strlen(list->items[i]), why);
                 if (r < 0)
                         return r;
         }

@@ -109,6 +109,8 @@ static void test_errors(void **state)
                 { "labels: pipe", "/pipe: cannot be read: it is not a regular file", -EINVAL },
                 { "labels: bell.txt", "/bell.txt: label 2 holds a control character", HEDGE_ECONFIG },
                 { "labels: long.txt", "/long.txt: label 1 is longer than 1024 bytes", HEDGE_ELIMIT },
+                { "resize: 3\nlabels: latin1.txt", "/latin1.txt:2: is not UTF-8 (perhaps Latin-1", HEDGE_ECONFIG },
+                { "labels: utf16.txt", "/utf16.txt: is text in UTF-16", HEDGE_ECONFIG },
                 { "labels: many.txt", "/many.txt: has 65537 lines, more than 65536", HEDGE_ELIMIT },
         };
         static char many[65538], longer[1026];
@@ -120,6 +122,9 @@ static void test_errors(void **state)
         memset(longer, 'x', 1025);
         put("many.txt", many);
         put("long.txt", longer);
+        put("latin1.txt", "caf\xc3\xa9\nna\xefve\n");
+        put("utf16.txt", "\xff\xfe"
+                         "c");
         put("bell.txt", "cat\nd\aog\n");
         snprintf(path, sizeof(path), "%s/link.txt", folder);
         assert_int_equal(symlink("/etc/passwd", path), 0);
@@ -134,6 +139,25 @@ static void test_errors(void **state)
         }
         assert_int_equal(hedge_manifest_parse("m", "labels: a.txt", 13, NULL, &m, &why), HEDGE_ECONFIG);
         assert_non_null(strstr(why.text, "write the labels as a list"));
+}
+
+/* A mark that Windows' editors put in front is no part of the first label, nor are line ends. */
+static void test_a_mark_is_no_label(void **state)
+{
+        hedge_manifest_t m = { 0 };
+        hedge_why_t why;
+
+        put("marked.txt", "\xef\xbb\xbf"
+                          "cat\r\ndog\r\n");
+        assert_int_equal(parse("labels: marked.txt", &m, &why), 0);
+        assert_int_equal(m.n_labels, 2);
+        assert_string_equal(m.labels[0], "cat");
+        assert_string_equal(m.labels[1], "dog");
+        hedge_manifest_release(&m);
+        put("marked.txt", "\xef\xbb\xbf");
+        assert_int_equal(parse("labels: marked.txt", &m, &why), 0);
+        assert_int_equal(m.n_labels, 0);
+        hedge_manifest_release(&m);
 }
 
 static void test_write_reads_back(void **state)
@@ -206,8 +230,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_everything_given), cmocka_unit_test(test_defaults_and_none),
-                cmocka_unit_test(test_errors),           cmocka_unit_test(test_write_reads_back),
-                cmocka_unit_test(test_presets),          cmocka_unit_test(test_layout),
+                cmocka_unit_test(test_errors),           cmocka_unit_test(test_a_mark_is_no_label),
+                cmocka_unit_test(test_write_reads_back), cmocka_unit_test(test_presets),
+                cmocka_unit_test(test_layout),
         };
 
         return cmocka_run_group_tests(tests, enter_folder, leave_folder);
