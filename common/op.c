@@ -199,11 +199,14 @@ static int infer_clamp(const hedge_op_t *op, const hedge_shape_t *in, unsigned n
         return infer_unary(op, in, n_in, out, why);
 }
 
-static int infer_hard_sigmoid(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
-                              hedge_why_t *why)
+static int infer_function(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                          hedge_why_t *why)
 {
-        if (!isfinite(op->hard_sigmoid.alpha) || !isfinite(op->hard_sigmoid.beta))
-                return hedge_why(why, -EINVAL, "alpha or beta is not finite");
+        if ((unsigned)op->unary.kind >= HEDGE_UNARY_KINDS)
+                return hedge_why(why, -EINVAL, "function %u is unknown", (unsigned)op->unary.kind);
+        if (!isfinite(op->unary.alpha) || !isfinite(op->unary.beta))
+                return hedge_why(why, -EINVAL, "a parameter of %s is not finite",
+                                 hedge_unary_about(op->unary.kind)->name);
         return infer_unary(op, in, n_in, out, why);
 }
 
@@ -429,16 +432,14 @@ static const struct {
         [HEDGE_OP_SUB] = { "Sub", 2, 2, false, infer_binary },
         [HEDGE_OP_MUL] = { "Mul", 2, 2, true, infer_binary },
         [HEDGE_OP_DIV] = { "Div", 2, 2, false, infer_binary },
+        [HEDGE_OP_MAX] = { "Max", 2, 2, false, infer_binary },
+        [HEDGE_OP_MIN] = { "Min", 2, 2, false, infer_binary },
+        [HEDGE_OP_POW] = { "Pow", 2, 2, false, infer_binary },
         [HEDGE_OP_PRELU] = { "PRelu", 2, 2, false, infer_binary },
         [HEDGE_OP_CLAMP] = { "Clamp", 1, 1, true, infer_clamp },
         [HEDGE_OP_LEAKY_RELU] = { "LeakyRelu", 1, 1, true, infer_clamp },
-        [HEDGE_OP_SIGMOID] = { "Sigmoid", 1, 1, false, infer_unary },
-        [HEDGE_OP_TANH] = { "Tanh", 1, 1, false, infer_unary },
-        [HEDGE_OP_EXP] = { "Exp", 1, 1, false, infer_unary },
-        [HEDGE_OP_SQRT] = { "Sqrt", 1, 1, false, infer_unary },
+        [HEDGE_OP_UNARY] = { "Function", 1, 1, false, infer_function },
         [HEDGE_OP_TO_INTEGER] = { "ToInteger", 1, 1, false, infer_to_integer },
-        [HEDGE_OP_HARD_SIGMOID] = { "HardSigmoid", 1, 1, false, infer_hard_sigmoid },
-        [HEDGE_OP_HARD_SWISH] = { "HardSwish", 1, 1, false, infer_unary },
         [HEDGE_OP_SOFTMAX] = { "Softmax", 1, 1, false, infer_softmax },
         [HEDGE_OP_LOG_SOFTMAX] = { "LogSoftmax", 1, 1, false, infer_softmax },
         [HEDGE_OP_CONCAT] = { "Concat", 1, MAX_INPUTS, false, infer_concat },

@@ -7,6 +7,7 @@
 #include "common/conv.h"
 #include "common/err.h"
 #include "common/tensor.h"
+#include "common/unary.h"
 
 /** An operator: its kind and its attributes, nothing about how it is computed.
  *
@@ -20,21 +21,19 @@ typedef enum hedge_op_kind {
         HEDGE_OP_GLOBAL_MAX_POOL,     /**< (x) -> N x 1 x 1 x C */
         HEDGE_OP_FULLY_CONNECTED,     /**< (x M x K, weight N x K, bias N or none) -> M x N */
         HEDGE_OP_MATMUL,              /**< (a ... x M x K, b ... x K x N), leading extents broadcast */
-        HEDGE_OP_ADD,                 /**< (a, b): ADD..PRELU broadcast as NumPy does */
+        HEDGE_OP_ADD, /**< (a, b): ADD..PRELU broadcast as NumPy does, ADD..TO_INTEGER are element-wise */
         HEDGE_OP_SUB,
         HEDGE_OP_MUL,
         HEDGE_OP_DIV,
+        HEDGE_OP_MAX, /**< (a, b): what is not a number wins */
+        HEDGE_OP_MIN,
+        HEDGE_OP_POW,
         HEDGE_OP_PRELU,      /**< (x, slope): x < 0 ? slope * x : x */
         HEDGE_OP_CLAMP,      /**< (x): activation.lo, activation.hi; relu is a clamp */
         HEDGE_OP_LEAKY_RELU, /**< (x): activation.lo is the slope */
-        HEDGE_OP_SIGMOID,
-        HEDGE_OP_TANH,
-        HEDGE_OP_EXP,
-        HEDGE_OP_SQRT,
-        HEDGE_OP_TO_INTEGER,   /**< (x): to whole numbers within to_integer.lo .. hi */
-        HEDGE_OP_HARD_SIGMOID, /**< (x): clamp(alpha * x + beta, 0, 1) */
-        HEDGE_OP_HARD_SWISH,   /**< (x): x * clamp(x / 6 + 1/2, 0, 1) */
-        HEDGE_OP_SOFTMAX,      /**< (x) over one axis */
+        HEDGE_OP_UNARY,      /**< (x): all other functions of one element, unary.kind */
+        HEDGE_OP_TO_INTEGER, /**< (x): to whole numbers within to_integer.lo .. hi */
+        HEDGE_OP_SOFTMAX,    /**< (x) over one axis */
         HEDGE_OP_LOG_SOFTMAX,
         HEDGE_OP_CONCAT,      /**< (a, b, ...) along one axis */
         HEDGE_OP_PAD,         /**< (x); negative pads crop */
@@ -122,9 +121,7 @@ typedef struct hedge_op {
         union {
                 hedge_conv_t conv;
                 hedge_pool_t pool;
-                struct {
-                        float alpha, beta;
-                } hard_sigmoid;
+                hedge_unary_t unary;
                 hedge_to_integer_t to_integer;
                 struct {
                         uint32_t axis;

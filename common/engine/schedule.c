@@ -18,7 +18,7 @@ typedef struct plan {
 
 static bool is_elementwise(hedge_op_kind_t kind)
 {
-        return kind >= HEDGE_OP_ADD && kind <= HEDGE_OP_HARD_SWISH;
+        return kind >= HEDGE_OP_ADD && kind <= HEDGE_OP_TO_INTEGER;
 }
 
 static void place(const plan_t *plan, uint32_t value, hedge_home_kind_t where, uint32_t index)

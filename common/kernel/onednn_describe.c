@@ -304,6 +304,26 @@ static dnnl_status_t describe_activation(const hedge_kernel_t *k, hedge_onednn_w
         return eltwise(k, w, alg, alpha, beta);
 }
 
+static dnnl_status_t describe_unary(const hedge_kernel_t *k, hedge_onednn_words_t *w)
+{
+        static const struct {
+                bool has;
+                dnnl_alg_kind_t alg;
+        } algs[HEDGE_UNARY_KINDS] = {
+                [HEDGE_UNARY_ELU] = { true, dnnl_eltwise_elu },
+                [HEDGE_UNARY_EXP] = { true, dnnl_eltwise_exp },
+                [HEDGE_UNARY_GELU] = { true, dnnl_eltwise_gelu_erf },
+                [HEDGE_UNARY_GELU_TANH] = { true, dnnl_eltwise_gelu_tanh },
+                [HEDGE_UNARY_HARD_SWISH] = { true, dnnl_eltwise_hardswish },
+                [HEDGE_UNARY_MISH] = { true, dnnl_eltwise_mish },
+                [HEDGE_UNARY_SIGMOID] = { true, dnnl_eltwise_logistic },
+                [HEDGE_UNARY_TANH] = { true, dnnl_eltwise_tanh },
+        };
+        hedge_unary_kind_t kind = k->op.unary.kind;
+
+        return algs[kind].has ? eltwise(k, w, algs[kind].alg, k->op.unary.alpha, 0) : dnnl_unimplemented;
+}
+
 int hedge_onednn_describe(const hedge_kernel_t *k, hedge_onednn_words_t *w)
 {
         *w = (hedge_onednn_words_t){ .n_in = 1, .args = { DNNL_ARG_SRC } };
@@ -332,14 +352,8 @@ int hedge_onednn_describe(const hedge_kernel_t *k, hedge_onednn_words_t *w)
         case HEDGE_OP_CLAMP:
         case HEDGE_OP_LEAKY_RELU:
                 return hedge_onednn_error(describe_activation(k, w));
-        case HEDGE_OP_SIGMOID:
-                return hedge_onednn_error(eltwise(k, w, dnnl_eltwise_logistic, 0, 0));
-        case HEDGE_OP_TANH:
-                return hedge_onednn_error(eltwise(k, w, dnnl_eltwise_tanh, 0, 0));
-        case HEDGE_OP_EXP:
-                return hedge_onednn_error(eltwise(k, w, dnnl_eltwise_exp, 0, 0));
-        case HEDGE_OP_HARD_SWISH:
-                return hedge_onednn_error(eltwise(k, w, dnnl_eltwise_hardswish, 0, 0));
+        case HEDGE_OP_UNARY:
+                return hedge_onednn_error(describe_unary(k, w));
         default:
                 return HEDGE_EUNSUPPORTED;
         }

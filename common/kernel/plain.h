@@ -18,8 +18,7 @@ hedge_plain_fn hedge_plain_conv, hedge_plain_fully_connected, hedge_plain_matmul
 hedge_plain_fn hedge_plain_max_pool, hedge_plain_average_pool, hedge_plain_global_average, hedge_plain_global_max;
 
 /* plain_elementwise.c: the output may be in[0]. */
-hedge_plain_fn hedge_plain_binary, hedge_plain_clamp, hedge_plain_leaky_relu, hedge_plain_sigmoid, hedge_plain_tanh,
-        hedge_plain_exp, hedge_plain_sqrt, hedge_plain_to_integer, hedge_plain_hard_sigmoid, hedge_plain_hard_swish;
+hedge_plain_fn hedge_plain_binary, hedge_plain_clamp, hedge_plain_leaky_relu, hedge_plain_unary, hedge_plain_to_integer;
 
 /* plain_reduce.c: the output of softmax may be in[0]. */
 hedge_plain_fn hedge_plain_softmax, hedge_plain_log_softmax, hedge_plain_lrn, hedge_plain_reduce_mean;

@@ -49,31 +49,9 @@ int hedge_plain_leaky_relu(const hedge_kernel_t *k, const float *const *in, floa
         return 0;
 }
 
-int hedge_plain_sigmoid(const hedge_kernel_t *k, const float *const *in, float *out)
+int hedge_plain_unary(const hedge_kernel_t *k, const float *const *in, float *out)
 {
-        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
-                out[i] = 1 / (1 + expf(-in[0][i]));
-        return 0;
-}
-
-int hedge_plain_tanh(const hedge_kernel_t *k, const float *const *in, float *out)
-{
-        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
-                out[i] = tanhf(in[0][i]);
-        return 0;
-}
-
-int hedge_plain_exp(const hedge_kernel_t *k, const float *const *in, float *out)
-{
-        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
-                out[i] = expf(in[0][i]);
-        return 0;
-}
-
-int hedge_plain_sqrt(const hedge_kernel_t *k, const float *const *in, float *out)
-{
-        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
-                out[i] = sqrtf(in[0][i]);
+        hedge_unary_run(&k->op.unary, in[0], out, hedge_shape_elements(&k->out));
         return 0;
 }
 
@@ -114,22 +92,6 @@ int hedge_plain_to_integer(const hedge_kernel_t *k, const float *const *in, floa
         return 0;
 }
 
-int hedge_plain_hard_sigmoid(const hedge_kernel_t *k, const float *const *in, float *out)
-{
-        float alpha = k->op.hard_sigmoid.alpha, beta = k->op.hard_sigmoid.beta;
-
-        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
-                out[i] = clamp(alpha * in[0][i] + beta, 0, 1);
-        return 0;
-}
-
-int hedge_plain_hard_swish(const hedge_kernel_t *k, const float *const *in, float *out)
-{
-        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i++)
-                out[i] = in[0][i] * clamp(in[0][i] / 6 + 0.5f, 0, 1);
-        return 0;
-}
-
 /* One row of a binary operator; step_a and step_b are 0 for an operand that stays the same along it, else 1. */
 #define ROW(name, expression)                                                                          \
         static void name(const float *a, const float *b, float *out, size_t n, int step_a, int step_b) \
@@ -158,6 +120,9 @@ ROW(row_add, x + y)
 ROW(row_sub, x - y)
 ROW(row_mul, x *y)
 ROW(row_div, x / y)
+ROW(row_max, x > y || x != x ? x : y)
+ROW(row_min, x < y || x != x ? x : y)
+ROW(row_pow, powf(x, y))
 ROW(row_prelu, x < 0 ? x * y : x)
 
 typedef void row_fn(const float *a, const float *b, float *out, size_t n, int step_a, int step_b);
@@ -173,6 +138,12 @@ static row_fn *row_of(hedge_op_kind_t kind)
                 return row_mul;
         case HEDGE_OP_DIV:
                 return row_div;
+        case HEDGE_OP_MAX:
+                return row_max;
+        case HEDGE_OP_MIN:
+                return row_min;
+        case HEDGE_OP_POW:
+                return row_pow;
         default:
                 return row_prelu;
         }

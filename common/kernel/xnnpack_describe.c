@@ -178,6 +178,22 @@ static enum xnn_status create_resize(const hedge_kernel_t *k, xnn_operator_t *re
         return xnn_create_resize_bilinear2d_nhwc_f32(c, c, c, flags, ret);
 }
 
+static enum xnn_status create_unary(const hedge_unary_t *unary, xnn_operator_t *ret)
+{
+        switch (unary->kind) {
+        case HEDGE_UNARY_ELU:
+                if (!(unary->alpha > 0)) /* what it takes */
+                        return xnn_status_unsupported_parameter;
+                return xnn_create_elu_nc_f32(1, 1, 1, unary->alpha, FLAGS, ret);
+        case HEDGE_UNARY_HARD_SWISH:
+                return xnn_create_hardswish_nc_f32(1, 1, 1, FLAGS, ret);
+        case HEDGE_UNARY_SIGMOID:
+                return xnn_create_sigmoid_nc_f32(1, 1, 1, FLAGS, ret);
+        default:
+                return xnn_status_unsupported_parameter;
+        }
+}
+
 int hedge_xnnpack_create(hedge_kernel_t *k, const float *const *constants, xnn_operator_t *ret)
 {
         const hedge_activation_t *a = &k->op.activation;
@@ -212,10 +228,8 @@ int hedge_xnnpack_create(hedge_kernel_t *k, const float *const *constants, xnn_o
                 return hedge_xnnpack_error(xnn_create_clamp_nc_f32(1, 1, 1, a->lo, a->hi, FLAGS, ret));
         case HEDGE_OP_LEAKY_RELU:
                 return hedge_xnnpack_error(xnn_create_leaky_relu_nc_f32(1, 1, 1, a->lo, FLAGS, ret));
-        case HEDGE_OP_SIGMOID:
-                return hedge_xnnpack_error(xnn_create_sigmoid_nc_f32(1, 1, 1, FLAGS, ret));
-        case HEDGE_OP_HARD_SWISH:
-                return hedge_xnnpack_error(xnn_create_hardswish_nc_f32(1, 1, 1, FLAGS, ret));
+        case HEDGE_OP_UNARY:
+                return hedge_xnnpack_error(create_unary(&k->op.unary, ret));
         case HEDGE_OP_SOFTMAX:
                 if (!last_axis(k))
                         return HEDGE_EUNSUPPORTED;
@@ -253,6 +267,19 @@ static enum xnn_status setup_binary(const hedge_kernel_t *k, xnn_operator_t op, 
                 return xnn_setup_multiply_nd_f32(op, rank_a, a, rank_b, b, in[0], in[1], out, pool);
         default:
                 return xnn_setup_divide_nd_f32(op, rank_a, a, rank_b, b, in[0], in[1], out, pool);
+        }
+}
+
+static enum xnn_status setup_unary(hedge_unary_kind_t kind, xnn_operator_t op, size_t n, const float *in, float *out,
+                                   pthreadpool_t pool)
+{
+        switch (kind) {
+        case HEDGE_UNARY_ELU:
+                return xnn_setup_elu_nc_f32(op, n, in, out, pool);
+        case HEDGE_UNARY_HARD_SWISH:
+                return xnn_setup_hardswish_nc_f32(op, n, in, out, pool);
+        default:
+                return xnn_setup_sigmoid_nc_f32(op, n, in, out, pool);
         }
 }
 
@@ -309,10 +336,8 @@ int hedge_xnnpack_setup(const hedge_kernel_t *k, xnn_operator_t op, const float 
                 return hedge_xnnpack_error(xnn_setup_clamp_nc_f32(op, n, in[0], out, pool));
         case HEDGE_OP_LEAKY_RELU:
                 return hedge_xnnpack_error(xnn_setup_leaky_relu_nc_f32(op, n, in[0], out, pool));
-        case HEDGE_OP_SIGMOID:
-                return hedge_xnnpack_error(xnn_setup_sigmoid_nc_f32(op, n, in[0], out, pool));
-        case HEDGE_OP_HARD_SWISH:
-                return hedge_xnnpack_error(xnn_setup_hardswish_nc_f32(op, n, in[0], out, pool));
+        case HEDGE_OP_UNARY:
+                return hedge_xnnpack_error(setup_unary(k->op.unary.kind, op, n, in[0], out, pool));
         case HEDGE_OP_SOFTMAX:
                 return hedge_xnnpack_error(xnn_setup_softmax_nc_f32(op, n / row, in[0], out, pool));
         case HEDGE_OP_PAD:

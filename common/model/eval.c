@@ -157,44 +157,6 @@ int hedge_eval_binary(hedge_import_t *imp)
         return hedge_import_set_literal(imp, 0, y);
 }
 
-static float unary_float(char op, float x)
-{
-        switch (op) {
-        case 'n':
-                return -x;
-        case 's':
-                return sqrtf(x);
-        case 'f':
-                return floorf(x);
-        case 'c':
-                return ceilf(x);
-        default:
-                return expf(x);
-        }
-}
-
-/* Neg, Sqrt, Floor, Ceil, Exp. */
-int hedge_eval_unary(hedge_import_t *imp)
-{
-        char op = is(imp, "Neg") ? 'n' : is(imp, "Sqrt") ? 's' : is(imp, "Floor") ? 'f' : is(imp, "Ceil") ? 'c' : 'e';
-        hedge_literal_t *y = NULL;
-        int r = hedge_import_take(imp, 0, &y);
-
-        if (r < 0)
-                return r;
-        if (y->is_int && op != 'n') {
-                hedge_literal_destroy(&y);
-                return hedge_import_fail(imp, HEDGE_EMALFORMED, "of integers");
-        }
-        for (size_t i = 0, n = hedge_shape_elements(&y->shape); i < n; i++) {
-                if (y->is_int)
-                        y->ints[i] = hedge_element_wrap(y->element, (int64_t)(0 - (uint64_t)y->ints[i]));
-                else
-                        y->floats[i] = unary_float(op, y->floats[i]);
-        }
-        return hedge_import_set_literal(imp, 0, y);
-}
-
 /* A list (or, alone, one number) from an attribute. */
 static int set_numbers(hedge_import_t *imp, bool is_int, const void *v, size_t n, uint32_t rank)
 {

@@ -43,6 +43,52 @@ int hedge_import_binary(hedge_import_t *imp)
         return pass_on(imp, r, &y);
 }
 
+/* x to a constant number: the root and the square have their own ways. */
+static int power(hedge_import_t *imp, float exponent, hedge_view_t *x)
+{
+        hedge_op_t root = { .kind = HEDGE_OP_UNARY, .unary = { .kind = HEDGE_UNARY_SQRT } };
+        hedge_operand_t a = { .view = *x };
+
+        if (exponent == 2)
+                return hedge_binary(imp, HEDGE_OP_MUL, &a, &a, x);
+        if (exponent == 0.5f)
+                return hedge_build_unary(imp, &root, x);
+        return hedge_binary_number(imp, HEDGE_OP_POW, x, exponent, false);
+}
+
+/* Whole again where the base is; a power that is not held exactly fails the run. */
+static int whole_power(hedge_import_t *imp, hedge_view_t *x)
+{
+        hedge_op_t op = { .kind = HEDGE_OP_TO_INTEGER,
+                          .to_integer = { .rounding = HEDGE_ROUND_TRUNCATE, .overflow = HEDGE_OVERFLOW_REFUSE } };
+        hedge_element_t element = hedge_import_element(imp, 0);
+
+        if (!hedge_element_is_integer((int)element))
+                return 0;
+        hedge_element_range(element, &op.to_integer.lo, &op.to_integer.hi);
+        return hedge_build_unary(imp, &op, x);
+}
+
+/* The result is of the base's type, whatever the exponent's. */
+int hedge_import_pow(hedge_import_t *imp)
+{
+        const hedge_sym_t *exponent = hedge_import_sym(imp, 1);
+        hedge_view_t x;
+        int r;
+
+        if (exponent->literal && exponent->literal->shape.rank == 0) {
+                r = hedge_import_view(imp, 0, &x);
+                if (r == 0)
+                        r = power(imp, hedge_literal_float(exponent->literal, 0), &x);
+        } else {
+                r = binary(imp, HEDGE_OP_POW, &x);
+        }
+        if (r == 0)
+                r = whole_power(imp, &x);
+        x.element = hedge_import_element(imp, 0);
+        return pass_on(imp, r, &x);
+}
+
 int hedge_import_neg(hedge_import_t *imp)
 {
         hedge_view_t x;
@@ -63,24 +109,40 @@ int hedge_import_reciprocal(hedge_import_t *imp)
         return pass_on(imp, r, &x);
 }
 
+/* All inputs, one after the other. */
+static int combine_all(hedge_import_t *imp, hedge_op_kind_t kind, hedge_view_t *ret)
+{
+        hedge_operand_t a = { .literal = NULL }, b;
+        int r = hedge_import_view(imp, 0, &a.view);
+
+        for (uint32_t i = 1; r == 0 && i < imp->node->n_input; i++) {
+                r = hedge_operand(imp, i, &b);
+                if (r == 0)
+                        r = hedge_binary(imp, kind, &a, &b, &a.view);
+        }
+        if (r == 0)
+                *ret = a.view;
+        return r;
+}
+
+static int import_all(hedge_import_t *imp, hedge_op_kind_t kind)
+{
+        hedge_view_t y;
+        int r = combine_all(imp, kind, &y);
+
+        return pass_on(imp, r, &y);
+}
+
 /* Sum and Mean. */
 int hedge_import_sum(hedge_import_t *imp)
 {
         uint32_t n = (uint32_t)imp->node->n_input;
-        hedge_operand_t a, b;
-        int r = hedge_operand(imp, 0, &a);
+        hedge_view_t y;
+        int r = combine_all(imp, HEDGE_OP_ADD, &y);
 
-        if (r == 0 && a.literal)
-                r = hedge_import_view(imp, 0, &a.view);
-        a.literal = NULL;
-        for (uint32_t i = 1; r == 0 && i < n; i++) {
-                r = hedge_operand(imp, i, &b);
-                if (r == 0)
-                        r = hedge_binary(imp, HEDGE_OP_ADD, &a, &b, &a.view);
-        }
         if (r == 0 && is(imp, "Mean") && n > 1)
-                r = hedge_binary_number(imp, HEDGE_OP_MUL, &a.view, 1.0f / (float)n, false);
-        return pass_on(imp, r, &a.view);
+                r = hedge_binary_number(imp, HEDGE_OP_MUL, &y, 1.0f / (float)n, false);
+        return pass_on(imp, r, &y);
 }
 
 static int clamp(hedge_import_t *imp, float lo, float hi, hedge_view_t *x)
@@ -92,31 +154,27 @@ static int clamp(hedge_import_t *imp, float lo, float hi, hedge_view_t *x)
         return hedge_build_unary(imp, &op, x);
 }
 
-/* One computed tensor against numbers. */
+/* A constant with one element. */
+static bool is_number(const hedge_sym_t *sym)
+{
+        return sym && sym->literal && hedge_shape_elements(&sym->literal->shape) == 1 && sym->literal->shape.rank == 0;
+}
+
+/* One tensor against a number is a clamp, which may be fused; what is more is compared two by two. */
 int hedge_import_min_max(hedge_import_t *imp)
 {
-        uint32_t computed = HEDGE_NO_VALUE;
-        float bound = is(imp, "Max") ? -INFINITY : INFINITY, v;
+        bool max = is(imp, "Max"), two = imp->node->n_input == 2;
+        uint32_t number = is_number(hedge_import_sym(imp, 1)) ? 1 : 0;
         hedge_view_t x;
+        float bound;
         int r;
 
-        for (uint32_t i = 0; i < imp->node->n_input; i++) {
-                hedge_sym_t *sym = hedge_import_sym(imp, i);
-
-                if (sym && sym->literal) {
-                        r = hedge_import_scalar(imp, i, "a constant input", &v);
-                        if (r < 0)
-                                return r;
-                        bound = is(imp, "Max") ? fmaxf(bound, v) : fminf(bound, v);
-                } else if (computed == HEDGE_NO_VALUE) {
-                        computed = i;
-                } else {
-                        return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "of two computed tensors");
-                }
-        }
-        r = hedge_import_view(imp, computed, &x);
+        if (!two || !is_number(hedge_import_sym(imp, number)))
+                return import_all(imp, max ? HEDGE_OP_MAX : HEDGE_OP_MIN);
+        bound = hedge_literal_float(hedge_import_sym(imp, number)->literal, 0);
+        r = hedge_import_view(imp, 1 - number, &x);
         if (r == 0)
-                r = clamp(imp, is(imp, "Max") ? bound : -INFINITY, is(imp, "Max") ? INFINITY : bound, &x);
+                r = clamp(imp, max ? bound : -INFINITY, max ? INFINITY : bound, &x);
         return pass_on(imp, r, &x);
 }
 
@@ -156,62 +214,134 @@ int hedge_import_prelu(hedge_import_t *imp)
         return pass_on(imp, r, &x);
 }
 
+/* A bound that is an input: a number that is known, or (*ret_computed) one that the graph computes. */
+static int read_bound(hedge_import_t *imp, uint32_t i, const char *what, float *bound, bool *ret_computed)
+{
+        const hedge_sym_t *sym = hedge_import_sym(imp, i);
+
+        *ret_computed = sym && !sym->literal;
+        if (*ret_computed && hedge_shape_elements(&sym->view.shape) != 1)
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "%s is not one number", what);
+        return sym && sym->literal ? hedge_import_scalar(imp, i, what, bound) : 0;
+}
+
+static int computed_bound(hedge_import_t *imp, uint32_t i, hedge_op_kind_t kind, hedge_view_t *x)
+{
+        hedge_shape_t scalar = { .rank = 0 };
+        hedge_operand_t a = { .view = *x }, b = { .literal = NULL };
+        int r = hedge_import_view(imp, i, &b.view);
+
+        if (r == 0)
+                r = hedge_build_reshape(imp, &b.view, &scalar);
+        return r < 0 ? r : hedge_binary(imp, kind, &a, &b, x);
+}
+
 int hedge_import_clip(hedge_import_t *imp)
 {
         float lo = -INFINITY, hi = INFINITY;
+        bool computed_lo = false, computed_hi = false;
         hedge_view_t x;
-        int r = 0;
+        int r;
 
         if (imp->opset < 11) {
                 lo = hedge_attr_float(imp, "min", -FLT_MAX);
                 hi = hedge_attr_float(imp, "max", FLT_MAX);
         }
-        if (hedge_import_has(imp, 1))
-                r = hedge_import_scalar(imp, 1, "the lower bound", &lo);
-        if (r == 0 && hedge_import_has(imp, 2))
-                r = hedge_import_scalar(imp, 2, "the upper bound", &hi);
+        r = read_bound(imp, 1, "the lower bound", &lo, &computed_lo);
+        if (r == 0)
+                r = read_bound(imp, 2, "the upper bound", &hi, &computed_hi);
         if (r == 0)
                 r = hedge_import_view(imp, 0, &x);
+        if (r == 0 && computed_lo)
+                r = computed_bound(imp, 1, HEDGE_OP_MAX, &x);
         if (r == 0)
                 r = clamp(imp, lo, hi, &x);
+        if (r == 0 && computed_hi)
+                r = computed_bound(imp, 2, HEDGE_OP_MIN, &x);
         return pass_on(imp, r, &x);
 }
 
-static const struct {
-        const char *name;
-        hedge_op_kind_t kind;
-} unaries[] = {
-        { "Exp", HEDGE_OP_EXP },
-        { "HardSigmoid", HEDGE_OP_HARD_SIGMOID },
-        { "HardSwish", HEDGE_OP_HARD_SWISH },
-        { "LeakyRelu", HEDGE_OP_LEAKY_RELU },
-        { "Relu", HEDGE_OP_CLAMP },
-        { "Sigmoid", HEDGE_OP_SIGMOID },
-        { "Sqrt", HEDGE_OP_SQRT },
-        { "Tanh", HEDGE_OP_TANH },
-};
-
-int hedge_import_unary(hedge_import_t *imp)
+/* Relu and LeakyRelu, which are fused behind what comes before. */
+static int import_activation(hedge_import_t *imp, hedge_op_kind_t kind, hedge_activation_t activation)
 {
-        hedge_op_t op = { .kind = HEDGE_OP_KINDS };
+        hedge_op_t op = { .kind = kind, .activation = activation };
         hedge_view_t x;
-        int r;
+        int r = hedge_import_view(imp, 0, &x);
 
-        for (size_t i = 0; i < sizeof(unaries) / sizeof(unaries[0]); i++)
-                if (is(imp, unaries[i].name))
-                        op.kind = unaries[i].kind;
-        if (op.kind == HEDGE_OP_CLAMP)
-                op.activation = (hedge_activation_t){ HEDGE_ACT_CLAMP, 0, INFINITY };
-        if (op.kind == HEDGE_OP_LEAKY_RELU)
-                op.activation = (hedge_activation_t){ HEDGE_ACT_LEAKY_RELU, hedge_attr_float(imp, "alpha", 0.01f), 0 };
-        if (op.kind == HEDGE_OP_HARD_SIGMOID) {
-                op.hard_sigmoid.alpha = hedge_attr_float(imp, "alpha", 0.2f);
-                op.hard_sigmoid.beta = hedge_attr_float(imp, "beta", 0.5f);
-        }
-        r = hedge_import_view(imp, 0, &x);
         if (r == 0)
                 r = hedge_build_unary(imp, &op, &x);
         return pass_on(imp, r, &x);
+}
+
+int hedge_import_relu(hedge_import_t *imp)
+{
+        return import_activation(imp, HEDGE_OP_CLAMP, (hedge_activation_t){ HEDGE_ACT_CLAMP, 0, INFINITY });
+}
+
+int hedge_import_leaky_relu(hedge_import_t *imp)
+{
+        hedge_activation_t a = { HEDGE_ACT_LEAKY_RELU, hedge_attr_float(imp, "alpha", 0.01f), 0 };
+
+        return import_activation(imp, HEDGE_OP_LEAKY_RELU, a);
+}
+
+/* The function of unary.h that the node is, with its attributes. */
+static hedge_unary_t read_function(hedge_import_t *imp)
+{
+        static const char *const ways[] = { "none", "tanh", NULL };
+        hedge_unary_t u = { .kind = hedge_unary_find(imp->node->op_type) };
+        const hedge_unary_about_t *about = hedge_unary_about(u.kind);
+        float otherwise[2] = { about->otherwise[0], about->otherwise[1] };
+
+        if (u.kind == HEDGE_UNARY_SELU && imp->opset < 6) {
+                otherwise[0] = 1.6732f;
+                otherwise[1] = 1.0507f;
+        }
+        if (about->parameters[0])
+                u.alpha = hedge_attr_float(imp, about->parameters[0], otherwise[0]);
+        if (about->parameters[1])
+                u.beta = hedge_attr_float(imp, about->parameters[1], otherwise[1]);
+        if (u.kind == HEDGE_UNARY_GELU && hedge_attr_choice(imp, "approximate", ways, 0) == 1)
+                u.kind = HEDGE_UNARY_GELU_TANH;
+        return u;
+}
+
+int hedge_import_unary(hedge_import_t *imp)
+{
+        hedge_op_t op = { .kind = HEDGE_OP_UNARY, .unary = read_function(imp) };
+        hedge_view_t x;
+        int r = hedge_import_view(imp, 0, &x);
+
+        if (r == 0)
+                r = hedge_build_unary(imp, &op, &x);
+        return pass_on(imp, r, &x);
+}
+
+/* Of floats as kernels would, of integers what has a meaning. */
+int hedge_eval_unary(hedge_import_t *imp)
+{
+        hedge_unary_t u = read_function(imp);
+        hedge_literal_t *y = NULL;
+        int r = imp->attr_error ? imp->attr_error : hedge_import_take(imp, 0, &y);
+
+        if (r < 0)
+                return r;
+        if (y->is_int && u.kind != HEDGE_UNARY_NEG && u.kind != HEDGE_UNARY_ABS && u.kind != HEDGE_UNARY_SIGN) {
+                hedge_literal_destroy(&y);
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "of integers");
+        }
+        for (size_t i = 0, n = y->is_int ? hedge_shape_elements(&y->shape) : 0; i < n; i++) {
+                int64_t x = y->ints[i];
+                uint64_t minus = 0 - (uint64_t)x;
+
+                if (u.kind == HEDGE_UNARY_SIGN)
+                        y->ints[i] = (x > 0) - (x < 0);
+                else if (u.kind == HEDGE_UNARY_NEG || x < 0)
+                        y->ints[i] = hedge_element_wrap(y->element, (int64_t)minus);
+        }
+        if (!y->is_int)
+                hedge_unary_run(&u, y->floats, y->floats, hedge_shape_elements(&y->shape));
+        return hedge_import_set_literal(imp, 0, y);
 }
 
 /* Before opset 13 the axes from `axis` on are one. That is one axis' own softmax if the others have extent 1. */

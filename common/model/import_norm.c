@@ -65,7 +65,7 @@ static int view_of(hedge_import_t *imp, const hedge_operand_t *o, hedge_view_t *
 /* The same where some are computed when the graph runs. */
 static int computed_factors(hedge_import_t *imp, batch_t *b, float epsilon)
 {
-        hedge_op_t root = { .kind = HEDGE_OP_SQRT };
+        hedge_op_t root = { .kind = HEDGE_OP_UNARY, .unary = { .kind = HEDGE_UNARY_SQRT } };
         hedge_operand_t divisor = { .literal = NULL }, shift = { .literal = NULL }, *f = &b->of[1], *t = &b->of[2];
         int r = view_of(imp, &b->of[4], &divisor.view);
 

@@ -38,7 +38,8 @@ hedge_operator_fn_t hedge_import_conv, hedge_import_max_pool, hedge_import_avera
         hedge_import_lrn, hedge_import_batch_norm, hedge_import_resize, hedge_import_upsample;
 hedge_operator_fn_t hedge_import_gemm, hedge_import_matmul;
 hedge_operator_fn_t hedge_import_binary, hedge_import_sum, hedge_import_min_max, hedge_import_prelu, hedge_import_clip,
-        hedge_import_unary, hedge_import_softmax, hedge_import_reduce_mean, hedge_import_neg, hedge_import_reciprocal;
+        hedge_import_unary, hedge_import_relu, hedge_import_leaky_relu, hedge_import_pow, hedge_import_softmax,
+        hedge_import_reduce_mean, hedge_import_neg, hedge_import_reciprocal;
 hedge_operator_fn_t hedge_import_reshape, hedge_import_flatten, hedge_import_squeeze, hedge_import_unsqueeze,
         hedge_import_identity, hedge_import_dropout, hedge_import_shape, hedge_import_size, hedge_import_cast;
 hedge_operator_fn_t hedge_import_transpose, hedge_import_concat, hedge_import_slice, hedge_import_split,

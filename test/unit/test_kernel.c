@@ -199,9 +199,10 @@ static void make_unary(example_t *e)
                 e->op.activation = (hedge_activation_t){ HEDGE_ACT_LEAKY_RELU, any_float(-0.5f, 1.5f), 0 };
         } else if (e->op.kind == HEDGE_OP_TO_INTEGER) {
                 e->op.to_integer = (hedge_to_integer_t){ HEDGE_ROUND_HALF_EVEN, HEDGE_OVERFLOW_SATURATE, -128, 127 };
-        } else if (e->op.kind == HEDGE_OP_HARD_SIGMOID) {
-                e->op.hard_sigmoid.alpha = any_float(0, 1);
-                e->op.hard_sigmoid.beta = any_float(0, 1);
+        } else if (e->op.kind == HEDGE_OP_UNARY) {
+                e->op.unary.kind = (hedge_unary_kind_t)any(0, HEDGE_UNARY_KINDS - 1);
+                e->op.unary.alpha = any_float(0, 1);
+                e->op.unary.beta = any_float(0, 1);
         }
 }
 
@@ -320,6 +321,9 @@ static void make(example_t *e, hedge_op_kind_t kind)
         case HEDGE_OP_SUB:
         case HEDGE_OP_MUL:
         case HEDGE_OP_DIV:
+        case HEDGE_OP_MAX:
+        case HEDGE_OP_MIN:
+        case HEDGE_OP_POW:
         case HEDGE_OP_PRELU:
                 make_binary(e);
                 break;
@@ -353,11 +357,23 @@ static void make(example_t *e, hedge_op_kind_t kind)
         }
 }
 
+/* Of the numbers that an operator is tried with: those for which its result is a number of moderate size. */
+static float lowest(const hedge_op_t *op, unsigned input)
+{
+        if (op->kind == HEDGE_OP_UNARY)
+                return op->unary.kind == HEDGE_UNARY_SQRT         ? 0
+                       : op->unary.kind == HEDGE_UNARY_LOG        ? 0.1f
+                       : op->unary.kind == HEDGE_UNARY_RECIPROCAL ? 0.1f
+                       : op->unary.kind == HEDGE_UNARY_ACOSH      ? 1
+                                                                  : -1;
+        return op->kind == HEDGE_OP_DIV && input ? 0.5f : op->kind == HEDGE_OP_POW && !input ? 0.1f : -1;
+}
+
 static void fill(example_t *e)
 {
         for (unsigned i = 0; i < e->n_in; i++) {
                 size_t n = hedge_shape_elements(&e->in[i]);
-                float lo = e->op.kind == HEDGE_OP_SQRT ? 0 : e->op.kind == HEDGE_OP_DIV && i ? 0.5f : -1;
+                float lo = lowest(&e->op, i);
 
                 e->data[i] = hedge_floats_new(n);
                 assert_non_null(e->data[i]);
@@ -418,7 +434,7 @@ static double rel_err(const float *want, const float *got, size_t n)
 
 static bool in_place(const example_t *e, const hedge_shape_t *out)
 {
-        return e->op.kind >= HEDGE_OP_ADD && e->op.kind <= HEDGE_OP_HARD_SWISH && hedge_shape_equal(&e->in[0], out);
+        return e->op.kind >= HEDGE_OP_ADD && e->op.kind <= HEDGE_OP_TO_INTEGER && hedge_shape_equal(&e->in[0], out);
 }
 
 /* @return the error of the back end's result */
@@ -463,7 +479,7 @@ static void matches_plain(void **state)
         for (hedge_op_kind_t kind = 0; kind < HEDGE_OP_KINDS; kind++) {
                 double worst = 0;
 
-                for (int i = 0; i < (kind == HEDGE_OP_CONV ? CONV_CASES : CASES); i++) {
+                for (int i = 0; i < (kind == HEDGE_OP_CONV || kind == HEDGE_OP_UNARY ? CONV_CASES : CASES); i++) {
                         example_t e;
                         size_t n;
                         double err;
@@ -564,7 +580,7 @@ static void many_callers(hedge_kernels_t *plain, hedge_kernels_t *backend, hedge
 static void serves_many_threads(void **state)
 {
         const hedge_op_kind_t kinds[] = { HEDGE_OP_CONV,    HEDGE_OP_MAX_POOL, HEDGE_OP_FULLY_CONNECTED,
-                                          HEDGE_OP_SOFTMAX, HEDGE_OP_MUL,      HEDGE_OP_SIGMOID };
+                                          HEDGE_OP_SOFTMAX, HEDGE_OP_MUL,      HEDGE_OP_UNARY };
         hedge_kernels_t *plain, *backend;
 
         seed = 2;

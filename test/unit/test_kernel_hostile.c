@@ -78,9 +78,10 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                                            wild(),    wild(),    wild(),   wild(), wild(),
                                            any(0, 1), any(0, 2), any(0, 2) };
                 break;
-        case HEDGE_OP_HARD_SIGMOID:
-                op->hard_sigmoid.alpha = wild_float();
-                op->hard_sigmoid.beta = wild_float();
+        case HEDGE_OP_UNARY:
+                op->unary.kind = (hedge_unary_kind_t)any(0, HEDGE_UNARY_KINDS);
+                op->unary.alpha = wild_float();
+                op->unary.beta = wild_float();
                 break;
         case HEDGE_OP_TO_INTEGER:
                 op->to_integer = (hedge_to_integer_t){ (hedge_rounding_t)any(0, 3), (hedge_overflow_t)any(0, 3),

@@ -194,11 +194,11 @@ static void element_wise(void **state)
         in[0] = matrix(2, 3);
         op = (hedge_op_t){ .kind = HEDGE_OP_CLAMP, .activation = { HEDGE_ACT_CLAMP, 0, 6 } };
         GIVES(op, in[0], x, ((const float[]){ 0, 0, 0, 2, 6, 6 }));
-        op = (hedge_op_t){ .kind = HEDGE_OP_HARD_SIGMOID, .hard_sigmoid = { 0.2f, 0.5f } };
+        op = (hedge_op_t){ .kind = HEDGE_OP_UNARY, .unary = { HEDGE_UNARY_HARD_SIGMOID, 0.2f, 0.5f } };
         GIVES(op, in[0], x, ((const float[]){ 0, 0.3f, 0.5f, 0.9f, 1, 1 }));
-        op = (hedge_op_t){ .kind = HEDGE_OP_HARD_SWISH };
+        op = (hedge_op_t){ .kind = HEDGE_OP_UNARY, .unary = { .kind = HEDGE_UNARY_HARD_SWISH } };
         GIVES(op, in[0], x, ((const float[]){ 0, -1.0f / 3, 0, 5.0f / 3, 6, 9 }));
-        op = (hedge_op_t){ .kind = HEDGE_OP_SIGMOID };
+        op = (hedge_op_t){ .kind = HEDGE_OP_UNARY, .unary = { .kind = HEDGE_UNARY_SIGMOID } };
         GIVES(op, in[0], x, ((const float[]){ 0.01798621f, 0.26894142f, 0.5f, 0.88079708f, 0.99752738f, 0.99987661f }));
 }
 

@@ -164,8 +164,10 @@ static void element_wise(void **state)
         refuses(&op, in, 2, -EINVAL, "fused");
         op = (hedge_op_t){ .kind = HEDGE_OP_CLAMP, .activation = { HEDGE_ACT_NONE, NAN, 1 } };
         refuses(&op, in, 1, -EINVAL, "bound");
-        op = (hedge_op_t){ .kind = HEDGE_OP_HARD_SIGMOID, .hard_sigmoid = { INFINITY, 0 } };
+        op = (hedge_op_t){ .kind = HEDGE_OP_UNARY, .unary = { HEDGE_UNARY_HARD_SIGMOID, INFINITY, 0 } };
         refuses(&op, in, 1, -EINVAL, "finite");
+        op = (hedge_op_t){ .kind = HEDGE_OP_UNARY, .unary = { HEDGE_UNARY_KINDS, 0, 0 } };
+        refuses(&op, in, 1, -EINVAL, "unknown");
         op = (hedge_op_t){ .kind = HEDGE_OP_SOFTMAX, .axis = { 1 } };
         refuses(&op, in, 1, HEDGE_ESHAPE, "axis");
         op.kind = HEDGE_OP_LRN;
