@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/model/batch.h"
+
 void hedge_graph_destroy(hedge_graph_t **graph)
 {
         hedge_graph_t *g = *graph;
@@ -18,6 +20,7 @@ void hedge_graph_destroy(hedge_graph_t **graph)
         free(g->inputs);
         free(g->open);
         free(g->outputs);
+        hedge_batch_destroy(&g->batch);
         free(g);
         *graph = NULL;
 }

@@ -32,6 +32,8 @@ typedef struct hedge_node {
         uint32_t output;  /**< value */
 } hedge_node_t;
 
+typedef struct hedge_batch hedge_batch_t; /* common/model/batch.h */
+
 typedef struct hedge_graph {
         hedge_value_t *values;
         uint32_t n_values;
@@ -43,6 +45,7 @@ typedef struct hedge_graph {
                 open; /**< per input: bit i is set where the file leaves the extent of its axis i open (bit 0: the batch) */
         uint32_t *outputs; /**< values that are the answer, in the file's order */
         uint32_t n_outputs;
+        hedge_batch_t *batch;     /**< how many pictures a request may hold; NULL: nobody has looked */
         unsigned char digest[32]; /**< of the file the graph came from (BLAKE2b-256) */
         uint32_t opset;
 } hedge_graph_t;

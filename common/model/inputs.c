@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/batch_open.h"
 #include "common/model/build.h"
 #include "common/model/extents.h"
 #include "common/model/scope.h"
@@ -135,6 +136,8 @@ static int open_inputs(hedge_import_t *imp, const Onnx__GraphProto *g, const hed
                 r = find_inputs(imp, g, infos, &n);
         if (r == 0)
                 r = hedge_extents_settle(infos, n, options->shapes, options->n_shapes, shapes, graph->open, imp->why);
+        if (r == 0)
+                r = hedge_batch_settle(imp, infos, n, shapes);
         for (uint32_t i = 0; r == 0 && i < n; i++)
                 r = open_input(imp, infos[i], &shapes[i]);
         free(shapes);

@@ -6,7 +6,7 @@
 
 /** What the nodes of a model start from: its constants, and the inputs of the graph. Call it after hedge_scope_open.
  * @param options  Inputs that are constants, and shapes of others.
- * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM, HEDGE_ESHAPE (hedge_extents_settle). */
+ * @return 0, 1 (`imp->pictures` are asked for, but no batch is open), HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM, HEDGE_ESHAPE (hedge_extents_settle). */
 int hedge_inputs_open(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_options_t *options);
 
 #endif

@@ -15,13 +15,11 @@
 
 #include "common/io/file.h"
 #include "common/model/external.h"
-#include "common/model/fold.h"
 #include "common/model/foreign.h"
+#include "common/model/passes.h"
 #include "common/model/value_kind.h"
-#include "common/model/walk.h"
 
-#define DIGEST_BYTES     32
-#define WORK_PER_ELEMENT 16 /* constant elements that folding may compute, for each that may exist at once */
+#define DIGEST_BYTES 32
 
 const hedge_onnx_limits_t hedge_onnx_default_limits = {
         .max_file_bytes = UINT64_C(1) << 30,
@@ -31,85 +29,9 @@ const hedge_onnx_limits_t hedge_onnx_default_limits = {
         .max_run_bytes = UINT64_C(4) << 30,
 };
 
-static int check_opset(hedge_import_t *imp, const Onnx__ModelProto *model)
-{
-        int64_t version = 0;
-
-        for (size_t i = 0; i < model->n_opset_import; i++) {
-                const char *domain = model->opset_import[i]->domain;
-
-                if (!domain || !domain[0] || strcmp(domain, "ai.onnx") == 0)
-                        version = model->opset_import[i]->version;
-        }
-        if (version < 1 || version > INT32_MAX)
-                return hedge_why(imp->why, HEDGE_EMALFORMED, "it says opset %lld, which there is not",
-                                 (long long)version);
-        imp->opset = (uint32_t)version;
-        return 0;
-}
-
-static int check_model(hedge_import_t *imp, const Onnx__ModelProto *model)
-{
-        int r;
-
-        if (!model->graph)
-                return hedge_why(imp->why, HEDGE_EMALFORMED, "not an ONNX model: it has no graph");
-        if (model->has_ir_version && model->ir_version < 3)
-                return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "IR version %lld is too old",
-                                 (long long)model->ir_version);
-        r = check_opset(imp, model);
-        if (r < 0)
-                return r;
-        if (model->graph->n_node > imp->limits->max_nodes)
-                return hedge_why(imp->why, HEDGE_ELIMIT, "the model has %zu nodes, at most %u are allowed",
-                                 model->graph->n_node, imp->limits->max_nodes);
-        if (model->graph->n_sparse_initializer > 0)
-                return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "sparse initialisers are not supported");
-        if (model->graph->n_output == 0)
-                return hedge_why(imp->why, HEDGE_EMALFORMED, "the model has no outputs");
-        return 0;
-}
-
-static void release(hedge_import_t *imp)
-{
-        for (uint32_t i = 0; i < imp->n_syms; i++)
-                hedge_literal_destroy(&imp->syms[i].literal);
-        free(imp->syms);
-        hedge_names_destroy(&imp->names);
-        free(imp->relaid);
-        hedge_graph_destroy(&imp->graph);
-}
-
 static const Onnx__ModelProto *model_of(const hedge_proto_t *proto)
 {
         return (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
-}
-
-/* Takes the unpacked file over. */
-static int import_proto(hedge_proto_t *proto, const hedge_onnx_options_t *options, hedge_graph_t **ret,
-                        hedge_why_t *why)
-{
-        const hedge_onnx_limits_t *limits = options->limits;
-        const Onnx__ModelProto *model = model_of(proto);
-        hedge_import_t imp = { .limits = limits, .why = why, .proto = proto };
-        int r;
-
-        imp.budget = (hedge_budget_t){ limits->max_tensor_elements, limits->max_constant_bytes,
-                                       limits->max_constant_bytes / sizeof(float) * WORK_PER_ELEMENT };
-        imp.graph = calloc(1, sizeof(*imp.graph));
-        r = imp.graph ? check_model(&imp, model) : hedge_why(why, -ENOMEM, "out of memory");
-        if (r == 0)
-                r = hedge_walk(&imp, model->graph, options);
-        if (r == 0)
-                r = hedge_fold(imp.graph, limits, why);
-        if (r == 0) {
-                imp.graph->opset = imp.opset;
-                *ret = imp.graph;
-                imp.graph = NULL;
-        }
-        release(&imp);
-        hedge_proto_destroy(&proto);
-        return r;
 }
 
 /* What does not unpack, or to nothing, may be something else. */
@@ -144,15 +66,27 @@ static hedge_onnx_options_t complete(const hedge_onnx_options_t *options)
         return complete;
 }
 
+/* A file in memory. */
+typedef struct memory {
+        const void *bytes;
+        size_t size;
+        uint64_t max_bytes;
+} memory_t;
+
+static int open_memory(void *arg, hedge_proto_t **ret, hedge_why_t *why)
+{
+        const memory_t *m = arg;
+
+        return unpack(m->bytes, m->size, m->max_bytes, ret, why);
+}
+
 int hedge_onnx_import(const void *bytes, size_t size, const hedge_onnx_options_t *options, hedge_graph_t **ret,
                       hedge_why_t *why)
 {
         const hedge_onnx_options_t o = complete(options);
-        hedge_proto_t *proto = NULL;
-        int r = unpack(bytes, size, o.limits->max_file_bytes, &proto, why);
+        memory_t memory = { bytes, size, o.limits->max_file_bytes };
+        int r = hedge_passes_import(open_memory, &memory, &o, ret, why);
 
-        if (r == 0)
-                r = import_proto(proto, &o, ret, why);
         if (r == 0)
                 crypto_generichash((*ret)->digest, DIGEST_BYTES, bytes, size, NULL, 0);
         return r;
@@ -206,20 +140,31 @@ static int read_model(const char *path, uint64_t max_bytes, unsigned char *diges
         return r;
 }
 
+/* A file on the disk; each reading says the digest of what it read. */
+typedef struct disk {
+        const char *path;
+        uint64_t max_bytes;
+        unsigned char digest[DIGEST_BYTES];
+} disk_t;
+
+static int open_disk(void *arg, hedge_proto_t **ret, hedge_why_t *why)
+{
+        disk_t *d = arg;
+        bool outside;
+
+        return read_model(d->path, d->max_bytes, d->digest, ret, &outside, why);
+}
+
 int hedge_onnx_load(const char *path, const hedge_onnx_options_t *options, hedge_graph_t **ret, hedge_why_t *why)
 {
         const hedge_onnx_options_t o = complete(options);
-        unsigned char digest[DIGEST_BYTES];
+        disk_t disk = { .path = path, .max_bytes = o.limits->max_file_bytes };
         hedge_why_t detail = { { 0 } };
-        hedge_proto_t *proto = NULL;
-        bool outside;
-        int r = read_model(path, o.limits->max_file_bytes, digest, &proto, &outside, &detail);
+        int r = hedge_passes_import(open_disk, &disk, &o, ret, &detail);
 
-        if (r == 0)
-                r = import_proto(proto, &o, ret, &detail);
         if (r < 0)
                 return hedge_why(why, r, "%.200s: %.300s", path, detail.text);
-        memcpy((*ret)->digest, digest, sizeof(digest));
+        memcpy((*ret)->digest, disk.digest, sizeof(disk.digest));
         return 0;
 }
 

@@ -159,5 +159,5 @@ int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_
         for (size_t i = 0; r == 0 && i < g->n_node; i++)
                 if (hedge_scope_reads(imp, g->node[i]))
                         r = import_node(imp, g->node[i]);
-        return r < 0 ? r : close_outputs(imp, g);
+        return r ? r : close_outputs(imp, g);
 }

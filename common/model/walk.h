@@ -7,7 +7,7 @@
 /** Walk through an ONNX graph: names, initialisers, bound and computed inputs, nodes in their order, outputs.
  *
  * Fills imp->names, imp->syms and imp->graph; on failure too, as far as it got: the caller releases them.
- * @return 0, or the code of the first thing that is wrong, with the sentence written. */
+ * @return 0; 1: `imp->pictures` are asked for, but no batch is open; or the code of the first thing that is wrong, with the sentence written. */
 int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *graph, const hedge_onnx_options_t *options);
 
 #endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/passes.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/model/batch_open.h"
+#include "common/model/batch_prove.h"
+#include "common/model/fold.h"
+#include "common/model/walk.h"
+
+#define WORK_PER_ELEMENT 16 /* constant elements that folding may compute, for each that may exist at once */
+
+typedef struct source {
+        hedge_passes_open_t *open;
+        void *arg;
+        const hedge_onnx_options_t *options;
+} source_t;
+
+/* What the file is for two and for three pictures. */
+typedef struct rehearsal {
+        hedge_skeleton_t *two, *three;
+        hedge_why_t why; /* why there is none */
+} rehearsal_t;
+
+static int check_opset(hedge_import_t *imp, const Onnx__ModelProto *model)
+{
+        int64_t version = 0;
+
+        for (size_t i = 0; i < model->n_opset_import; i++) {
+                const char *domain = model->opset_import[i]->domain;
+
+                if (!domain || !domain[0] || strcmp(domain, "ai.onnx") == 0)
+                        version = model->opset_import[i]->version;
+        }
+        if (version < 1 || version > INT32_MAX)
+                return hedge_why(imp->why, HEDGE_EMALFORMED, "it says opset %lld, which there is not",
+                                 (long long)version);
+        imp->opset = (uint32_t)version;
+        return 0;
+}
+
+static int check_model(hedge_import_t *imp, const Onnx__ModelProto *model)
+{
+        int r;
+
+        if (!model->graph)
+                return hedge_why(imp->why, HEDGE_EMALFORMED, "not an ONNX model: it has no graph");
+        if (model->has_ir_version && model->ir_version < 3)
+                return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "IR version %lld is too old",
+                                 (long long)model->ir_version);
+        r = check_opset(imp, model);
+        if (r < 0)
+                return r;
+        if (model->graph->n_node > imp->limits->max_nodes)
+                return hedge_why(imp->why, HEDGE_ELIMIT, "the model has %zu nodes, at most %u are allowed",
+                                 model->graph->n_node, imp->limits->max_nodes);
+        if (model->graph->n_sparse_initializer > 0)
+                return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "sparse initialisers are not supported");
+        if (model->graph->n_output == 0)
+                return hedge_why(imp->why, HEDGE_EMALFORMED, "the model has no outputs");
+        return 0;
+}
+
+static void release(hedge_import_t *imp)
+{
+        for (uint32_t i = 0; i < imp->n_syms; i++)
+                hedge_literal_destroy(&imp->syms[i].literal);
+        free(imp->syms);
+        hedge_names_destroy(&imp->names);
+        free(imp->relaid);
+        hedge_graph_destroy(&imp->graph);
+}
+
+static const Onnx__ModelProto *model_of(const hedge_proto_t *proto)
+{
+        return (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+}
+
+/* Import an unpacked file; nothing is folded. */
+static int import_proto(hedge_proto_t *proto, const source_t *source, hedge_import_t *imp)
+{
+        const Onnx__ModelProto *model = model_of(proto);
+        const hedge_onnx_limits_t *limits = source->options->limits;
+        int r;
+
+        imp->limits = limits;
+        imp->proto = proto;
+        imp->budget = (hedge_budget_t){ limits->max_tensor_elements, limits->max_constant_bytes,
+                                        limits->max_constant_bytes / sizeof(float) * WORK_PER_ELEMENT };
+        imp->graph = calloc(1, sizeof(*imp->graph));
+        r = imp->graph ? check_model(imp, model) : hedge_why(imp->why, -ENOMEM, "out of memory");
+        if (r == 0)
+                r = hedge_walk(imp, model->graph, source->options);
+        return r;
+}
+
+/* The file for some pictures. @return 1: its batch is not open. */
+static int rehearse(const source_t *source, uint32_t pictures, hedge_skeleton_t **ret, hedge_why_t *why)
+{
+        unsigned char digest[DIGEST_BYTES];
+        hedge_import_t imp = { .why = why, .pictures = pictures };
+        hedge_proto_t *proto = NULL;
+        int r = open_source(source, digest, &proto, why);
+
+        if (r < 0)
+                return r;
+        r = import_proto(proto, source, &imp);
+        if (r == 0) {
+                r = hedge_skeleton_new(imp.graph, pictures, ret);
+                imp.graph = NULL;
+        }
+        release(&imp);
+        hedge_proto_destroy(&proto);
+        return r;
+}
+
+static bool leaves_batch_open(const hedge_proto_t *proto)
+{
+        const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+
+        return model->graph && hedge_batch_may_be_open(model->graph);
+}
+
+static void rehearsal_release(rehearsal_t *rehearsal)
+{
+        hedge_skeleton_destroy(&rehearsal->two);
+        hedge_skeleton_destroy(&rehearsal->three);
+}
+
+/* @return 0, also where something is wrong with the file: then there is no skeleton. -ENOMEM. */
+static int rehearse_both(const source_t *source, rehearsal_t *ret)
+{
+        int r = rehearse(source, 2, &ret->two, &ret->why);
+
+        if (r == 0)
+                r = rehearse(source, 3, &ret->three, &ret->why);
+        return r == -ENOMEM ? r : 0;
+}
+
+/* How many pictures may a request to this graph, which is not folded yet, hold? */
+static int find_batch(const hedge_import_t *imp, const rehearsal_t *rehearsal, hedge_batch_t *batch)
+{
+        hedge_why_t why = rehearsal->why;
+        int r = HEDGE_EUNSUPPORTED;
+
+        if (imp->batch > 1)
+                return hedge_batch_trace(imp->graph, imp->batch, batch);
+        if (imp->batch == 0)
+                return 0;
+        if (rehearsal->three)
+                r = hedge_batch_prove(rehearsal->two, rehearsal->three, imp->graph, batch, &why);
+        if (r != HEDGE_EUNSUPPORTED)
+                return r;
+        snprintf(batch->why, sizeof(batch->why), "%.*s", (int)sizeof(batch->why) - 1, why.text);
+        return 0;
+}
+
+/* All that makes a graph of what has been imported. */
+static int finish(hedge_import_t *imp, const rehearsal_t *rehearsal)
+{
+        int r = hedge_batch_new(imp->graph->n_inputs, imp->graph->n_outputs, &imp->graph->batch);
+
+        if (r == 0)
+                r = find_batch(imp, rehearsal, imp->graph->batch);
+        if (r < 0)
+                return hedge_why(imp->why, r, "out of memory");
+        imp->graph->opset = imp->opset;
+        return hedge_fold(imp->graph, imp->limits, imp->why);
+}
+
+static int import_source(const source_t *source, hedge_graph_t **ret, hedge_why_t *why)
+{
+        unsigned char digest[DIGEST_BYTES];
+        rehearsal_t rehearsal = { 0 };
+        hedge_import_t imp = { .why = why };
+        hedge_proto_t *proto = NULL;
+        int r = open_source(source, digest, &proto, why);
+
+        if (r == 0 && leaves_batch_open(proto)) {
+                hedge_proto_destroy(&proto); /* one file at a time */
+                r = rehearse_both(source, &rehearsal);
+                r = r < 0 ? hedge_why(why, r, "out of memory") : open_source(source, digest, &proto, why);
+        }
+        if (r == 0)
+                r = import_proto(proto, source, &imp);
+        if (r == 0)
+                r = finish(&imp, &rehearsal);
+        if (r == 0) {
+                memcpy(imp.graph->digest, digest, sizeof(digest));
+                *ret = imp.graph;
+                imp.graph = NULL;
+        }
+        release(&imp);
+        hedge_proto_destroy(&proto);
+        rehearsal_release(&rehearsal);
+        return r;
+}
