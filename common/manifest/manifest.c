@@ -12,6 +12,7 @@
 #include "common/conf/tree.h"
 #include "common/io/file.h"
 #include "common/manifest/labels.h"
+#include "common/manifest/stated.h"
 
 #define MAX_FILE_BYTES (4u << 20)
 #define N_CHANNELS     4 /* of hedge_model_preprocess_t */
@@ -22,7 +23,7 @@ typedef struct settings {
         double scale;
         hedge_conf_floats_t mean, std;
         unsigned order, layout;
-        hedge_conf_strings_t labels;
+        hedge_conf_strings_t labels, shapes;
 } settings_t;
 
 static const char *const orders[] = { "rgb", "bgr", NULL };
@@ -85,6 +86,15 @@ const hedge_conf_row_t hedge_manifest_rows[] = {
           .max = HEDGE_MANIFEST_MAX_LABELS,
           .preset = "[]",
           .help = "Names of the classes: a list, or the name of a file in the same folder with one name per line." },
+        { .path = "shapes",
+          .type = HEDGE_CONF_STRINGS,
+          AT(shapes),
+          .min = 0,
+          .max = HEDGE_INPUT_SHAPES_MAX,
+          .preset = "[]",
+          .help = "Shapes of inputs whose extents the model's file leaves open, each as NAME=1x3x320x320; a model's "
+                  "only input "
+                  "needs no NAME. With several for one input the model is loaded for each of them." },
         { .path = NULL },
 };
 
@@ -93,6 +103,7 @@ void hedge_manifest_release(hedge_manifest_t *manifest)
         for (uint32_t i = 0; i < manifest->n_labels; i++)
                 free(manifest->labels[i]);
         free(manifest->labels);
+        free(manifest->shapes);
         *manifest = (hedge_manifest_t){ .n_labels = 0 };
 }
 
@@ -166,6 +177,23 @@ static int take_labels(const char *name, hedge_conf_strings_t *list, const char 
         return 0;
 }
 
+static int take_shapes(const char *name, const hedge_conf_strings_t *list, hedge_manifest_t *manifest, hedge_why_t *why)
+{
+        hedge_why_t inner = { "" };
+        int r = 0;
+
+        if (list->count == 0)
+                return 0;
+        manifest->shapes = calloc(list->count, sizeof(*manifest->shapes));
+        if (!manifest->shapes)
+                return hedge_why(why, -ENOMEM, "%s: %s", name, hedge_strerror(-ENOMEM));
+        for (size_t i = 0; r == 0 && i < list->count; i++, manifest->n_shapes++)
+                r = hedge_input_shape_parse(list->items[i], &manifest->shapes[i], &inner);
+        if (r == 0)
+                r = hedge_input_shapes_sets(manifest->shapes, manifest->n_shapes, &inner);
+        return r < 0 ? hedge_why(why, HEDGE_ECONFIG, "%s: shapes: %s", name, inner.text) : 0;
+}
+
 int hedge_manifest_parse(const char *name, const char *text, size_t size, const char *folder, hedge_manifest_t *ret,
                          hedge_why_t *why)
 {
@@ -186,6 +214,8 @@ int hedge_manifest_parse(const char *name, const char *text, size_t size, const 
                 r = channels(name, "std", &s.std, manifest.preprocess.std, why);
         if (!r)
                 r = take_labels(name, &s.labels, folder, &manifest, why);
+        if (!r)
+                r = take_shapes(name, &s.shapes, &manifest, why);
         if (r < 0)
                 hedge_manifest_release(&manifest);
         else
@@ -194,7 +224,7 @@ int hedge_manifest_parse(const char *name, const char *text, size_t size, const 
         return r;
 }
 
-int hedge_manifest_load(const char *folder, hedge_manifest_t *ret, hedge_why_t *why)
+static int load_yaml(const char *folder, hedge_manifest_t *ret, hedge_why_t *why)
 {
         char *text = NULL, path[512];
         size_t size = 0;
@@ -210,6 +240,43 @@ int hedge_manifest_load(const char *folder, hedge_manifest_t *ret, hedge_why_t *
         snprintf(path, sizeof(path), "%s/%s", folder, HEDGE_MANIFEST_FILE);
         r = hedge_manifest_parse(path, text, size, folder, ret, why);
         free(text);
+        return r;
+}
+
+/* @param manifest  Its shapes are replaced, where the file is there. */
+static int load_stated(const char *folder, hedge_manifest_t *manifest, hedge_why_t *why)
+{
+        hedge_input_shape_t *shapes = NULL;
+        char *text = NULL, path[512];
+        uint32_t n = 0;
+        size_t size = 0;
+        int r = read_file(folder, HEDGE_STATED_FILE, 0, &text, &size, why);
+
+        if (r == -ENOENT)
+                return 0;
+        snprintf(path, sizeof(path), "%s/%s", folder, HEDGE_STATED_FILE);
+        if (r == 0)
+                r = hedge_stated_parse(path, text, size, &shapes, &n, why);
+        free(text);
+        if (r < 0)
+                return r;
+        free(manifest->shapes);
+        manifest->shapes = shapes;
+        manifest->n_shapes = n;
+        return 0;
+}
+
+int hedge_manifest_load(const char *folder, hedge_manifest_t *ret, hedge_why_t *why)
+{
+        hedge_manifest_t manifest = { .n_labels = 0 };
+        int r = load_yaml(folder, &manifest, why);
+
+        if (r == 0)
+                r = load_stated(folder, &manifest, why);
+        if (r < 0)
+                hedge_manifest_release(&manifest);
+        else
+                *ret = manifest;
         return r;
 }
 
@@ -271,6 +338,7 @@ int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size
 {
         const hedge_model_preprocess_t *p = &manifest->preprocess;
         char *text = NULL;
+        char shape[HEDGE_INPUT_SHAPE_TEXT];
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
 
@@ -283,6 +351,9 @@ int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size
         fprintf(out, "labels:%s\n", manifest->n_labels ? "" : " []");
         for (uint32_t i = 0; i < manifest->n_labels; i++)
                 write_quoted(out, manifest->labels[i]);
+        fprintf(out, "shapes:%s\n", manifest->n_shapes ? "" : " []");
+        for (uint32_t i = 0; i < manifest->n_shapes; i++)
+                write_quoted(out, hedge_input_shape_text(&manifest->shapes[i], shape));
         if (fclose(out)) {
                 free(text);
                 return -ENOMEM;

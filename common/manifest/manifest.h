@@ -6,6 +6,7 @@
 
 #include "common/conf/conf.h"
 #include "common/tensor.h"
+#include "common/types/input_shape.h"
 #include "common/types/preprocess.h"
 
 /** model.yaml, beside a model: how pictures become its input, and what its classes are called.
@@ -18,6 +19,7 @@
  *     channel_order: rgb           # or bgr
  *     layout: auto                 # or nchw, nhwc
  *     labels: labels.txt           # one per line, in the same folder; or a list: [cat, dog]
+ *     shapes: [data=1x3x320x320]   # of inputs whose extents the file leaves open; several for one input: the model for each
  *
  * Every key may be left out. The model's folder is the limit: a label file is a plain name in it, no path, no link. */
 
@@ -36,6 +38,8 @@ typedef struct hedge_manifest {
         hedge_layout_t layout;
         char **labels; /**< n_labels texts without control characters, owned */
         uint32_t n_labels;
+        hedge_input_shape_t *shapes; /**< n_shapes, owned: hedge_input_shapes_sets is not negative */
+        uint32_t n_shapes;
 } hedge_manifest_t;
 
 /** The schema, for the man page and the example. */
@@ -48,7 +52,8 @@ extern const hedge_conf_row_t hedge_manifest_rows[];
 int hedge_manifest_parse(const char *name, const char *text, size_t size, const char *folder, hedge_manifest_t *ret,
                          hedge_why_t *why);
 
-/** Read FOLDER/model.yaml and its labels. Without that file `ret` is empty and preprocess.given is false.
+/** Read FOLDER/model.yaml and its labels. Without that file `ret` is empty and preprocess.given is false. Shapes that the model was
+ * loaded for (common/manifest/stated.h) count in place of model.yaml's.
  * @return as hedge_manifest_parse. */
 int hedge_manifest_load(const char *folder, hedge_manifest_t *ret, hedge_why_t *why);
 

@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/tensor.h"
 #include "common/types/digest.h"
+#include "common/types/input_shape.h"
 #include "common/types/job.h"
 #include "common/types/name.h"
 #include "common/types/preprocess.h"
@@ -328,6 +329,7 @@ typedef struct hedge_msg_models {
 typedef struct hedge_model_tensor {
         char name[HEDGE_LAYER_NAME_MAX];
         hedge_shape_t shape;
+        uint32_t open; /**< of an input: bit i is set where the model's file leaves the extent of axis i open */
 } hedge_model_tensor_t;
 
 typedef struct hedge_model_status {
@@ -352,6 +354,9 @@ typedef struct hedge_msg_load {
         uint64_t id;
         char name[HEDGE_MODEL_NAME_MAX];
         uint32_t wait_ms; /**< wait this long for the boards to hold it before answering; 0: do not wait */
+        uint32_t n_shapes;
+        hedge_input_shape_t
+                *shapes; /**< of its inputs, see hedge_input_shapes_sets; none: as model.yaml or an earlier LOAD says */
 } hedge_msg_load_t;
 
 typedef struct hedge_msg_unload {
@@ -364,6 +369,8 @@ typedef struct hedge_msg_plan {
         char model[HEDGE_MODEL_NAME_MAX];
         uint32_t boards;    /**< plan for so many; 0: as many as the codes are numbered for */
         char objective[16]; /**< "latency", "p99", "cost"; empty: as configured */
+        uint32_t n_inputs;
+        hedge_shape_t *inputs; /**< of a model that is loaded for several shapes, which of them; none: the first */
 } hedge_msg_plan_t;
 
 /** A way to run a layer, as the planner sees it. */

@@ -373,6 +373,7 @@ static const hedge_field_t models[] = {
 static const hedge_field_t tensor_fields[] = {
         { TEXT(hedge_model_tensor_t, name) },
         { AT(hedge_model_tensor_t, shape), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
+        { U32(hedge_model_tensor_t, open, 0, (1u << HEDGE_MAX_RANK) - 1) },
 };
 static const hedge_record_t tensor = RECORD_OF("tensor", tensor_fields);
 
@@ -408,10 +409,17 @@ static const hedge_field_t models_ok[] = {
         { LIST(hedge_msg_models_ok_t, models, n_models, 0, MAX_MODELS), RECORD(model) },
 };
 
+static const hedge_field_t input_shape_fields[] = {
+        { TEXT(hedge_input_shape_t, name) },
+        { AT(hedge_input_shape_t, shape), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
+};
+static const hedge_record_t input_shape = RECORD_OF("input_shape", input_shape_fields);
+
 static const hedge_field_t load[] = {
         { U64(hedge_msg_load_t, id), REQUIRED },
         { NAME(hedge_msg_load_t, name, 1), REQUIRED },
         { U32(hedge_msg_load_t, wait_ms, 0, MAX_MS) },
+        { LIST(hedge_msg_load_t, shapes, n_shapes, 0, HEDGE_INPUT_SHAPES_MAX), RECORD(input_shape) },
 };
 
 static const hedge_field_t unload[] = {
@@ -429,6 +437,7 @@ static const hedge_field_t plan[] = {
         { NAME(hedge_msg_plan_t, model, 1), REQUIRED },
         { U32(hedge_msg_plan_t, boards, 0, HEDGE_CODE_MAX_BOARDS) },
         { TEXT(hedge_msg_plan_t, objective) },
+        { LIST(hedge_msg_plan_t, inputs, n_inputs, 0, MAX_TENSORS), .kind = HEDGE_FIELD_SHAPE },
 };
 
 static const hedge_field_t candidate_fields[] = {

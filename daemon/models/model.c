@@ -33,7 +33,8 @@ static int find_code(hedged_model_t *m, const hedged_cut_t *cut, const hedge_cod
         return 0;
 }
 
-/* A share is named by what it is made from, so that a board that kept it over the coordinator's restart is believed. */
+/* A share is named by what it is made from, so that a board that kept it over the coordinator's restart is believed. A board keeps
+ * it with the geometry of its parts, so it is for one shape of the model's inputs. */
 static void name_share(const hedged_model_t *m, const hedged_layer_t *layer, const hedged_cut_t *cut, unsigned board,
                        hedge_digest_t *ret)
 {
@@ -42,9 +43,16 @@ static void name_share(const hedged_model_t *m, const hedged_layer_t *layer, con
                                      board,       cut->ell_a,  cut->ell_b, cut->systematic };
 
         crypto_generichash_init(&state, NULL, 0, sizeof(ret->bytes));
-        crypto_generichash_update(&state, (const unsigned char *)"hedge share 2", 13);
+        crypto_generichash_update(&state, (const unsigned char *)"hedge share 3", 13);
         crypto_generichash_update(&state, m->graph->digest, sizeof(m->graph->digest));
         crypto_generichash_update(&state, (const unsigned char *)numbers, sizeof(numbers));
+        for (uint32_t i = 0; i < m->graph->n_inputs; i++) {
+                const hedge_shape_t *shape = &m->graph->values[m->graph->inputs[i]].shape;
+
+                crypto_generichash_update(&state, (const unsigned char *)&shape->rank, sizeof(shape->rank));
+                crypto_generichash_update(&state, (const unsigned char *)shape->dims,
+                                          shape->rank * sizeof(shape->dims[0]));
+        }
         if (cut->weighted)
                 crypto_generichash_update(&state, (const unsigned char *)m->weights, m->slots * sizeof(m->weights[0]));
         crypto_generichash_final(&state, ret->bytes, sizeof(ret->bytes));
@@ -225,6 +233,8 @@ int hedged_model_new(const hedged_config_t *config, const hedged_speeds_t *speed
         m->graph = graph;
         m->manifest = *manifest;
         memset(manifest, 0, sizeof(*manifest));
+        if (graph->n_inputs)
+                hedge_manifest_resolve(&m->manifest, &graph->values[graph->inputs[0]].shape);
         m->config = config;
         m->slots = (unsigned)config->cluster.slots;
         m->macs = hedge_graph_macs(graph);
@@ -253,6 +263,38 @@ void hedged_model_unref(hedged_model_t **model)
         if (*model && atomic_fetch_sub(&(*model)->references, 1) == 1)
                 destroy(*model);
         *model = NULL;
+}
+
+void hedged_model_set_unref(hedged_model_set_t *set)
+{
+        while (set->count > 0)
+                hedged_model_unref(&set->models[--set->count]);
+}
+
+char *hedged_model_shapes(const hedged_model_t *m, char *buf, size_t size)
+{
+        const hedge_graph_t *g = m->graph;
+        size_t used = 0;
+        char shape[80];
+
+        buf[0] = '\0';
+        for (uint32_t i = 0; i < g->n_inputs && used < size; i++) {
+                const hedge_value_t *input = &g->values[g->inputs[i]];
+
+                used += (size_t)snprintf(buf + used, size - used, "%s%.80s=%s", i ? ", " : "", input->name,
+                                         hedge_shape_text(&input->shape, shape, sizeof(shape)));
+        }
+        return buf;
+}
+
+bool hedged_model_takes(const hedged_model_t *m, const hedge_shape_t *inputs, uint32_t n)
+{
+        const hedge_graph_t *g = m->graph;
+
+        for (uint32_t i = 0; i < n && n == g->n_inputs; i++)
+                if (!hedge_shape_equal(&inputs[i], &g->values[g->inputs[i]].shape))
+                        return false;
+        return n == g->n_inputs;
 }
 
 bool hedged_variant_holds(const hedged_variant_t *v, unsigned board)

@@ -55,6 +55,12 @@ typedef struct hedged_model {
         uint32_t *layer_of_node; /**< index into layers, or HEDGE_NO_NODE */
 } hedged_model_t;
 
+/** A model in every shape that it is served in: a graph, a plan and an engine for each. All have one name. */
+typedef struct hedged_model_set {
+        hedged_model_t *models[HEDGE_INPUT_SHAPES_MAX];
+        unsigned count;
+} hedged_model_set_t;
+
 /** Make a model of a graph: plan it, make its codes and digests, prepare its engine.
  *
  * With plan.cut measured every layer gets the cuts of hedged_planner_cuts. plan.share_bytes is divided among the layers in
@@ -85,6 +91,15 @@ hedged_model_t *hedged_model_ref(hedged_model_t *model);
 
 /** Give a reference back; the last one destroys. NULL-safe; nullifies. */
 void hedged_model_unref(hedged_model_t **model);
+
+/** The same for each, and none is left in the set. */
+void hedged_model_set_unref(hedged_model_set_t *set);
+
+/** "data=1x3x320x320, ...": the model's inputs with their shapes, for messages to people. @return buf. */
+char *hedged_model_shapes(const hedged_model_t *model, char *buf, size_t size);
+
+/** Are these the shapes of the model's inputs? */
+bool hedged_model_takes(const hedged_model_t *model, const hedge_shape_t *inputs, uint32_t n);
 
 /** Boards that hold a variant's share and may be given work; any thread. */
 bool hedged_variant_holds(const hedged_variant_t *variant, unsigned board);

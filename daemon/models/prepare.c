@@ -32,7 +32,7 @@ void hedged_load_destroy(hedged_load_t **load)
                 return;
         for (unsigned i = 0; i < (*load)->n_frames; i++)
                 zmq_msg_close(&(*load)->frames[i]);
-        hedged_model_unref(&(*load)->model);
+        hedged_model_set_unref(&(*load)->set);
         free(*load);
         *load = NULL;
 }
@@ -55,20 +55,108 @@ static hedge_onnx_limits_t limits_of(const hedged_config_t *config)
         return limits;
 }
 
-static int prepare_read(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
-                        const char *name, hedged_model_t **ret, hedge_why_t *why)
+/* What is made into a model. */
+typedef struct source {
+        const char *name;
+        const hedged_speeds_t *speeds;
+        const void *onnx; /* NULL: it is in the repository */
+        size_t onnx_bytes;
+        const char *manifest; /* with `onnx`; may be NULL */
+        size_t manifest_bytes;
+        const hedge_input_shape_t *shapes; /* in place of those of the manifest */
+        uint32_t n_shapes;
+} source_t;
+
+static int read_manifest(const hedged_config_t *config, const source_t *source, hedge_manifest_t *ret, hedge_why_t *why)
+{
+        *ret = (hedge_manifest_t){ 0 };
+        if (!source->onnx)
+                return hedged_repository_manifest(config->models.repository, source->name, ret, why);
+        return source->manifest ? hedge_manifest_parse(HEDGE_MANIFEST_FILE, source->manifest, source->manifest_bytes,
+                                                       NULL, ret, why)
+                                : 0;
+}
+
+static int read_graph(const hedged_config_t *config, const source_t *source, const hedge_input_shape_t *shapes,
+                      uint32_t n_shapes, hedge_graph_t **ret, hedge_why_t *why)
 {
         const hedge_onnx_limits_t limits = limits_of(config);
-        hedge_graph_t *graph = NULL;
-        hedge_manifest_t manifest = { 0 };
-        int r;
+        const hedge_onnx_options_t options = { .limits = &limits, .shapes = shapes, .n_shapes = n_shapes };
 
-        if (!hedged_repository_has(config->models.repository, name))
-                return hedge_why(why, HEDGE_ENOMODEL, "there is no model '%s' in the repository", name);
-        r = hedged_repository_read(config->models.repository, name, &limits, &graph, &manifest, why);
+        if (source->onnx)
+                return hedge_onnx_import(source->onnx, source->onnx_bytes, &options, ret, why);
+        return hedged_repository_graph(config->models.repository, source->name, &options, ret, why);
+}
+
+/* The model in shape k of `sets`, which is learnt here. */
+static int make_one(const hedged_config_t *config, hedge_kernels_t *kernels, const source_t *source, uint32_t k,
+                    unsigned *sets, hedged_model_t **ret, hedge_why_t *why)
+{
+        hedge_input_shape_t shapes[HEDGE_INPUT_SHAPES_MAX];
+        const hedge_input_shape_t *stated = source->shapes;
+        uint32_t n = source->n_shapes;
+        hedge_manifest_t manifest;
+        hedge_graph_t *graph = NULL;
+        int r = read_manifest(config, source, &manifest, why);
+
         if (r < 0)
                 return r;
-        return hedged_model_new(config, speeds, name, graph, &manifest, kernels, ret, why);
+        if (n == 0) {
+                stated = manifest.shapes;
+                n = manifest.n_shapes;
+        }
+        r = hedge_input_shapes_sets(stated, n, why);
+        if (r > 0) {
+                *sets = (unsigned)r;
+                n = hedge_input_shapes_set(stated, n, k, shapes);
+                r = read_graph(config, source, shapes, n, &graph, why);
+        }
+        if (r < 0) {
+                hedge_manifest_release(&manifest);
+                return r;
+        }
+        return hedged_model_new(config, source->speeds, source->name, graph, &manifest, kernels, ret, why);
+}
+
+static bool are_alike(const hedged_model_t *a, const hedged_model_t *b)
+{
+        for (uint32_t i = 0; i < a->graph->n_inputs; i++)
+                if (!hedge_shape_equal(&a->graph->values[a->graph->inputs[i]].shape,
+                                       &b->graph->values[b->graph->inputs[i]].shape))
+                        return false;
+        return true;
+}
+
+/* In all its shapes, or not at all. */
+static int make_all(const hedged_config_t *config, hedge_kernels_t *kernels, const source_t *source,
+                    hedged_model_set_t *ret, hedge_why_t *why)
+{
+        hedged_model_set_t set = { .count = 0 };
+        unsigned sets = 1;
+        char shapes[200];
+        int r = 0;
+
+        for (unsigned k = 0; r == 0 && k < sets; k++) {
+                r = make_one(config, kernels, source, k, &sets, &set.models[k], why);
+                set.count += r == 0;
+                for (unsigned i = 0; r == 0 && i < k; i++)
+                        if (are_alike(set.models[i], set.models[k]))
+                                r = hedge_why(why, HEDGE_ESHAPE, "the shapes %s are stated twice",
+                                              hedged_model_shapes(set.models[k], shapes, sizeof(shapes)));
+        }
+        if (r < 0)
+                hedged_model_set_unref(&set);
+        else
+                *ret = set;
+        return r;
+}
+
+static int prepare_read(const hedged_config_t *config, hedge_kernels_t *kernels, const source_t *source,
+                        hedged_model_set_t *ret, hedge_why_t *why)
+{
+        if (!hedged_repository_has(config->models.repository, source->name))
+                return hedge_why(why, HEDGE_ENOMODEL, "there is no model '%s' in the repository", source->name);
+        return make_all(config, kernels, source, ret, why);
 }
 
 /* Note what a model was planned for. Where that cannot be written, the next start plans anew. */
@@ -79,61 +167,70 @@ static void note_speeds(const hedged_config_t *config, const char *name, const h
 }
 
 int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
-                          const char *name, hedged_model_t **ret, hedge_why_t *why)
+                          const char *name, hedged_model_set_t *ret, hedge_why_t *why)
 {
+        source_t source = { .name = name, .speeds = speeds };
         hedged_speeds_t then;
         int r;
 
-        if (hedged_planned_load(config->models.repository, name, (unsigned)config->cluster.slots, &then) == 0)
-                return prepare_read(config, kernels, &then, name, ret, why);
-        r = prepare_read(config, kernels, speeds, name, ret, why);
+        if (hedged_planned_load(config->models.repository, name, (unsigned)config->cluster.slots, &then) == 0) {
+                source.speeds = &then;
+                return prepare_read(config, kernels, &source, ret, why);
+        }
+        r = prepare_read(config, kernels, &source, ret, why);
         if (r == 0)
                 note_speeds(config, name, speeds);
         return r;
 }
 
 /* A model that came by LOAD: nothing is stored before all of it has been understood. */
-static int prepare_sent(hedged_preparer_t *p, hedged_load_t *l)
+static int prepare_sent(hedged_preparer_t *p, hedged_load_t *l, source_t *source)
 {
-        const hedge_onnx_limits_t limits = limits_of(p->config);
-        const char *text = l->n_frames > 1 ? zmq_msg_data(&l->frames[1]) : NULL;
-        size_t text_bytes = l->n_frames > 1 ? zmq_msg_size(&l->frames[1]) : 0;
-        void *onnx = zmq_msg_data(&l->frames[0]);
-        size_t onnx_bytes = zmq_msg_size(&l->frames[0]);
-        hedge_manifest_t manifest = { 0 };
-        hedge_graph_t *graph = NULL;
-        int r = text ? hedge_manifest_parse(HEDGE_MANIFEST_FILE, text, text_bytes, NULL, &manifest, &l->why) : 0;
+        int r;
 
-        if (r < 0)
-                return r;
-        r = hedge_onnx_import(onnx, onnx_bytes, &(hedge_onnx_options_t){ .limits = &limits }, &graph, &l->why);
-        if (r < 0) {
-                hedge_manifest_release(&manifest);
-                return r;
+        source->onnx = zmq_msg_data(&l->frames[0]);
+        source->onnx_bytes = zmq_msg_size(&l->frames[0]);
+        if (l->n_frames > 1) {
+                source->manifest = zmq_msg_data(&l->frames[1]);
+                source->manifest_bytes = zmq_msg_size(&l->frames[1]);
         }
-        r = hedged_model_new(p->config, &l->speeds, l->name, graph, &manifest, p->kernels, &l->model, &l->why);
+        r = make_all(p->config, p->kernels, source, &l->set, &l->why);
         if (r < 0)
                 return r;
-        return hedged_repository_store(p->config->models.repository, l->name, onnx, onnx_bytes, text, text_bytes,
+        return hedged_repository_store(p->config->models.repository, l->name,
+                                       &(hedged_stored_t){ .onnx = source->onnx,
+                                                           .onnx_bytes = source->onnx_bytes,
+                                                           .manifest = source->manifest,
+                                                           .manifest_bytes = source->manifest_bytes,
+                                                           .shapes = l->shapes,
+                                                           .n_shapes = l->n_shapes },
                                        &l->why);
+}
+
+static int prepare_again(hedged_preparer_t *p, hedged_load_t *l, const source_t *source)
+{
+        const char *repository = p->config->models.repository;
+        int r = prepare_read(p->config, p->kernels, source, &l->set, &l->why);
+
+        if (r == 0 && l->n_shapes)
+                r = hedged_repository_set_shapes(repository, l->name, l->shapes, l->n_shapes, &l->why);
+        if (r == 0)
+                hedged_repository_set_loaded(repository, l->name, true);
+        return r;
 }
 
 static void do_load(hedged_preparer_t *p, hedged_load_t *l)
 {
+        source_t source = { .name = l->name, .speeds = &l->speeds, .shapes = l->shapes, .n_shapes = l->n_shapes };
+
         l->why.text[0] = '\0';
-        if (l->n_frames > 0) {
-                l->result = prepare_sent(p, l);
-        } else {
-                l->result = prepare_read(p->config, p->kernels, &l->speeds, l->name, &l->model, &l->why);
-                if (l->result == 0)
-                        hedged_repository_set_loaded(p->config->models.repository, l->name, true);
-        }
+        l->result = l->n_frames > 0 ? prepare_sent(p, l, &source) : prepare_again(p, l, &source);
         if (l->result == 0)
                 note_speeds(p->config, l->name, &l->speeds);
         if (l->result < 0 && !l->why.text[0])
                 hedge_why(&l->why, l->result, "model '%s': %s", l->name, hedge_strerror(l->result));
         if (l->result < 0)
-                hedged_model_unref(&l->model);
+                hedged_model_set_unref(&l->set);
         l->mail.kind = p->kinds.loaded;
         hedge_mailbox_put(p->loop, &l->mail);
 }

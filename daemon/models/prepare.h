@@ -18,10 +18,13 @@ typedef struct hedged_load {
         hedged_speeds_t speeds; /**< to plan for */
         zmq_msg_t frames[2];    /**< the ONNX file and its model.yaml; none: from the repository */
         unsigned n_frames;
+        hedge_input_shape_t
+                shapes[HEDGE_INPUT_SHAPES_MAX]; /**< n_shapes that are stated; none: the model's own count */
+        uint32_t n_shapes;
         int64_t answer_by_ms; /**< the loop's: when waiting for the boards ends */
         int result;
         hedge_why_t why;
-        hedged_model_t *model; /**< where result is 0 */
+        hedged_model_set_t set; /**< where result is 0 */
 } hedged_load_t;
 
 /** A share to be encoded. */
@@ -59,9 +62,9 @@ void hedged_preparer_ask(hedged_preparer_t *preparer, hedged_ask_t *ask);
 /** Drop what waits, finish what runs, join. NULL-safe; nullifies. */
 void hedged_preparer_destroy(hedged_preparer_t **preparer);
 
-/** Import and plan a model of the repository at the start-up, for the speeds that it was planned for when it was loaded, so that
+/** Import and plan a model of the repository, in all its shapes, at the start-up, for the speeds that it was planned for when it was loaded, so that
  * the boards' shares fit; where none are noted (daemon/plan/planned.h), for those given. */
 int hedged_prepare_stored(const hedged_config_t *config, hedge_kernels_t *kernels, const hedged_speeds_t *speeds,
-                          const char *name, hedged_model_t **ret, hedge_why_t *why);
+                          const char *name, hedged_model_set_t *ret, hedge_why_t *why);
 
 #endif

@@ -30,53 +30,105 @@ static int add_shares(hedged_registry_t *registry, hedged_model_t *model)
         return r;
 }
 
-/* Where the model goes: in the place of the one of its name, else behind the last. */
-static int make_place(hedged_registry_t *registry, const char *name, unsigned *ret)
+/* The models of a name are one behind the other. @return how many; 0: `first` is behind the last of all. */
+static unsigned find_all(const hedged_registry_t *registry, const char *name, unsigned *first)
 {
-        hedged_model_t **grown;
+        unsigned n = 0;
 
-        for (*ret = 0; *ret < registry->count; ++*ret)
-                if (!strcmp(registry->models[*ret]->name, name))
-                        return 0;
-        if (registry->count >= registry->max)
-                return HEDGE_ELIMIT;
-        grown = realloc(registry->models, (registry->count + 1) * sizeof(*grown));
-        if (!grown)
-                return -ENOMEM;
-        registry->models = grown;
-        return 0;
+        for (*first = 0; *first < registry->count && strcmp(registry->models[*first]->name, name) != 0;)
+                ++*first;
+        while (*first + n < registry->count && !strcmp(registry->models[*first + n]->name, name))
+                n++;
+        return n;
 }
 
-int hedged_registry_put(hedged_registry_t *registry, hedged_model_t *model, hedged_model_t **ret_replaced)
+static int add_all_shares(hedged_registry_t *registry, const hedged_model_set_t *set)
 {
-        unsigned place;
-        int r = make_place(registry, model->name, &place);
+        int r = 0;
 
-        if (r == 0)
-                r = add_shares(registry, model);
-        if (r < 0)
+        for (unsigned i = 0; i < set->count; i++) {
+                r = add_shares(registry, set->models[i]);
+                while (r < 0 && i > 0)
+                        hedged_share_index_remove(&registry->shares, set->models[--i], NULL, NULL);
+                if (r < 0)
+                        break;
+        }
+        return r;
+}
+
+/* Where `old` models begin with `first`, have those of the set instead. */
+static void replace(hedged_registry_t *registry, unsigned first, unsigned old, const hedged_model_set_t *set,
+                    hedged_model_t **room)
+{
+        const unsigned rest = registry->count - first - old;
+
+        memcpy(room, registry->models, first * sizeof(hedged_model_t *));
+        memcpy(room + first, set->models, set->count * sizeof(hedged_model_t *));
+        memcpy(room + first + set->count, registry->models + first + old, rest * sizeof(hedged_model_t *));
+        free(registry->models);
+        registry->models = room;
+        registry->count = first + set->count + rest;
+}
+
+int hedged_registry_put(hedged_registry_t *registry, const hedged_model_set_t *set, hedged_model_set_t *ret_replaced)
+{
+        unsigned first, old = find_all(registry, set->models[0]->name, &first);
+        hedged_model_t **room;
+        int r;
+
+        if (registry->count - old + set->count > registry->max)
+                return HEDGE_ELIMIT;
+        room = calloc(registry->count - old + set->count, sizeof(hedged_model_t *));
+        if (!room)
+                return -ENOMEM;
+        r = add_all_shares(registry, set);
+        if (r < 0) {
+                free(room);
                 return r;
-        *ret_replaced = place < registry->count ? registry->models[place] : NULL;
-        registry->models[place] = model;
-        registry->count += place == registry->count;
+        }
+        ret_replaced->count = old;
+        memcpy(ret_replaced->models, registry->models + first, old * sizeof(hedged_model_t *));
+        replace(registry, first, old, set, room);
         return 0;
 }
 
 hedged_model_t *hedged_registry_find(const hedged_registry_t *registry, const char *name)
 {
-        for (unsigned i = 0; i < registry->count; i++)
-                if (!strcmp(registry->models[i]->name, name))
+        unsigned first;
+
+        return find_all(registry, name, &first) > 0 ? registry->models[first] : NULL;
+}
+
+hedged_model_t *hedged_registry_next(const hedged_registry_t *registry, const hedged_model_t *model)
+{
+        unsigned first, n = find_all(registry, model->name, &first);
+
+        for (unsigned i = first; i + 1 < first + n; i++)
+                if (registry->models[i] == model)
+                        return registry->models[i + 1];
+        return NULL;
+}
+
+hedged_model_t *hedged_registry_choose(const hedged_registry_t *registry, const char *name, const hedge_shape_t *inputs,
+                                       uint32_t n)
+{
+        unsigned first, count = find_all(registry, name, &first);
+
+        for (unsigned i = first; i < first + count; i++)
+                if (hedged_model_takes(registry->models[i], inputs, n))
                         return registry->models[i];
         return NULL;
 }
 
-void hedged_registry_remove(hedged_registry_t *registry, hedged_model_t *model)
+void hedged_registry_remove(hedged_registry_t *registry, const char *name, hedged_model_set_t *ret)
 {
-        for (unsigned i = 0; i < registry->count; i++)
-                if (registry->models[i] == model) {
-                        registry->models[i] = registry->models[--registry->count];
-                        return;
-                }
+        unsigned first;
+
+        ret->count = find_all(registry, name, &first);
+        memcpy(ret->models, registry->models + first, ret->count * sizeof(hedged_model_t *));
+        registry->count -= ret->count;
+        memmove(registry->models + first, registry->models + first + ret->count,
+                (registry->count - first) * sizeof(hedged_model_t *));
 }
 
 void hedged_registry_release(hedged_registry_t *registry)

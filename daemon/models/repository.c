@@ -14,6 +14,8 @@
 
 #include "common/io/file.h"
 #include "common/io/folder.h"
+#include "common/io/replace.h"
+#include "common/manifest/stated.h"
 #include "common/types/name.h"
 
 static int path_of(char *path, const char *folder, const char *name, const char *file)
@@ -53,26 +55,25 @@ int hedged_repository_list(const char *folder, void (*visit)(void *arg, const ch
         return 0;
 }
 
-int hedged_repository_read(const char *folder, const char *name, const hedge_onnx_limits_t *limits,
-                           hedge_graph_t **ret_graph, hedge_manifest_t *ret_manifest, hedge_why_t *why)
+int hedged_repository_manifest(const char *folder, const char *name, hedge_manifest_t *ret, hedge_why_t *why)
 {
         char path[PATH_MAX];
-        hedge_manifest_t manifest = { 0 };
         int r = path_of(path, folder, name, "");
 
         if (r < 0)
                 return hedge_why(why, r, "model '%s': %s", name, hedge_strerror(r));
-        r = hedge_manifest_load(path, &manifest, why);
+        return hedge_manifest_load(path, ret, why);
+}
+
+int hedged_repository_graph(const char *folder, const char *name, const hedge_onnx_options_t *options,
+                            hedge_graph_t **ret, hedge_why_t *why)
+{
+        char path[PATH_MAX];
+        int r = path_of(path, folder, name, "model.onnx");
+
         if (r < 0)
-                return r;
-        path_of(path, folder, name, "model.onnx");
-        r = hedge_onnx_load(path, &(hedge_onnx_options_t){ .limits = limits }, ret_graph, why);
-        if (r < 0) {
-                hedge_manifest_release(&manifest);
-                return r;
-        }
-        *ret_manifest = manifest;
-        return 0;
+                return hedge_why(why, r, "model '%s': %s", name, hedge_strerror(r));
+        return hedge_onnx_load(path, options, ret, why);
 }
 
 static int write_file(int dir, const char *file, const void *bytes, size_t size)
@@ -95,8 +96,19 @@ static int open_folder(const char *path)
         return fd < 0 ? -errno : fd;
 }
 
-static int write_model(const char *path, const void *onnx, size_t onnx_bytes, const void *manifest,
-                       size_t manifest_bytes)
+static int write_shapes(int dir, const hedge_input_shape_t *shapes, uint32_t n)
+{
+        char *text = NULL;
+        size_t size = 0;
+        int r = hedge_stated_write(shapes, n, &text, &size);
+
+        if (r == 0)
+                r = write_file(dir, HEDGE_STATED_FILE, text, size);
+        free(text);
+        return r;
+}
+
+static int write_model(const char *path, const hedged_stored_t *model)
 {
         int r = hedge_io_remove_folder(path), dir;
 
@@ -107,9 +119,11 @@ static int write_model(const char *path, const void *onnx, size_t onnx_bytes, co
         dir = open_folder(path);
         if (dir < 0)
                 return dir;
-        r = write_file(dir, "model.onnx", onnx, onnx_bytes);
-        if (r == 0 && manifest)
-                r = write_file(dir, "model.yaml", manifest, manifest_bytes);
+        r = write_file(dir, "model.onnx", model->onnx, model->onnx_bytes);
+        if (r == 0 && model->manifest)
+                r = write_file(dir, "model.yaml", model->manifest, model->manifest_bytes);
+        if (r == 0 && model->n_shapes)
+                r = write_shapes(dir, model->shapes, model->n_shapes);
         if (r == 0 && fsync(dir) < 0)
                 r = -errno;
         close(dir);
@@ -134,8 +148,7 @@ static int swap_in(const char *from, const char *to, const char *aside)
         return 0;
 }
 
-int hedged_repository_store(const char *folder, const char *name, const void *onnx, size_t onnx_bytes,
-                            const void *manifest, size_t manifest_bytes, hedge_why_t *why)
+int hedged_repository_store(const char *folder, const char *name, const hedged_stored_t *model, hedge_why_t *why)
 {
         char hidden[HEDGE_MODEL_NAME_MAX + 8], beside[PATH_MAX], aside[PATH_MAX], path[PATH_MAX];
         int r = path_of(path, folder, name, "");
@@ -149,7 +162,7 @@ int hedged_repository_store(const char *folder, const char *name, const void *on
         if (r == 0)
                 r = hedge_io_remove_folder(aside);
         if (r == 0) {
-                r = write_model(beside, onnx, onnx_bytes, manifest, manifest_bytes);
+                r = write_model(beside, model);
                 if (r == 0)
                         r = swap_in(beside, path, aside);
                 if (r == 0)
@@ -160,6 +173,26 @@ int hedged_repository_store(const char *folder, const char *name, const void *on
         if (r < 0)
                 return hedge_why(why, r, "cannot store the model in %s/%s: %s", folder, name, hedge_strerror(r));
         return 0;
+}
+
+int hedged_repository_set_shapes(const char *folder, const char *name, const hedge_input_shape_t *shapes, uint32_t n,
+                                 hedge_why_t *why)
+{
+        char path[PATH_MAX], *text = NULL;
+        hedge_replace_t file;
+        size_t size = 0;
+        int r = path_of(path, folder, name, HEDGE_STATED_FILE);
+
+        if (r == 0)
+                r = hedge_stated_write(shapes, n, &text, &size);
+        if (r == 0)
+                r = hedge_replace_begin(path, &file, NULL);
+        if (r == 0) {
+                fwrite(text, 1, size, file.file); /* its end asks whether all was written */
+                r = hedge_replace_end(&file, 0, NULL);
+        }
+        free(text);
+        return r < 0 ? hedge_why(why, r, "cannot note the shapes in %s/%s: %s", folder, name, hedge_strerror(r)) : 0;
 }
 
 int hedged_repository_set_loaded(const char *folder, const char *name, bool loaded)

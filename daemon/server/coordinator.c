@@ -107,20 +107,20 @@ static void load_stored(void *arg, const char *name)
 {
         hedged_server_t *c = arg;
         hedged_speeds_t speeds;
-        hedged_model_t *model;
+        hedged_model_set_t set;
         hedge_why_t why;
         int r;
 
         hedged_measure_snapshot(c->measure, c->cluster, &speeds);
-        r = hedged_prepare_stored(c->config, c->kernels, &speeds, name, &model, &why);
+        r = hedged_prepare_stored(c->config, c->kernels, &speeds, name, &set, &why);
         if (r < 0) {
                 log_warning("model=%s: not loaded: %s, ignoring it", name, why.text);
                 return;
         }
-        r = hedged_models_serve(c, model);
+        r = hedged_models_serve(c, &set);
         if (r < 0) {
                 log_warning("model=%s: not loaded: %s, ignoring it", name, hedge_strerror(r));
-                hedged_model_unref(&model);
+                hedged_model_set_unref(&set);
         }
 }
 

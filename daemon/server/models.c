@@ -21,7 +21,9 @@ struct hedged_models {
         unsigned preparing;                  /* of those */
 };
 
-static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, uint32_t n, hedge_model_tensor_t **ret)
+/* @param open  The axes that the file leaves open; may be NULL. */
+static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, const uint32_t *open, uint32_t n,
+                            hedge_model_tensor_t **ret)
 {
         hedge_model_tensor_t *t = calloc(n + 1, sizeof(*t));
 
@@ -30,6 +32,7 @@ static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, uint
         for (uint32_t i = 0; i < n; i++) {
                 snprintf(t[i].name, sizeof(t[i].name), "%s", g->values[values[i]].name);
                 t[i].shape = g->values[values[i]].shape;
+                t[i].open = open ? open[i] : 0;
         }
         *ret = t;
         return 0;
@@ -73,11 +76,11 @@ static int describe_model(const hedged_model_t *m, hedge_model_status_t *s)
         for (unsigned l = 0; l < m->n_layers; l++)
                 s->share_bytes += hedged_variant_share_bytes(&m->layers[l].variants[0], 0);
         s->preprocess = m->manifest.preprocess;
-        r = describe_tensors(g, g->inputs, g->n_inputs, &s->inputs);
+        r = describe_tensors(g, g->inputs, g->open, g->n_inputs, &s->inputs);
         if (r < 0)
                 return r;
         s->n_inputs = g->n_inputs;
-        r = describe_tensors(g, g->outputs, g->n_outputs, &s->outputs);
+        r = describe_tensors(g, g->outputs, NULL, g->n_outputs, &s->outputs);
         if (r == 0)
                 s->n_outputs = g->n_outputs;
         return r;
@@ -128,7 +131,7 @@ void hedged_models_list(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
         if (!ok->models)
                 r = -ENOMEM;
         for (unsigned i = 0; r == 0 && i < c->registry.count; i++)
-                if (!one || c->registry.models[i] == one)
+                if (!one || !strcmp(c->registry.models[i]->name, one->name))
                         r = describe_model(c->registry.models[i], &ok->models[ok->n_models++]);
         if (r == 0 && one)
                 r = labels_frame(&one->manifest, &frame);
@@ -162,6 +165,12 @@ void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
         const hedge_msg_load_t *load = &e->message.load;
         hedged_load_t *l;
 
+        for (uint32_t i = 0; i < load->n_shapes; i++)
+                if (!hedge_input_shape_ok(&load->shapes[i])) {
+                        hedged_refuse(asker, -EINVAL,
+                                      "a stated shape has a name that is not printable, or an extent of 0");
+                        return;
+                }
         if (!hedge_name_ok(load->name)) {
                 hedged_refuse(asker, -EINVAL,
                               "a model's name has letters, digits, '.', '_' and '-', at most 63, and begins with "
@@ -185,6 +194,9 @@ void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
         l->asker = *asker;
         l->wait_ms = load->wait_ms;
         snprintf(l->name, sizeof(l->name), "%s", load->name);
+        l->n_shapes = load->n_shapes; /* at most HEDGE_INPUT_SHAPES_MAX: the schema's bound */
+        if (l->n_shapes)
+                memcpy(l->shapes, load->shapes, l->n_shapes * sizeof(l->shapes[0]));
         for (; l->n_frames < e->n_frames && l->n_frames < 2; l->n_frames++) {
                 zmq_msg_init(&l->frames[l->n_frames]);
                 zmq_msg_move(&l->frames[l->n_frames], &e->frames[l->n_frames]);
@@ -194,21 +206,25 @@ void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
         hedged_preparer_load(c->preparer, l);
 }
 
-int hedged_models_serve(hedged_server_t *c, hedged_model_t *model)
+int hedged_models_serve(hedged_server_t *c, const hedged_model_set_t *set)
 {
-        hedged_model_t *replaced;
-        int r = hedged_registry_put(&c->registry, model, &replaced);
+        hedged_model_set_t replaced;
+        int r = hedged_registry_put(&c->registry, set, &replaced);
+        char shapes[200];
 
         if (r < 0)
                 return r;
-        log_notice("model=%s: loaded, %u of %u nodes are coded", model->name, model->n_layers, model->graph->n_nodes);
+        for (unsigned i = 0; i < set->count; i++)
+                log_notice("model=%s: loaded, %u of %u nodes are coded, inputs=%s", set->models[i]->name,
+                           set->models[i]->n_layers, set->models[i]->graph->n_nodes,
+                           hedged_model_shapes(set->models[i], shapes, sizeof(shapes)));
         hedged_plans_look_again(c->plans); /* with the boards that are here */
         if (c->distributor) {
                 hedged_distribute_loaded(c->distributor);
-                if (replaced)
-                        hedged_distribute_unloaded(c->distributor, replaced);
+                for (unsigned i = 0; i < replaced.count; i++)
+                        hedged_distribute_unloaded(c->distributor, replaced.models[i]);
         }
-        hedged_model_unref(&replaced);
+        hedged_model_set_unref(&replaced);
         return 0;
 }
 
@@ -220,11 +236,13 @@ void hedged_models_loaded(hedged_server_t *c, hedged_load_t *l)
                         break;
                 }
         if (l->result == 0) {
-                hedged_model_t *served = hedged_model_ref(l->model);
+                hedged_model_set_t served = l->set;
 
-                l->result = hedged_models_serve(c, served);
+                for (unsigned i = 0; i < served.count; i++)
+                        hedged_model_ref(served.models[i]);
+                l->result = hedged_models_serve(c, &served);
                 if (l->result < 0) {
-                        hedged_model_unref(&served);
+                        hedged_model_set_unref(&served);
                         hedge_why(&l->why, l->result, "%s", l->result == HEDGE_ELIMIT ? TOO_MANY : "out of memory");
                 }
                 /* as the next start will have it; an UNLOAD may have come between */
@@ -241,16 +259,24 @@ void hedged_models_loaded(hedged_server_t *c, hedged_load_t *l)
         hedged_models_settle(c);
 }
 
+static bool is_settled(const hedged_server_t *c, const hedged_load_t *l)
+{
+        for (unsigned i = 0; i < l->set.count; i++)
+                if (!hedged_distribute_settled(c->distributor, l->set.models[i]))
+                        return false;
+        return true;
+}
+
 void hedged_models_settle(hedged_server_t *c)
 {
         for (unsigned i = 0; i < c->models->n_waiting;) {
                 hedged_load_t *l = c->models->waiting[i];
 
-                if (hedge_now_ms() < l->answer_by_ms && !hedged_distribute_settled(c->distributor, l->model)) {
+                if (hedge_now_ms() < l->answer_by_ms && !is_settled(c, l)) {
                         i++;
                         continue;
                 }
-                answer_done(&l->asker, HEDGE_MSG_LOAD_OK, l->model, NULL);
+                answer_done(&l->asker, HEDGE_MSG_LOAD_OK, l->set.models[0], NULL);
                 hedged_load_destroy(&l);
                 c->models->waiting[i] = c->models->waiting[--c->models->n_waiting];
         }
@@ -263,7 +289,7 @@ void hedged_models_abandon(hedged_server_t *c)
         while (c->models->n_waiting > 0) {
                 hedged_load_t *l = c->models->waiting[--c->models->n_waiting];
 
-                answer_done(&l->asker, HEDGE_MSG_LOAD_OK, l->model, NULL);
+                answer_done(&l->asker, HEDGE_MSG_LOAD_OK, l->set.models[0], NULL);
                 hedged_load_destroy(&l);
         }
 }
@@ -271,7 +297,8 @@ void hedged_models_abandon(hedged_server_t *c)
 void hedged_models_unload(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_unload_t *unload = &e->message.unload;
-        hedged_model_t *m = hedged_registry_find(&c->registry, unload->name);
+        const hedged_model_t *m = hedged_registry_find(&c->registry, unload->name);
+        hedged_model_set_t set;
         int r;
 
         if (!m) {
@@ -286,11 +313,12 @@ void hedged_models_unload(hedged_server_t *c, const hedge_asker_t *asker, hedge_
                 log_warning("model=%s: cannot note in the repository that it is unloaded: %s, it will be back after a "
                             "restart",
                             m->name, hedge_strerror(r));
-        hedged_registry_remove(&c->registry, m);
-        hedged_distribute_unloaded(c->distributor, m);
-        log_notice("model=%s: unloaded", m->name);
-        answer_done(asker, HEDGE_MSG_UNLOAD_OK, m, "unloaded");
-        hedged_model_unref(&m);
+        hedged_registry_remove(&c->registry, unload->name, &set);
+        for (unsigned i = 0; i < set.count; i++)
+                hedged_distribute_unloaded(c->distributor, set.models[i]);
+        log_notice("model=%s: unloaded", unload->name);
+        answer_done(asker, HEDGE_MSG_UNLOAD_OK, set.models[0], "unloaded");
+        hedged_model_set_unref(&set);
 }
 
 bool hedged_models_are_idle(const hedged_models_t *models)

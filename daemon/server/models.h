@@ -35,7 +35,8 @@ bool hedged_models_are_idle(const hedged_models_t *models);
 /** So many are at the preparer. */
 unsigned hedged_models_preparing(const hedged_models_t *models);
 
-/** Put a model into service: registry and distribution. Takes the reference over. @return 0, HEDGE_ELIMIT, -ENOMEM. */
-int hedged_models_serve(hedged_server_t *server, hedged_model_t *model);
+/** Put a model, in all its shapes, into service: registry and distribution. Takes the references over.
+ * @return 0, HEDGE_ELIMIT, -ENOMEM. */
+int hedged_models_serve(hedged_server_t *server, const hedged_model_set_t *set);
 
 #endif

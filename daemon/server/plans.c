@@ -56,6 +56,8 @@ static int check(const hedged_server_t *c, const hedge_msg_plan_t *plan, const h
 
         if (c->stopping)
                 return hedge_why(why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
+        if (!m && hedged_registry_find(&c->registry, plan->model))
+                return hedge_why(why, HEDGE_ESHAPE, "model '%s' is not loaded for inputs of these shapes", plan->model);
         if (!m)
                 return hedge_why(why, HEDGE_ENOMODEL, "no model '%s' is loaded", plan->model);
         if (plan->boards > slots)
@@ -71,7 +73,9 @@ static int check(const hedged_server_t *c, const hedge_msg_plan_t *plan, const h
 void hedged_plans_ask(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_plan_t *plan = &e->message.plan;
-        hedged_model_t *m = hedged_registry_find(&c->registry, plan->model);
+        hedged_model_t *m = plan->n_inputs
+                                    ? hedged_registry_choose(&c->registry, plan->model, plan->inputs, plan->n_inputs)
+                                    : hedged_registry_find(&c->registry, plan->model);
         hedged_ask_t *ask = NULL;
         hedge_why_t why;
         int r = check(c, plan, m, &why);

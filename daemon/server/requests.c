@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -38,6 +39,33 @@ static int check_inputs(const hedged_model_t *m, const hedge_envelope_t *e, hedg
         return 0;
 }
 
+/* In which of its shapes the model is asked for; where in none, the first, and `why` has the sentence.
+ * @return 0, HEDGE_ENOMODEL, HEDGE_ESHAPE. */
+static int choose_shape(const hedged_registry_t *registry, const hedge_msg_infer_t *infer, hedged_model_t **ret,
+                        hedge_why_t *why)
+{
+        hedged_model_t *first = hedged_registry_find(registry, infer->model);
+        char loaded[300], given[80];
+        size_t used = 0;
+
+        *ret = hedged_registry_choose(registry, infer->model, infer->inputs, infer->n_inputs);
+        if (*ret)
+                return 0;
+        if (!first)
+                return hedge_why(why, HEDGE_ENOMODEL, "no model '%s' is loaded", infer->model);
+        *ret = first;
+        if (!hedged_registry_next(registry, first))
+                return 0; /* what is wrong with the one that there is, is said better where its inputs are checked */
+        for (hedged_model_t *m = first; m && used < sizeof(loaded); m = hedged_registry_next(registry, m)) {
+                char one[200];
+
+                used += (size_t)snprintf(loaded + used, sizeof(loaded) - used, "%s%s", m == first ? "" : "; ",
+                                         hedged_model_shapes(m, one, sizeof(one)));
+        }
+        return hedge_why(why, HEDGE_ESHAPE, "model '%s' is loaded for %s; the request's first input is %s",
+                         infer->model, loaded, hedge_shape_text(&infer->inputs[0], given, sizeof(given)));
+}
+
 static hedged_request_t *make_request(const hedge_asker_t *asker, hedge_envelope_t *e, hedged_model_t *m)
 {
         hedged_request_t *q = calloc(1, sizeof(*q));
@@ -64,7 +92,7 @@ void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge
 {
         const hedge_msg_infer_t *infer = &e->message.infer;
         hedged_requests_t *requests = s->requests;
-        hedged_model_t *m = hedged_registry_find(&s->registry, infer->model);
+        hedged_model_t *m = NULL;
         hedged_request_t *q = NULL;
         hedge_why_t why;
         int r = 0;
@@ -72,12 +100,12 @@ void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge
         requests->counts.all++;
         if (s->stopping)
                 r = hedge_why(&why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
-        else if (!m)
-                r = hedge_why(&why, HEDGE_ENOMODEL, "no model '%s' is loaded", infer->model);
         else if (requests->counts.in_flight >= s->config->inference.queue + s->config->inference.in_flight)
                 r = hedge_why(&why, -EAGAIN, "%u requests are waiting already, try again later",
                               requests->counts.in_flight);
         else
+                r = choose_shape(&s->registry, infer, &m, &why);
+        if (r == 0)
                 r = check_inputs(m, e, &why);
         if (r == 0 && !(q = make_request(asker, e, m)))
                 r = hedge_why(&why, -ENOMEM, "out of memory");

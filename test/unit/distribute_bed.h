@@ -113,21 +113,25 @@ static hedged_model_t *make_model(const char *name, unsigned file)
 
 static hedged_model_t *load(const char *name, unsigned file)
 {
-        hedged_model_t *m = make_model(name, file), *replaced;
+        hedged_model_set_t set = { { make_model(name, file) }, 1 }, replaced;
 
-        assert_int_equal(hedged_registry_put(&bed.registry, m, &replaced), 0);
+        assert_int_equal(hedged_registry_put(&bed.registry, &set, &replaced), 0);
         hedged_distribute_loaded(bed.distributor);
-        if (replaced)
-                hedged_distribute_unloaded(bed.distributor, replaced);
-        hedged_model_unref(&replaced);
-        return m;
+        for (unsigned i = 0; i < replaced.count; i++)
+                hedged_distribute_unloaded(bed.distributor, replaced.models[i]);
+        hedged_model_set_unref(&replaced);
+        return set.models[0];
 }
 
 static void unload(hedged_model_t *m)
 {
-        hedged_registry_remove(&bed.registry, m);
+        hedged_model_set_t set;
+
+        hedged_registry_remove(&bed.registry, m->name, &set);
+        assert_int_equal(set.count, 1);
+        assert_ptr_equal(set.models[0], m);
         hedged_distribute_unloaded(bed.distributor, m);
-        hedged_model_unref(&m);
+        hedged_model_set_unref(&set);
 }
 
 /* ---- in place of the preparer ---- */

@@ -242,17 +242,19 @@ static void who_is_not_there_is_told_to_drop_when_it_is_back(void **state)
 static void a_model_that_is_not_taken_leaves_nothing(void **state)
 {
         (void)state;
-        hedged_model_t *a = load("a", 1), *b = make_model("b", 2), *replaced = NULL;
+        hedged_model_t *a = load("a", 1), *b = make_model("b", 2);
+        const hedged_model_set_t set = { { b }, 1 };
+        hedged_model_set_t replaced;
         const size_t count = bed.registry.shares.count;
 
         /* its last share has the digest of another board's: to be found out after all others went in */
         b->layers[LAYERS - 1].variants[1].digests[1] = digest_of(1, 0, 0, 0);
-        assert_int_equal(hedged_registry_put(&bed.registry, b, &replaced), -EINVAL);
+        assert_int_equal(hedged_registry_put(&bed.registry, &set, &replaced), -EINVAL);
         assert_int_equal(bed.registry.shares.count, count);
         assert_int_equal(bed.registry.count, 1);
         b->layers[LAYERS - 1].variants[1].digests[1] = digest_of(2, LAYERS - 1, 1, 1);
         bed.registry.max = 1;
-        assert_int_equal(hedged_registry_put(&bed.registry, b, &replaced), HEDGE_ELIMIT);
+        assert_int_equal(hedged_registry_put(&bed.registry, &set, &replaced), HEDGE_ELIMIT);
         assert_int_equal(bed.registry.shares.count, count);
         assert_ptr_equal(hedged_registry_find(&bed.registry, "a"), a);
         assert_null(hedged_registry_find(&bed.registry, "b"));

@@ -65,9 +65,12 @@ static void store(folder_t *f, const char *name, const char *onnx, const char *m
 {
         hedge_why_t why;
 
-        assert_int_equal(hedged_repository_store(f->path, name, onnx, strlen(onnx), manifest,
-                                                 manifest ? strlen(manifest) : 0, &why),
-                         0);
+        const hedged_stored_t model = { .onnx = onnx,
+                                        .onnx_bytes = strlen(onnx),
+                                        .manifest = manifest,
+                                        .manifest_bytes = manifest ? strlen(manifest) : 0 };
+
+        assert_int_equal(hedged_repository_store(f->path, name, &model, &why), 0);
 }
 
 /* text NULL: there is no such file. */
@@ -145,7 +148,8 @@ static void a_store_that_fails_keeps_the_old_one(void **state)
         full.rlim_cur = 4; /* as if the disk were full */
         signal(SIGXFSZ, SIG_IGN);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
-        r = hedged_repository_store(f->path, "net", "longer than this", 16, NULL, 0, &why);
+        r = hedged_repository_store(f->path, "net", &(hedged_stored_t){ .onnx = "longer than this", .onnx_bytes = 16 },
+                                    &why);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         assert_int_equal(r, -EFBIG);
         assert_non_null(strstr(why.text, "cannot store"));
