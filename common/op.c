@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/element.h"
+#include "common/op_infer.h"
 
 #define MAX_EXTENT   (1u << 20) /* of windows, strides, pads */
 #define MAX_ELEMENTS (HEDGE_MAX_ELEMENTS - 1)
@@ -182,6 +183,23 @@ static int infer_binary(const hedge_op_t *op, const hedge_shape_t *in, unsigned 
                         hedge_why_t *why)
 {
         return broadcast(&in[0], &in[1], 0, out, why);
+}
+
+static int infer_where(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                       hedge_why_t *why)
+{
+        hedge_shape_t chosen;
+        int r = broadcast(&in[1], &in[2], 0, &chosen, why);
+
+        return r < 0 ? r : broadcast(&in[0], &chosen, 0, out, why);
+}
+
+static int infer_shift(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                       hedge_why_t *why)
+{
+        if (op->shift.bits == 0 || op->shift.bits > 64)
+                return hedge_why(why, -EINVAL, "integers of %u bits", op->shift.bits);
+        return infer_binary(op, in, n_in, out, why);
 }
 
 static int infer_unary(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
@@ -451,6 +469,34 @@ static const struct {
         [HEDGE_OP_REDUCE_MEAN] = { "ReduceMean", 1, 1, false, infer_reduce },
         [HEDGE_OP_RESHAPE] = { "Reshape", 1, 1, false, infer_reshape },
         [HEDGE_OP_EXPAND] = { "Expand", 1, 1, false, infer_expand },
+        [HEDGE_OP_EQUAL] = { "Equal", 2, 2, false, infer_binary },
+        [HEDGE_OP_LESS] = { "Less", 2, 2, false, infer_binary },
+        [HEDGE_OP_LESS_EQUAL] = { "LessOrEqual", 2, 2, false, infer_binary },
+        [HEDGE_OP_AND] = { "And", 2, 2, false, infer_binary },
+        [HEDGE_OP_OR] = { "Or", 2, 2, false, infer_binary },
+        [HEDGE_OP_XOR] = { "Xor", 2, 2, false, infer_binary },
+        [HEDGE_OP_MODULO] = { "Mod", 2, 2, false, infer_binary },
+        [HEDGE_OP_FMOD] = { "FMod", 2, 2, false, infer_binary },
+        [HEDGE_OP_SHIFT_LEFT] = { "ShiftLeft", 2, 2, false, infer_shift },
+        [HEDGE_OP_SHIFT_RIGHT] = { "ShiftRight", 2, 2, false, infer_shift },
+        [HEDGE_OP_WHERE] = { "Where", 3, 3, false, infer_where },
+        [HEDGE_OP_NOT] = { "Not", 1, 1, false, infer_unary },
+        [HEDGE_OP_TO_BOOL] = { "ToBool", 1, 1, false, infer_unary },
+        [HEDGE_OP_IS_NAN] = { "IsNaN", 1, 1, false, infer_unary },
+        [HEDGE_OP_IS_INF] = { "IsInf", 1, 1, false, infer_unary },
+        [HEDGE_OP_ARG_MAX] = { "ArgMax", 1, 1, false, hedge_op_infer_arg },
+        [HEDGE_OP_ARG_MIN] = { "ArgMin", 1, 1, false, hedge_op_infer_arg },
+        [HEDGE_OP_TOP] = { "TopK", 1, 1, false, hedge_op_infer_top },
+        [HEDGE_OP_GATHER] = { "Gather", 2, 2, false, hedge_op_infer_gather },
+        [HEDGE_OP_GATHER_ELEMENTS] = { "GatherElements", 2, 2, false, hedge_op_infer_gather_elements },
+        [HEDGE_OP_GATHER_ND] = { "GatherND", 2, 2, false, hedge_op_infer_gather_nd },
+        [HEDGE_OP_SCATTER_ELEMENTS] = { "ScatterElements", 3, 3, false, hedge_op_infer_scatter_elements },
+        [HEDGE_OP_SCATTER_ND] = { "ScatterND", 3, 3, false, hedge_op_infer_scatter_nd },
+        [HEDGE_OP_ONE_HOT] = { "OneHot", 2, 2, false, hedge_op_infer_one_hot },
+        [HEDGE_OP_CUM_SUM] = { "CumSum", 1, 1, false, hedge_op_infer_cum_sum },
+        [HEDGE_OP_TRILU] = { "Trilu", 1, 1, false, hedge_op_infer_trilu },
+        [HEDGE_OP_TILE] = { "Tile", 1, 1, false, hedge_op_infer_tile },
+        [HEDGE_OP_NMS] = { "NonMaxSuppression", 2, 2, false, hedge_op_infer_nms },
 };
 
 const char *hedge_op_name(hedge_op_kind_t kind)

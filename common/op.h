@@ -44,6 +44,34 @@ typedef enum hedge_op_kind {
         HEDGE_OP_REDUCE_MEAN, /**< (x) over the axes of a bit mask; reduced extents become 1 */
         HEDGE_OP_RESHAPE,     /**< (x): the same elements under another shape */
         HEDGE_OP_EXPAND,      /**< (x): broadcast to the given shape */
+        HEDGE_OP_EQUAL,       /**< (a, b): 0 or 1; EQUAL..SHIFT_RIGHT broadcast as NumPy does */
+        HEDGE_OP_LESS,
+        HEDGE_OP_LESS_EQUAL,
+        HEDGE_OP_AND,
+        HEDGE_OP_OR,
+        HEDGE_OP_XOR,
+        HEDGE_OP_MODULO,           /**< (a, b): the remainder with b's sign */
+        HEDGE_OP_FMOD,             /**< (a, b): the remainder with a's sign */
+        HEDGE_OP_SHIFT_LEFT,       /**< (a, b), of shift.bits; what does not fit is lost */
+        HEDGE_OP_SHIFT_RIGHT,      /**< (a, b) */
+        HEDGE_OP_WHERE,            /**< (condition, a, b): condition != 0 ? a : b; the three broadcast */
+        HEDGE_OP_NOT,              /**< (x): x == 0 */
+        HEDGE_OP_TO_BOOL,          /**< (x): x != 0 */
+        HEDGE_OP_IS_NAN,           /**< (x) */
+        HEDGE_OP_IS_INF,           /**< (x) */
+        HEDGE_OP_ARG_MAX,          /**< (x): the index of the largest along an axis, whose extent becomes 1 */
+        HEDGE_OP_ARG_MIN,          /**< (x) */
+        HEDGE_OP_TOP,              /**< (x): the indices of the k largest or smallest along an axis, in order */
+        HEDGE_OP_GATHER,           /**< (x, indices): axis.axis is replaced by the indices' axes; HEDGE_ERANGE */
+        HEDGE_OP_GATHER_ELEMENTS,  /**< (x, indices) along axis.axis -> as indices; HEDGE_ERANGE */
+        HEDGE_OP_GATHER_ND,        /**< (x, tuples): axis.axis axes are batches of both; HEDGE_ERANGE */
+        HEDGE_OP_SCATTER_ELEMENTS, /**< (x, indices, updates): x with the updates, in order; HEDGE_ERANGE */
+        HEDGE_OP_SCATTER_ND,       /**< (x, tuples, updates); HEDGE_ERANGE */
+        HEDGE_OP_ONE_HOT,          /**< (indices, (off, on)): a new axis */
+        HEDGE_OP_CUM_SUM,          /**< (x): sums of what is before, along an axis */
+        HEDGE_OP_TRILU,            /**< (x): the triangle above or below a diagonal of the last two axes; else 0 */
+        HEDGE_OP_TILE,             /**< (x): repeated along its axes up to shape.out */
+        HEDGE_OP_NMS,              /**< (boxes B x N x 4, scores B x C x N) -> rows (batch, class, box), see nms */
         HEDGE_OP_KINDS
 } hedge_op_kind_t;
 
@@ -114,6 +142,15 @@ typedef struct hedge_to_integer {
         float lo, hi;
 } hedge_to_integer_t;
 
+/** What an update does to the element that is there. */
+typedef enum hedge_scatter {
+        HEDGE_SCATTER_SET,
+        HEDGE_SCATTER_ADD,
+        HEDGE_SCATTER_MUL,
+        HEDGE_SCATTER_MAX,
+        HEDGE_SCATTER_MIN,
+} hedge_scatter_t;
+
 typedef struct hedge_op {
         hedge_op_kind_t kind;
         hedge_activation_t
@@ -125,7 +162,7 @@ typedef struct hedge_op {
                 hedge_to_integer_t to_integer;
                 struct {
                         uint32_t axis;
-                } axis; /**< SOFTMAX, LOG_SOFTMAX, CONCAT */
+                } axis; /**< SOFTMAX, LOG_SOFTMAX, CONCAT, GATHER, GATHER_ELEMENTS, GATHER_ND */
                 struct {
                         hedge_pad_mode_t mode;
                         float value;
@@ -148,7 +185,42 @@ typedef struct hedge_op {
                 } reduce;
                 struct {
                         hedge_shape_t out;
-                } shape; /**< RESHAPE, EXPAND */
+                } shape; /**< RESHAPE, EXPAND, TILE */
+                struct {
+                        uint32_t bits; /**< of the type */
+                } shift;
+                struct {
+                        bool positive, negative; /**< which infinities are meant */
+                } infinite;
+                struct {
+                        uint32_t axis;
+                        bool last; /**< of equals, the last one */
+                } arg;
+                struct {
+                        uint32_t axis, k;
+                        bool smallest;
+                } top;
+                struct {
+                        uint32_t axis; /**< of SCATTER_ELEMENTS */
+                        hedge_scatter_t how;
+                } scatter;
+                struct {
+                        uint32_t axis, depth;
+                } one_hot;
+                struct {
+                        uint32_t axis;
+                        bool exclusive, reverse;
+                } cum_sum;
+                struct {
+                        int64_t diagonal; /**< 0: the main one; above it: positive */
+                        bool upper;
+                } trilu;
+                struct {
+                        uint32_t max; /**< boxes of each class of each batch */
+                        float overlap, score;
+                        bool any_score; /**< else only above `score` */
+                        bool center;    /**< boxes are x, y, width, height, else two corners as y, x */
+                } nms;                  /**< its output has room for B * C * max rows; those that stay empty are -1 */
         };
 } hedge_op_t;
 

@@ -25,7 +25,21 @@ hedge_plain_fn hedge_plain_softmax, hedge_plain_log_softmax, hedge_plain_lrn, he
 
 /* plain_shape.c: move elements. */
 hedge_plain_fn hedge_plain_concat, hedge_plain_pad, hedge_plain_transpose, hedge_plain_slice, hedge_plain_reshape,
-        hedge_plain_expand;
+        hedge_plain_expand, hedge_plain_tile;
+
+/* plain_logic.c */
+hedge_plain_fn hedge_plain_logic, hedge_plain_where, hedge_plain_not, hedge_plain_to_bool, hedge_plain_is_nan,
+        hedge_plain_is_inf;
+
+/* plain_index.c: HEDGE_ERANGE where an index is outside its axis. */
+hedge_plain_fn hedge_plain_gather, hedge_plain_gather_elements, hedge_plain_gather_nd, hedge_plain_scatter_elements,
+        hedge_plain_scatter_nd, hedge_plain_one_hot;
+
+/* plain_order.c */
+hedge_plain_fn hedge_plain_arg_extreme, hedge_plain_top, hedge_plain_cum_sum, hedge_plain_trilu;
+
+/* plain_nms.c */
+hedge_plain_fn hedge_plain_nms;
 
 /* plain_resize.c */
 hedge_plain_fn hedge_plain_resize;

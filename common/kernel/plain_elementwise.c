@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/kernel/plain.h"
+#include "common/kernel/broadcast.h"
 
 #include <math.h>
 
@@ -149,80 +149,21 @@ static row_fn *row_of(hedge_op_kind_t kind)
         }
 }
 
-/* The two operands' strides along the output's axes, 0 where an operand is repeated. Neighbouring axes along
- * which both operands go on in the same way become one, so that rows are as long as they can be. */
-typedef struct walk {
-        uint32_t axes;
-        uint32_t dims[HEDGE_MAX_RANK];
-        int64_t a[HEDGE_MAX_RANK], b[HEDGE_MAX_RANK];
-} walk_t;
-
-static void broadcast_strides(const hedge_shape_t *shape, const hedge_shape_t *out, int64_t *strides)
-{
-        int64_t dense[HEDGE_MAX_RANK] = { 0 };
-        uint32_t missing = out->rank - shape->rank;
-
-        hedge_plain_strides(shape, dense);
-        for (uint32_t d = 0; d < out->rank; d++)
-                strides[d] = d < missing || shape->dims[d - missing] == 1 ? 0 : dense[d - missing];
-}
-
-static walk_t plan_walk(const hedge_shape_t *a, const hedge_shape_t *b, const hedge_shape_t *out)
-{
-        int64_t sa[HEDGE_MAX_RANK], sb[HEDGE_MAX_RANK];
-        walk_t w = { .axes = 0 };
-
-        broadcast_strides(a, out, sa);
-        broadcast_strides(b, out, sb);
-        for (uint32_t d = 0; d < out->rank; d++) {
-                uint32_t last = w.axes - 1, extent = out->dims[d];
-
-                if (extent == 1)
-                        continue;
-                if (w.axes > 0 && w.a[last] == sa[d] * extent && w.b[last] == sb[d] * extent) {
-                        w.dims[last] *= extent;
-                } else {
-                        last = w.axes++;
-                        w.dims[last] = extent;
-                }
-                w.a[last] = sa[d];
-                w.b[last] = sb[d];
-        }
-        if (w.axes == 0) {
-                w.axes = 1;
-                w.dims[0] = 1;
-        }
-        return w;
-}
-
 /* One row in pieces that stay in the nearest cache until their activation is done. */
-static void whole_row(const hedge_op_t *op, const float *a, const float *b, float *out, uint32_t n, int step_a,
-                      int step_b)
+static void whole_row(const hedge_op_t *op, const float *const *in, const int *step, float *out, size_t n)
 {
         row_fn *row = row_of(op->kind);
 
-        for (uint32_t i = 0; i < n; i += PIECE) {
-                uint32_t m = n - i < PIECE ? n - i : PIECE;
+        for (size_t i = 0; i < n; i += PIECE) {
+                size_t m = n - i < PIECE ? n - i : PIECE;
 
-                row(a + (step_a ? i : 0), b + (step_b ? i : 0), out + i, m, step_a, step_b);
+                row(in[0] + (step[0] ? i : 0), in[1] + (step[1] ? i : 0), out + i, m, step[0], step[1]);
                 hedge_plain_activate(&op->activation, out + i, m);
         }
 }
 
 int hedge_plain_binary(const hedge_kernel_t *k, const float *const *in, float *out)
 {
-        walk_t w = plan_walk(&k->in[0], &k->in[1], &k->out);
-        uint32_t at[HEDGE_MAX_RANK] = { 0 }, last = w.axes - 1;
-
-        do {
-                const float *a = in[0], *b = in[1];
-
-                for (uint32_t d = 0; d < last; d++) {
-                        a += at[d] * w.a[d];
-                        b += at[d] * w.b[d];
-                }
-                whole_row(&k->op, a, b, out, w.dims[last], w.a[last] != 0, w.b[last] != 0);
-                out += w.dims[last];
-        } while (hedge_plain_next(at, w.dims, last));
+        hedge_broadcast_run(k, in, out, whole_row);
         return 0;
 }

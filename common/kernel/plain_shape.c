@@ -220,6 +220,26 @@ int hedge_plain_expand(const hedge_kernel_t *k, const float *const *in, float *o
         return 0;
 }
 
+int hedge_plain_tile(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        const uint32_t *dims = k->in[0].dims;
+        uint32_t at[HEDGE_MAX_RANK] = { 0 }, last = k->out.rank - 1;
+        int64_t strides[HEDGE_MAX_RANK];
+
+        if (k->out.rank == 0)
+                return hedge_plain_reshape(k, in, out);
+        hedge_plain_strides(&k->in[0], strides);
+        do {
+                const float *from = in[0];
+
+                for (uint32_t d = 0; d < last; d++)
+                        from += at[d] % dims[d] * strides[d];
+                for (uint32_t i = 0; i < k->out.dims[last]; i += dims[last], out += dims[last])
+                        copy(out, from, dims[last]);
+        } while (hedge_plain_next(at, k->out.dims, last));
+        return 0;
+}
+
 /* The input element along one axis that output position `o` repeats, -1 for the constant. */
 static int64_t pad_source(const hedge_op_t *op, uint32_t axis, int64_t o, int64_t extent)
 {
