@@ -121,6 +121,24 @@ static bool keeps_reduce(const step_t *s, uint32_t *ret)
         return !(s->node->op.reduce.axes >> *ret & 1);
 }
 
+static bool keeps_arg(const step_t *s, uint32_t *ret)
+{
+        *ret = axis_of(s, 0);
+        return *ret != s->node->op.arg.axis;
+}
+
+static bool keeps_top(const step_t *s, uint32_t *ret)
+{
+        *ret = axis_of(s, 0);
+        return *ret != s->node->op.top.axis;
+}
+
+static bool keeps_cum_sum(const step_t *s, uint32_t *ret)
+{
+        *ret = axis_of(s, 0);
+        return *ret != s->node->op.cum_sum.axis;
+}
+
 /* A picture's piece stays together where as many elements' indices lie before the batch as did. */
 static bool keeps_reshape(const step_t *s, uint32_t *ret)
 {
@@ -181,12 +199,12 @@ static bool same_resize(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
                x->out_w == y->out_w && x->scale_h == y->scale_h && x->scale_w == y->scale_w &&
                x->cubic_a == y->cubic_a && x->exclude_outside == y->exclude_outside && x->roi_top == y->roi_top &&
                x->roi_left == y->roi_left && x->roi_bottom == y->roi_bottom && x->roi_right == y->roi_right &&
-               x->outside == y->outside;
+               x->outside == y->outside && x->antialias == y->antialias;
 }
 
-static bool same_hard_sigmoid(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+static bool same_unary(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
 {
-        return a->hard_sigmoid.alpha == b->hard_sigmoid.alpha && a->hard_sigmoid.beta == b->hard_sigmoid.beta;
+        return a->unary.kind == b->unary.kind && a->unary.alpha == b->unary.alpha && a->unary.beta == b->unary.beta;
 }
 
 static bool same_axis(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
@@ -230,6 +248,33 @@ static bool same_to_integer(const hedge_op_t *a, const hedge_op_t *b, uint32_t r
                a->to_integer.lo == b->to_integer.lo && a->to_integer.hi == b->to_integer.hi;
 }
 
+static bool same_shift(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        return a->shift.bits == b->shift.bits;
+}
+
+static bool same_infinite(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        return a->infinite.positive == b->infinite.positive && a->infinite.negative == b->infinite.negative;
+}
+
+static bool same_arg(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        return a->arg.axis == b->arg.axis && a->arg.last == b->arg.last;
+}
+
+static bool same_top(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        return a->top.axis == b->top.axis && a->top.k == b->top.k && a->top.smallest == b->top.smallest;
+}
+
+static bool same_cum_sum(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        return a->cum_sum.axis == b->cum_sum.axis && a->cum_sum.exclusive == b->cum_sum.exclusive &&
+               a->cum_sum.reverse == b->cum_sum.reverse;
+}
+
+/* Operators without a row here are taken to mix pictures: gathers and scatters by computed places, NMS, one-hot, ... */
 static const struct {
         bool (*keeps)(const step_t *step, uint32_t *ret);
         bool (*same)(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank);
@@ -246,15 +291,13 @@ static const struct {
         [HEDGE_OP_SUB] = { keeps_broadcast, same_shapes_only },
         [HEDGE_OP_MUL] = { keeps_broadcast, same_shapes_only },
         [HEDGE_OP_DIV] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_MAX] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_MIN] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_POW] = { keeps_broadcast, same_shapes_only },
         [HEDGE_OP_PRELU] = { keeps_broadcast, same_shapes_only },
         [HEDGE_OP_CLAMP] = { keeps_unary, same_shapes_only },
         [HEDGE_OP_LEAKY_RELU] = { keeps_unary, same_shapes_only },
-        [HEDGE_OP_SIGMOID] = { keeps_unary, same_shapes_only },
-        [HEDGE_OP_TANH] = { keeps_unary, same_shapes_only },
-        [HEDGE_OP_EXP] = { keeps_unary, same_shapes_only },
-        [HEDGE_OP_SQRT] = { keeps_unary, same_shapes_only },
-        [HEDGE_OP_HARD_SIGMOID] = { keeps_unary, same_hard_sigmoid },
-        [HEDGE_OP_HARD_SWISH] = { keeps_unary, same_shapes_only },
+        [HEDGE_OP_UNARY] = { keeps_unary, same_unary },
         [HEDGE_OP_TO_INTEGER] = { keeps_unary, same_to_integer },
         [HEDGE_OP_SOFTMAX] = { keeps_softmax, same_axis, true },
         [HEDGE_OP_LOG_SOFTMAX] = { keeps_softmax, same_axis, true },
@@ -267,6 +310,25 @@ static const struct {
         [HEDGE_OP_REDUCE_MEAN] = { keeps_reduce, same_reduce, true },
         [HEDGE_OP_RESHAPE] = { keeps_reshape, same_shapes_only },
         [HEDGE_OP_EXPAND] = { keeps_expand, same_shapes_only },
+        [HEDGE_OP_EQUAL] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_LESS] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_LESS_EQUAL] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_AND] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_OR] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_XOR] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_MODULO] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_FMOD] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_SHIFT_LEFT] = { keeps_broadcast, same_shift },
+        [HEDGE_OP_SHIFT_RIGHT] = { keeps_broadcast, same_shift },
+        [HEDGE_OP_WHERE] = { keeps_broadcast, same_shapes_only },
+        [HEDGE_OP_NOT] = { keeps_unary, same_shapes_only },
+        [HEDGE_OP_TO_BOOL] = { keeps_unary, same_shapes_only },
+        [HEDGE_OP_IS_NAN] = { keeps_unary, same_shapes_only },
+        [HEDGE_OP_IS_INF] = { keeps_unary, same_infinite },
+        [HEDGE_OP_ARG_MAX] = { keeps_arg, same_arg, true },
+        [HEDGE_OP_ARG_MIN] = { keeps_arg, same_arg, true },
+        [HEDGE_OP_TOP] = { keeps_top, same_top, true },
+        [HEDGE_OP_CUM_SUM] = { keeps_cum_sum, same_cum_sum, true },
 };
 
 bool hedge_batch_keeps(const step_t *s, uint32_t *ret)

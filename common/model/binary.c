@@ -104,29 +104,42 @@ static uint64_t weight_of(const hedge_operand_t *o, uint32_t rank)
         return (uint64_t)hedge_shape_elements(&o->view.shape) + 1;
 }
 
-int hedge_binary(hedge_import_t *imp, hedge_op_kind_t kind, const hedge_operand_t *a, const hedge_operand_t *b,
-                 hedge_view_t *ret)
+/* The number of axes of the result, in the layout of the best leader. */
+static hedge_view_t plan_result(const hedge_operand_t *operands, uint32_t n)
 {
-        const hedge_shape_t *sa = shape_of(a), *sb = shape_of(b);
-        uint32_t rank = sa->rank > sb->rank ? sa->rank : sb->rank, inputs[2];
-        const hedge_operand_t *leader = weight_of(a, rank) >= weight_of(b, rank) ? a : b;
-        hedge_op_t op = { .kind = kind };
-        hedge_view_t view = { .shape = { .rank = rank } };
-        hedge_shape_t memory;
-        int r;
+        hedge_view_t view = { .shape = { .rank = 0 } };
+        uint64_t best = 0;
 
         hedge_perm_identity(view.perm);
-        if (weight_of(leader, rank) > 0)
-                memcpy(view.perm, leader->view.perm, rank * sizeof(view.perm[0]));
-        r = lay_out(imp, a, rank, view.perm, &inputs[0]);
+        for (uint32_t i = 0; i < n; i++)
+                if (shape_of(&operands[i])->rank > view.shape.rank)
+                        view.shape.rank = shape_of(&operands[i])->rank;
+        for (uint32_t i = 0; i < n; i++) {
+                uint64_t weight = weight_of(&operands[i], view.shape.rank);
+
+                if (weight > best)
+                        memcpy(view.perm, operands[i].view.perm, view.shape.rank * sizeof(view.perm[0]));
+                best = weight > best ? weight : best;
+        }
+        return view;
+}
+
+int hedge_elementwise(hedge_import_t *imp, const hedge_op_t *op, const hedge_operand_t *operands, uint32_t n,
+                      hedge_view_t *ret)
+{
+        hedge_view_t view = plan_result(operands, n);
+        uint32_t inputs[HEDGE_OPERANDS_MAX];
+        hedge_shape_t memory;
+        int r = 0;
+
+        for (uint32_t i = 0; r == 0 && i < n; i++)
+                r = lay_out(imp, &operands[i], view.shape.rank, view.perm, &inputs[i]);
         if (r == 0)
-                r = lay_out(imp, b, rank, view.perm, &inputs[1]);
-        if (r == 0)
-                r = hedge_build_op(imp, &op, inputs, 2, &view.value);
+                r = hedge_build_op(imp, op, inputs, n, &view.value);
         if (r < 0)
                 return r;
         memory = imp->graph->values[view.value].shape;
-        for (uint32_t i = 0; i < rank; i++)
+        for (uint32_t i = 0; i < memory.rank; i++)
                 view.shape.dims[view.perm[i]] = memory.dims[i];
         *ret = view;
         return 0;
@@ -146,4 +159,13 @@ int hedge_binary_number(hedge_import_t *imp, hedge_op_kind_t kind, hedge_view_t 
         r = number_first ? hedge_binary(imp, kind, &b, &a, x) : hedge_binary(imp, kind, &a, &b, x);
         hedge_literal_destroy(&literal);
         return r;
+}
+
+int hedge_binary(hedge_import_t *imp, hedge_op_kind_t kind, const hedge_operand_t *a, const hedge_operand_t *b,
+                 hedge_view_t *ret)
+{
+        const hedge_operand_t operands[] = { *a, *b };
+        const hedge_op_t op = { .kind = kind };
+
+        return hedge_elementwise(imp, &op, operands, 2, ret);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/precompute.h"
+
 #define NODES_PER_NODE 8 /* operators that one ONNX node may become, on average */
 
 void hedge_perm_identity(uint32_t *perm)
@@ -159,8 +161,12 @@ int hedge_build_op(hedge_import_t *imp, const hedge_op_t *op, const uint32_t *in
         uint32_t output;
         int r = infer(imp, op, inputs, n, &shape);
 
-        if (r == 0)
-                r = hedge_build_value(imp, &shape, NULL, &output);
+        if (r < 0)
+                return r;
+        r = hedge_precompute(imp, op, inputs, n, &shape, ret);
+        if (r <= 0)
+                return r;
+        r = hedge_build_value(imp, &shape, NULL, &output);
         if (r == 0)
                 r = add_node(imp, op, inputs, n, output);
         if (r == 0)
@@ -173,18 +179,28 @@ int hedge_build_unary(hedge_import_t *imp, const hedge_op_t *op, hedge_view_t *v
         return hedge_build_op(imp, op, &view->value, 1, &view->value);
 }
 
-/* Integers as floats, charged to the budget like any other constant. */
-static int to_floats(const hedge_literal_t *ints, hedge_literal_t **ret)
+/* Integers as floats, charged to the budget like any other constant. Those that floats have not are refused. */
+static int to_floats(hedge_import_t *imp, const hedge_literal_t *ints, hedge_literal_t **ret)
 {
         hedge_literal_t *floats;
-        int r = hedge_literal_new(&ints->shape, false, ints->budget, &floats);
+        int r = hedge_import_new_literal(imp, &ints->shape, false, &floats);
 
         if (r < 0)
                 return r;
-        for (size_t i = 0, n = hedge_shape_elements(&ints->shape); i < n; i++)
-                floats->floats[i] = (float)ints->ints[i];
-        *ret = floats;
-        return 0;
+        for (size_t i = 0, n = hedge_shape_elements(&ints->shape); r == 0 && i < n; i++) {
+                int64_t v = ints->ints[i];
+
+                if (v < -(int64_t)HEDGE_EXACT || v > (int64_t)HEDGE_EXACT)
+                        r = hedge_import_fail(imp, HEDGE_EUNSUPPORTED,
+                                              "a constant of %lld, which is more than is computed exactly",
+                                              (long long)v);
+                floats->floats[i] = (float)v;
+        }
+        if (r < 0)
+                hedge_literal_destroy(&floats);
+        else
+                *ret = floats;
+        return r;
 }
 
 /* A literal's elements as floats, permuted. */
@@ -193,13 +209,15 @@ static int permuted_floats(hedge_import_t *imp, const hedge_literal_t *literal, 
         int64_t plain[HEDGE_MAX_RANK], stride[HEDGE_MAX_RANK] = { 0 };
         hedge_shape_t memory = hedge_view_memory(view);
         hedge_literal_t *floats = NULL, *copy = NULL;
-        int r = literal->is_int ? to_floats(literal, &floats) : 0;
+        int r = literal->is_int ? to_floats(imp, literal, &floats) : 0;
+
+        if (r < 0)
+                return r;
 
         hedge_strides(&view->shape, plain);
         for (uint32_t i = 0; i < memory.rank; i++)
                 stride[i] = plain[view->perm[i]];
-        if (r == 0)
-                r = hedge_literal_strided(floats ? floats : literal, &memory, 0, stride, &copy);
+        r = hedge_literal_strided(floats ? floats : literal, &memory, 0, stride, &copy);
         hedge_literal_destroy(&floats);
         if (r < 0)
                 return hedge_why(imp->why, r, "the model's constants take too much memory");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/model/binary.h"
+#include "common/model/eval.h"
 #include "common/model/operators.h"
 
 /* Operators whose every input is constant, computed at import. Integers wrap, as those of their type do. */
@@ -64,7 +65,8 @@ static float combine_floats(char op, float a, float b)
 }
 
 /* A literal seen under a larger shape: stride 0 where it repeats. */
-static int broadcast(hedge_import_t *imp, const hedge_literal_t *in, const hedge_shape_t *shape, hedge_literal_t **ret)
+int hedge_eval_broadcast(hedge_import_t *imp, const hedge_literal_t *in, const hedge_shape_t *shape,
+                         hedge_literal_t **ret)
 {
         int64_t plain[HEDGE_MAX_RANK], stride[HEDGE_MAX_RANK] = { 0 };
         uint32_t lead = shape->rank - in->shape.rank;
@@ -77,19 +79,21 @@ static int broadcast(hedge_import_t *imp, const hedge_literal_t *in, const hedge
         return r < 0 ? hedge_import_fail(imp, r, "the model's constants take too much memory") : 0;
 }
 
-static int broadcast_shape(hedge_import_t *imp, const hedge_shape_t *a, const hedge_shape_t *b, hedge_shape_t *out)
+int hedge_eval_broadcast_shape(hedge_import_t *imp, const hedge_shape_t *a, const hedge_shape_t *b, hedge_shape_t *out)
 {
-        *out = (hedge_shape_t){ .rank = a->rank > b->rank ? a->rank : b->rank };
-        for (uint32_t i = 0; i < out->rank; i++) {
+        hedge_shape_t shape = { .rank = a->rank > b->rank ? a->rank : b->rank };
+
+        for (uint32_t i = 0; i < shape.rank; i++) {
                 uint32_t x = i < a->rank ? a->dims[a->rank - 1 - i] : 1;
                 uint32_t y = i < b->rank ? b->dims[b->rank - 1 - i] : 1;
 
                 if (x != y && x != 1 && y != 1)
                         return hedge_import_fail(imp, HEDGE_ESHAPE, "shapes that do not broadcast");
-                out->dims[out->rank - 1 - i] = x == 1 ? y : x;
+                shape.dims[shape.rank - 1 - i] = x == 1 ? y : x;
         }
-        if (hedge_shape_check(out, imp->limits->max_tensor_elements) < 0)
+        if (hedge_shape_check(&shape, imp->limits->max_tensor_elements) < 0)
                 return hedge_import_fail(imp, HEDGE_ELIMIT, "a shape that is too large");
+        *out = shape;
         return 0;
 }
 
@@ -102,11 +106,11 @@ static int combine(hedge_import_t *imp, char op, hedge_literal_t **a, const hedg
 
         if ((*a)->is_int != b->is_int)
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "of an integer and a float tensor");
-        r = broadcast_shape(imp, &(*a)->shape, &b->shape, &shape);
+        r = hedge_eval_broadcast_shape(imp, &(*a)->shape, &b->shape, &shape);
         if (r == 0)
-                r = broadcast(imp, *a, &shape, &x);
+                r = hedge_eval_broadcast(imp, *a, &shape, &x);
         if (r == 0)
-                r = broadcast(imp, b, &shape, &y);
+                r = hedge_eval_broadcast(imp, b, &shape, &y);
         for (size_t i = 0, n = r == 0 ? hedge_shape_elements(&shape) : 0; r == 0 && i < n; i++) {
                 if (!x->is_int)
                         x->floats[i] = combine_floats(op, x->floats[i], y->floats[i]);
@@ -147,7 +151,7 @@ int hedge_eval_binary(hedge_import_t *imp)
 
         if (is(imp, "Max"))
                 op = '>';
-        r = broadcast(imp, hedge_import_sym(imp, 0)->literal, &hedge_import_sym(imp, 0)->literal->shape, &y);
+        r = hedge_eval_broadcast(imp, hedge_import_sym(imp, 0)->literal, &hedge_import_sym(imp, 0)->literal->shape, &y);
         for (uint32_t i = 1; r == 0 && i < imp->node->n_input; i++)
                 r = combine_input(imp, op, i, &y);
         if (r < 0) {
@@ -242,7 +246,7 @@ int hedge_eval_constant_of_shape(hedge_import_t *imp)
                 r = hedge_import_fail(imp, HEDGE_EMALFORMED, "the value is not one number");
         if (r == 0) {
                 value->shape = scalar;
-                r = broadcast(imp, value, &shape, &y);
+                r = hedge_eval_broadcast(imp, value, &shape, &y);
         }
         hedge_literal_destroy(&value);
         return r < 0 ? r : hedge_import_set_literal(imp, 0, y);
@@ -398,6 +402,7 @@ int hedge_eval_range(hedge_import_t *imp)
         r = hedge_import_new_literal(imp, &shape, l[0]->is_int, &y);
         if (r < 0)
                 return r;
+        y->element = l[0]->element;
         for (uint32_t i = 0; i < shape.dims[0]; i++)
                 if (y->is_int)
                         y->ints[i] = (int64_t)((uint64_t)l[0]->ints[0] + i * (uint64_t)l[2]->ints[0]);

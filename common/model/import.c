@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/model/build.h"
+#include "common/model/precompute.h"
 
 #define ATTR(x) ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__##x
 
@@ -199,20 +200,26 @@ static int define(hedge_import_t *imp, uint32_t i, hedge_sym_t **ret)
         return 0;
 }
 
+/* What was computed already is a constant again. */
 int hedge_import_set_view(hedge_import_t *imp, uint32_t i, const hedge_view_t *view)
 {
+        hedge_literal_t *literal = NULL;
         hedge_sym_t *sym = NULL;
+        hedge_view_t typed = *view;
         int r;
 
         if (!hedge_import_wanted(imp, i))
                 return 0;
+        if (typed.element == HEDGE_ELEMENT_UNDEFINED)
+                typed.element = hedge_import_element(imp, 0);
+        if (imp->graph->values[typed.value].data) {
+                r = hedge_precompute_literal(imp, &typed, &literal);
+                return r < 0 ? r : hedge_import_set_literal(imp, i, literal);
+        }
         r = define(imp, i, &sym);
-        if (r < 0)
-                return r;
-        sym->view = *view;
-        if (sym->view.element == HEDGE_ELEMENT_UNDEFINED)
-                sym->view.element = hedge_import_element(imp, 0);
-        return 0;
+        if (r == 0)
+                sym->view = typed;
+        return r;
 }
 
 int hedge_import_set_literal(hedge_import_t *imp, uint32_t i, hedge_literal_t *literal)

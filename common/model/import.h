@@ -50,8 +50,9 @@ typedef struct hedge_import {
         hedge_names_t *names;   /**< of syms */
         hedge_sym_t *syms;
         uint32_t n_syms;
-        const Onnx__NodeProto *node; /**< the current one */
-        int attr_error;              /**< the first wrong attribute of the current node */
+        const Onnx__NodeProto *node;   /**< the current one */
+        int attr_error;                /**< the first wrong attribute of the current node */
+        struct hedge_kernels *kernels; /**< for what is computed now; NULL before the first */
 } hedge_import_t;
 
 /** Say what is wrong with the current node: "Conv 'conv1' (opset 9): ..." (between nodes only the dots). @return code. */

@@ -286,6 +286,7 @@ static int cast_literal(hedge_import_t *imp, const hedge_literal_t *in, hedge_el
 /* Of a computed value: wider types lose nothing, narrower ones wrap where float32 has all that can come, and refuse else. */
 static int cast_view(hedge_import_t *imp, hedge_element_t to)
 {
+        const hedge_op_t truth = { .kind = HEDGE_OP_TO_BOOL };
         hedge_op_t op = { .kind = HEDGE_OP_TO_INTEGER, .to_integer = { .overflow = HEDGE_OVERFLOW_WRAP } };
         hedge_view_t x;
         float lo = 0, hi = 0;
@@ -295,20 +296,23 @@ static int cast_view(hedge_import_t *imp, hedge_element_t to)
         hedge_element_range(to, &op.to_integer.lo, &op.to_integer.hi);
         if (op.to_integer.hi == HEDGE_EXACT)
                 op.to_integer.overflow = HEDGE_OVERFLOW_REFUSE;
-        if (r == 0 && hedge_element_is_integer((int)to) &&
-            (hedge_element_is_float((int)x.element) || lo < op.to_integer.lo || hi > op.to_integer.hi))
+        if (r == 0 && to == HEDGE_ELEMENT_BOOL)
+                r = hedge_build_unary(imp, &truth, &x);
+        else if (r == 0 && hedge_element_is_integer((int)to) &&
+                 (hedge_element_is_float((int)x.element) || lo < op.to_integer.lo || hi > op.to_integer.hi))
                 r = hedge_build_unary(imp, &op, &x);
         x.element = to;
         return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
 }
 
+/* Cast: to the type of its attribute; CastLike: to that of its second input. */
 int hedge_import_cast(hedge_import_t *imp)
 {
         const hedge_sym_t *sym = hedge_import_sym(imp, 0);
-        int64_t to = hedge_attr_int(imp, "to", 0);
+        int64_t to = hedge_import_has(imp, 1) ? (int64_t)hedge_import_element(imp, 1) : hedge_attr_int(imp, "to", 0);
         int element = to < 0 || to > INT32_MAX ? -1 : (int)to;
 
-        if (hedge_element_bytes(element) == 0 || (element == HEDGE_ELEMENT_BOOL && !sym->literal))
+        if (hedge_element_bytes(element) == 0)
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "to %s", hedge_element_name(element));
         if (sym->literal)
                 return cast_literal(imp, sym->literal, (hedge_element_t)element);

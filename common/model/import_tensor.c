@@ -396,25 +396,18 @@ static int pick(hedge_import_t *imp, uint32_t value, uint32_t axis, const hedge_
         return r < 0 ? r : hedge_build_op(imp, &op, slices, n, ret);
 }
 
-/* Of a computed value: its axis is replaced by the indices' axes. */
-int hedge_import_gather(hedge_import_t *imp)
+/* By few constant indices. Of a computed value: its axis is replaced by the indices' axes. */
+static int gather_few(hedge_import_t *imp, const hedge_literal_t *indices, uint32_t axis)
 {
         const hedge_shape_t in = *input_shape(imp);
-        hedge_literal_t *indices = NULL;
         hedge_shape_t out = { .rank = 0 };
+        size_t n = hedge_shape_elements(&indices->shape);
         hedge_view_t x;
-        uint32_t axis = 0;
-        size_t n;
-        int r = hedge_import_literal(imp, 1, "indices", &indices);
+        int r = hedge_import_view(imp, 0, &x);
 
-        if (r == 0)
-                r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), in.rank, &axis);
-        if (r == 0)
-                r = hedge_import_view(imp, 0, &x);
         if (r < 0)
                 return r;
-        n = hedge_shape_elements(&indices->shape);
-        if (!indices->is_int || in.rank - 1 + indices->shape.rank > HEDGE_MAX_RANK || n == 0 || n > MAX_PICKED)
+        if (!indices->is_int || in.rank - 1 + indices->shape.rank > HEDGE_MAX_RANK || n == 0)
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "with %zu indices", n);
         for (uint32_t i = 0; i < in.rank; i++) {
                 for (uint32_t j = 0; i == axis && j < indices->shape.rank; j++)
@@ -427,6 +420,19 @@ int hedge_import_gather(hedge_import_t *imp)
         if (r == 0)
                 r = hedge_build_reshape(imp, &x, &out);
         return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
+}
+
+int hedge_import_gather(hedge_import_t *imp)
+{
+        const hedge_literal_t *indices = hedge_import_sym(imp, 1)->literal;
+        uint32_t axis;
+        int r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), input_shape(imp)->rank, &axis);
+
+        if (r < 0)
+                return r;
+        if (!indices || hedge_shape_elements(&indices->shape) > MAX_PICKED)
+                return hedge_import_gather_computed(imp, axis);
+        return gather_few(imp, indices, axis);
 }
 
 static int expand_target(hedge_import_t *imp, const hedge_literal_t *spec, const hedge_shape_t *in, hedge_shape_t *out)

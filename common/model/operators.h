@@ -44,6 +44,15 @@ hedge_operator_fn_t hedge_import_reshape, hedge_import_flatten, hedge_import_squ
         hedge_import_identity, hedge_import_dropout, hedge_import_shape, hedge_import_size, hedge_import_cast;
 hedge_operator_fn_t hedge_import_transpose, hedge_import_concat, hedge_import_slice, hedge_import_split,
         hedge_import_pad, hedge_import_gather, hedge_import_expand;
+hedge_operator_fn_t hedge_import_compare, hedge_import_test, hedge_import_where, hedge_import_mod,
+        hedge_import_bit_shift;
+hedge_operator_fn_t hedge_import_arg_extreme, hedge_import_top_k, hedge_import_cum_sum, hedge_import_trilu;
+hedge_operator_fn_t hedge_import_gather_elements, hedge_import_gather_nd, hedge_import_scatter_elements,
+        hedge_import_scatter_nd, hedge_import_one_hot, hedge_import_tile, hedge_import_compress;
+/** Gather by indices that are computed, or too many for a slice each. */
+int hedge_import_gather_computed(hedge_import_t *imp, uint32_t axis);
+/** eval_logic.c */
+hedge_operator_fn_t hedge_eval_compare, hedge_eval_where, hedge_eval_remainder;
 /** eval.c */
 hedge_operator_fn_t hedge_eval_binary, hedge_eval_unary, hedge_eval_constant, hedge_eval_constant_of_shape,
         hedge_eval_concat, hedge_eval_gather, hedge_eval_range, hedge_eval_reduce_prod;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/passes.h"
+#include "common/kernel/kernel.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -72,6 +73,8 @@ static void release(hedge_import_t *imp)
         free(imp->syms);
         hedge_names_destroy(&imp->names);
         free(imp->relaid);
+        if (imp->kernels)
+                hedge_kernels_destroy(&imp->kernels);
         hedge_graph_destroy(&imp->graph);
 }
 
