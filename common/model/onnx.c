@@ -16,6 +16,7 @@
 #include "common/io/file.h"
 #include "common/model/external.h"
 #include "common/model/foreign.h"
+#include "common/model/literal.h"
 #include "common/model/passes.h"
 #include "common/model/value_kind.h"
 

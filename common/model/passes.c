@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/model/batch_open.h"
 #include "common/model/batch_prove.h"
@@ -104,10 +103,9 @@ static int import_proto(hedge_proto_t *proto, const source_t *source, hedge_impo
 /* The file for some pictures. @return 1: its batch is not open. */
 static int rehearse(const source_t *source, uint32_t pictures, hedge_skeleton_t **ret, hedge_why_t *why)
 {
-        unsigned char digest[DIGEST_BYTES];
         hedge_import_t imp = { .why = why, .pictures = pictures };
         hedge_proto_t *proto = NULL;
-        int r = open_source(source, digest, &proto, why);
+        int r = source->open(source->arg, &proto, why);
 
         if (r < 0)
                 return r;
@@ -123,7 +121,7 @@ static int rehearse(const source_t *source, uint32_t pictures, hedge_skeleton_t 
 
 static bool leaves_batch_open(const hedge_proto_t *proto)
 {
-        const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+        const Onnx__ModelProto *model = model_of(proto);
 
         return model->graph && hedge_batch_may_be_open(model->graph);
 }
@@ -175,25 +173,25 @@ static int finish(hedge_import_t *imp, const rehearsal_t *rehearsal)
         return hedge_fold(imp->graph, imp->limits, imp->why);
 }
 
-static int import_source(const source_t *source, hedge_graph_t **ret, hedge_why_t *why)
+int hedge_passes_import(hedge_passes_open_t *open, void *arg, const hedge_onnx_options_t *options, hedge_graph_t **ret,
+                        hedge_why_t *why)
 {
-        unsigned char digest[DIGEST_BYTES];
+        const source_t source = { open, arg, options };
         rehearsal_t rehearsal = { 0 };
         hedge_import_t imp = { .why = why };
         hedge_proto_t *proto = NULL;
-        int r = open_source(source, digest, &proto, why);
+        int r = open(arg, &proto, why);
 
         if (r == 0 && leaves_batch_open(proto)) {
                 hedge_proto_destroy(&proto); /* one file at a time */
-                r = rehearse_both(source, &rehearsal);
-                r = r < 0 ? hedge_why(why, r, "out of memory") : open_source(source, digest, &proto, why);
+                r = rehearse_both(&source, &rehearsal);
+                r = r < 0 ? hedge_why(why, r, "out of memory") : open(arg, &proto, why);
         }
         if (r == 0)
-                r = import_proto(proto, source, &imp);
+                r = import_proto(proto, &source, &imp);
         if (r == 0)
                 r = finish(&imp, &rehearsal);
         if (r == 0) {
-                memcpy(imp.graph->digest, digest, sizeof(digest));
                 *ret = imp.graph;
                 imp.graph = NULL;
         }
