@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/passes.h"
-#include "common/kernel/kernel.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/kernel/kernel.h"
 #include "common/model/batch_open.h"
 #include "common/model/batch_prove.h"
 #include "common/model/fold.h"

@@ -201,8 +201,8 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
         }
 }
 
-/* Indices that fit what they point into, mostly. */
-static void fitting_indices(const hedge_op_t *op, hedge_shape_t *in, unsigned n_in)
+/* Shapes that fit one another, and indices what they point into, mostly. */
+static void fitting_shapes(const hedge_op_t *op, hedge_shape_t *in, unsigned n_in)
 {
         if (n_in < 2 || any(0, 3) == 0)
                 return;
@@ -221,6 +221,10 @@ static void fitting_indices(const hedge_op_t *op, hedge_shape_t *in, unsigned n_
                 in[1] = (hedge_shape_t){ 2, { any(0, 4), in[0].rank } };
                 if (n_in > 2)
                         in[2] = (hedge_shape_t){ 1, { in[1].dims[0] } };
+                break;
+        case HEDGE_OP_WHERE:
+                in[1] = in[0];
+                in[n_in - 1] = in[0];
                 break;
         case HEDGE_OP_ONE_HOT:
                 in[1] = (hedge_shape_t){ 1, { 2 } };
@@ -264,7 +268,7 @@ static void wild_inputs(const hedge_op_t *op, hedge_shape_t *in, unsigned n_in)
                 in[0].rank = in[1].rank = 2;
                 in[1].dims[1] = in[0].dims[1];
         }
-        fitting_indices(op, in, n_in);
+        fitting_shapes(op, in, n_in);
 }
 
 static void run(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
