@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/fold_path.h"
 #include "common/model/tidy.h"
 
 typedef struct fold {
@@ -20,29 +21,6 @@ static const hedge_shape_t *shape_of(const fold_t *fold, uint32_t value)
 static float *writable(const fold_t *fold, uint32_t value)
 {
         return (float *)(uintptr_t)fold->graph->values[value].data;
-}
-
-/* The node that computed a value that only one reads, seen through reshapes; NULL if there is none. With `channels`
- * the reshapes must keep the last axis. */
-static hedge_node_t *maker(const fold_t *fold, uint32_t value, bool channels)
-{
-        const hedge_graph_t *g = fold->graph;
-        const hedge_shape_t *first = shape_of(fold, value);
-
-        for (;;) {
-                const hedge_value_t *v = &g->values[value];
-                hedge_node_t *node;
-
-                if (v->uses != 1 || v->producer == HEDGE_NO_NODE)
-                        return NULL;
-                if (channels && (v->shape.rank == 0 || first->rank == 0 ||
-                                 v->shape.dims[v->shape.rank - 1] != first->dims[first->rank - 1]))
-                        return NULL;
-                node = &g->nodes[v->producer];
-                if (node->op.kind != HEDGE_OP_RESHAPE)
-                        return node;
-                value = fold->alias[node->inputs[0]];
-        }
 }
 
 static bool takes_activation(const hedge_node_t *node)
@@ -96,9 +74,10 @@ static int want_bias(fold_t *fold, hedge_node_t *node)
         return 0;
 }
 
-/* weight[o] = weight[o] * c[o], bias too; or bias[o] += sign * c[o]. */
-static void apply(const fold_t *fold, const hedge_node_t *linear, hedge_op_kind_t kind, uint32_t constant)
+/* weight[o] = weight[o] * c[o], bias too; or bias[o] += sign * c[o]: for the channel o that the path says. */
+static void apply(const fold_t *fold, const hedge_fold_path_t *path, hedge_op_kind_t kind, uint32_t constant)
 {
+        const hedge_node_t *linear = path->node;
         const hedge_value_t *c = &fold->graph->values[constant];
         float *weight = writable(fold, linear->inputs[1]), *bias = writable(fold, linear->inputs[2]);
         size_t channels = shape_of(fold, linear->inputs[1])->dims[0];
@@ -106,7 +85,7 @@ static void apply(const fold_t *fold, const hedge_node_t *linear, hedge_op_kind_
         bool one = hedge_shape_elements(&c->shape) == 1;
 
         for (size_t o = 0; o < channels; o++) {
-                float v = c->data[one ? 0 : o];
+                float v = c->data[one ? 0 : path->channel[o % path->period]];
 
                 if (kind == HEDGE_OP_ADD || kind == HEDGE_OP_SUB) {
                         bias[o] += kind == HEDGE_OP_ADD ? v : -v;
@@ -148,7 +127,7 @@ static bool is_linear(const hedge_node_t *node)
 static int fold_constant(fold_t *fold, const hedge_node_t *node)
 {
         uint32_t data = node->inputs[0], constant = node->inputs[1];
-        hedge_node_t *linear;
+        hedge_fold_path_t path = { NULL, 1, NULL };
         int r;
 
         if (fold->graph->values[data].data && (node->op.kind == HEDGE_OP_ADD || node->op.kind == HEDGE_OP_MUL)) {
@@ -157,25 +136,28 @@ static int fold_constant(fold_t *fold, const hedge_node_t *node)
         }
         if (node->op.activation.kind != HEDGE_ACT_NONE || !per_channel(fold, constant, data))
                 return 0;
-        linear = maker(fold, data, true);
-        if (!is_linear(linear) || !constants_unshared(fold, linear))
-                return 0;
-        r = want_bias(fold, linear);
-        if (r < 0)
-                return r;
-        apply(fold, linear, node->op.kind, constant);
-        fold->graph->values[constant].uses--;
-        replace(fold, node, data);
-        return 1;
+        r = hedge_fold_path(fold->graph, fold->alias, data, true, &path);
+        if (r == 0 && is_linear(path.node) && constants_unshared(fold, path.node)) {
+                r = want_bias(fold, path.node);
+                if (r == 0) {
+                        apply(fold, &path, node->op.kind, constant);
+                        fold->graph->values[constant].uses--;
+                        replace(fold, node, data);
+                        r = 1;
+                }
+        }
+        hedge_fold_path_release(&path);
+        return r;
 }
 
 static int fold_activation(fold_t *fold, const hedge_node_t *node)
 {
-        hedge_node_t *before = maker(fold, node->inputs[0], false);
+        hedge_fold_path_t path = { NULL, 1, NULL };
+        int r = hedge_fold_path(fold->graph, fold->alias, node->inputs[0], false, &path);
 
-        if (!takes_activation(before))
-                return 0;
-        before->op.activation = node->op.activation;
+        if (r < 0 || !takes_activation(path.node))
+                return r;
+        path.node->op.activation = node->op.activation;
         replace(fold, node, node->inputs[0]);
         return 1;
 }

@@ -56,7 +56,7 @@ int hedge_image_build(hedge_import_t *imp, const hedge_op_t *op, const uint32_t 
         return r < 0 ? r : hedge_import_set_view(imp, 0, view);
 }
 
-/* One number per spatial axis; left out, all are `otherwise`. */
+/* One number per spatial axis, the last of three. */
 static int read_axes(hedge_import_t *imp, const char *name, const int64_t *v, size_t spatial, int64_t least,
                      uint32_t *out)
 {
@@ -64,7 +64,7 @@ static int read_axes(hedge_import_t *imp, const char *name, const int64_t *v, si
                 if (v[i] < least || v[i] > MAX_EXTENT)
                         return hedge_import_fail(imp, v[i] < 0 ? HEDGE_EUNSUPPORTED : HEDGE_ELIMIT,
                                                  "%s of %lld is out of range", name, (long long)v[i]);
-                out[2 - spatial + i] = (uint32_t)v[i];
+                out[3 - spatial + i] = (uint32_t)v[i];
         }
         return 0;
 }
@@ -81,7 +81,7 @@ static int read_list(hedge_import_t *imp, const char *name, size_t spatial, uint
         return read_axes(imp, name, ints.v, spatial, 1, out);
 }
 
-static int read_pads(hedge_import_t *imp, size_t spatial, hedge_window_t *w)
+static int read_pads(hedge_import_t *imp, size_t spatial, hedge_window3_t *w)
 {
         hedge_ints_t pads = hedge_attr_ints(imp, "pads");
         int r;
@@ -97,28 +97,16 @@ static int read_pads(hedge_import_t *imp, size_t spatial, hedge_window_t *w)
         return r;
 }
 
-/* The output has ceil(in / stride) elements; what that needs is shared out, the odd one at the end or the start. */
-static void pad_same(hedge_window_t *w, const uint32_t *in)
-{
-        for (int i = 0; i < 2; i++) {
-                int64_t out = ((int64_t)in[i] + w->stride[i] - 1) / w->stride[i];
-                int64_t reach = (out - 1) * w->stride[i] + (int64_t)(w->kernel[i] - 1) * w->dilation[i] + 1;
-                int64_t total = reach > in[i] ? reach - in[i] : 0;
-
-                w->before[i] = (uint32_t)(w->auto_pad == SAME_UPPER ? total / 2 : total - total / 2);
-                w->after[i] = (uint32_t)(total - w->before[i]);
-        }
-}
-
-int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, hedge_window_t *window)
+int hedge_image_read_window(hedge_import_t *imp, uint32_t rank, hedge_window3_t *window)
 {
         static const char *const auto_pads[] = { "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL };
-        hedge_window_t w = { { window->kernel[0], window->kernel[1] }, { 1, 1 }, { 1, 1 }, { 0 }, { 0 }, 0 };
+        const uint32_t *k = window->kernel;
+        hedge_window3_t w = { { k[0], k[1], k[2] }, { 1, 1, 1 }, { 1, 1, 1 }, { 0 }, { 0 }, 0 };
         size_t spatial = rank - 2;
         int r;
 
-        if (spatial == 1)
-                w.kernel[0] = 1;
+        for (size_t i = 0; i < 3 - spatial; i++)
+                w.kernel[i] = 1;
         w.auto_pad = hedge_attr_choice(imp, "auto_pad", auto_pads, NOTSET);
         r = read_list(imp, "kernel_shape", spatial, w.kernel);
         if (r == 0)
@@ -129,10 +117,46 @@ int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, h
                 r = read_pads(imp, spatial, &w);
         if (r < 0)
                 return r;
-        if (w.kernel[0] == 0 || w.kernel[1] == 0)
+        if (w.kernel[0] == 0 || w.kernel[1] == 0 || w.kernel[2] == 0)
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "kernel_shape is missing");
-        if (w.auto_pad == SAME_UPPER || w.auto_pad == SAME_LOWER)
-                pad_same(&w, in);
         *window = w;
+        return 0;
+}
+
+/* The output has ceil(in / stride) elements; what that needs is shared out, the odd one at the end or the start. */
+void hedge_image_pad_same(hedge_window3_t *w, const uint32_t *in)
+{
+        if (w->auto_pad != SAME_UPPER && w->auto_pad != SAME_LOWER)
+                return;
+        for (int i = 0; i < 3; i++) {
+                int64_t out = ((int64_t)in[i] + w->stride[i] - 1) / w->stride[i];
+                int64_t reach = (out - 1) * w->stride[i] + (int64_t)(w->kernel[i] - 1) * w->dilation[i] + 1;
+                int64_t total = reach > in[i] ? reach - in[i] : 0;
+
+                w->before[i] = (uint32_t)(w->auto_pad == SAME_UPPER ? total / 2 : total - total / 2);
+                w->after[i] = (uint32_t)(total - w->before[i]);
+        }
+}
+
+static void last_two(uint32_t *to, const uint32_t *from)
+{
+        to[0] = from[1];
+        to[1] = from[2];
+}
+
+int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, hedge_window_t *window)
+{
+        hedge_window3_t w = { .kernel = { 1, window->kernel[0], window->kernel[1] } };
+        int r = hedge_image_read_window(imp, rank, &w);
+
+        if (r < 0)
+                return r;
+        hedge_image_pad_same(&w, (const uint32_t[]){ 1, in[0], in[1] });
+        last_two(window->kernel, w.kernel);
+        last_two(window->stride, w.stride);
+        last_two(window->dilation, w.dilation);
+        last_two(window->before, w.before);
+        last_two(window->after, w.after);
+        window->auto_pad = w.auto_pad;
         return 0;
 }

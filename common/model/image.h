@@ -31,4 +31,23 @@ int hedge_image_build(hedge_import_t *imp, const hedge_op_t *op, const uint32_t 
  * given in window->kernel (0: it must be there). Same padding is worked out for an input of in[0] x in[1]. */
 int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, hedge_window_t *window);
 
+/** The same with three spatial axes; arrays are depth, height and width. An axis that the model has not has extent 1. */
+typedef struct hedge_window3 {
+        uint32_t kernel[3], stride[3], dilation[3], before[3], after[3];
+        int auto_pad; /**< as in hedge_window_t */
+} hedge_window3_t;
+
+/** HEDGE_WINDOW_FIELDS of the height and width. */
+#define HEDGE_WINDOW3_FIELDS(w)                                                                                     \
+        .kernel_h = (w).kernel[1], .kernel_w = (w).kernel[2], .stride_h = (w).stride[1], .stride_w = (w).stride[2], \
+        .dilation_h = (w).dilation[1], .dilation_w = (w).dilation[2], .pad_top = (w).before[1],                     \
+        .pad_left = (w).before[2], .pad_bottom = (w).after[1], .pad_right = (w).after[2]
+
+/** Read what hedge_image_window reads, for one to three spatial axes. Kernels from kernel_shape, else as given (0: it must
+ * be there). Padding is as the model has it: same padding is left to the caller (hedge_image_pad_same). */
+int hedge_image_read_window(hedge_import_t *imp, uint32_t rank, hedge_window3_t *window);
+
+/** Same padding for an input of in[0] x in[1] x in[2], where auto_pad asks for it. */
+void hedge_image_pad_same(hedge_window3_t *window, const uint32_t *in);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "common/model/build.h"
 #include "common/model/image.h"
+#include "common/model/import_volume.h"
 #include "common/model/operators.h"
 
 /* Filter O x I x H x W (or O x I x L) as the graph's O x H x W x I. */
@@ -27,7 +28,7 @@ static int build_filter(hedge_import_t *imp, hedge_literal_t *filter, uint32_t *
         return 0;
 }
 
-static int build_bias(hedge_import_t *imp, uint32_t out_c, uint32_t *ret)
+int hedge_import_conv_bias(hedge_import_t *imp, uint32_t out_c, uint32_t *ret)
 {
         hedge_literal_t *bias;
         hedge_view_t view;
@@ -81,6 +82,8 @@ int hedge_import_conv(hedge_import_t *imp)
 
         if (r == 0)
                 r = hedge_import_literal(imp, 1, "the filter", &filter);
+        if (r == 0 && x.shape.rank == 5)
+                return hedge_import_conv3(imp, &x, filter);
         if (r == 0)
                 r = hedge_image_open(imp, &x, &inputs[0]);
         if (r < 0)
@@ -93,7 +96,7 @@ int hedge_import_conv(hedge_import_t *imp)
         if (r == 0)
                 r = build_filter(imp, filter, &inputs[1]);
         if (r == 0 && n == 3)
-                r = build_bias(imp, op.conv.out_c, &inputs[2]);
+                r = hedge_import_conv_bias(imp, op.conv.out_c, &inputs[2]);
         return r < 0 ? r : hedge_image_build(imp, &op, inputs, n, &x);
 }
 

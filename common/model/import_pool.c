@@ -2,14 +2,12 @@
 #include <string.h>
 
 #include "common/model/build.h"
-#include "common/model/image.h"
+#include "common/model/import_volume.h"
 #include "common/model/operators.h"
 
-/* Rounding up: the last window may overhang the end, but must begin inside the input or its leading padding. What
- * padding that needs replaces what the model says. */
-static void round_up(hedge_window_t *w, const uint32_t *in)
+void hedge_pool_round_up(hedge_window3_t *w, const uint32_t *in)
 {
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 3; i++) {
                 int64_t window = (int64_t)(w->kernel[i] - 1) * w->dilation[i] + 1, stride = w->stride[i];
                 int64_t room = (int64_t)in[i] + w->before[i] + w->after[i] - window, out, needed;
 
@@ -30,22 +28,23 @@ static uint32_t least(uint32_t a, uint32_t b)
 
 static int pool_geometry(hedge_import_t *imp, const hedge_shape_t *x, uint32_t rank, bool average, hedge_pool_t *ret)
 {
-        uint32_t in[2] = { x->dims[1], x->dims[2] }, after[2];
-        hedge_window_t w = { .kernel = { 0 } };
-        int r = hedge_image_window(imp, rank, in, &w);
+        uint32_t in[3] = { 1, x->dims[1], x->dims[2] }, after[3];
+        hedge_window3_t w = { .kernel = { 0 } };
+        int r = hedge_image_read_window(imp, rank, &w);
 
         if (r < 0)
                 return r;
+        hedge_image_pad_same(&w, in);
         memcpy(after, w.after, sizeof(after));
         if (hedge_attr_int(imp, "ceil_mode", 0) != 0)
-                round_up(&w, in);
+                hedge_pool_round_up(&w, in);
         *ret = (hedge_pool_t){
-                HEDGE_WINDOW_FIELDS(w),
+                HEDGE_WINDOW3_FIELDS(w),
                 .count_pad = average && hedge_attr_int(imp, "count_include_pad", 0) != 0,
         };
         if (ret->count_pad) {
-                ret->count_bottom = least(after[0], w.after[0]);
-                ret->count_right = least(after[1], w.after[1]);
+                ret->count_bottom = least(after[1], w.after[1]);
+                ret->count_right = least(after[2], w.after[2]);
         }
         return 0;
 }
@@ -57,6 +56,8 @@ static int import_pool(hedge_import_t *imp, hedge_op_kind_t kind)
         uint32_t value;
         int r = hedge_import_view(imp, 0, &x);
 
+        if (r == 0 && x.shape.rank == 5)
+                return hedge_import_pool3(imp, kind, &x);
         if (r == 0)
                 r = hedge_image_open(imp, &x, &value);
         if (r == 0 && (kind == HEDGE_OP_MAX_POOL || kind == HEDGE_OP_AVERAGE_POOL))
