@@ -106,24 +106,50 @@ static dnnl_status_t bias(dnnl_memory_desc_t *md, uint32_t extent)
         return dnnl_memory_desc_init_by_tag(md, 1, dims, dnnl_f32, dnnl_a);
 }
 
-static dnnl_status_t convolution(const hedge_conv_t *c, const hedge_shape_t *in, const hedge_shape_t *out,
-                                 bool has_bias, hedge_onednn_words_t *w)
+static void swap(uint32_t *a, uint32_t *b)
 {
-        dnnl_dims_t strides = { c->stride_h, c->stride_w }, dilation = { c->dilation_h - 1, c->dilation_w - 1 };
-        dnnl_dims_t before = { c->pad_top, c->pad_left }, after = { c->pad_bottom, c->pad_right };
-        dnnl_memory_desc_t any;
-        dnnl_status_t s = image(&w->in[0], in);
+        uint32_t c = *a;
 
+        *a = *b;
+        *b = c;
+}
+
+/* One column of pixels lies in memory as one row does, for which oneDNN is 4 to 6 times as fast. (The importer makes columns
+ * of signals, since rows can be cut.) */
+static void lay_down(hedge_conv_t *c, hedge_shape_t *in, hedge_shape_t *out)
+{
+        if (c->in_w != 1 || c->kernel_w != 1 || c->pad_left || c->pad_right)
+                return;
+        swap(&c->in_h, &c->in_w);
+        swap(&c->kernel_h, &c->kernel_w);
+        swap(&c->stride_h, &c->stride_w);
+        swap(&c->dilation_h, &c->dilation_w);
+        swap(&c->pad_top, &c->pad_left);
+        swap(&c->pad_bottom, &c->pad_right);
+        swap(&in->dims[1], &in->dims[2]);
+        swap(&out->dims[1], &out->dims[2]);
+}
+
+static dnnl_status_t convolution(hedge_conv_t c, hedge_shape_t in, hedge_shape_t out, bool has_bias,
+                                 hedge_onednn_words_t *w)
+{
+        dnnl_memory_desc_t any;
+        dnnl_status_t s;
+
+        lay_down(&c, &in, &out);
+        s = image(&w->in[0], &in);
         if (s == dnnl_success)
-                s = image(&w->out, out);
+                s = image(&w->out, &out);
         if (s == dnnl_success)
-                s = filter(c, &w->weights, &any);
+                s = filter(&c, &w->weights, &any);
         if (s == dnnl_success && has_bias)
-                s = bias(&w->bias, c->out_c);
+                s = bias(&w->bias, c.out_c);
         if (s == dnnl_success)
                 s = dnnl_dilated_convolution_forward_desc_init(
                         &w->op.conv, dnnl_forward_inference, dnnl_convolution_direct, &w->in[0], &any,
-                        has_bias ? &w->bias : NULL, &w->out, strides, dilation, before, after);
+                        has_bias ? &w->bias : NULL, &w->out, (dnnl_dims_t){ c.stride_h, c.stride_w },
+                        (dnnl_dims_t){ c.dilation_h - 1, c.dilation_w - 1 }, (dnnl_dims_t){ c.pad_top, c.pad_left },
+                        (dnnl_dims_t){ c.pad_bottom, c.pad_right });
         return s;
 }
 
@@ -137,7 +163,7 @@ int hedge_onednn_describe_pixels(const hedge_kernel_t *k, hedge_onednn_words_t *
 
         c.stride_h = c.stride_w = c.dilation_h = c.dilation_w = c.groups = 1;
         *w = (hedge_onednn_words_t){ .n_in = 1, .args = { DNNL_ARG_SRC }, .columns = !row };
-        return hedge_onednn_error(convolution(&c, &in, &out, k->n_in > 2, w));
+        return hedge_onednn_error(convolution(c, in, out, k->n_in > 2, w));
 }
 
 static dnnl_status_t describe_inner_product(const hedge_kernel_t *k, hedge_onednn_words_t *w)
@@ -329,7 +355,7 @@ int hedge_onednn_describe(const hedge_kernel_t *k, hedge_onednn_words_t *w)
         *w = (hedge_onednn_words_t){ .n_in = 1, .args = { DNNL_ARG_SRC } };
         switch (k->op.kind) {
         case HEDGE_OP_CONV:
-                return hedge_onednn_error(convolution(&k->op.conv, &k->in[0], &k->out, k->n_in > 2, w));
+                return hedge_onednn_error(convolution(k->op.conv, k->in[0], k->out, k->n_in > 2, w));
         case HEDGE_OP_FULLY_CONNECTED:
                 return hedge_onednn_error(describe_inner_product(k, w));
         case HEDGE_OP_MATMUL:

@@ -8,6 +8,7 @@
 #include "common/model/image.h"
 #include "common/model/import_volume.h"
 #include "common/model/operators.h"
+#include "common/model/volume.h"
 
 /* Filter O x I x H x W (or O x I x L) as the graph's O x H x W x I. */
 static int build_filter(hedge_import_t *imp, hedge_literal_t *filter, uint32_t *ret)
@@ -72,6 +73,40 @@ static int conv_geometry(hedge_import_t *imp, const hedge_shape_t *x, const hedg
         return 0;
 }
 
+/* A signal lies in memory as one row of pixels or as one column: as a column, since rows are what is cut into strips. */
+static int build_signal(hedge_import_t *imp, hedge_op_t *op, uint32_t *inputs, uint32_t n)
+{
+        hedge_value_t *filter = &imp->graph->values[inputs[1]];
+        hedge_conv_t row = op->conv, *c = &op->conv;
+        const uint32_t *dims = imp->graph->values[inputs[0]].shape.dims;
+        uint32_t value, images = dims[0];
+        int r;
+
+        *c = (hedge_conv_t){ .in_h = row.in_w,
+                             .in_w = 1,
+                             .in_c = row.in_c,
+                             .out_c = row.out_c,
+                             .kernel_h = row.kernel_w,
+                             .kernel_w = 1,
+                             .stride_h = row.stride_w,
+                             .stride_w = 1,
+                             .dilation_h = row.dilation_w,
+                             .dilation_w = 1,
+                             .pad_top = row.pad_left,
+                             .pad_bottom = row.pad_right,
+                             .groups = row.groups };
+        filter->shape = (hedge_shape_t){ 4, { c->out_c, c->kernel_h, 1, c->in_c / c->groups } };
+        r = hedge_volume_reshape(imp, inputs[0], (hedge_shape_t){ 4, { images, c->in_h, 1, c->in_c } }, &inputs[0]);
+        if (r == 0)
+                r = hedge_build_op(imp, op, inputs, n, &value);
+        if (r == 0)
+                r = hedge_volume_reshape(
+                        imp, value,
+                        (hedge_shape_t){ 5, { images, 1, 1, imp->graph->values[value].shape.dims[1], c->out_c } },
+                        &value);
+        return r < 0 ? r : hedge_volume_close(imp, value, 3);
+}
+
 int hedge_import_conv(hedge_import_t *imp)
 {
         hedge_op_t op = { .kind = HEDGE_OP_CONV };
@@ -97,6 +132,8 @@ int hedge_import_conv(hedge_import_t *imp)
                 r = build_filter(imp, filter, &inputs[1]);
         if (r == 0 && n == 3)
                 r = hedge_import_conv_bias(imp, op.conv.out_c, &inputs[2]);
+        if (r == 0 && rank == 3)
+                return build_signal(imp, &op, inputs, n);
         return r < 0 ? r : hedge_image_build(imp, &op, inputs, n, &x);
 }
 

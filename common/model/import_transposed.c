@@ -305,10 +305,31 @@ static int build_together(hedge_import_t *imp, transposed_t *t, uint32_t value, 
         return r < 0 ? r : hedge_volume_interleave(imp, value, t->groups, p.n, ret);
 }
 
+/* A signal as a column, not a row: rows are what is cut into strips. */
+static int lay_upright(hedge_import_t *imp, transposed_t *t, uint32_t *value)
+{
+        hedge_phases_t row = t->axis[2];
+
+        t->axis[2] = t->axis[1];
+        t->axis[1] = row;
+        return hedge_volume_reshape(imp, *value, (hedge_shape_t){ 5, { t->images, 1, row.in, 1, t->in_c } }, value);
+}
+
+static int lay_down(hedge_import_t *imp, uint32_t *value)
+{
+        hedge_shape_t s = imp->graph->values[*value].shape;
+
+        return hedge_volume_reshape(imp, *value, (hedge_shape_t){ 5, { s.dims[N], 1, 1, s.dims[H], s.dims[C] } },
+                                    value);
+}
+
 static int build(hedge_import_t *imp, transposed_t *t, uint32_t value, uint32_t rank)
 {
         uint32_t start[5] = { 0 }, extent[5] = { t->images, 1, 1, 1, t->out_c };
-        int r = build_together(imp, t, value, &value);
+        int r = rank == 3 ? lay_upright(imp, t, &value) : 0;
+
+        if (r == 0)
+                r = build_together(imp, t, value, &value);
 
         for (int i = 0; i < 3; i++) {
                 start[D + i] = t->axis[i].shift;
@@ -316,6 +337,8 @@ static int build(hedge_import_t *imp, transposed_t *t, uint32_t value, uint32_t 
         }
         if (r == 0)
                 r = hedge_volume_crop(imp, value, start, extent, &value);
+        if (r == 0 && rank == 3)
+                r = lay_down(imp, &value);
         return r < 0 ? r : hedge_volume_close(imp, value, rank);
 }
 

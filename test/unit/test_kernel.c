@@ -109,6 +109,10 @@ static void make_conv(example_t *e)
         c.pad_right = any(0, c.kernel_w);
         c.in_h = c.dilation_h * (c.kernel_h - 1) + 1 + any(0, 12);
         c.in_w = c.dilation_w * (c.kernel_w - 1) + 1 + any(0, 12);
+        if (style == 5 && any(0, 1)) { /* one column of pixels */
+                c.in_w = c.kernel_w = 1;
+                c.pad_left = c.pad_right = 0;
+        }
         e->op.conv = c;
         e->op.activation = any_activation();
         e->in[0] = image(any(1, 3), c.in_h, c.in_w, c.in_c);
