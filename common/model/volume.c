@@ -160,7 +160,7 @@ static int join_planes(hedge_import_t *imp, uint32_t value, const hedge_window3_
         return r;
 }
 
-/* Where things lie: images of one plane each, or one tall image of all planes. */
+/* Where things lie: images of one plane, or tall ones of all planes of an image. */
 typedef struct stack {
         bool tall;
         uint32_t planes; /* of one image's output */
@@ -199,7 +199,7 @@ static int plan_stack(hedge_import_t *imp, const hedge_window3_t *w, const uint3
         ret->kept = (uint32_t)(high / w->stride[1] + 1);
         ret->tall = ret->planes > 1;
         ret->rows = ret->tall ? rows_between(w, in[H], ret->kept) : in[H];
-        height = ret->tall ? (int64_t)ret->rows * in[N] * ret->planes : in[H];
+        height = (int64_t)ret->rows * ret->planes;
         if (height > UINT32_MAX)
                 return hedge_import_fail(imp, HEDGE_ELIMIT, "%lld rows of planes", (long long)height);
         ret->conv = (hedge_conv_t){
@@ -228,10 +228,10 @@ static int unstack(hedge_import_t *imp, uint32_t value, const stack_t *s, uint32
         int r = 0;
 
         if (s->tall) {
-                r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 5, { 1, 1, out_h, out_w, c } }, &value);
+                r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 5, { images, 1, out_h, out_w, c } }, &value);
                 if (r == 0)
                         r = hedge_volume_crop(imp, value, none,
-                                              (const uint32_t[]){ 1, 1, images * s->planes * rows, out_w, c }, &value);
+                                              (const uint32_t[]){ images, 1, s->planes * rows, out_w, c }, &value);
         }
         if (r == 0)
                 r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 5, { images, s->planes, rows, out_w, c } },
@@ -261,8 +261,8 @@ int hedge_volume_conv(hedge_import_t *imp, const hedge_window3_t *w, uint32_t ou
         op.conv = s.conv;
         op.conv.out_c = out_c;
         op.conv.groups = groups;
-        r = hedge_volume_reshape(
-                imp, value, (hedge_shape_t){ 4, { s.tall ? 1 : in[N], s.conv.in_h, in[W], s.conv.in_c } }, &conv[0]);
+        r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 4, { in[N], s.conv.in_h, in[W], s.conv.in_c } },
+                                 &conv[0]);
         if (r == 0)
                 r = hedge_build_op(imp, &op, conv, n, &value);
         return r < 0 ? r : unstack(imp, value, &s, in[N], ret);

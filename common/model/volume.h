@@ -29,9 +29,9 @@ int hedge_volume_crop(hedge_import_t *imp, uint32_t value, const uint32_t *start
                       uint32_t *ret);
 
 /** A convolution over depth, height and width: one of two axes. The planes that a window covers along the depth are
- * joined along the channels, and the planes of all images lie below one another with rows of zeros between them, as tall
- * as the padding. So it is one convolution of one tall image, which is coded, planned and fused like any other; the rows
- * that lie across two planes (2 of H + 1 for a filter of 3) are computed in vain and dropped.
+ * joined along the channels, and the planes of an image lie below one another with rows of zeros between them, as tall as
+ * the padding. So it is one convolution of a tall image, which is coded, planned and fused like any other; the rows
+ * that lie across two planes (1 of H + 1 for a filter of 3) are computed in vain and dropped.
  *
  * @param inputs  N x D x H x W x C; the filters, out_c x kernel_h x kernel_w x (kernel_d * C / groups), per group the
  *                planes in their order; a bias, where n is 3. */
