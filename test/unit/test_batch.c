@@ -40,6 +40,44 @@ static void begin(make_t *m, int64_t n, make_dims_t dims)
         make_output(m, "y");
 }
 
+/* Convolutions that are made of others: phases that are put between one another, planes below one another. */
+static void make_upward(make_t *m, int64_t n)
+{
+        Onnx__NodeProto *node;
+
+        begin(m, n, DIMS(4, 3, 5));
+        make_weights(m, "w", DIMS(4, 3, 3, 3));
+        node = make_node(m, "ConvTranspose", "x w", "up");
+        make_int_list(m, node, "strides", DIMS(2, 2));
+        make_int_list(m, node, "pads", DIMS(1, 0, 0, 1));
+        make_int(m, node, "group", 2);
+        node = make_node(m, "DepthToSpace", "x", "blocks");
+        make_int(m, node, "blocksize", 2);
+        make_node(m, "Relu", "up", "a");
+        make_node(m, "Relu", "blocks", "b");
+        node = make_node(m, "ReduceMean", "a", "y");
+        make_int_list(m, node, "axes", DIMS(2, 3));
+        node = make_node(m, "ReduceMean", "b", "z");
+        make_int_list(m, node, "axes", DIMS(1));
+        make_output(m, "z");
+}
+
+static void make_volumes(make_t *m, int64_t n)
+{
+        Onnx__NodeProto *node;
+
+        begin(m, n, DIMS(2, 4, 6, 5));
+        make_weights(m, "w", DIMS(4, 2, 3, 3, 3));
+        make_weights(m, "v", DIMS(4, 1, 2, 2, 2));
+        node = make_node(m, "Conv", "x w", "conv");
+        make_int_list(m, node, "pads", DIMS(1, 1, 1, 1, 1, 1));
+        node = make_node(m, "MaxPool", "conv", "pool");
+        make_int_list(m, node, "kernel_shape", DIMS(2, 2, 2));
+        node = make_node(m, "ConvTranspose", "pool v", "y");
+        make_int_list(m, node, "strides", DIMS(2, 2, 2));
+        make_int(m, node, "group", 4);
+}
+
 static void shape_of_x(make_t *m)
 {
         make_node(m, "Shape", "x", "shape");
@@ -442,6 +480,8 @@ static const struct {
         const char *mixes; /* words of the reason; NULL: any number is taken */
 } models[] = {
         { "classifier", make_classifier, NULL },
+        { "upward", make_upward, NULL },
+        { "volumes", make_volumes, NULL },
         { "reshape kept", make_reshape_kept, NULL },
         { "reshape by shape", make_reshape_by_shape, NULL },
         { "reshape row", make_reshape_row, NULL },
