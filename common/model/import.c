@@ -7,6 +7,7 @@
 
 #include "common/model/build.h"
 #include "common/model/precompute.h"
+#include "common/model/scope.h"
 
 #define ATTR(x) ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__##x
 
@@ -39,12 +40,7 @@ bool hedge_import_has(const hedge_import_t *imp, uint32_t i)
 
 hedge_sym_t *hedge_import_sym(const hedge_import_t *imp, uint32_t i)
 {
-        uint32_t number;
-
-        if (!hedge_import_has(imp, i))
-                return NULL;
-        number = hedge_names_find(imp->names, imp->node->input[i]);
-        return number == HEDGE_NO_NAME ? NULL : &imp->syms[number];
+        return hedge_import_has(imp, i) ? hedge_scope_find(&imp->scope, imp->node->input[i]) : NULL;
 }
 
 const hedge_shape_t *hedge_import_shape_of(const hedge_import_t *imp, uint32_t i)
@@ -186,13 +182,12 @@ bool hedge_import_wanted(const hedge_import_t *imp, uint32_t i)
 {
         if (i >= imp->node->n_output || !imp->node->output[i][0])
                 return false;
-        return imp->syms[hedge_names_find(imp->names, imp->node->output[i])].refs > 0;
+        return hedge_scope_sym(imp, imp->node->output[i])->refs > 0;
 }
 
 static int define(hedge_import_t *imp, uint32_t i, hedge_sym_t **ret)
 {
-        uint32_t number = hedge_names_find(imp->names, imp->node->output[i]);
-        hedge_sym_t *sym = &imp->syms[number];
+        hedge_sym_t *sym = hedge_scope_sym(imp, imp->node->output[i]);
 
         if (sym->literal || sym->view.value != HEDGE_NO_VALUE)
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "the value '%.100s' is defined twice", sym->name);

@@ -36,6 +36,14 @@ typedef struct hedge_relaid {
         uint32_t value;
 } hedge_relaid_t;
 
+/** The names of a graph, or of a branch inside one, which also sees the names around it. */
+typedef struct hedge_scope {
+        hedge_names_t *names; /**< of syms */
+        hedge_sym_t *syms;
+        uint32_t n_syms;
+        const struct hedge_scope *outer; /**< NULL: this is the whole graph's */
+} hedge_scope_t;
+
 typedef struct hedge_import {
         const hedge_onnx_limits_t *limits;
         hedge_budget_t budget;
@@ -47,9 +55,7 @@ typedef struct hedge_import {
         hedge_graph_t *graph;
         uint32_t value_room, node_room;
         hedge_relaid_t *relaid; /**< one per value */
-        hedge_names_t *names;   /**< of syms */
-        hedge_sym_t *syms;
-        uint32_t n_syms;
+        hedge_scope_t scope;
         const Onnx__NodeProto *node;   /**< the current one */
         int attr_error;                /**< the first wrong attribute of the current node */
         struct hedge_kernels *kernels; /**< for what is computed now; NULL before the first */

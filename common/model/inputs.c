@@ -12,7 +12,7 @@
 #include "common/model/scope.h"
 
 /* Weights that nothing reads are not even decoded. Those that are would otherwise take their memory twice. */
-static int load_initialisers(hedge_import_t *imp, const Onnx__GraphProto *g)
+int hedge_inputs_constants(hedge_import_t *imp, const Onnx__GraphProto *g)
 {
         for (size_t i = 0; i < g->n_initializer; i++) {
                 hedge_sym_t *sym = hedge_scope_sym(imp, hedge_scope_text(g->initializer[i]->name));
@@ -32,8 +32,7 @@ static int load_initialisers(hedge_import_t *imp, const Onnx__GraphProto *g)
 static int bind_input(hedge_import_t *imp, const hedge_onnx_binding_t *binding)
 {
         hedge_proto_t *proto = NULL;
-        uint32_t number = hedge_names_find(imp->names, binding->name);
-        hedge_sym_t *sym = number == HEDGE_NO_NAME ? NULL : &imp->syms[number];
+        hedge_sym_t *sym = hedge_scope_find(&imp->scope, binding->name);
         int r;
 
         if (!sym || sym->literal)
@@ -69,7 +68,7 @@ static int find_inputs(hedge_import_t *imp, const Onnx__GraphProto *g, const Onn
         for (size_t i = 0; r == 0 && i < g->n_input; i++) {
                 const hedge_sym_t *sym = hedge_scope_sym(imp, hedge_scope_text(g->input[i]->name));
 
-                if (sym->literal || sym < imp->syms + g->n_initializer)
+                if (sym->literal || sym < imp->scope.syms + g->n_initializer)
                         continue;
                 r = check_type(imp, g->input[i]);
                 infos[(*n)++] = g->input[i];
@@ -147,7 +146,7 @@ static int open_inputs(hedge_import_t *imp, const Onnx__GraphProto *g, const hed
 
 int hedge_inputs_open(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_options_t *options)
 {
-        int r = load_initialisers(imp, g);
+        int r = hedge_inputs_constants(imp, g);
 
         for (size_t i = 0; r == 0 && i < options->n_bindings; i++)
                 r = bind_input(imp, &options->bindings[i]);

@@ -4,6 +4,10 @@
 
 #include "common/model/import.h"
 
+/** The constants of a graph, or of a branch inside one, that are read. Call it after hedge_scope_open.
+ * @return 0, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM. */
+int hedge_inputs_constants(hedge_import_t *imp, const Onnx__GraphProto *g);
+
 /** What the nodes of a model start from: its constants, and the inputs of the graph. Call it after hedge_scope_open.
  * @param options  Inputs that are constants, and shapes of others.
  * @return 0, 1 (`imp->pictures` are asked for, but no batch is open), HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED, HEDGE_ELIMIT, -ENOMEM, HEDGE_ESHAPE (hedge_extents_settle). */

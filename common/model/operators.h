@@ -45,6 +45,7 @@ hedge_operator_fn_t hedge_import_reshape, hedge_import_flatten, hedge_import_squ
         hedge_import_identity, hedge_import_dropout, hedge_import_shape, hedge_import_size, hedge_import_cast;
 hedge_operator_fn_t hedge_import_transpose, hedge_import_concat, hedge_import_slice, hedge_import_split,
         hedge_import_pad, hedge_import_gather, hedge_import_expand;
+hedge_operator_fn_t hedge_import_if;
 hedge_operator_fn_t hedge_import_compare, hedge_import_test, hedge_import_where, hedge_import_mod,
         hedge_import_bit_shift;
 hedge_operator_fn_t hedge_import_arg_extreme, hedge_import_top_k, hedge_import_cum_sum, hedge_import_trilu;

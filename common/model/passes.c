@@ -11,6 +11,7 @@
 #include "common/model/batch_open.h"
 #include "common/model/batch_prove.h"
 #include "common/model/fold.h"
+#include "common/model/scope.h"
 #include "common/model/walk.h"
 
 #define WORK_PER_ELEMENT 16 /* constant elements that folding may compute, for each that may exist at once */
@@ -68,10 +69,7 @@ static int check_model(hedge_import_t *imp, const Onnx__ModelProto *model)
 
 static void release(hedge_import_t *imp)
 {
-        for (uint32_t i = 0; i < imp->n_syms; i++)
-                hedge_literal_destroy(&imp->syms[i].literal);
-        free(imp->syms);
-        hedge_names_destroy(&imp->names);
+        hedge_scope_close(&imp->scope);
         free(imp->relaid);
         if (imp->kernels)
                 hedge_kernels_destroy(&imp->kernels);

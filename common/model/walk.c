@@ -64,17 +64,6 @@ static int call(hedge_import_t *imp, const hedge_operator_t *op, bool constant)
         return r < 0 ? r : imp->attr_error;
 }
 
-/* The constants that this node was the last to read. */
-static void release_inputs(hedge_import_t *imp)
-{
-        for (uint32_t i = 0; i < imp->node->n_input; i++) {
-                hedge_sym_t *sym = hedge_import_sym(imp, i);
-
-                if (sym && --sym->refs == 0)
-                        hedge_literal_destroy(&sym->literal);
-        }
-}
-
 static int import_node(hedge_import_t *imp, Onnx__NodeProto *node)
 {
         const hedge_operator_t *op = hedge_support_find(imp, node);
@@ -90,7 +79,7 @@ static int import_node(hedge_import_t *imp, Onnx__NodeProto *node)
                 r = call(imp, op, constant);
         if (r < 0)
                 return r;
-        release_inputs(imp);
+        hedge_scope_release(imp, node);
         imp->node = NULL;
         return 0;
 }
@@ -148,6 +137,27 @@ static int close_outputs(hedge_import_t *imp, const Onnx__GraphProto *g)
         return 0;
 }
 
+static int import_nodes(hedge_import_t *imp, const Onnx__GraphProto *g)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < g->n_node; i++)
+                if (hedge_scope_reads(imp, g->node[i]))
+                        r = import_node(imp, g->node[i]);
+        return r;
+}
+
+int hedge_walk_branch(hedge_import_t *imp, const Onnx__GraphProto *g)
+{
+        int r = hedge_scope_open(imp, g);
+
+        if (r == 0)
+                r = hedge_support_check(imp, g);
+        if (r == 0)
+                r = hedge_inputs_constants(imp, g);
+        return r < 0 ? r : import_nodes(imp, g);
+}
+
 int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_options_t *options)
 {
         int r = hedge_scope_open(imp, g);
@@ -156,8 +166,7 @@ int hedge_walk(hedge_import_t *imp, const Onnx__GraphProto *g, const hedge_onnx_
                 r = hedge_support_check(imp, g);
         if (r == 0)
                 r = hedge_inputs_open(imp, g, options);
-        for (size_t i = 0; r == 0 && i < g->n_node; i++)
-                if (hedge_scope_reads(imp, g->node[i]))
-                        r = import_node(imp, g->node[i]);
+        if (r == 0)
+                r = import_nodes(imp, g);
         return r ? r : close_outputs(imp, g);
 }

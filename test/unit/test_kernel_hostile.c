@@ -207,6 +207,11 @@ static void fitting_shapes(const hedge_op_t *op, hedge_shape_t *in, unsigned n_i
         if (n_in < 2 || any(0, 3) == 0)
                 return;
         switch (op->kind) {
+        case HEDGE_OP_WHERE:
+                in[1] = in[0];
+                in[n_in - 1] = in[0];
+                in[any(0, 2)].dims[any(0, 3)] = 1;
+                break;
         case HEDGE_OP_GATHER:
                 in[1].rank = any(0, 2);
                 break;
