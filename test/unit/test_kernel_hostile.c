@@ -227,10 +227,6 @@ static void fitting_shapes(const hedge_op_t *op, hedge_shape_t *in, unsigned n_i
                 if (n_in > 2)
                         in[2] = (hedge_shape_t){ 1, { in[1].dims[0] } };
                 break;
-        case HEDGE_OP_WHERE:
-                in[1] = in[0];
-                in[n_in - 1] = in[0];
-                break;
         case HEDGE_OP_ONE_HOT:
                 in[1] = (hedge_shape_t){ 1, { 2 } };
                 break;
