@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/model/batch_same.h"
+
 #define NONE  HEDGE_NO_AXIS
 #define MIXED (UINT32_MAX - 1) /* in place of an axis */
 

@@ -23,12 +23,4 @@ typedef struct hedge_batch_step {
 /** Does the operator keep pictures apart? @param ret  The output's axis, or HEDGE_NO_AXIS: the same for all. */
 bool hedge_batch_keeps(const hedge_batch_step_t *step, uint32_t *ret);
 
-/** Are these two operators the same but for extents that tell how many pictures there are?
- * Their outputs' shapes are compared elsewhere. A kind without a row never is.
- * @param rank  Of their first inputs. */
-bool hedge_batch_same_op(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank);
-
-/** The same between graphs whose tensors may lie in another order: what tells axes is not looked at. */
-bool hedge_batch_like_op(const hedge_op_t *a, const hedge_op_t *b);
-
 #endif

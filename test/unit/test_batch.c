@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/batch.h"
 #include "common/model/batch_rules.h"
+#include "common/model/batch_same.h"
 #include "onnx_bed.h"
 
 /** Which models take any number of pictures, which do not, and that the pictures of a request are those of as many runs. */
