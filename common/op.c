@@ -388,6 +388,8 @@ static int infer_slice(const hedge_op_t *op, const hedge_shape_t *in, unsigned n
 static int infer_reduce(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
                         hedge_why_t *why)
 {
+        if ((unsigned)op->reduce.kind >= HEDGE_REDUCE_KINDS)
+                return hedge_why(why, -EINVAL, "reduction %u is unknown", (unsigned)op->reduce.kind);
         if (op->reduce.axes >> in[0].rank)
                 return shape_error(why, "an axis is past the rank", &in[0], NULL);
         set_shape(out, &in[0]);
@@ -395,10 +397,20 @@ static int infer_reduce(const hedge_op_t *op, const hedge_shape_t *in, unsigned 
                 if (!(op->reduce.axes & 1u << d))
                         continue;
                 if (in[0].dims[d] == 0)
-                        return shape_error(why, "the mean of nothing", &in[0], NULL);
+                        return shape_error(why, "nothing to reduce", &in[0], NULL);
                 out->dims[d] = 1;
         }
         return 0;
+}
+
+static int infer_normalize(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                           hedge_why_t *why)
+{
+        if (op->normalize.axes >> in[0].rank)
+                return shape_error(why, "an axis is past the rank", &in[0], NULL);
+        if (!isfinite(op->normalize.epsilon) || op->normalize.epsilon < 0)
+                return hedge_why(why, -EINVAL, "epsilon is negative or not a number");
+        return infer_unary(op, in, n_in, out, why);
 }
 
 static int infer_reshape(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
@@ -466,7 +478,8 @@ static const struct {
         [HEDGE_OP_LRN] = { "LRN", 1, 1, false, infer_lrn },
         [HEDGE_OP_TRANSPOSE] = { "Transpose", 1, 1, false, infer_transpose },
         [HEDGE_OP_SLICE] = { "Slice", 1, 1, false, infer_slice },
-        [HEDGE_OP_REDUCE_MEAN] = { "ReduceMean", 1, 1, false, infer_reduce },
+        [HEDGE_OP_REDUCE] = { "Reduce", 1, 1, false, infer_reduce },
+        [HEDGE_OP_NORMALIZE] = { "Normalize", 1, 1, false, infer_normalize },
         [HEDGE_OP_RESHAPE] = { "Reshape", 1, 1, false, infer_reshape },
         [HEDGE_OP_EXPAND] = { "Expand", 1, 1, false, infer_expand },
         [HEDGE_OP_EQUAL] = { "Equal", 2, 2, false, infer_binary },

@@ -35,16 +35,17 @@ typedef enum hedge_op_kind {
         HEDGE_OP_TO_INTEGER, /**< (x): to whole numbers within to_integer.lo .. hi */
         HEDGE_OP_SOFTMAX,    /**< (x) over one axis */
         HEDGE_OP_LOG_SOFTMAX,
-        HEDGE_OP_CONCAT,      /**< (a, b, ...) along one axis */
-        HEDGE_OP_PAD,         /**< (x); negative pads crop */
-        HEDGE_OP_RESIZE,      /**< (x) N x H x W x C -> N x out_h x out_w x C */
-        HEDGE_OP_LRN,         /**< (x), across channels */
-        HEDGE_OP_TRANSPOSE,   /**< (x): output axis i is input axis perm[i]; also every layout conversion */
-        HEDGE_OP_SLICE,       /**< (x): start, step (may be negative) and out shape, per axis */
-        HEDGE_OP_REDUCE_MEAN, /**< (x) over the axes of a bit mask; reduced extents become 1 */
-        HEDGE_OP_RESHAPE,     /**< (x): the same elements under another shape */
-        HEDGE_OP_EXPAND,      /**< (x): broadcast to the given shape */
-        HEDGE_OP_EQUAL,       /**< (a, b): 0 or 1; EQUAL..SHIFT_RIGHT broadcast as NumPy does */
+        HEDGE_OP_CONCAT,    /**< (a, b, ...) along one axis */
+        HEDGE_OP_PAD,       /**< (x); negative pads crop */
+        HEDGE_OP_RESIZE,    /**< (x) N x H x W x C -> N x out_h x out_w x C */
+        HEDGE_OP_LRN,       /**< (x), across channels */
+        HEDGE_OP_TRANSPOSE, /**< (x): output axis i is input axis perm[i]; also every layout conversion */
+        HEDGE_OP_SLICE,     /**< (x): start, step (may be negative) and out shape, per axis */
+        HEDGE_OP_REDUCE,    /**< (x) over the axes of a bit mask; reduced extents become 1 */
+        HEDGE_OP_NORMALIZE, /**< (x): x - mean over the root of variance + epsilon, over the axes of a bit mask */
+        HEDGE_OP_RESHAPE,   /**< (x): the same elements under another shape */
+        HEDGE_OP_EXPAND,    /**< (x): broadcast to the given shape */
+        HEDGE_OP_EQUAL,     /**< (a, b): 0 or 1; EQUAL..SHIFT_RIGHT broadcast as NumPy does */
         HEDGE_OP_LESS,
         HEDGE_OP_LESS_EQUAL,
         HEDGE_OP_AND,
@@ -151,6 +152,26 @@ typedef enum hedge_scatter {
         HEDGE_SCATTER_MIN,
 } hedge_scatter_t;
 
+/** What becomes of many elements. */
+typedef enum hedge_reduce_kind {
+        HEDGE_REDUCE_L1,
+        HEDGE_REDUCE_L2,
+        HEDGE_REDUCE_LOG_SUM,
+        HEDGE_REDUCE_LOG_SUM_EXP,
+        HEDGE_REDUCE_MAX, /**< what is not a number wins */
+        HEDGE_REDUCE_MEAN,
+        HEDGE_REDUCE_MIN,
+        HEDGE_REDUCE_PROD,
+        HEDGE_REDUCE_SUM,
+        HEDGE_REDUCE_SUM_SQUARE,
+        HEDGE_REDUCE_KINDS
+} hedge_reduce_kind_t;
+
+typedef struct hedge_reduce {
+        hedge_reduce_kind_t kind;
+        uint32_t axes; /**< a bit each */
+} hedge_reduce_t;
+
 typedef struct hedge_op {
         hedge_op_kind_t kind;
         hedge_activation_t
@@ -180,9 +201,12 @@ typedef struct hedge_op {
                         int64_t start[HEDGE_MAX_RANK], step[HEDGE_MAX_RANK];
                         hedge_shape_t out;
                 } slice;
+                hedge_reduce_t reduce;
                 struct {
                         uint32_t axes;
-                } reduce;
+                        float epsilon;
+                        bool centred; /**< false: the mean counts as 0 (RMS normalisation) */
+                } normalize;
                 struct {
                         hedge_shape_t out;
                 } shape; /**< RESHAPE, EXPAND, TILE */

@@ -20,8 +20,11 @@ hedge_plain_fn hedge_plain_max_pool, hedge_plain_average_pool, hedge_plain_globa
 /* plain_elementwise.c: the output may be in[0]. */
 hedge_plain_fn hedge_plain_binary, hedge_plain_clamp, hedge_plain_leaky_relu, hedge_plain_unary, hedge_plain_to_integer;
 
-/* plain_reduce.c: the output of softmax may be in[0]. */
-hedge_plain_fn hedge_plain_softmax, hedge_plain_log_softmax, hedge_plain_lrn, hedge_plain_reduce_mean;
+/* plain_along.c: the output of softmax may be in[0]. */
+hedge_plain_fn hedge_plain_softmax, hedge_plain_log_softmax, hedge_plain_lrn;
+
+/* plain_reduce.c: sums in double precision. */
+hedge_plain_fn hedge_plain_reduce, hedge_plain_normalize;
 
 /* plain_shape.c: move elements. */
 hedge_plain_fn hedge_plain_concat, hedge_plain_pad, hedge_plain_transpose, hedge_plain_slice, hedge_plain_reshape,

@@ -5,150 +5,182 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A tensor seen from one axis: `outer` x `extent` x `inner`. */
-typedef struct along {
-        size_t outer, extent, inner;
-} along_t;
+/* One row of the input into its results: all into one where the last axis is reduced, else one by one. From every
+ * element its shift is taken first, where there are any. */
+typedef void row_fn(const float *x, uint32_t n, double *to, const double *shift, bool reduced);
 
-static along_t look_along(const hedge_shape_t *shape, uint32_t axis)
-{
-        along_t a = { .outer = 1, .extent = shape->dims[axis], .inner = 1 };
-
-        for (uint32_t d = 0; d < axis; d++)
-                a.outer *= shape->dims[d];
-        for (uint32_t d = axis + 1; d < shape->rank; d++)
-                a.inner *= shape->dims[d];
-        return a;
-}
-
-static float largest(const float *x, size_t n, size_t stride)
-{
-        float best = x[0];
-
-        for (size_t i = 1; i < n; i++)
-                best = x[i * stride] > best ? x[i * stride] : best;
-        return best;
-}
-
-static void softmax(const float *x, float *out, size_t n, size_t stride)
-{
-        float peak = largest(x, n, stride);
-        double sum = 0;
-
-        for (size_t i = 0; i < n; i++) {
-                float e = expf(x[i * stride] - peak);
-
-                out[i * stride] = e;
-                sum += e;
+#define ROW(name, expression)                                                                       \
+        static void name(const float *x, uint32_t n, double *to, const double *shift, bool reduced) \
+        {                                                                                           \
+                if (reduced) {                                                                      \
+                        double a = *to, s = shift ? *shift : 0;                                     \
+                        for (uint32_t i = 0; i < n; i++) {                                          \
+                                double v = x[i] - s;                                                \
+                                a = expression;                                                     \
+                        }                                                                           \
+                        *to = a;                                                                    \
+                } else {                                                                            \
+                        for (uint32_t i = 0; i < n; i++) {                                          \
+                                double v = x[i] - (shift ? shift[i] : 0), a = to[i];                \
+                                to[i] = expression;                                                 \
+                        }                                                                           \
+                }                                                                                   \
         }
-        for (size_t i = 0; i < n; i++)
-                out[i * stride] = (float)(out[i * stride] / sum);
-}
 
-static void log_softmax(const float *x, float *out, size_t n, size_t stride)
+ROW(row_sum, a + v)
+ROW(row_magnitude, a + fabs(v))
+ROW(row_square, a + v * v)
+ROW(row_exp, a + exp(v))
+ROW(row_max, v > a || v != v ? v : a)
+ROW(row_min, v < a || v != v ? v : a)
+ROW(row_prod, a *v)
+
+static const struct {
+        row_fn *row;
+        double first;
+} kinds[HEDGE_REDUCE_KINDS] = {
+        [HEDGE_REDUCE_L1] = { row_magnitude, 0 },    [HEDGE_REDUCE_L2] = { row_square, 0 },
+        [HEDGE_REDUCE_LOG_SUM] = { row_sum, 0 },     [HEDGE_REDUCE_LOG_SUM_EXP] = { row_exp, 0 },
+        [HEDGE_REDUCE_MAX] = { row_max, -INFINITY }, [HEDGE_REDUCE_MEAN] = { row_sum, 0 },
+        [HEDGE_REDUCE_MIN] = { row_min, INFINITY },  [HEDGE_REDUCE_PROD] = { row_prod, 1 },
+        [HEDGE_REDUCE_SUM] = { row_sum, 0 },         [HEDGE_REDUCE_SUM_SQUARE] = { row_square, 0 },
+};
+
+/* A tensor as rows, and where each row's results are. */
+typedef struct rows {
+        const hedge_shape_t *shape;
+        uint32_t last, row;
+        bool reduced; /* the rows themselves */
+        uint32_t at[HEDGE_MAX_RANK];
+        int64_t strides[HEDGE_MAX_RANK]; /* of the results, 0 along a reduced axis */
+        size_t results, each;
+} rows_t;
+
+static rows_t open_rows(const hedge_shape_t *shape, uint32_t axes)
 {
-        float peak = largest(x, n, stride);
-        double sum = 0;
+        rows_t rows = { .shape = shape, .last = shape->rank ? shape->rank - 1 : 0, .results = 1 };
 
-        for (size_t i = 0; i < n; i++)
-                sum += expf(x[i * stride] - peak);
-        sum = log(sum);
-        for (size_t i = 0; i < n; i++)
-                out[i * stride] = (float)(x[i * stride] - peak - sum);
-}
-
-static int each_line(const hedge_kernel_t *k, const float *in, float *out,
-                     void (*line)(const float *x, float *out, size_t n, size_t stride))
-{
-        along_t a = look_along(&k->out, k->op.axis.axis);
-
-        for (size_t o = 0; o < a.outer; o++) {
-                size_t first = o * a.extent * a.inner;
-
-                for (size_t i = first; i < first + a.inner; i++)
-                        line(in + i, out + i, a.extent, a.inner);
+        rows.row = shape->rank ? shape->dims[rows.last] : 1;
+        rows.reduced = axes & 1u << rows.last;
+        for (uint32_t d = shape->rank; d-- > 0;) {
+                rows.strides[d] = axes & 1u << d ? 0 : (int64_t)rows.results;
+                rows.results *= axes & 1u << d ? 1 : shape->dims[d];
         }
-        return 0;
+        rows.each = hedge_shape_elements(shape) / rows.results;
+        return rows;
 }
 
-int hedge_plain_softmax(const hedge_kernel_t *k, const float *const *in, float *out)
+/* The first result of the row that the position is at. */
+static size_t row_results(const rows_t *rows)
 {
-        return each_line(k, in[0], out, softmax);
+        size_t to = 0;
+
+        for (uint32_t d = 0; d < rows->last; d++)
+                to += rows->at[d] * (size_t)rows->strides[d];
+        return to;
 }
 
-int hedge_plain_log_softmax(const hedge_kernel_t *k, const float *const *in, float *out)
+static bool next_row(rows_t *rows)
 {
-        return each_line(k, in[0], out, log_softmax);
+        return hedge_plain_next(rows->at, rows->shape->dims, rows->last);
 }
 
-static double lrn_divisor(const hedge_op_t *op, double sum)
+static void accumulate(rows_t *rows, row_fn *row, const float *x, const double *shift, double first, double *to)
 {
-        double base = op->lrn.bias + op->lrn.alpha / op->lrn.size * sum;
-
-        if (op->lrn.beta == 0.75f) /* nearly every network's; roots are ten times as fast as powers */
-                return sqrt(base) * sqrt(sqrt(base));
-        return pow(base, op->lrn.beta);
-}
-
-/* out = x / (bias + alpha / size * sum of squares of the `size` channels around it) ^ beta */
-static void lrn_pixel(const hedge_op_t *op, const float *x, float *out, uint32_t channels)
-{
-        uint32_t before = (op->lrn.size - 1) / 2, after = op->lrn.size / 2;
-
-        for (uint32_t c = 0; c < channels; c++) {
-                uint32_t first = c < before ? 0 : c - before;
-                uint32_t last = channels - 1 - c < after ? channels - 1 : c + after;
-                double sum = 0;
-
-                for (uint32_t i = first; i <= last; i++)
-                        sum += (double)x[i] * x[i];
-                out[c] = (float)(x[c] / lrn_divisor(op, sum));
-        }
-}
-
-int hedge_plain_lrn(const hedge_kernel_t *k, const float *const *in, float *out)
-{
-        uint32_t channels = k->out.dims[3];
-
-        for (size_t i = 0, n = hedge_shape_elements(&k->out); i < n; i += channels)
-                lrn_pixel(&k->op, in[0] + i, out + i, channels);
-        return 0;
-}
-
-static void add_row(const float *x, uint32_t n, double *sums, bool reduced)
-{
-        if (reduced) {
-                for (uint32_t i = 0; i < n; i++)
-                        *sums += x[i];
-        } else {
-                for (uint32_t i = 0; i < n; i++)
-                        sums[i] += x[i];
-        }
-}
-
-int hedge_plain_reduce_mean(const hedge_kernel_t *k, const float *const *in, float *out)
-{
-        const hedge_shape_t *shape = &k->in[0];
-        size_t n_in = hedge_shape_elements(shape), n_out = hedge_shape_elements(&k->out);
-        uint32_t last = shape->rank ? shape->rank - 1 : 0, row = shape->rank ? shape->dims[last] : 1;
-        uint32_t at[HEDGE_MAX_RANK] = { 0 };
-        int64_t strides[HEDGE_MAX_RANK];
-        const float *x = in[0];
-        double *sums = calloc(n_out, sizeof(*sums));
-
-        if (!sums)
-                return -ENOMEM;
-        hedge_plain_strides(&k->out, strides);
+        for (size_t i = 0; i < rows->results; i++)
+                to[i] = first;
         do {
-                size_t to = 0;
+                size_t at = row_results(rows);
 
-                for (uint32_t d = 0; d < last; d++)
-                        to += k->op.reduce.axes & 1u << d ? 0 : at[d] * (size_t)strides[d];
-                add_row(x, row, sums + to, k->op.reduce.axes & 1u << last);
-                x += row;
-        } while (hedge_plain_next(at, shape->dims, last));
-        for (size_t i = 0; i < n_out; i++)
-                out[i] = (float)(sums[i] / (double)(n_in / n_out));
-        free(sums);
+                row(x, rows->row, to + at, shift ? shift + at : NULL, rows->reduced);
+                x += rows->row;
+        } while (next_row(rows));
+}
+
+/* e^x is taken of what x lies below its largest; infinities have nothing to be taken off. */
+static void find_peaks(rows_t *rows, const float *x, double *peaks)
+{
+        accumulate(rows, row_max, x, NULL, -INFINITY, peaks);
+        for (size_t i = 0; i < rows->results; i++)
+                peaks[i] = isinf(peaks[i]) ? 0 : peaks[i];
+}
+
+static double finish(hedge_reduce_kind_t kind, double a, double peak, size_t n)
+{
+        switch (kind) {
+        case HEDGE_REDUCE_L2:
+                return sqrt(a);
+        case HEDGE_REDUCE_LOG_SUM:
+                return log(a);
+        case HEDGE_REDUCE_LOG_SUM_EXP:
+                return log(a) + peak;
+        case HEDGE_REDUCE_MEAN:
+                return a / (double)n;
+        default:
+                return a;
+        }
+}
+
+int hedge_plain_reduce(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        hedge_reduce_kind_t kind = k->op.reduce.kind;
+        rows_t rows = open_rows(&k->in[0], k->op.reduce.axes);
+        double *a = malloc(rows.results * sizeof(*a)), *peaks = NULL;
+
+        if (kind == HEDGE_REDUCE_LOG_SUM_EXP)
+                peaks = malloc(rows.results * sizeof(*peaks));
+        if (!a || (kind == HEDGE_REDUCE_LOG_SUM_EXP && !peaks)) {
+                free(a);
+                free(peaks);
+                return -ENOMEM;
+        }
+        if (peaks)
+                find_peaks(&rows, in[0], peaks);
+        accumulate(&rows, kinds[kind].row, in[0], peaks, kinds[kind].first, a);
+        for (size_t i = 0; i < rows.results; i++)
+                out[i] = (float)finish(kind, a[i], peaks ? peaks[i] : 0, rows.each);
+        free(a);
+        free(peaks);
+        return 0;
+}
+
+static void scale_row(const float *x, uint32_t n, const double *mean, const double *factor, bool reduced, float *out)
+{
+        if (reduced)
+                for (uint32_t i = 0; i < n; i++)
+                        out[i] = (float)((x[i] - *mean) * *factor);
+        else
+                for (uint32_t i = 0; i < n; i++)
+                        out[i] = (float)((x[i] - mean[i]) * factor[i]);
+}
+
+/* Twice over the input before it is written: squares of what lies off the mean do not cancel, whatever the mean. */
+int hedge_plain_normalize(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        rows_t rows = open_rows(&k->in[0], k->op.normalize.axes);
+        double *mean = calloc(rows.results, sizeof(*mean)), *factor = malloc(rows.results * sizeof(*factor));
+        const float *x = in[0];
+
+        if (!mean || !factor) {
+                free(mean);
+                free(factor);
+                return -ENOMEM;
+        }
+        if (k->op.normalize.centred)
+                accumulate(&rows, row_sum, x, NULL, 0, mean);
+        for (size_t i = 0; i < rows.results; i++)
+                mean[i] /= (double)rows.each;
+        accumulate(&rows, row_square, x, mean, 0, factor);
+        for (size_t i = 0; i < rows.results; i++)
+                factor[i] = 1 / sqrt(factor[i] / (double)rows.each + k->op.normalize.epsilon);
+        do {
+                size_t at = row_results(&rows);
+
+                scale_row(x, rows.row, mean + at, factor + at, rows.reduced, out);
+                x += rows.row;
+                out += rows.row;
+        } while (next_row(&rows));
+        free(mean);
+        free(factor);
         return 0;
 }

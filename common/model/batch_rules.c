@@ -150,6 +150,12 @@ static bool keeps_arg(const step_t *s, uint32_t *ret)
         return *ret != s->node->op.arg.axis;
 }
 
+static bool keeps_normalize(const step_t *s, uint32_t *ret)
+{
+        *ret = axis_of(s, 0);
+        return !(s->node->op.normalize.axes & 1u << *ret);
+}
+
 static bool keeps_top(const step_t *s, uint32_t *ret)
 {
         *ret = axis_of(s, 0);
@@ -255,7 +261,8 @@ static const struct {
         [HEDGE_OP_LRN] = { keeps_image },
         [HEDGE_OP_TRANSPOSE] = { keeps_transpose },
         [HEDGE_OP_SLICE] = { keeps_slice },
-        [HEDGE_OP_REDUCE_MEAN] = { keeps_reduce },
+        [HEDGE_OP_REDUCE] = { keeps_reduce },
+        [HEDGE_OP_NORMALIZE] = { keeps_normalize },
         [HEDGE_OP_RESHAPE] = { keeps_reshape },
         [HEDGE_OP_EXPAND] = { keeps_expand, true },
         [HEDGE_OP_EQUAL] = { keeps_broadcast },

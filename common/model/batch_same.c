@@ -78,7 +78,13 @@ static bool same_slice(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
 
 static bool same_reduce(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
 {
-        return a->reduce.axes == b->reduce.axes;
+        return a->reduce.kind == b->reduce.kind && a->reduce.axes == b->reduce.axes;
+}
+
+static bool same_normalize(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        return a->normalize.axes == b->normalize.axes && a->normalize.epsilon == b->normalize.epsilon &&
+               a->normalize.centred == b->normalize.centred;
 }
 
 static bool same_to_integer(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
@@ -159,7 +165,8 @@ static const struct {
         [HEDGE_OP_LRN] = { same_lrn },
         [HEDGE_OP_TRANSPOSE] = { same_transpose, true },
         [HEDGE_OP_SLICE] = { same_slice, true },
-        [HEDGE_OP_REDUCE_MEAN] = { same_reduce, true },
+        [HEDGE_OP_REDUCE] = { same_reduce, true },
+        [HEDGE_OP_NORMALIZE] = { same_normalize, true },
         [HEDGE_OP_RESHAPE] = { same_kind },
         [HEDGE_OP_EXPAND] = { same_kind },
         [HEDGE_OP_EQUAL] = { same_kind },

@@ -42,6 +42,16 @@ uint32_t hedge_view_axis(const hedge_view_t *view, uint32_t logical)
         return i;
 }
 
+uint32_t hedge_view_mask(const hedge_view_t *view, uint32_t mask)
+{
+        uint32_t memory = 0;
+
+        for (uint32_t i = 0; i < view->shape.rank; i++)
+                if (mask & 1u << view->perm[i])
+                        memory |= 1u << i;
+        return memory;
+}
+
 hedge_view_t hedge_view_plain(const hedge_import_t *imp, uint32_t value)
 {
         hedge_view_t view = { .shape = imp->graph->values[value].shape, .value = value };

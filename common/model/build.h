@@ -40,6 +40,12 @@ int hedge_build_reshape(hedge_import_t *imp, hedge_view_t *view, const hedge_sha
 int hedge_build_reshape_value(hedge_import_t *imp, uint32_t value, const hedge_shape_t *shape, bool force,
                               uint32_t *ret);
 
+/** Reduce logical axes, a bit each; their extents become 1. */
+int hedge_build_reduce(hedge_import_t *imp, hedge_reduce_kind_t kind, uint32_t mask, hedge_view_t *view);
+
+/** Logical axes, a bit each, as those in memory. */
+uint32_t hedge_view_mask(const hedge_view_t *view, uint32_t mask);
+
 /** The shape in memory. */
 hedge_shape_t hedge_view_memory(const hedge_view_t *view);
 

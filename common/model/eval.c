@@ -410,30 +410,3 @@ int hedge_eval_range(hedge_import_t *imp)
                         y->floats[i] = (float)(first + i * step);
         return hedge_import_set_literal(imp, 0, y);
 }
-
-/* Of shapes: the product of all elements. */
-int hedge_eval_reduce_prod(hedge_import_t *imp)
-{
-        const hedge_literal_t *x = hedge_import_sym(imp, 0)->literal;
-        hedge_shape_t shape;
-        hedge_literal_t *y;
-        uint32_t mask;
-        int r = hedge_import_reduced(imp, &x->shape, &mask, &shape);
-
-        if (r == 0 && mask != (1u << x->shape.rank) - 1)
-                r = hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "over some of the axes");
-        if (r == 0)
-                r = hedge_import_new_literal(imp, &shape, x->is_int, &y);
-        if (r < 0)
-                return r;
-        if (y->is_int)
-                y->ints[0] = 1;
-        else
-                y->floats[0] = 1;
-        for (size_t i = 0, n = hedge_shape_elements(&x->shape); i < n; i++)
-                if (y->is_int)
-                        y->ints[0] = (int64_t)((uint64_t)y->ints[0] * (uint64_t)x->ints[i]);
-                else
-                        y->floats[0] *= x->floats[i];
-        return hedge_import_set_literal(imp, 0, y);
-}

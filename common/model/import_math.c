@@ -5,6 +5,7 @@
 
 #include "common/model/binary.h"
 #include "common/model/build.h"
+#include "common/model/integers.h"
 #include "common/model/operators.h"
 
 static int pass_on(hedge_import_t *imp, int r, const hedge_view_t *view)
@@ -56,19 +57,6 @@ static int power(hedge_import_t *imp, float exponent, hedge_view_t *x)
         return hedge_binary_number(imp, HEDGE_OP_POW, x, exponent, false);
 }
 
-/* Whole again where the base is; a power that is not held exactly fails the run. */
-static int whole_power(hedge_import_t *imp, hedge_view_t *x)
-{
-        hedge_op_t op = { .kind = HEDGE_OP_TO_INTEGER,
-                          .to_integer = { .rounding = HEDGE_ROUND_TRUNCATE, .overflow = HEDGE_OVERFLOW_REFUSE } };
-        hedge_element_t element = hedge_import_element(imp, 0);
-
-        if (!hedge_element_is_integer((int)element))
-                return 0;
-        hedge_element_range(element, &op.to_integer.lo, &op.to_integer.hi);
-        return hedge_build_unary(imp, &op, x);
-}
-
 /* The result is of the base's type, whatever the exponent's. */
 int hedge_import_pow(hedge_import_t *imp)
 {
@@ -84,8 +72,7 @@ int hedge_import_pow(hedge_import_t *imp)
                 r = binary(imp, HEDGE_OP_POW, &x);
         }
         if (r == 0)
-                r = whole_power(imp, &x);
-        x.element = hedge_import_element(imp, 0);
+                r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_EXACT, &x);
         return pass_on(imp, r, &x);
 }
 

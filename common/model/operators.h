@@ -40,7 +40,7 @@ hedge_operator_fn_t hedge_import_conv_transpose, hedge_import_depth_to_space, he
 hedge_operator_fn_t hedge_import_gemm, hedge_import_matmul;
 hedge_operator_fn_t hedge_import_binary, hedge_import_sum, hedge_import_min_max, hedge_import_prelu, hedge_import_clip,
         hedge_import_unary, hedge_import_relu, hedge_import_leaky_relu, hedge_import_pow, hedge_import_softmax,
-        hedge_import_reduce_mean, hedge_import_neg, hedge_import_reciprocal;
+        hedge_import_reduce, hedge_import_neg, hedge_import_reciprocal;
 hedge_operator_fn_t hedge_import_reshape, hedge_import_flatten, hedge_import_squeeze, hedge_import_unsqueeze,
         hedge_import_identity, hedge_import_dropout, hedge_import_shape, hedge_import_size, hedge_import_cast;
 hedge_operator_fn_t hedge_import_transpose, hedge_import_concat, hedge_import_slice, hedge_import_split,
@@ -55,8 +55,11 @@ hedge_operator_fn_t hedge_import_gather_elements, hedge_import_gather_nd, hedge_
 int hedge_import_gather_computed(hedge_import_t *imp, uint32_t axis);
 /** eval_logic.c */
 hedge_operator_fn_t hedge_eval_compare, hedge_eval_where, hedge_eval_remainder;
+/** import_norm.c, import_reduce.c */
+hedge_operator_fn_t hedge_eval_reduce, hedge_import_instance_norm, hedge_import_layer_norm, hedge_import_group_norm,
+        hedge_import_lp_norm, hedge_import_mean_variance_norm, hedge_import_lp_pool, hedge_import_global_lp_pool;
 /** eval.c */
 hedge_operator_fn_t hedge_eval_binary, hedge_eval_unary, hedge_eval_constant, hedge_eval_constant_of_shape,
-        hedge_eval_concat, hedge_eval_gather, hedge_eval_range, hedge_eval_reduce_prod;
+        hedge_eval_concat, hedge_eval_gather, hedge_eval_range;
 
 #endif

@@ -287,8 +287,14 @@ static void make_shape_op(example_t *e)
                         e->op.slice.step[d] *= back ? -1 : 1;
                 }
                 break;
-        case HEDGE_OP_REDUCE_MEAN:
+        case HEDGE_OP_REDUCE:
+                e->op.reduce.kind = (hedge_reduce_kind_t)any(0, HEDGE_REDUCE_KINDS - 1);
                 e->op.reduce.axes = any(0, (1u << s.rank) - 1);
+                break;
+        case HEDGE_OP_NORMALIZE:
+                e->op.normalize.axes = any(0, (1u << s.rank) - 1);
+                e->op.normalize.epsilon = 0.01f;
+                e->op.normalize.centred = any(0, 1);
                 break;
         case HEDGE_OP_RESHAPE:
                 e->op.shape.out = (hedge_shape_t){ .rank = 1, .dims = { (uint32_t)hedge_shape_elements(&s) } };
@@ -351,7 +357,8 @@ static void make(example_t *e, hedge_op_kind_t kind)
                 break;
         case HEDGE_OP_TRANSPOSE:
         case HEDGE_OP_SLICE:
-        case HEDGE_OP_REDUCE_MEAN:
+        case HEDGE_OP_REDUCE:
+        case HEDGE_OP_NORMALIZE:
         case HEDGE_OP_RESHAPE:
         case HEDGE_OP_EXPAND:
                 make_shape_op(e);
@@ -370,6 +377,8 @@ static float lowest(const hedge_op_t *op, unsigned input)
                        : op->unary.kind == HEDGE_UNARY_RECIPROCAL ? 0.1f
                        : op->unary.kind == HEDGE_UNARY_ACOSH      ? 1
                                                                   : -1;
+        if (op->kind == HEDGE_OP_REDUCE && op->reduce.kind == HEDGE_REDUCE_LOG_SUM)
+                return 0.1f;
         return op->kind == HEDGE_OP_DIV && input ? 0.5f : op->kind == HEDGE_OP_POW && !input ? 0.1f : -1;
 }
 

@@ -138,7 +138,13 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                         op->slice.out.dims[d] = any(0, 2) ? any(0, 2) : op->slice.out.dims[d];
                 }
                 break;
-        case HEDGE_OP_REDUCE_MEAN:
+        case HEDGE_OP_NORMALIZE:
+                op->normalize.axes = any(0, 3) ? any(0, 15) : wild();
+                op->normalize.epsilon = wild_float();
+                op->normalize.centred = any(0, 1);
+                break;
+        case HEDGE_OP_REDUCE:
+                op->reduce.kind = (hedge_reduce_kind_t)any(0, HEDGE_REDUCE_KINDS);
                 op->reduce.axes = any(0, 3) ? any(0, 15) : wild();
                 break;
         case HEDGE_OP_SHIFT_LEFT:

@@ -267,10 +267,18 @@ static void normalises(void **state)
               ((const float[]){ -2.40760596f, -1.40760596f, -0.40760596f, -2.40760596f, -1.40760596f, -0.40760596f }));
         op = (hedge_op_t){ .kind = HEDGE_OP_SOFTMAX, .axis = { 0 } };
         GIVES(op, in, x, ((const float[]){ 1, 1, 1, 0, 0, 0 }));
-        op = (hedge_op_t){ .kind = HEDGE_OP_REDUCE_MEAN, .reduce = { 2 } };
+        op = (hedge_op_t){ .kind = HEDGE_OP_REDUCE, .reduce = { HEDGE_REDUCE_MEAN, 2 } };
         GIVES(op, in, x, ((const float[]){ 1001, 0 }));
         op.reduce.axes = 1;
         GIVES(op, in, x, ((const float[]){ 499.5f, 500.5f, 501.5f }));
+        op.reduce = (hedge_reduce_t){ HEDGE_REDUCE_LOG_SUM_EXP, 2 };
+        GIVES(op, in, x, ((const float[]){ 1002.40760596f, 1.40760596f }));
+        op.reduce = (hedge_reduce_t){ HEDGE_REDUCE_MIN, 1 };
+        GIVES(op, in, x, ((const float[]){ -1, 0, 1 }));
+        op = (hedge_op_t){ .kind = HEDGE_OP_NORMALIZE, .normalize = { 2, 0, true } };
+        GIVES(op, in, x, ((const float[]){ -1.22474487f, 0, 1.22474487f, -1.22474487f, 0, 1.22474487f }));
+        op.normalize = (typeof(op.normalize)){ 1, 0, false };
+        GIVES(op, in, x, ((const float[]){ 1.41421286f, 1.41421356f, 1.41421286f, -0.00141421f, 0, 0.00141142f }));
         /* An even size reaches one further up than down. */
         op = (hedge_op_t){ .kind = HEDGE_OP_LRN, .lrn = { 4, 4, 1, 1 } };
         GIVES(op, five, y, ((const float[]){ 1.0f / 15, 2.0f / 31, 3.0f / 55, 4.0f / 51, 5.0f / 42 }));

@@ -245,14 +245,23 @@ static void moves(void **state)
         op.transpose.perm[1] = 77;
         refuses(&op, &in, 1, HEDGE_ESHAPE, "permutation");
 
-        op = (hedge_op_t){ .kind = HEDGE_OP_REDUCE_MEAN, .reduce = { 5 } };
+        op = (hedge_op_t){ .kind = HEDGE_OP_REDUCE, .reduce = { HEDGE_REDUCE_MEAN, 5 } };
         infers(&op, &in, 1, shape(3, 1, 3, 1));
         op.reduce.axes = 8;
         refuses(&op, &in, 1, HEDGE_ESHAPE, "axis");
         op.reduce.axes = 1;
         in.dims[0] = 0;
-        refuses(&op, &in, 1, HEDGE_ESHAPE, "mean of nothing");
+        refuses(&op, &in, 1, HEDGE_ESHAPE, "nothing to reduce");
         in.dims[0] = 2;
+
+        op.reduce.kind = HEDGE_REDUCE_KINDS;
+        refuses(&op, &in, 1, -EINVAL, "unknown");
+        op = (hedge_op_t){ .kind = HEDGE_OP_NORMALIZE, .normalize = { 5, 0, true } };
+        infers(&op, &in, 1, in);
+        op.normalize.axes = 8;
+        refuses(&op, &in, 1, HEDGE_ESHAPE, "axis");
+        op.normalize = (typeof(op.normalize)){ 1, -1, true };
+        refuses(&op, &in, 1, -EINVAL, "epsilon");
 
         op = (hedge_op_t){ .kind = HEDGE_OP_RESHAPE, .shape = { shape(2, 6, 4) } };
         infers(&op, &in, 1, shape(2, 6, 4));
