@@ -51,6 +51,7 @@ static struct json_object *preprocess_json(hedgec_json_t *json, const hedge_mode
         hedgec_json_add(json, object, "std", numbers_json(json, p->std, 3));
         hedgec_json_add_string(json, object, "channel_order", p->bgr ? "bgr" : "rgb");
         hedgec_json_add_string(json, object, "layout", p->nhwc ? "nhwc" : "nchw");
+        hedgec_json_add_string(json, object, "orientation", p->as_stored ? "ignore" : "exif");
         return object;
 }
 
@@ -130,8 +131,8 @@ static void print_preprocess(const hedge_model_preprocess_t *p)
         printf("pictures      ");
         if (p->resize)
                 printf("shorter side to %u, ", p->resize);
-        printf("%s, %s, %s\n", p->crop ? "centre crop" : "to the input's size", p->bgr ? "BGR" : "RGB",
-               p->nhwc ? "channels last" : "channels first");
+        printf("%s, %s, %s%s\n", p->crop ? "centre crop" : "to the input's size", p->bgr ? "BGR" : "RGB",
+               p->nhwc ? "channels last" : "channels first", p->as_stored ? ", as stored" : "");
         printf("values        (pixel * %.6g - [%.4g %.4g %.4g]) / [%.4g %.4g %.4g]\n", p->scale, p->mean[0], p->mean[1],
                p->mean[2], p->std[0], p->std[1], p->std[2]);
 }

@@ -4,16 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "client/input_file.h"
 #include "client/media/file.h"
-#include "client/media/npy.h"
-#include "client/media/picture.h"
 #include "client/media/preprocess.h"
 #include "common/manifest/manifest.h"
-#include "common/model/onnx.h"
-
-#define TENSOR_FILE_MAX ((size_t)1 << 30)
 
 int hedgec_form_init(hedgec_form_t *form, const hedge_shape_t *shapes, uint32_t n)
 {
@@ -60,27 +55,6 @@ int hedgec_shape_fits(const hedge_shape_t *given, const hedge_shape_t *wanted)
         }
 }
 
-static bool ends_with(const char *path, const char *ending)
-{
-        size_t a = strlen(path), b = strlen(ending);
-
-        return a > b && !strcasecmp(path + a - b, ending);
-}
-
-static int read_proto(const char *path, hedge_tensor_t *ret, hedge_why_t *why)
-{
-        hedge_why_t inner = { "" };
-        uint8_t *bytes;
-        size_t size;
-        int r = hedgec_file_read(path, TENSOR_FILE_MAX, &bytes, &size, why);
-
-        if (r < 0)
-                return r;
-        r = hedge_onnx_tensor(bytes, size, ret, &inner);
-        free(bytes);
-        return r < 0 ? hedge_why(why, r, "%s: %s", path, inner.text[0] ? inner.text : hedge_strerror(r)) : 0;
-}
-
 /* A tensor as it is, only under the model's shape. */
 static int take_tensor(const char *path, hedge_tensor_t *tensor, const hedge_shape_t *shape, hedge_why_t *why)
 {
@@ -92,15 +66,13 @@ static int take_tensor(const char *path, hedge_tensor_t *tensor, const hedge_sha
         }
         hedge_shape_text(&tensor->shape, given, sizeof(given));
         hedge_shape_text(shape, wanted, sizeof(wanted));
-        hedge_tensor_release(tensor);
         return hedge_why(why, HEDGE_ESHAPE, "%s: its shape is %s, the model wants %s", path, given, wanted);
 }
 
-static int read_picture(const char *path, const hedgec_form_t *form, const hedge_shape_t *shape, hedge_tensor_t *ret,
-                        hedge_why_t *why)
+static int take_picture(const char *path, const hedgec_picture_t *picture, const hedgec_form_t *form,
+                        const hedge_shape_t *shape, hedge_tensor_t *ret, hedge_why_t *why)
 {
         hedge_why_t inner = { "" };
-        hedgec_picture_t picture;
         int r;
 
         if (!form->preprocess.given)
@@ -108,27 +80,29 @@ static int read_picture(const char *path, const hedgec_form_t *form, const hedge
                                  "%s: the model has no model.yaml that says how pictures become its input: say "
                                  "--preprocess none, imagenet or tf",
                                  path);
-        r = hedgec_picture_load(path, &picture, why);
-        if (r < 0)
-                return r;
-        r = hedgec_preprocess(&picture, &form->preprocess, shape, ret, &inner);
-        hedgec_picture_release(&picture);
+        r = hedgec_preprocess(picture, &form->preprocess, shape, ret, &inner);
         return r < 0 ? hedge_why(why, r, "%s: %s", path, inner.text[0] ? inner.text : hedge_strerror(r)) : 0;
 }
 
 static int read_one(const char *path, const hedgec_form_t *form, const hedge_shape_t *shape, hedge_tensor_t *ret,
                     hedge_why_t *why)
 {
-        hedge_tensor_t tensor;
-        int r;
+        const char *name = hedgec_file_name(path);
+        hedgec_input_file_t file;
+        int r = hedgec_input_file_read(path, form->preprocess.as_stored, &file, why);
 
-        if (!ends_with(path, ".npy") && !ends_with(path, ".pb"))
-                return read_picture(path, form, shape, ret, why);
-        r = ends_with(path, ".npy") ? hedgec_npy_load(path, &tensor, why) : read_proto(path, &tensor, why);
-        if (!r)
-                r = take_tensor(path, &tensor, shape, why);
-        if (!r)
-                *ret = tensor;
+        if (r < 0)
+                return r;
+        if (file.is_picture) {
+                r = take_picture(name, &file.picture, form, shape, ret, why);
+        } else {
+                r = take_tensor(name, &file.tensor, shape, why);
+                if (!r) {
+                        *ret = file.tensor;
+                        file.tensor.data = NULL;
+                }
+        }
+        hedgec_input_file_release(&file);
         return r;
 }
 

@@ -23,7 +23,7 @@ int hedgec_form_use_preset(hedgec_form_t *form, const char *preset);
 /** Read one INPUT of the command line: a file, or, for a model of several inputs, as many file names with commas between.
  *
  * .npy and .pb hold the tensor itself, in the model's shape (extents of 1 may be missing or added); anything else is a
- * picture, known by its contents.
+ * picture; input_file.h has how they are told apart. "-" is standard input.
  * @param tensors  form->n_inputs, allocated here, of exactly the form's shapes; release each. Written on success.
  * @param why      Begins with the name of the file.
  * @return 0, HEDGE_ESHAPE, -EINVAL (too few or too many files), or what reading them failed with. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/media/file.h"
+#include "client/media/kind.h"
 
 #define MAX_HEADER 65536
 
@@ -144,8 +145,13 @@ static int read_header(const uint8_t *bytes, size_t size, header_t *h, size_t *r
         size_t offset = 10, length;
         int r;
 
-        if (size < 12 || memcmp(bytes, "\x93NUMPY", 6))
-                return hedge_why(why, HEDGE_EMALFORMED, "is no .npy file");
+        if (hedgec_kind(bytes, size) != HEDGEC_KIND_NPY)
+                return hedgec_kind(bytes, size) == HEDGEC_KIND_UNKNOWN && size
+                               ? hedge_why(why, HEDGE_EMALFORMED, "is no .npy file")
+                               : hedge_why(why, HEDGE_EMALFORMED, "is no .npy file: it is %s",
+                                           hedgec_kind_text(bytes, size));
+        if (size < 12)
+                return hedge_why(why, HEDGE_EMALFORMED, "is a damaged .npy: it ends early");
         if (bytes[6] < 1 || bytes[6] > 3)
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "is a .npy of version %u; 1 to 3 are read", bytes[6]);
         length = bytes[8] | (size_t)bytes[9] << 8;
@@ -278,7 +284,7 @@ static int load(const char *path, bool only_float32, hedge_tensor_t *ret, hedge_
                 return r;
         r = decode(bytes, size, only_float32, ret, &what);
         free(bytes);
-        return r < 0 ? hedge_why(why, r, "%s: %.300s", path, what.text) : 0;
+        return r < 0 ? hedge_why(why, r, "%s: %.300s", hedgec_file_name(path), what.text) : 0;
 }
 
 int hedgec_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why)

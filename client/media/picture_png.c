@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/media/canvas.h"
+#include "client/media/exif.h"
+
 #define MAX_CHUNK_BYTES (8u << 20) /* of chunks that libpng keeps, such as text and profiles */
 
 /* Everything lives here and not in locals, which a longjmp would leave undefined. */
@@ -15,7 +18,10 @@ typedef struct decoder {
         size_t left;
         png_structp png;
         png_infop info;
-        hedgec_picture_t picture;
+        hedgec_canvas_t canvas;
+        size_t row_bytes;
+        uint8_t *buffer;  /* one row, or all of an interlaced picture */
+        uint32_t samples; /* of a pixel as it comes: grey or RGB, with or without alpha */
         hedge_why_t *why;
         int code; /* what to return when libpng jumps out */
 } decoder_t;
@@ -51,10 +57,69 @@ static void ask_for_8_bit(decoder_t *d)
         png_set_packing(d->png);
 }
 
-static int read_pixels(decoder_t *d)
+/* Lay a row of grey or RGB with alpha over white, in place. */
+static void drop_alpha(uint8_t *row, uint32_t width, uint32_t samples)
+{
+        uint32_t colours = samples - 1;
+        const uint8_t *from = row;
+
+        for (; width; width--, from += samples) {
+                unsigned alpha = from[colours];
+
+                for (uint32_t c = 0; c < colours; c++)
+                        *row++ = (uint8_t)((from[c] * alpha + 255 * (255 - alpha) + 127) / 255);
+        }
+}
+
+static void give_row(decoder_t *d, uint8_t *row)
+{
+        if (d->samples % 2 == 0)
+                drop_alpha(row, d->canvas.rows.width, d->samples);
+        hedgec_canvas_row(&d->canvas, row);
+}
+
+/* What the picture needs, whose rows come one by one, or (interlaced) again and again. */
+static int prepare(decoder_t *d, const hedgec_rows_t *stored)
+{
+        bool interlaced = png_get_interlace_type(d->png, d->info) != PNG_INTERLACE_NONE;
+        hedgec_rows_t rows = *stored;
+        int r;
+
+        rows.width = png_get_image_width(d->png, d->info);
+        rows.height = png_get_image_height(d->png, d->info);
+        d->samples = png_get_channels(d->png, d->info);
+        rows.channels = d->samples - (d->samples % 2 == 0);
+        r = hedgec_canvas_reduction(rows.width, rows.height, false, &rows.reduction, d->why);
+        if (r < 0)
+                return r;
+        if (interlaced && rows.reduction > 1)
+                return hedge_why(d->why, HEDGE_ELIMIT,
+                                 "is an interlaced PNG of %u x %u pixels; above %u megapixels only PNGs that are not "
+                                 "interlaced are read: convert it",
+                                 rows.width, rows.height, HEDGEC_PICTURE_MAX_PIXELS >> 20);
+        r = hedgec_canvas_open(&d->canvas, &rows, d->why);
+        if (r < 0)
+                return r;
+        d->row_bytes = (size_t)rows.width * d->samples;
+        d->buffer = malloc(d->row_bytes * (interlaced ? rows.height : 1));
+        return d->buffer ? 0 : hedge_why(d->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+}
+
+static void read_rows(decoder_t *d, int passes)
+{
+        for (int pass = 1; pass <= passes; pass++)
+                for (uint32_t y = 0; y < d->canvas.rows.height; y++) {
+                        uint8_t *row = d->buffer + (passes > 1 ? y * d->row_bytes : 0);
+
+                        png_read_row(d->png, row, NULL);
+                        if (pass == passes)
+                                give_row(d, row);
+                }
+}
+
+static int read_picture(decoder_t *d, const hedgec_rows_t *rows)
 {
         int passes, r;
-        size_t row_bytes;
 
         if (setjmp(png_jmpbuf(d->png)))
                 return d->code;
@@ -62,41 +127,20 @@ static int read_pixels(decoder_t *d)
         ask_for_8_bit(d);
         passes = png_set_interlace_handling(d->png);
         png_read_update_info(d->png, d->info);
-        r = hedgec_picture_alloc(png_get_image_width(d->png, d->info), png_get_image_height(d->png, d->info),
-                                 png_get_channels(d->png, d->info), &d->picture, d->why);
+        r = prepare(d, rows);
         if (r < 0)
                 return r;
-        row_bytes = (size_t)d->picture.width * d->picture.channels;
-        if (png_get_rowbytes(d->png, d->info) != row_bytes)
+        if (png_get_rowbytes(d->png, d->info) != d->row_bytes)
                 png_error(d->png, "its rows have an odd size");
-        for (; passes > 0; passes--)
-                for (uint32_t y = 0; y < d->picture.height; y++)
-                        png_read_row(d->png, d->picture.pixels + y * row_bytes, NULL);
+        read_rows(d, passes);
         png_read_end(d->png, NULL);
         return 0;
 }
 
-/* Lay grey or RGB with alpha over white, in place. */
-static void drop_alpha(hedgec_picture_t *picture)
+int hedgec_picture_decode_png(const uint8_t *bytes, size_t size, bool as_stored, hedgec_picture_t *ret,
+                              hedge_why_t *why)
 {
-        size_t n = (size_t)picture->width * picture->height;
-        uint32_t colours = picture->channels - 1;
-        const uint8_t *from = picture->pixels;
-        uint8_t *to = picture->pixels;
-
-        if (picture->channels % 2)
-                return;
-        for (; n; n--, from += colours + 1) {
-                unsigned alpha = from[colours];
-
-                for (uint32_t c = 0; c < colours; c++)
-                        *to++ = (uint8_t)((from[c] * alpha + 255 * (255 - alpha) + 127) / 255);
-        }
-        picture->channels = colours;
-}
-
-int hedgec_picture_decode_png(const uint8_t *bytes, size_t size, hedgec_picture_t *ret, hedge_why_t *why)
-{
+        const hedgec_rows_t rows = { .orientation = as_stored ? 1 : hedgec_exif_of_png(bytes, size) };
         decoder_t d = { .bytes = bytes, .left = size, .why = why, .code = HEDGE_EMALFORMED };
         int r = -ENOMEM;
 
@@ -106,17 +150,16 @@ int hedgec_picture_decode_png(const uint8_t *bytes, size_t size, hedgec_picture_
         if (d.info) {
                 png_set_user_limits(d.png, HEDGEC_PICTURE_MAX_SIDE, HEDGEC_PICTURE_MAX_SIDE);
                 png_set_chunk_malloc_max(d.png, MAX_CHUNK_BYTES);
+                png_set_crc_action(d.png, PNG_CRC_DEFAULT, PNG_CRC_ERROR_QUIT); /* transparency is such a chunk too */
                 png_set_read_fn(d.png, &d, on_read);
-                r = read_pixels(&d);
+                r = read_picture(&d, &rows);
         } else {
                 hedge_why(why, r, "%s", hedge_strerror(r));
         }
         png_destroy_read_struct(&d.png, &d.info, NULL);
-        if (r < 0) {
-                hedgec_picture_release(&d.picture);
-                return r;
-        }
-        drop_alpha(&d.picture);
-        *ret = d.picture;
-        return 0;
+        if (!r)
+                *ret = hedgec_canvas_take(&d.canvas);
+        hedgec_canvas_close(&d.canvas);
+        free(d.buffer);
+        return r;
 }

@@ -5,6 +5,7 @@
 #include "client/media/picture.h"
 
 /** Decode a PNG. As hedgec_picture_decode. */
-int hedgec_picture_decode_png(const uint8_t *bytes, size_t size, hedgec_picture_t *ret, hedge_why_t *why);
+int hedgec_picture_decode_png(const uint8_t *bytes, size_t size, bool as_stored, hedgec_picture_t *ret,
+                              hedge_why_t *why);
 
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "client/media/resample.h"
 
@@ -23,7 +22,8 @@ static int read_shape(const hedgec_picture_t *picture, const hedge_model_preproc
         hedge_shape_text(shape, text, sizeof(text));
         if (hedge_shape_check(shape, HEDGEC_PICTURE_MAX_PIXELS * 3ull) < 0)
                 return hedge_why(why, HEDGE_ELIMIT, "an input of %s is too large for a picture", text);
-        if (shape->rank == 2 && d[0] == 1 && d[1] == (uint64_t)picture->width * picture->height)
+        if (shape->rank == 2 && d[0] == 1 && d[1] == (uint64_t)picture->width * picture->height &&
+            picture->reduction <= 1)
                 *image = (image_t){ picture->height, picture->width, 1, picture->width, 1, 1 };
         else if (shape->rank == 2)
                 *image = (image_t){ d[0], d[1], 1, d[1], 1, 1 };
@@ -41,24 +41,19 @@ static int read_shape(const hedgec_picture_t *picture, const hedge_model_preproc
         return 0;
 }
 
-/* Grey to RGB or back; a copy in any case. */
-static int convert(const hedgec_picture_t *from, uint32_t channels, hedgec_picture_t *to, hedge_why_t *why)
+/* RGB to grey before it is resized, so that no channel is resized for nothing. @param to  With pixels where there was
+ * something to do. */
+static int make_grey(const hedgec_picture_t *from, hedgec_picture_t *to, hedge_why_t *why)
 {
         size_t n = (size_t)from->width * from->height;
         const uint8_t *p = from->pixels;
-        int r;
+        int r = hedgec_picture_alloc(from->width, from->height, 1, to, why);
 
-        r = hedgec_picture_alloc(from->width, from->height, channels, to, why);
         if (r < 0)
                 return r;
-        if (channels == from->channels)
-                memcpy(to->pixels, from->pixels, n * channels);
-        else if (channels == 3)
-                for (size_t i = 0; i < n; i++)
-                        memset(to->pixels + 3 * i, p[i], 3);
-        else
-                for (size_t i = 0; i < n; i++, p += 3) /* 0.299, 0.587 and 0.114 of 65536 */
-                        to->pixels[i] = (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 32768) >> 16);
+        to->reduction = from->reduction;
+        for (size_t i = 0; i < n; i++, p += 3) /* 0.299, 0.587 and 0.114 of 65536 */
+                to->pixels[i] = (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 32768) >> 16);
         return 0;
 }
 
@@ -86,39 +81,41 @@ static int resized_to(const hedgec_picture_t *picture, const hedge_model_preproc
         return 0;
 }
 
-static int fit(hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image, hedge_why_t *why)
+/* @param ret  Without pixels where the picture has the input's size already. */
+static int fit(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
+               hedgec_picture_t *ret, hedge_why_t *why)
 {
         hedgec_window_t columns = { .size = picture->width, .count = image->width };
         hedgec_window_t rows = { .size = picture->height, .count = image->height };
-        hedgec_picture_t fitted;
-        int r;
 
-        if (picture->width == image->width && picture->height == image->height)
+        if (picture->reduction <= 1 && picture->width == image->width && picture->height == image->height)
                 return 0;
         if (resized_to(picture, how, image, &columns, &rows) < 0)
                 return hedge_why(why, HEDGE_ELIMIT, "its shorter side cannot become %u pixels", how->resize);
+        if (picture->reduction > 1 && (columns.resized > picture->width || rows.resized > picture->height))
+                return hedge_why(why, HEDGE_ELIMIT,
+                                 "has more than %u megapixels, of which %u x %u were kept; it is to become %u x %u",
+                                 HEDGEC_PICTURE_MAX_PIXELS >> 20, picture->width, picture->height, columns.resized,
+                                 rows.resized);
         columns.first = (columns.resized - columns.count) / 2;
         rows.first = (rows.resized - rows.count) / 2;
-        r = hedgec_resample(picture, &columns, &rows, &fitted, why);
-        if (r < 0)
-                return r;
-        hedgec_picture_release(picture);
-        *picture = fitted;
-        return 0;
+        return hedgec_resample(picture, &columns, &rows, ret, why);
 }
 
+/* A grey picture has its one sample for each of the input's channels. */
 static void normalise(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
                       float *out)
 {
         float values[256];
 
         for (uint32_t c = 0; c < image->channels; c++) {
-                const uint8_t *from = picture->pixels + (how->bgr ? image->channels - 1 - c : c);
+                uint32_t channel = how->bgr ? image->channels - 1 - c : c;
+                const uint8_t *from = picture->pixels + (picture->channels == 1 ? 0 : channel);
 
                 for (unsigned v = 0; v < 256; v++)
                         values[v] = (float)((v * how->scale - how->mean[c]) / how->std[c]);
                 for (uint32_t y = 0; y < image->height; y++)
-                        for (uint32_t x = 0; x < image->width; x++, from += image->channels)
+                        for (uint32_t x = 0; x < image->width; x++, from += picture->channels)
                                 out[c * image->step_c + y * image->step_y + x * image->step_x] = values[*from];
         }
 }
@@ -126,26 +123,30 @@ static void normalise(const hedgec_picture_t *picture, const hedge_model_preproc
 int hedgec_preprocess(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const hedge_shape_t *shape,
                       hedge_tensor_t *ret, hedge_why_t *why)
 {
-        hedgec_picture_t work = { .pixels = NULL };
+        hedgec_picture_t grey = { .pixels = NULL }, fitted = { .pixels = NULL };
         hedge_tensor_t tensor = { .data = NULL };
         image_t image = { 0 };
         int r;
 
         r = read_shape(picture, how, shape, &image, why);
-        if (r < 0)
-                return r;
-        r = convert(picture, image.channels, &work, why);
+        if (!r && image.channels < picture->channels)
+                r = make_grey(picture, &grey, why);
+        if (grey.pixels)
+                picture = &grey;
         if (!r)
-                r = fit(&work, how, &image, why);
+                r = fit(picture, how, &image, &fitted, why);
+        if (fitted.pixels)
+                picture = &fitted;
         if (!r) {
                 r = hedge_tensor_alloc(&tensor, shape);
                 if (r < 0)
                         hedge_why(why, r, "%s", hedge_strerror(r));
         }
         if (!r) {
-                normalise(&work, how, &image, tensor.data);
+                normalise(picture, how, &image, tensor.data);
                 *ret = tensor;
         }
-        hedgec_picture_release(&work);
+        hedgec_picture_release(&fitted);
+        hedgec_picture_release(&grey);
         return r;
 }

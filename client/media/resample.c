@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PRECISION_BITS 22
-#define MAX_BYTES      (1u << 30)
+#define MAX_BYTES      (512u << 20) /* with HEDGEC_PICTURE_MAX_PIXELS of RGB and of grey: HEDGEC_PICTURE_MEMORY */
 
 /* The weights of one direction: output i is sum over t < taps[i] of weight[i * room + t] * sample[start[i] + t]. */
 typedef struct weights {

@@ -22,11 +22,12 @@ typedef struct settings {
         bool crop;
         double scale;
         hedge_conf_floats_t mean, std;
-        unsigned order, layout;
+        unsigned order, layout, orientation;
         hedge_conf_strings_t labels, shapes;
 } settings_t;
 
 static const char *const orders[] = { "rgb", "bgr", NULL };
+static const char *const orientations[] = { "exif", "ignore", NULL };
 static const char *const layouts[] = { "auto", "nchw", "nhwc", NULL };
 
 #define AT(member) .offset = offsetof(settings_t, member)
@@ -79,6 +80,14 @@ const hedge_conf_row_t hedge_manifest_rows[] = {
           .preset = "auto",
           .choices = layouts,
           .help = "Where the model's input has its channels. With auto they are where the extent is small." },
+        { .path = "orientation",
+          .type = HEDGE_CONF_CHOICE,
+          AT(orientation),
+          .preset = "exif",
+          .choices = orientations,
+          .help = "Pictures are turned and mirrored as the camera noted in EXIF (orientation 1 to 8), before anything "
+                  "else; or "
+                  "taken as they are stored, for a model that was trained so." },
         { .path = "labels",
           .type = HEDGE_CONF_STRINGS,
           AT(labels),
@@ -207,6 +216,7 @@ int hedge_manifest_parse(const char *name, const char *text, size_t size, const 
         manifest.preprocess.resize = (uint32_t)s.resize;
         manifest.preprocess.crop = s.crop;
         manifest.preprocess.bgr = s.order == 1;
+        manifest.preprocess.as_stored = s.orientation == 1;
         manifest.preprocess.scale = s.scale;
         manifest.layout = (hedge_layout_t)s.layout;
         r = channels(name, "mean", &s.mean, manifest.preprocess.mean, why);
@@ -347,7 +357,8 @@ int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size
         fprintf(out, "resize: %u\ncrop: %s\nscale: %.17g\n", p->resize, p->crop ? "true" : "false", p->scale);
         write_numbers(out, "mean", p->mean);
         write_numbers(out, "std", p->std);
-        fprintf(out, "channel_order: %s\nlayout: %s\n", orders[p->bgr], layouts[manifest->layout]);
+        fprintf(out, "channel_order: %s\nlayout: %s\norientation: %s\n", orders[p->bgr], layouts[manifest->layout],
+                orientations[p->as_stored]);
         fprintf(out, "labels:%s\n", manifest->n_labels ? "" : " []");
         for (uint32_t i = 0; i < manifest->n_labels; i++)
                 write_quoted(out, manifest->labels[i]);

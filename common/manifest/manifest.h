@@ -18,6 +18,7 @@
  *     std: [0.229, 0.224, 0.225]
  *     channel_order: rgb           # or bgr
  *     layout: auto                 # or nchw, nhwc
+ *     orientation: exif            # or ignore
  *     labels: labels.txt           # one per line, in the same folder; or a list: [cat, dog]
  *     shapes: [data=1x3x320x320]   # of inputs whose extents the file leaves open; several for one input: the model for each
  *

@@ -11,6 +11,7 @@ typedef struct hedge_model_preprocess {
         uint32_t resize; /**< shorter side, before the crop; 0: straight to the input's size */
         bool crop;       /**< centre crop to the input's size */
         bool bgr;        /**< channel order */
+        bool as_stored;  /**< pictures are not turned as EXIF's orientation says */
         bool nhwc;       /**< the model's input is N x H x W x C */
         double scale;    /**< pixel * scale, then (x - mean) / std per channel */
         double mean[4], std[4];

@@ -382,6 +382,7 @@ static const hedge_field_t preprocess_fields[] = {
         { U32(hedge_model_preprocess_t, resize, 0, 65536) },
         { BOOL(hedge_model_preprocess_t, crop) },
         { BOOL(hedge_model_preprocess_t, bgr) },
+        { BOOL(hedge_model_preprocess_t, as_stored) },
         { BOOL(hedge_model_preprocess_t, nhwc) },
         { F64(hedge_model_preprocess_t, scale, -1e9, 1e9) },
         { FIXED(hedge_model_preprocess_t, mean, 4), .kind = HEDGE_FIELD_F64, .low = -1e9, .high = 1e9 },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "client/media/kind.h"
 #include "client/media/preprocess.h"
 #include "test/fuzz/fuzz.h"
 
@@ -15,7 +16,7 @@ static void use(const hedgec_picture_t *picture)
         hedge_tensor_t tensor;
         volatile uint8_t last;
 
-        if ((picture->channels != 1 && picture->channels != 3) || !n)
+        if ((picture->channels != 1 && picture->channels != 3) || !n || !picture->reduction)
                 abort();
         last = picture->pixels[n - 1];
         (void)last;
@@ -23,15 +24,33 @@ static void use(const hedgec_picture_t *picture)
                 hedge_tensor_release(&tensor);
 }
 
+/* Turned or as it is stored, a picture has as many pixels. */
+static void check_stored(const uint8_t *data, size_t size, const hedgec_picture_t *seen)
+{
+        hedgec_picture_t stored = { .pixels = NULL };
+
+        if (hedgec_picture_decode(data, size, true, &stored, NULL) < 0)
+                abort();
+        if ((stored.width != seen->width || stored.height != seen->height) &&
+            (stored.width != seen->height || stored.height != seen->width))
+                abort();
+        hedgec_picture_release(&stored);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         hedgec_picture_t picture = { .pixels = NULL };
         hedge_why_t why = { "" };
 
-        if (hedgec_picture_decode(data, size, &picture, &why) == 0)
-                use(&picture);
-        else if (!why.text[0] || picture.pixels)
+        if (!hedgec_kind_text(data, size))
                 abort();
+        if (hedgec_picture_decode(data, size, false, &picture, &why) == 0) {
+                use(&picture);
+                if (size < 4096)
+                        check_stored(data, size, &picture);
+        } else if (!why.text[0] || picture.pixels) {
+                abort();
+        }
         hedgec_picture_release(&picture);
         return 0;
 }

@@ -19,7 +19,7 @@
 #include "common/types/name.h"
 
 static char folder[] = "/tmp/hedge-input-XXXXXX";
-static char six[64], four[64], wide[64], text[64];
+static char six[64], four[64], wide[64], text[64], grey[64];
 
 static void write_tensor(const char *path, hedge_shape_t shape)
 {
@@ -47,6 +47,10 @@ static int make_files(void **state)
         write_tensor(six, (hedge_shape_t){ 2, { 2, 3 } });
         write_tensor(four, (hedge_shape_t){ 3, { 1, 4, 1 } });
         write_tensor(wide, (hedge_shape_t){ 2, { 2, 3 } });
+        snprintf(grey, sizeof(grey), "%s/grey", folder);
+        out = fopen(grey, "w");
+        fputs("P5 2 1 255\nab", out);
+        fclose(out);
         out = fopen(text, "w");
         fputs("no picture at all, only a text that goes on and on", out);
         return fclose(out);
@@ -58,6 +62,7 @@ static int remove_files(void **state)
         unlink(four);
         unlink(wide);
         unlink(text);
+        unlink(grey);
         return rmdir(folder);
 }
 
@@ -138,7 +143,7 @@ static void test_pictures_need_to_be_prepared(void **state)
         hedge_why_t why;
 
         assert_int_equal(hedgec_form_init(&form, &wanted, 1), 0);
-        assert_int_equal(hedgec_input_read(&form, text, &tensor, &why), -EINVAL);
+        assert_int_equal(hedgec_input_read(&form, grey, &tensor, &why), -EINVAL);
         assert_non_null(strstr(why.text, "--preprocess none, imagenet or tf"));
         assert_int_equal(hedgec_form_use_preset(&form, "magic"), -EINVAL);
         assert_int_equal(hedgec_form_use_preset(&form, "tf"), 0);

@@ -256,10 +256,10 @@ static void test_as_pillow(void **state)
                 unsigned differ = 0;
 
                 snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-                if (hedgec_picture_load(path, &photo, &why))
+                if (hedgec_picture_load(path, false, &photo, &why))
                         fail_msg("%s", why.text);
                 snprintf(path, sizeof(path), "%s/crop224-ppm/%.*s.ppm", folder, (int)strcspn(names[i], "."), names[i]);
-                if (hedgec_picture_load(path, &wanted, &why))
+                if (hedgec_picture_load(path, false, &wanted, &why))
                         fail_msg("%s", why.text);
                 t = run(&photo, &how, (hedge_shape_t){ 4, { 1, 224, 224, 3 } });
                 for (unsigned k = 0; k < 224 * 224 * 3; k++)
