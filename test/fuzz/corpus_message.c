@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <zmq.h>
 
 #include "test/fuzz/seed.h"
 #include "test/unit/random_message.h"
