@@ -498,7 +498,7 @@ static const struct {
         { "matmul own", make_matmul_own, NULL },
         { "matmul others", make_matmul_others, "node 'y' (MatMul) mixes pictures" },
         { "matmul inner", make_matmul_inner, "node 'y' (MatMul) mixes pictures" },
-        { "reduced", make_reduced, "node 'mean' (ReduceMean) mixes pictures" },
+        { "reduced", make_reduced, "node 'mean' (Reduce) mixes pictures" },
         { "softmax over batch", make_softmax_over_batch, "node 'y' (Softmax) mixes pictures" },
         { "first picture", make_first_picture, "node 'y' (Slice) mixes pictures" },
         { "sliced", make_sliced, NULL },
@@ -594,7 +594,7 @@ static void test_runs(void **state)
         assert_int_equal(hedge_batch_runs(any, &x, 1, &runs, &why), HEDGE_ESHAPE);
         x = (hedge_shape_t){ 4, { 2, 2, 3, 3 } };
         assert_int_equal(hedge_batch_runs(mixing, &x, 1, &runs, &why), HEDGE_ESHAPE);
-        assert_non_null(strstr(why.text, "node 'mean' (ReduceMean) mixes pictures"));
+        assert_non_null(strstr(why.text, "node 'mean' (Reduce) mixes pictures"));
         assert_non_null(strstr(why.text, "--shape"));
         hedge_graph_destroy(&any);
         hedge_graph_destroy(&mixing);
