@@ -204,16 +204,15 @@ int hedge_onnx_gather(const char *path, uint64_t max_bytes, char **ret, size_t *
         return 0;
 }
 
-static int read_tensor(const void *bytes, size_t size, hedge_literal_t **ret, hedge_why_t *why)
+/* The budget must live as long as the literal. */
+static int read_tensor(const void *bytes, size_t size, hedge_budget_t *budget, hedge_literal_t **ret, hedge_why_t *why)
 {
-        hedge_budget_t budget = { hedge_onnx_default_limits.max_tensor_elements,
-                                  hedge_onnx_default_limits.max_constant_bytes, UINT64_MAX };
         hedge_proto_t *proto = NULL;
         int r = hedge_proto_unpack(bytes, size, &onnx__tensor_proto__descriptor, &proto, why);
 
         if (r < 0)
                 return r;
-        r = hedge_literal_from_proto((const Onnx__TensorProto *)(const void *)hedge_proto_message(proto), &budget, ret,
+        r = hedge_literal_from_proto((const Onnx__TensorProto *)(const void *)hedge_proto_message(proto), budget, ret,
                                      why);
         hedge_proto_destroy(&proto);
         return r;
@@ -221,9 +220,11 @@ static int read_tensor(const void *bytes, size_t size, hedge_literal_t **ret, he
 
 int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why)
 {
+        hedge_budget_t budget = { hedge_onnx_default_limits.max_tensor_elements,
+                                  hedge_onnx_default_limits.max_constant_bytes, UINT64_MAX };
         hedge_literal_t *literal = NULL;
         hedge_tensor_t tensor;
-        int r = read_tensor(bytes, size, &literal, why);
+        int r = read_tensor(bytes, size, &budget, &literal, why);
         const char *other = r < 0 && r != -ENOMEM ? hedge_value_other_kind(bytes, size) : NULL;
 
         if (other)
