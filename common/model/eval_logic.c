@@ -107,8 +107,11 @@ int hedge_eval_compare(hedge_import_t *imp)
 {
         hedge_literal_t *in[2] = { NULL, NULL }, *y = NULL;
         answer_fn *answer = equal;
-        int r = take_operands(imp, 2, in);
+        int r;
 
+        if (imp->opset < 7) /* attributes say how the two meet */
+                return hedge_import_compare(imp);
+        r = take_operands(imp, 2, in);
         for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
                 if (is(imp, answers[i].name))
                         answer = answers[i].answer;

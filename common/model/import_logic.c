@@ -21,14 +21,21 @@ static int pass_on(hedge_import_t *imp, int r, const hedge_view_t *view)
 /* Inputs `first` and `second` of the node, in this order. */
 static int of_two(hedge_import_t *imp, const hedge_op_t *op, uint32_t first, uint32_t second, hedge_view_t *ret)
 {
-        hedge_operand_t operands[2];
+        hedge_literal_t *owned = NULL;
+        hedge_operand_t in[2], operands[2];
         int r = hedge_integers_agree(imp, 0, 1);
 
         if (r == 0)
-                r = hedge_operand(imp, first, &operands[0]);
+                r = hedge_operand(imp, 0, &in[0]);
         if (r == 0)
-                r = hedge_operand(imp, second, &operands[1]);
-        return r < 0 ? r : hedge_elementwise(imp, op, operands, 2, ret);
+                r = hedge_second_operand(imp, &in[1], &owned);
+        if (r == 0) {
+                operands[0] = in[first];
+                operands[1] = in[second];
+                r = hedge_elementwise(imp, op, operands, 2, ret);
+        }
+        hedge_literal_destroy(&owned);
+        return r;
 }
 
 static const struct {

@@ -305,11 +305,22 @@ static int cast_view(hedge_import_t *imp, hedge_element_t to)
         return r < 0 ? r : hedge_import_set_view(imp, 0, &x);
 }
 
-/* Cast: to the type of its attribute; CastLike: to that of its second input. */
+/* Cast: to the type of its attribute (before opset 6 its name); CastLike: to that of its second input. */
+static int64_t cast_target(hedge_import_t *imp)
+{
+        static const char *const names[] = { "UNDEFINED", "FLOAT",  "UINT8",  "INT8",   "UINT16",
+                                             "INT16",     "INT32",  "INT64",  "STRING", "BOOL",
+                                             "FLOAT16",   "DOUBLE", "UINT32", "UINT64", NULL };
+
+        if (hedge_import_has(imp, 1))
+                return (int64_t)hedge_import_element(imp, 1);
+        return imp->opset < 6 ? hedge_attr_choice(imp, "to", names, 0) : hedge_attr_int(imp, "to", 0);
+}
+
 int hedge_import_cast(hedge_import_t *imp)
 {
         const hedge_sym_t *sym = hedge_import_sym(imp, 0);
-        int64_t to = hedge_import_has(imp, 1) ? (int64_t)hedge_import_element(imp, 1) : hedge_attr_int(imp, "to", 0);
+        int64_t to = cast_target(imp);
         int element = to < 0 || to > INT32_MAX ? -1 : (int)to;
 
         if (hedge_element_bytes(element) == 0)

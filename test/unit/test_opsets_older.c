@@ -66,6 +66,26 @@ static void test_broadcast_of_computed_and_of_constants(void **state)
         check(&m, DIMS(2, 2), FLOATS(0.1f, 1.2f, 2.15f, 3.2f));
 }
 
+/* The answer is cast to a type that is named, as it was then. */
+static void test_comparisons_are_broadcast_as_well(void **state)
+{
+        for (int constant = 0; constant < 2; constant++) {
+                make_t m;
+                Onnx__NodeProto *node;
+
+                start(&m, 1, DIMS(2, 2));
+                make_floats(&m, "a", DIMS(2, 2), FLOATS(0, 1, 2, 3));
+                make_floats(&m, "b", DIMS(2), FLOATS(0.5f, 2.5f));
+                node = make_node(&m, "Greater", constant ? "a b" : "x b", "g");
+                make_int(&m, node, "broadcast", 1);
+                make_int(&m, node, "axis", 0);
+                node = make_node(&m, "Cast", "g", "f");
+                make_string(&m, node, "to", "FLOAT");
+                make_node(&m, "Add", "x f", "y");
+                check(&m, DIMS(2, 2), FLOATS(0, 2, 2, 4));
+        }
+}
+
 static void test_slopes_are_those_of_channels(void **state)
 {
         make_t m;
@@ -180,6 +200,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_broadcast_is_an_attribute),
                 cmocka_unit_test(test_broadcast_of_computed_and_of_constants),
+                cmocka_unit_test(test_comparisons_are_broadcast_as_well),
                 cmocka_unit_test(test_slopes_are_those_of_channels),
                 cmocka_unit_test(test_reshape_and_concat_of_1),
                 cmocka_unit_test(test_pad_and_upsample_of_1),
