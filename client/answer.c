@@ -281,8 +281,9 @@ int hedgec_answer_write_raw(const hedgec_answer_t *answer, FILE *out)
                 size_t elements = hedge_shape_elements(&answer->outputs[i].shape);
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                errno = 0;
                 if (fwrite(answer->outputs[i].data, sizeof(float), elements, out) != elements)
-                        return -errno;
+                        return errno ? -errno : -EIO;
 #else
 #error "raw outputs are little-endian; this machine is not"
 #endif

@@ -237,8 +237,9 @@ static int write_product(const multiply_t *m, float *c, hedge_why_t *why)
 
         if (r < 0)
                 return r;
-        if (hedgec_npy_write(&tensor, replace.file) < 0)
-                r = hedge_why(why, -EIO, "cannot write %s: %s", m->values->out, strerror(errno ? errno : EIO));
+        r = hedgec_npy_write(&tensor, replace.file);
+        if (r < 0)
+                hedge_why(why, r, "cannot write %s: %s", m->values->out, hedge_strerror(r));
         return hedge_replace_end(&replace, r, why);
 }
 

@@ -170,7 +170,7 @@ static int say_taken_in(const train_values_t *v, const hedge_job_status_t *job)
                        job->job, job->job);
         else
                 puts(") is taken in; Ctrl-C leaves it running.");
-        fflush(stdout);
+        hedgec_flush();
         return EXIT_SUCCESS;
 }
 

@@ -325,7 +325,7 @@ static void say_how(const up_t *up)
               "Logs are in log/, process ids in run/*.pid; ",
               stdout);
         puts(up->values->detach ? "'hedge down' ends it." : "Ctrl-C ends it.");
-        fflush(stdout);
+        hedgec_flush();
 }
 
 /* Until Ctrl-C, or until the coordinator has ended; boards may come and go. */

@@ -86,7 +86,7 @@ static int show(watch_t *w, const hedge_job_status_t *status, hedge_why_t *why)
                 hedgec_progress_clear(&w->progress);
                 if (hedgec_training_show(status, w->follow->json, &w->shown, stdout) < 0)
                         return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
-                fflush(stdout);
+                hedgec_flush();
         }
         if (!hedgec_training_ended(status) && hedgec_progress_due(&w->progress))
                 hedgec_progress_show(&w->progress, hedgec_training_bar(status, bar, sizeof(bar)));

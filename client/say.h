@@ -15,4 +15,11 @@ int hedgec_complain_usage(const char *command, const char *format, ...) __attrib
 /** Write text whose control characters are replaced by '?': names and labels come from models and peers. */
 void hedgec_print_safe(const char *text, FILE *out);
 
+/** Write out what stands in stdout's buffer. Why that fails is kept, as stdio forgets it. */
+void hedgec_flush(void);
+
+/** The last of it, and say so where anything was lost: a full disk or a closed pipe must not pass for success.
+ * @return `status`, or HEDGE_EXIT_FAILED where that was 0. */
+int hedgec_flush_all(int status);
+
 #endif

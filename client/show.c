@@ -82,7 +82,7 @@ int hedgec_show_prepare(const hedgec_show_options_t *options, hedgec_form_t *for
 static void step(hedgec_show_t *show)
 {
         show->done++;
-        fflush(stdout);
+        hedgec_flush();
         hedgec_progress_update(&show->progress, show->done);
 }
 
@@ -96,12 +96,15 @@ void hedgec_show_answer(hedgec_show_t *show, const hedgec_answer_t *answer)
                     : hedgec_answer_print_text(answer, &show->labels, (uint32_t)o->top, stdout);
         if (!r && o->layers && !o->json)
                 r = hedgec_answer_print_layers(answer, stdout);
-        if (!r && show->raw)
-                r = hedgec_answer_write_raw(answer, show->raw);
-        if (r < 0) {
+        if (r < 0)
                 hedgec_complain("%s: cannot show the answer: %s", answer->input, hedge_strerror(r));
-                show->failed++;
+        if (!r && show->raw && !show->raw_failed) {
+                r = hedgec_answer_write_raw(answer, show->raw);
+                if (r < 0)
+                        hedgec_complain("cannot write %s: %s", o->raw, hedge_strerror(r));
+                show->raw_failed = r < 0;
         }
+        show->failed += r < 0;
         step(show);
 }
 
@@ -118,11 +121,13 @@ static void print_failure(const hedgec_show_t *show, const char *input, const ch
 
 void hedgec_show_failure(hedgec_show_t *show, const char *input, const char *sentence)
 {
+        const char *name = hedgec_file_name(input);
+
         hedgec_progress_clear(&show->progress);
         if (show->options->json)
                 print_failure(show, input, sentence);
         /* Sentences about a file begin with its name already. */
-        if (!strncmp(sentence, input, strcspn(input, ",")))
+        if (!strncmp(sentence, name, strcspn(name, ",")))
                 hedgec_complain("%s", sentence);
         else
                 hedgec_complain("%s: %s", input, sentence);
@@ -135,7 +140,7 @@ int hedgec_show_close(hedgec_show_t *show)
         int status = show->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 
         hedgec_progress_clear(&show->progress);
-        if (show->raw && fclose(show->raw))
+        if (show->raw && fclose(show->raw) && !show->raw_failed)
                 status = hedgec_complain("cannot write %s: %s", show->options->raw, hedge_strerror(-errno));
         hedgec_labels_release(&show->labels);
         return status;

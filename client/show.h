@@ -28,6 +28,7 @@ typedef struct hedgec_show {
         const char *model;
         hedgec_labels_t labels;
         FILE *raw;
+        bool raw_failed; /**< said once */
         hedgec_progress_t progress;
         uint64_t done, failed;
 } hedgec_show_t;

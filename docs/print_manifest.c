@@ -5,5 +5,5 @@
 int main(void)
 {
         hedge_conf_print_mdoc(hedge_manifest_rows, stdout);
-        return fflush(stdout) ? 1 : 0;
+        return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }

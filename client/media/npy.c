@@ -331,7 +331,8 @@ int hedgec_npy_write(const hedge_tensor_t *tensor, FILE *out)
         header[length - 1] = '\n';
         header[8] = (char)((length - 10) & 0xff);
         header[9] = (char)((length - 10) >> 8);
+        errno = 0;
         if (fwrite(header, (size_t)length, 1, out) != 1 || !write_floats(tensor, out) || fflush(out))
-                return -EIO;
+                return errno ? -errno : -EIO;
         return 0;
 }

@@ -27,7 +27,7 @@ int hedgec_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
 /** Likewise, but an array of any other type than float32 is HEDGE_EUNSUPPORTED. */
 int hedgec_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
 
-/** Write a tensor as a version 1 file of little-endian float32. @return 0, -EIO. */
+/** Write a tensor as a version 1 file of little-endian float32. @return 0, -errno. */
 int hedgec_npy_write(const hedge_tensor_t *tensor, FILE *out);
 
 #endif

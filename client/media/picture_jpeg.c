@@ -12,7 +12,9 @@
 #include "client/media/canvas.h"
 #include "client/media/exif.h"
 
-#define MAX_SCANS 500 /* of a progressive file; each costs a walk over the picture */
+/* Of a progressive file, whose scans each cost a walk over the picture: a few thousand bytes can ask for very many. */
+#define MAX_SCANS        500
+#define MAX_SCANS_PIXELS (UINT64_C(1) << 33)
 
 /* Everything lives here and not in locals, which a longjmp would leave undefined. */
 typedef struct decoder {
@@ -89,9 +91,12 @@ static void on_progress(j_common_ptr jpeg)
 {
         decoder_t *d = jpeg->client_data;
 
-        if (d->jpeg.input_scan_number <= MAX_SCANS)
+        unsigned scans = (unsigned)d->jpeg.input_scan_number;
+
+        if (scans <= MAX_SCANS && (uint64_t)d->jpeg.image_width * d->jpeg.image_height * scans <= MAX_SCANS_PIXELS)
                 return;
-        d->code = hedge_why(d->why, HEDGE_EMALFORMED, "is a JPEG of more than %d scans", MAX_SCANS);
+        d->code = hedge_why(d->why, HEDGE_ELIMIT, "is a JPEG of %u x %u pixels and more than %u scans over them",
+                            d->jpeg.image_width, d->jpeg.image_height, scans - 1);
         longjmp(d->out, 1);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/conf/daemon.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,16 @@ static void print_help(const hedge_daemon_t *daemon)
                daemon->name, daemon->what, daemon->config);
 }
 
+/* A full disk is no success. */
+static int end_output(const hedge_daemon_t *daemon)
+{
+        errno = 0;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return EXIT_SUCCESS;
+        fprintf(stderr, "%s: cannot write to standard output: %s\n", daemon->name, strerror(errno ? errno : EIO));
+        return HEDGE_EXIT_FAILED;
+}
+
 static int print_config(const hedge_daemon_t *daemon, const char *format)
 {
         if (!strcmp(format, "yaml"))
@@ -30,7 +41,7 @@ static int print_config(const hedge_daemon_t *daemon, const char *format)
         else
                 return fprintf(stderr, "%s: --print-config takes yaml or mdoc, not '%s'\n", daemon->name, format),
                        HEDGE_EXIT_USAGE;
-        return fflush(stdout) ? HEDGE_EXIT_FAILED : EXIT_SUCCESS;
+        return end_output(daemon);
 }
 
 int hedge_daemon_options(const hedge_daemon_t *daemon, int argc, char **argv, hedge_daemon_options_t *ret)
@@ -61,9 +72,9 @@ int hedge_daemon_options(const hedge_daemon_t *daemon, int argc, char **argv, he
                         ret->verbose = true;
                         break;
                 case 'V':
-                        return printf("%s " HEDGE_VERSION "\n", daemon->name), EXIT_SUCCESS;
+                        return printf("%s " HEDGE_VERSION "\n", daemon->name), end_output(daemon);
                 case 'h':
-                        return print_help(daemon), EXIT_SUCCESS;
+                        return print_help(daemon), end_output(daemon);
                 default: /* getopt said what is wrong */
                         return fprintf(stderr, "Try '%s --help'.\n", daemon->name), HEDGE_EXIT_USAGE;
                 }

@@ -6,10 +6,11 @@
 
 #include "common/err.h"
 
-/** Writing a file so that its name stands for the old content or the new one, whatever happens in between. */
+/** Writing a file so that its name stands for the old content or the new one, whatever happens in between. A device or a pipe under
+ * that name, /dev/full say, is written to and stays what it is. */
 typedef struct hedge_replace {
-        FILE *file; /**< to write to */
-        char *path, *beside;
+        FILE *file;          /**< to write to */
+        char *path, *beside; /**< beside is NULL for what is no ordinary file */
 } hedge_replace_t;
 
 /** Open a new file beside `path` (same folder), readable and writable for whomever the process's umask lets. @return 0, -errno with a sentence. */

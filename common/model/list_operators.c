@@ -5,5 +5,5 @@
 int main(void)
 {
         hedge_operators_document(stdout);
-        return 0;
+        return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }

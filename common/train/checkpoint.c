@@ -82,8 +82,11 @@ int hedge_checkpoint_save(const hedge_net_t *net, const hedge_checkpoint_t *c, c
         put(file.file, &hash, c->momentum, net->n_params * sizeof(float));
         put(file.file, &hash, c->state, net->n_state * sizeof(float));
         crypto_generichash_final(&hash, digest, sizeof(digest));
-        if (fwrite(digest, sizeof(digest), 1, file.file) != 1)
-                r = hedge_why(why, -EIO, "%s: cannot be written", path);
+        errno = 0;
+        if (fwrite(digest, sizeof(digest), 1, file.file) != 1) {
+                r = errno ? -errno : -EIO;
+                hedge_why(why, r, "%s: cannot be written: %s", path, hedge_strerror(r));
+        }
         return hedge_replace_end(&file, r, why);
 }
 

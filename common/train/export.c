@@ -291,15 +291,16 @@ static void build(model_t *m)
 typedef struct sink {
         ProtobufCBuffer base;
         FILE *file;
-        bool failed;
+        int failed; /* -errno */
 } sink_t;
 
 static void append(ProtobufCBuffer *base, size_t size, const uint8_t *bytes)
 {
         sink_t *sink = (sink_t *)(void *)base;
 
-        if (fwrite(bytes, 1, size, sink->file) != size)
-                sink->failed = true;
+        errno = 0;
+        if (!sink->failed && fwrite(bytes, 1, size, sink->file) != size)
+                sink->failed = errno ? -errno : -EIO;
 }
 
 static int write_model(const model_t *m, const char *path, hedge_why_t *why)
@@ -313,7 +314,7 @@ static int write_model(const model_t *m, const char *path, hedge_why_t *why)
         sink.file = file.file;
         onnx__model_proto__pack_to_buffer(&m->proto, &sink.base);
         if (sink.failed)
-                r = hedge_why(why, -EIO, "%s: cannot be written", path);
+                r = hedge_why(why, sink.failed, "%s: cannot be written: %s", path, hedge_strerror(sink.failed));
         return hedge_replace_end(&file, r, why);
 }
 

@@ -312,6 +312,37 @@ static void a_name_stands_for_the_old_or_the_new(void **state)
         free(text);
 }
 
+/* What is no ordinary file is written to, and is there afterwards as it was. */
+static void devices_and_pipes_stay_what_they_are(void **state)
+{
+        char read_back[8] = "";
+        hedge_replace_t file;
+        hedge_why_t why = { "" };
+        struct stat st;
+        int fd;
+
+        assert_int_equal(hedge_replace_begin("/dev/full", &file, &why), 0);
+        fputs("some", file.file);
+        assert_int_equal(hedge_replace_end(&file, 0, &why), -ENOSPC);
+        assert_string_equal(why.text, "/dev/full: No space left on device");
+        assert_int_equal(stat("/dev/full", &st), 0);
+        assert_true(S_ISCHR(st.st_mode));
+        assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
+        fd = open(path_of("pipe"), O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(hedge_replace_begin(path_of("pipe"), &file, &why), 0);
+        fputs("some", file.file);
+        assert_int_equal(hedge_replace_end(&file, 0, &why), 0);
+        assert_int_equal(read(fd, read_back, sizeof(read_back)), 4);
+        assert_string_equal(read_back, "some");
+        close(fd);
+        assert_int_equal(stat(path_of("pipe"), &st), 0);
+        assert_true(S_ISFIFO(st.st_mode));
+        unlink(path_of("pipe"));
+        assert_int_equal(hedge_replace_begin(path_of("."), &file, &why), 0); /* a folder is found out at the end */
+        assert_true(hedge_replace_end(&file, 0, &why) < 0);
+}
+
 static void folders_go_whole_and_links_stay_out(void **state)
 {
         assert_int_equal(mkdir(path_of("f"), 0700), 0);
@@ -349,6 +380,7 @@ int main(void)
                 cmocka_unit_test(only_regular_files_are_opened_as_such),
                 cmocka_unit_test(so_many_bytes_or_an_error),
                 cmocka_unit_test(a_name_stands_for_the_old_or_the_new),
+                cmocka_unit_test(devices_and_pipes_stay_what_they_are),
                 cmocka_unit_test(folders_go_whole_and_links_stay_out),
         };
 
