@@ -49,7 +49,10 @@ static const hedge_conf_row_t rule_rows[] = {
 
 const hedge_conf_row_t hedged_conf_rows[] = {
         { "listen.boards", HEDGE_CONF_STRING, AT(listen.boards), 1, 255, "tcp://*:7501", NULL,
-          "Where boards connect: a ZeroMQ endpoint. With port * the system chooses one (see listen.endpoint_file).",
+          "Where boards connect: tcp://ADDRESS:PORT, where ADDRESS may be an interface's name, * for all, or an IPv6 "
+          "address in "
+          "brackets, as tcp://[fd00::1]:7501 (a link's own with its interface: [fe80::1%eth0]). With port * the system "
+          "chooses one (see listen.endpoint_file).",
           NULL, NULL, 0 },
         { "listen.clients", HEDGE_CONF_STRING, AT(listen.clients), 1, 255, "ipc:///run/hedge/hedged.sock", NULL,
           "Where the hedge command connects on this machine. Who may is decided by the socket file's owner and group.",
@@ -61,8 +64,7 @@ const hedge_conf_row_t hedged_conf_rows[] = {
         { "security", HEDGE_CONF_CHOICE, AT(security), 0, 0, "curve", NULL,
           "curve: every TCP connection is encrypted and only keys of the folders below get in. network: neither, for a "
           "cluster inside a WireGuard network whose interface listen.boards names. insecure-loopback: neither, and "
-          "only "
-          "127.0.0.1 and ipc endpoints are accepted.",
+          "only 127.0.0.1, [::1] and ipc endpoints are accepted.",
           securities, NULL, 0 },
         { "keys.secret", HEDGE_CONF_STRING, AT(keys.secret), 0, 4095, "/etc/hedge/keys/coordinator.secret", NULL,
           "The coordinator's key pair, made by hedge keygen.", NULL, NULL, 0 },

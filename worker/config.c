@@ -28,10 +28,12 @@ const hedge_conf_row_t hedgew_conf_rows[] = {
           "coordinator keeps this board's public key. Empty: the host's name.",
           NULL, NULL, 0 },
         { "coordinator.endpoint", HEDGE_CONF_STRING, AT(coordinator.endpoint), 1, 255, NULL, NULL,
-          "Where the coordinator listens: tcp://HOST:PORT or ipc://FILE.", NULL, NULL, 0 },
+          "Where the coordinator listens: tcp://HOST:PORT or ipc://FILE. An IPv6 address stands in brackets: "
+          "tcp://[fd00::1]:7501; a link's own names its interface: [fe80::1%eth0].",
+          NULL, NULL, 0 },
         { "security", HEDGE_CONF_CHOICE, AT(security), 0, 0, "curve", NULL,
           "curve: the connection is encrypted and both ends prove their keys. network: neither, for a cluster inside a "
-          "WireGuard network. insecure-loopback: neither, and only 127.0.0.1 and ipc endpoints are accepted.",
+          "WireGuard network. insecure-loopback: neither, and only 127.0.0.1, [::1] and ipc endpoints are accepted.",
           securities, NULL, 0 },
         { "keys.secret", HEDGE_CONF_STRING, AT(keys.secret), 0, 4095, "/etc/hedge/keys/board.secret", NULL,
           "This board's key pair, made by hedge keygen. Nobody else may be able to read the file.", NULL, NULL, 0 },
