@@ -265,8 +265,9 @@ const hedgec_command_t hedgec_command_infer = {
         .summary = "run inputs through a model on the cluster",
         .details = "Run inputs through a loaded model. An INPUT is a picture (PNG, JPEG, PPM, PGM)\n"
                    "or a tensor (.npy, ONNX .pb), or - for standard input; for a model of several\n"
-                   "inputs it is that many files with commas between. Scores are the first output as it is. Answers come in the\n"
-                   "order of the inputs; an input that fails is said, and the others go on.",
+                   "inputs it is that many files with commas between. Scores are the first output\n"
+                   "as it is. Answers come in the order of the inputs; an input that fails is said,\n"
+                   "and the others go on.",
         .example = "hedge infer squeezenet dog.jpg cat.png --top 3 --layers",
         .options = options,
         .presets = &presets,
