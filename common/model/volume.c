@@ -68,16 +68,18 @@ int hedge_volume_close(hedge_import_t *imp, uint32_t value, uint32_t rank)
 int hedge_volume_step(hedge_import_t *imp, const hedge_op_t *op, const uint32_t *inputs, uint32_t n, const char *what,
                       uint32_t *ret)
 {
-        uint32_t value;
-        hedge_node_t *node;
-        size_t length;
+        uint32_t value, producer;
         int r = hedge_build_op(imp, op, inputs, n, &value);
 
         if (r < 0)
                 return r;
-        node = &imp->graph->nodes[imp->graph->values[value].producer];
-        length = strnlen(node->name, HEDGE_NAME_MAX - 32);
-        snprintf(node->name + length, HEDGE_NAME_MAX - length, "/%s", what);
+        producer = imp->graph->values[value].producer;
+        if (producer != HEDGE_NO_NODE) { /* else it was computed at once */
+                char *name = imp->graph->nodes[producer].name;
+                size_t length = strnlen(name, HEDGE_NAME_MAX - 32);
+
+                snprintf(name + length, HEDGE_NAME_MAX - length, "/%s", what);
+        }
         *ret = value;
         return 0;
 }

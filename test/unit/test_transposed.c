@@ -329,6 +329,27 @@ static void test_usual_ones(void **state)
         }
 }
 
+/* Of a constant: computed when the model is loaded. */
+static void test_constant(void **state)
+{
+        const double x[9] = { 0 }, want[9] = { 1, 3, 2, 4, 10, 6, 3, 7, 4 };
+        hedge_graph_t *graph;
+        make_t m;
+
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, 1, 3, 3));
+        make_output(&m, "y");
+        make_floats(&m, "c", DIMS(1, 1, 2, 2), (const float[]){ 1, 2, 3, 4 });
+        make_floats(&m, "w", DIMS(1, 1, 2, 2), (const float[]){ 1, 1, 1, 1 });
+        make_node(&m, "ConvTranspose", "c w", "up");
+        make_node(&m, "Add", "up x", "y");
+        graph = import_model(&m);
+        assert_int_equal(graph->n_nodes, 1);
+        check_graph(graph, x, want, 9, 1e-6, "of a constant");
+        hedge_graph_destroy(&graph);
+        make_free(&m);
+}
+
 /* One with a filter of 4 x 2 x 3 x 3 and stride 2; what makes it wrong is added by the caller. */
 static Onnx__NodeProto *begin(make_t *m, const char *inputs)
 {
@@ -386,7 +407,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_definition), cmocka_unit_test(test_output_shape), cmocka_unit_test(test_folded),
-                cmocka_unit_test(test_usual_ones), cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_usual_ones), cmocka_unit_test(test_constant),     cmocka_unit_test(test_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
