@@ -73,6 +73,7 @@ typedef enum hedge_op_kind {
         HEDGE_OP_TRILU,            /**< (x): the triangle above or below a diagonal of the last two axes; else 0 */
         HEDGE_OP_TILE,             /**< (x): repeated along its axes up to shape.out */
         HEDGE_OP_NMS,              /**< (boxes B x N x 4, scores B x C x N) -> rows (batch, class, box), see nms */
+        HEDGE_OP_GRID_SAMPLE, /**< (x N x [D x] H x W x C, grid N x [d x] h x w x (2 or 3)) -> N x [d x] h x w x C */
         HEDGE_OP_KINDS
 } hedge_op_kind_t;
 
@@ -171,6 +172,16 @@ typedef struct hedge_reduce {
         hedge_reduce_kind_t kind;
         uint32_t axes; /**< a bit each */
 } hedge_reduce_t;
+/** What lies outside an image that a grid samples. */
+typedef enum hedge_grid_outside { HEDGE_GRID_ZEROS, HEDGE_GRID_BORDER, HEDGE_GRID_REFLECTION } hedge_grid_outside_t;
+
+/** A grid holds places as x, y (, z), from -1 to 1: from the middle of the first element to that of the last where corners are
+ * aligned, else from the edge of the one to that of the other. What is not a number samples not a number. */
+typedef struct hedge_grid {
+        hedge_resize_mode_t mode; /**< cubic: a of -0.75 */
+        hedge_grid_outside_t outside;
+        bool align_corners;
+} hedge_grid_t;
 
 typedef struct hedge_op {
         hedge_op_kind_t kind;
@@ -190,6 +201,7 @@ typedef struct hedge_op {
                         int32_t before[HEDGE_MAX_RANK], after[HEDGE_MAX_RANK];
                 } pad;
                 hedge_resize_t resize;
+                hedge_grid_t grid;
                 struct {
                         uint32_t size;
                         float alpha, beta, bias;

@@ -47,6 +47,9 @@ hedge_plain_fn hedge_plain_nms;
 /* plain_resize.c */
 hedge_plain_fn hedge_plain_resize;
 
+/* plain_grid.c */
+hedge_plain_fn hedge_plain_grid_sample;
+
 /** Apply an activation in place. */
 void hedge_plain_activate(const hedge_activation_t *activation, float *x, size_t n);
 

@@ -42,6 +42,13 @@ static bool keeps_image(const step_t *s, uint32_t *ret)
         return axis_of(s, 0) == 0 && only_first(s);
 }
 
+/* Image by image, with a grid each. */
+static bool keeps_grid(const step_t *s, uint32_t *ret)
+{
+        *ret = 0;
+        return axis_of(s, 0) == 0 && axis_of(s, 1) == 0;
+}
+
 /* One input of an operator that broadcasts: does it agree with the output's axis? */
 static bool agrees(const step_t *s, uint32_t input, uint32_t axis)
 {
@@ -259,6 +266,7 @@ static const struct {
         [HEDGE_OP_PAD] = { keeps_pad },
         [HEDGE_OP_RESIZE] = { keeps_image },
         [HEDGE_OP_LRN] = { keeps_image },
+        [HEDGE_OP_GRID_SAMPLE] = { keeps_grid },
         [HEDGE_OP_TRANSPOSE] = { keeps_transpose },
         [HEDGE_OP_SLICE] = { keeps_slice },
         [HEDGE_OP_REDUCE] = { keeps_reduce },

@@ -30,6 +30,12 @@ static bool same_pool(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
                (!x->count_pad || (x->count_bottom == y->count_bottom && x->count_right == y->count_right));
 }
 
+static bool same_grid(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        return a->grid.mode == b->grid.mode && a->grid.outside == b->grid.outside &&
+               a->grid.align_corners == b->grid.align_corners;
+}
+
 static bool same_resize(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
 {
         const hedge_resize_t *x = &a->resize, *y = &b->resize;
@@ -163,6 +169,7 @@ static const struct {
         [HEDGE_OP_PAD] = { same_pad, true },
         [HEDGE_OP_RESIZE] = { same_resize },
         [HEDGE_OP_LRN] = { same_lrn },
+        [HEDGE_OP_GRID_SAMPLE] = { same_grid },
         [HEDGE_OP_TRANSPOSE] = { same_transpose, true },
         [HEDGE_OP_SLICE] = { same_slice, true },
         [HEDGE_OP_REDUCE] = { same_reduce, true },

@@ -198,6 +198,11 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                 op->nms.any_score = any(0, 1);
                 op->nms.center = any(0, 1);
                 break;
+        case HEDGE_OP_GRID_SAMPLE:
+                op->grid.mode = (hedge_resize_mode_t)any(0, HEDGE_RESIZE_CUBIC + (any(0, 9) == 0));
+                op->grid.outside = (hedge_grid_outside_t)any(0, HEDGE_GRID_REFLECTION + (any(0, 9) == 0));
+                op->grid.align_corners = any(0, 1);
+                break;
         case HEDGE_OP_RESHAPE:
         case HEDGE_OP_EXPAND:
                 op->shape.out = any(0, 1) ? in[0] : wild_shape();
@@ -241,6 +246,11 @@ static void fitting_shapes(const hedge_op_t *op, hedge_shape_t *in, unsigned n_i
                 in[0].dims[2] = 4;
                 in[1].dims[0] = in[0].dims[0];
                 in[1].dims[2] = in[0].dims[1];
+                break;
+        case HEDGE_OP_GRID_SAMPLE:
+                in[0].rank = in[1].rank = any(4, 5);
+                in[1].dims[0] = in[0].dims[0];
+                in[1].dims[in[1].rank - 1] = in[1].rank - 2;
                 break;
         default:
                 break;
