@@ -87,7 +87,7 @@ int hedge_plain_to_integer(const hedge_kernel_t *k, const float *const *in, floa
                         return HEDGE_ERANGE;
                 if (!(y >= t->lo && y <= t->hi) && !bring_in(t, &y))
                         return HEDGE_ERANGE;
-                out[i] = y;
+                out[i] = y + 0; /* there is no -0 among integers */
         }
         return 0;
 }

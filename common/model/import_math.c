@@ -32,15 +32,28 @@ static int binary(hedge_import_t *imp, hedge_op_kind_t kind, hedge_view_t *ret)
         return r;
 }
 
+/* How far the result is from what integers of this type can be. A product of 16 bits is not held exactly, nor is x / 0. */
+static hedge_past_t past_of(hedge_op_kind_t kind, hedge_element_t element)
+{
+        if (kind == HEDGE_OP_DIV || (kind == HEDGE_OP_MUL && hedge_element_bytes((int)element) > 1))
+                return HEDGE_PAST_EXACT;
+        return HEDGE_PAST_TYPE;
+}
+
 int hedge_import_binary(hedge_import_t *imp)
 {
         hedge_op_kind_t kind = is(imp, "Add")   ? HEDGE_OP_ADD
                                : is(imp, "Sub") ? HEDGE_OP_SUB
                                : is(imp, "Mul") ? HEDGE_OP_MUL
                                                 : HEDGE_OP_DIV;
+        hedge_element_t element = hedge_import_element(imp, 0);
         hedge_view_t y;
-        int r = binary(imp, kind, &y);
+        int r = hedge_integers_agree(imp, 0, 1);
 
+        if (r == 0)
+                r = binary(imp, kind, &y);
+        if (r == 0)
+                r = hedge_integers_finish(imp, element, past_of(kind, element), &y);
         return pass_on(imp, r, &y);
 }
 
@@ -83,6 +96,8 @@ int hedge_import_neg(hedge_import_t *imp)
 
         if (r == 0)
                 r = hedge_binary_number(imp, HEDGE_OP_MUL, &x, -1.0f, false);
+        if (r == 0)
+                r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_TYPE, &x);
         return pass_on(imp, r, &x);
 }
 
@@ -147,6 +162,12 @@ static bool is_number(const hedge_sym_t *sym)
         return sym && sym->literal && hedge_shape_elements(&sym->literal->shape) == 1 && sym->literal->shape.rank == 0;
 }
 
+/* Integers may meet a bound that nothing reaches, as the largest of 64 bits; where it does, the run fails. */
+static hedge_past_t past_bound(float bound)
+{
+        return fabsf(bound) > HEDGE_EXACT ? HEDGE_PAST_TYPE : HEDGE_PAST_NOTHING;
+}
+
 /* One tensor against a number is a clamp, which may be fused; what is more is compared two by two. */
 int hedge_import_min_max(hedge_import_t *imp)
 {
@@ -159,9 +180,13 @@ int hedge_import_min_max(hedge_import_t *imp)
         if (!two || !is_number(hedge_import_sym(imp, number)))
                 return import_all(imp, max ? HEDGE_OP_MAX : HEDGE_OP_MIN);
         bound = hedge_literal_float(hedge_import_sym(imp, number)->literal, 0);
-        r = hedge_import_view(imp, 1 - number, &x);
+        r = hedge_integers_agree(imp, 0, 1);
+        if (r == 0)
+                r = hedge_import_view(imp, 1 - number, &x);
         if (r == 0)
                 r = clamp(imp, max ? bound : -INFINITY, max ? INFINITY : bound, &x);
+        if (r == 0)
+                r = hedge_integers_finish(imp, hedge_import_element(imp, 0), past_bound(bound), &x);
         return pass_on(imp, r, &x);
 }
 
@@ -245,6 +270,8 @@ int hedge_import_clip(hedge_import_t *imp)
                 r = clamp(imp, lo, hi, &x);
         if (r == 0 && computed_hi)
                 r = computed_bound(imp, 2, HEDGE_OP_MIN, &x);
+        if (r == 0 && (lo > HEDGE_EXACT || hi < -HEDGE_EXACT))
+                r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_TYPE, &x);
         return pass_on(imp, r, &x);
 }
 
@@ -301,6 +328,8 @@ int hedge_import_unary(hedge_import_t *imp)
 
         if (r == 0)
                 r = hedge_build_unary(imp, &op, &x);
+        if (r == 0 && op.unary.kind == HEDGE_UNARY_ABS)
+                r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_TYPE, &x);
         return pass_on(imp, r, &x);
 }
 

@@ -54,6 +54,8 @@ hedge_operator_fn_t hedge_import_gather_elements, hedge_import_gather_nd, hedge_
         hedge_import_scatter_nd, hedge_import_one_hot, hedge_import_tile, hedge_import_compress;
 /** Gather by indices that are computed, or too many for a slice each. */
 int hedge_import_gather_computed(hedge_import_t *imp, uint32_t axis);
+/** eval_pick.c */
+hedge_operator_fn_t hedge_eval_non_zero, hedge_eval_unique;
 /** eval_logic.c */
 hedge_operator_fn_t hedge_eval_compare, hedge_eval_where, hedge_eval_remainder;
 /** import_norm.c, import_reduce.c */
