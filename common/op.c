@@ -509,6 +509,7 @@ static const struct {
         [HEDGE_OP_CUM_SUM] = { "CumSum", 1, 1, false, hedge_op_infer_cum_sum },
         [HEDGE_OP_TRILU] = { "Trilu", 1, 1, false, hedge_op_infer_trilu },
         [HEDGE_OP_TILE] = { "Tile", 1, 1, false, hedge_op_infer_tile },
+        [HEDGE_OP_MARK_ROWS] = { "Rows", 2, 2, false, hedge_op_infer_mark_rows },
         [HEDGE_OP_NMS] = { "NonMaxSuppression", 2, 2, false, hedge_op_infer_nms },
         [HEDGE_OP_GRID_SAMPLE] = { "GridSample", 2, 2, false, hedge_op_infer_grid_sample },
 };

@@ -74,6 +74,7 @@ typedef enum hedge_op_kind {
         HEDGE_OP_TILE,             /**< (x): repeated along its axes up to shape.out */
         HEDGE_OP_NMS,              /**< (boxes B x N x 4, scores B x C x N) -> rows (batch, class, box), see nms */
         HEDGE_OP_GRID_SAMPLE, /**< (x N x [D x] H x W x C, grid N x [d x] h x w x (2 or 3)) -> N x [d x] h x w x C */
+        HEDGE_OP_MARK_ROWS, /**< (x, rows N x 3): x; where a row of `rows` begins with -1, x's begins with HEDGE_NO_ROW */
         HEDGE_OP_KINDS
 } hedge_op_kind_t;
 
@@ -143,6 +144,9 @@ typedef struct hedge_to_integer {
         hedge_overflow_t overflow;
         float lo, hi;
 } hedge_to_integer_t;
+
+/** The bits of what marks a row that is not there: a NaN that no computation gives. */
+#define HEDGE_NO_ROW UINT32_C(0x7fe0dead)
 
 /** What an update does to the element that is there. */
 typedef enum hedge_scatter {

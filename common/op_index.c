@@ -255,3 +255,11 @@ int hedge_op_infer_nms(const hedge_op_t *op, const hedge_shape_t *in, unsigned n
         *out = (hedge_shape_t){ 2, { (uint32_t)rows, 3 } };
         return 0;
 }
+
+int hedge_op_infer_mark_rows(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                             hedge_why_t *why)
+{
+        if (in[0].rank == 0 || in[1].rank != 2 || in[1].dims[1] != 3 || in[0].dims[0] != in[1].dims[0])
+                return shape_error(why, "different numbers of rows", &in[0], &in[1]);
+        return append(out, &in[0], 0, in[0].rank, why);
+}

@@ -15,7 +15,7 @@ typedef int hedge_op_infer_fn(const hedge_op_t *op, const hedge_shape_t *in, uns
 /* op_index.c: indices and what they pick. */
 hedge_op_infer_fn hedge_op_infer_arg, hedge_op_infer_top, hedge_op_infer_gather, hedge_op_infer_gather_elements,
         hedge_op_infer_gather_nd, hedge_op_infer_scatter_elements, hedge_op_infer_scatter_nd, hedge_op_infer_one_hot,
-        hedge_op_infer_cum_sum, hedge_op_infer_trilu, hedge_op_infer_tile, hedge_op_infer_nms;
+        hedge_op_infer_cum_sum, hedge_op_infer_trilu, hedge_op_infer_tile, hedge_op_infer_nms, hedge_op_infer_mark_rows;
 
 /* op_grid.c */
 hedge_op_infer_fn hedge_op_infer_grid_sample;

@@ -292,6 +292,17 @@ static uint32_t most_inputs(const hedge_graph_t *g)
         return most;
 }
 
+/* Rows that turned out not to be there are the last. */
+static void cut_rows(const hedge_value_t *value, hedge_tensor_t *output)
+{
+        const uint32_t mark = HEDGE_NO_ROW;
+        size_t each = value->marked ? hedge_shape_elements(&output->shape) / output->shape.dims[0] : 0;
+
+        while (value->marked && output->shape.dims[0] > 0 &&
+               memcmp(output->data + (output->shape.dims[0] - 1) * each, &mark, sizeof(mark)) == 0)
+                output->shape.dims[0]--;
+}
+
 int hedge_engine_run(hedge_engine_t *e, const hedge_tensor_t *inputs, hedge_engine_offload_t *offload, void *arg,
                      hedge_tensor_t *ret_outputs)
 {
@@ -307,6 +318,8 @@ int hedge_engine_run(hedge_engine_t *e, const hedge_tensor_t *inputs, hedge_engi
         for (uint32_t i = 0; r == 0 && i < g->n_nodes; i++)
                 if (!e->schedule.skip[i])
                         r = run_node(&run, i);
+        for (uint32_t i = 0; r == 0 && i < g->n_outputs; i++)
+                cut_rows(&g->values[g->outputs[i]], &run.outputs[i]);
         if (r == 0)
                 memcpy(ret_outputs, run.outputs, g->n_outputs * sizeof(*run.outputs));
         else

@@ -27,7 +27,8 @@ int hedge_engine_run_node(hedge_engine_t *engine, uint32_t node, const float *co
  *
  * @param inputs   graph->n_inputs tensors of exactly the inputs' shapes. Borrowed.
  * @param offload  May be NULL.
- * @param ret_outputs  graph->n_outputs tensors, allocated here; release each with hedge_tensor_release. Written on success.
+ * @param ret_outputs  graph->n_outputs tensors, allocated here; release each with hedge_tensor_release. Written on success. Of those
+ *                     that are `marked`, the first extent is how many rows there are, which may be none.
  * @return 0, HEDGE_ESHAPE, HEDGE_EKERNEL, -ENOMEM, or what offload failed with. */
 int hedge_engine_run(hedge_engine_t *engine, const hedge_tensor_t *inputs, hedge_engine_offload_t *offload, void *arg,
                      hedge_tensor_t *ret_outputs);

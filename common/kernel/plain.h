@@ -42,7 +42,7 @@ hedge_plain_fn hedge_plain_gather, hedge_plain_gather_elements, hedge_plain_gath
 hedge_plain_fn hedge_plain_arg_extreme, hedge_plain_top, hedge_plain_cum_sum, hedge_plain_trilu;
 
 /* plain_nms.c */
-hedge_plain_fn hedge_plain_nms;
+hedge_plain_fn hedge_plain_nms, hedge_plain_mark_rows;
 
 /* plain_resize.c */
 hedge_plain_fn hedge_plain_resize;

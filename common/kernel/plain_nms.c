@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Of boxes that overlap, the one with the best score. */
 
@@ -116,5 +117,17 @@ int hedge_plain_nms(const hedge_kernel_t *k, const float *const *in, float *out)
         while (out < end)
                 *out++ = -1;
         free(boxes);
+        return 0;
+}
+
+int hedge_plain_mark_rows(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        uint32_t rows = k->out.dims[0], mark = HEDGE_NO_ROW;
+        size_t each = hedge_shape_elements(&k->out) / rows;
+
+        memcpy(out, in[0], rows * each * sizeof(*out));
+        for (uint32_t i = 0; i < rows; i++)
+                if (in[1][(size_t)i * 3] == -1)
+                        memcpy(out + i * each, &mark, sizeof(mark));
         return 0;
 }

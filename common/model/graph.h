@@ -18,6 +18,7 @@ typedef struct hedge_value {
         hedge_shape_t shape;
         hedge_element_t element; /**< of a graph input or output: what the model says it is; UNDEFINED elsewhere */
         const float *data;       /**< of a constant (owned by the graph); NULL for what is computed */
+        bool marked;             /**< of a graph output: rows that begin with HEDGE_NO_ROW are not there */
         uint32_t producer;       /**< node, or HEDGE_NO_NODE for constants and graph inputs */
         uint32_t uses;           /**< how many node inputs and graph outputs read it */
 } hedge_value_t;

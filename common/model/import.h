@@ -19,6 +19,7 @@ typedef struct hedge_view {
                                     the same as the node's first input's */
         uint32_t perm[HEDGE_MAX_RANK];
         uint32_t value; /**< of the graph; its shape is the permuted one */
+        uint32_t rows;  /**< the value that tells which of the rows (logical axis 0) are there: rows.h; 0: all */
 } hedge_view_t;
 
 /** An ONNX value: known now (literal) or computed when the graph runs (view). */

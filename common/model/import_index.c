@@ -243,3 +243,40 @@ int hedge_import_compress(hedge_import_t *imp)
         x = hedge_view_plain(imp, value);
         return hedge_import_set_view(imp, 0, &x);
 }
+
+/* The most boxes of a class. Where none is wanted the result would be empty, which is refused later. */
+static int read_most(hedge_import_t *imp, uint32_t *ret)
+{
+        hedge_literal_t *most = NULL;
+        int r = hedge_import_has(imp, 2) ? hedge_import_literal(imp, 2, "the number of boxes", &most) : 0;
+
+        *ret = 0;
+        if (r < 0 || !most)
+                return r;
+        if (!most->is_int || hedge_shape_elements(&most->shape) != 1)
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "the number of boxes is not one integer");
+        *ret = most->ints[0] < 0 ? 0 : most->ints[0] > INT32_MAX ? INT32_MAX : (uint32_t)most->ints[0];
+        return 0;
+}
+
+int hedge_import_non_max_suppression(hedge_import_t *imp)
+{
+        hedge_op_t op = { .kind = HEDGE_OP_NMS };
+        hedge_view_t y;
+        int r = read_most(imp, &op.nms.max);
+
+        if (r == 0 && hedge_import_has(imp, 3))
+                r = hedge_import_scalar(imp, 3, "the overlap", &op.nms.overlap);
+        if (r == 0 && hedge_import_has(imp, 4))
+                r = hedge_import_scalar(imp, 4, "the score", &op.nms.score);
+        if (r < 0)
+                return r;
+        op.nms.any_score = !hedge_import_has(imp, 4);
+        op.nms.center = hedge_attr_int(imp, "center_point_box", 0) != 0;
+        r = build(imp, &op, 2, &y);
+        if (r < 0)
+                return r;
+        y.element = HEDGE_ELEMENT_INT64;
+        y.rows = y.value;
+        return hedge_import_set_view(imp, 0, &y);
+}

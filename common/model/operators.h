@@ -51,7 +51,8 @@ hedge_operator_fn_t hedge_import_compare, hedge_import_test, hedge_import_where,
         hedge_import_bit_shift;
 hedge_operator_fn_t hedge_import_arg_extreme, hedge_import_top_k, hedge_import_cum_sum, hedge_import_trilu;
 hedge_operator_fn_t hedge_import_gather_elements, hedge_import_gather_nd, hedge_import_scatter_elements,
-        hedge_import_scatter_nd, hedge_import_one_hot, hedge_import_tile, hedge_import_compress;
+        hedge_import_scatter_nd, hedge_import_one_hot, hedge_import_tile, hedge_import_compress,
+        hedge_import_non_max_suppression;
 /** Gather by indices that are computed, or too many for a slice each. */
 int hedge_import_gather_computed(hedge_import_t *imp, uint32_t axis);
 /** eval_pick.c */

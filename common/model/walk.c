@@ -6,6 +6,7 @@
 
 #include "common/model/build.h"
 #include "common/model/inputs.h"
+#include "common/model/rows.h"
 #include "common/model/scope.h"
 #include "common/model/support.h"
 
@@ -67,6 +68,7 @@ static int call(hedge_import_t *imp, const hedge_operator_t *op, bool constant)
 static int import_node(hedge_import_t *imp, Onnx__NodeProto *node)
 {
         const hedge_operator_t *op = hedge_support_find(imp, node);
+        uint32_t rows = 0;
         bool constant;
         int r;
 
@@ -76,7 +78,11 @@ static int import_node(hedge_import_t *imp, Onnx__NodeProto *node)
         if (r == 0)
                 r = check_elements(imp, op);
         if (r == 0)
+                r = hedge_rows_check(imp, &rows);
+        if (r == 0)
                 r = call(imp, op, constant);
+        if (r == 0)
+                r = hedge_rows_pass_on(imp, rows);
         if (r < 0)
                 return r;
         hedge_scope_release(imp, node);
@@ -102,6 +108,8 @@ static int close_output(hedge_import_t *imp, const char *name, uint32_t *ret)
                 return hedge_why(imp->why, HEDGE_EMALFORMED, "the output '%.100s' is not computed", name);
         if (r == 0)
                 r = hedge_build_plain(imp, &view);
+        if (r == 0 && view.rows)
+                r = hedge_rows_mark(imp, &view);
         if (r < 0)
                 return r;
         value = view.value;

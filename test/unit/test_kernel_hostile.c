@@ -241,6 +241,9 @@ static void fitting_shapes(const hedge_op_t *op, hedge_shape_t *in, unsigned n_i
         case HEDGE_OP_ONE_HOT:
                 in[1] = (hedge_shape_t){ 1, { 2 } };
                 break;
+        case HEDGE_OP_MARK_ROWS:
+                in[1] = (hedge_shape_t){ 2, { in[0].dims[0], 3 } };
+                break;
         case HEDGE_OP_NMS:
                 in[0].rank = in[1].rank = 3;
                 in[0].dims[2] = 4;

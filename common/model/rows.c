@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/rows.h"
+
+#include <string.h>
+
+#include "common/model/build.h"
+#include "common/model/scope.h"
+
+static bool is(const hedge_import_t *imp, const char *op_type)
+{
+        return strcmp(imp->node->op_type, op_type) == 0;
+}
+
+static bool is_one_of(const hedge_import_t *imp, const char *const *names)
+{
+        for (; *names; names++)
+                if (is(imp, *names))
+                        return true;
+        return false;
+}
+
+static uint32_t rows_of(const hedge_import_t *imp, uint32_t i)
+{
+        const hedge_sym_t *sym = hedge_import_sym(imp, i);
+
+        return sym && !sym->literal ? sym->view.rows : 0;
+}
+
+/* Of columns of a table of rows, or of a whole by a list of rows. */
+static bool gathers_rows(hedge_import_t *imp)
+{
+        int64_t axis = hedge_attr_int(imp, "axis", 0);
+
+        if (rows_of(imp, 0))
+                return !rows_of(imp, 1) && axis != 0 && axis != -(int64_t)hedge_import_shape_of(imp, 0)->rank;
+        return axis == 0 || axis == -(int64_t)hedge_import_shape_of(imp, 0)->rank;
+}
+
+/* A slice backwards would bring the rows that are not there to the front. */
+static bool slices_forwards(hedge_import_t *imp)
+{
+        hedge_ints_t steps;
+
+        if (hedge_import_ints(imp, 4, "steps", &steps) < 0)
+                return false;
+        for (size_t i = 0; steps.v && i < steps.n; i++)
+                if (steps.v[i] < 0)
+                        return false;
+        return true;
+}
+
+static bool joins_columns(hedge_import_t *imp)
+{
+        int64_t axis = hedge_attr_int(imp, "axis", 0);
+
+        for (uint32_t i = 0; i < imp->node->n_input; i++)
+                if (rows_of(imp, i) != rows_of(imp, 0))
+                        return false;
+        return axis != 0 && axis != -(int64_t)hedge_import_shape_of(imp, 0)->rank;
+}
+
+/* Does the node treat every row by itself? Its result's extents are looked at later. */
+static bool goes_by_rows(hedge_import_t *imp)
+{
+        static const char *const alone[] = { "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", NULL };
+
+        if (is_one_of(imp, alone))
+                return rows_of(imp, 0) != 0;
+        if (is(imp, "Gather"))
+                return gathers_rows(imp);
+        if (is(imp, "GatherND"))
+                return !rows_of(imp, 0) && hedge_attr_int(imp, "batch_dims", 0) == 0;
+        if (is(imp, "Slice"))
+                return rows_of(imp, 0) && slices_forwards(imp);
+        return is(imp, "Concat") && joins_columns(imp);
+}
+
+static int refuse(hedge_import_t *imp, const char *name)
+{
+        return hedge_import_fail(imp, HEDGE_EUNSUPPORTED,
+                                 "'%.100s' has as many rows as it turns out when it runs, which this cannot follow",
+                                 name);
+}
+
+int hedge_rows_check(hedge_import_t *imp, uint32_t *ret_rows)
+{
+        uint32_t rows = 0, of = 0;
+
+        for (uint32_t i = 0; i < imp->node->n_input; i++)
+                if (rows_of(imp, i)) {
+                        rows = rows_of(imp, i);
+                        of = i;
+                }
+        /* Where there is room for one row alone, no shape tells which axis is theirs. */
+        if (rows && (imp->graph->values[rows].shape.dims[0] == 1 || !goes_by_rows(imp)))
+                return refuse(imp, hedge_import_sym(imp, of)->name);
+        *ret_rows = rows;
+        return 0;
+}
+
+int hedge_rows_pass_on(hedge_import_t *imp, uint32_t rows)
+{
+        for (size_t i = 0; rows && i < imp->node->n_output; i++) {
+                hedge_sym_t *sym = imp->node->output[i][0] ? hedge_scope_sym(imp, imp->node->output[i]) : NULL;
+
+                if (!sym || sym->view.value == HEDGE_NO_VALUE)
+                        continue;
+                if (sym->view.shape.rank == 0 || sym->view.shape.dims[0] != imp->graph->values[rows].shape.dims[0])
+                        return refuse(imp, sym->name);
+                sym->view.rows = rows;
+        }
+        return 0;
+}
+
+int hedge_rows_mark(hedge_import_t *imp, hedge_view_t *view)
+{
+        const hedge_op_t op = { .kind = HEDGE_OP_MARK_ROWS };
+        const uint32_t inputs[] = { view->value, view->rows };
+        int r = hedge_build_op(imp, &op, inputs, 2, &view->value);
+
+        if (r == 0)
+                imp->graph->values[view->value].marked = true;
+        return r;
+}
