@@ -10,6 +10,7 @@
 #include "client/model_file.h"
 #include "client/progress.h"
 #include "client/requests.h"
+#include "client/shapes.h"
 #include "client/table.h"
 #include "common/clock.h"
 #include "common/model/onnx.h"
@@ -20,12 +21,14 @@
 typedef struct load_values {
         hedgec_target_t target;
         const char *name, *manifest;
+        hedgec_option_list_t shapes;
         bool no_wait;
 } load_values_t;
 
 static const hedgec_option_t options[] = {
         HEDGEC_ROW(STRING, "name", 'n', load_values_t, name, "NAME", "call it NAME"),
         HEDGEC_ROW(STRING, "manifest", 'm', load_values_t, manifest, "FILE", "its model.yaml (that beside model.onnx)"),
+        HEDGEC_SHAPE_ROW(load_values_t, shapes, "the shape of an input; again: another input, or shape"),
         HEDGEC_ROW(FLAG, "no-wait", 0, load_values_t, no_wait, NULL, "do not wait until the boards hold it"),
         HEDGEC_ROW_TABLE(load_values_t, target, hedgec_target_options),
         HEDGEC_ROW_END,
@@ -120,6 +123,16 @@ static int ask_progress(hedgec_connection_t *connection, const char *name)
         return hedgec_connection_send(connection, &message, NULL, 0, NULL);
 }
 
+/* Boards that hold the model in all its shapes. */
+static unsigned ready_boards(const hedge_msg_models_ok_t *answer)
+{
+        unsigned least = answer->models[0].ready_boards;
+
+        for (uint32_t i = 1; i < answer->n_models; i++)
+                least = answer->models[i].ready_boards < least ? answer->models[i].ready_boards : least;
+        return least;
+}
+
 /* Wait for LOAD_OK, and show meanwhile how many boards hold the model. */
 static int wait_loaded(hedgec_connection_t *connection, const char *name, uint64_t id, int64_t wait_ms, unsigned boards,
                        hedge_envelope_t *ret, hedge_why_t *why)
@@ -143,8 +156,8 @@ static int wait_loaded(hedgec_connection_t *connection, const char *name, uint64
                 }
                 if (r < 0)
                         break;
-                if (answer.message.type == HEDGE_MSG_MODELS_OK && answer.message.models_ok.n_models == 1)
-                        hedgec_progress_update(&progress, answer.message.models_ok.models[0].ready_boards);
+                if (answer.message.type == HEDGE_MSG_MODELS_OK && answer.message.models_ok.n_models)
+                        hedgec_progress_update(&progress, ready_boards(&answer.message.models_ok));
                 if (hedgec_answer_id(&answer.message) == id)
                         break;
                 hedge_envelope_release(&answer);
@@ -162,8 +175,15 @@ static int wait_loaded(hedgec_connection_t *connection, const char *name, uint64
 
 static void report(const hedge_model_status_t *model, unsigned boards, bool waited)
 {
-        printf("Loaded %s: %s multiply-accumulates, %u of %u layers coded", model->name, hedgec_text_count(model->macs),
-               model->coded_layers, model->layers);
+        char shapes[300];
+
+        printf("Loaded %s", model->name);
+        if (hedgec_shapes_open(model)) {
+                printf(" for ");
+                hedgec_print_safe(hedgec_shapes_text(model, shapes, sizeof(shapes)), stdout);
+        }
+        printf(": %s multiply-accumulates, %u of %u layers coded", hedgec_text_count(model->macs), model->coded_layers,
+               model->layers);
         if (model->coded_layers)
                 printf(", %u of %u boards hold it (%s each)", model->ready_boards, boards,
                        hedgec_text_bytes(model->share_bytes));
@@ -173,8 +193,28 @@ static void report(const hedge_model_status_t *model, unsigned boards, bool wait
                         "hedge: too few boards hold it yet, so its layers run on the coordinator until they do\n");
 }
 
+/* A model may have been loaded for several shapes. */
+static int report_all(hedgec_connection_t *connection, const hedge_model_status_t *loaded, unsigned boards, bool waited,
+                      hedge_why_t *why)
+{
+        hedge_envelope_t answer;
+        int r;
+
+        if (!hedgec_shapes_open(loaded)) {
+                report(loaded, boards, waited);
+                return 0;
+        }
+        r = hedgec_request_models(connection, loaded->name, &answer, why);
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < answer.message.models_ok.n_models; i++)
+                report(&answer.message.models_ok.models[i], boards, waited);
+        hedge_envelope_release(&answer);
+        return 0;
+}
+
 static int load(const load_values_t *v, hedgec_connection_t *connection, parcel_t *parcel, const char *name,
-                hedge_why_t *why)
+                hedgec_shapes_t *shapes, hedge_why_t *why)
 {
         int64_t wait_ms = (int64_t)(v->target.timeout_s ? v->target.timeout_s : HEDGEC_DEFAULT_TIMEOUT_S) * 1000;
         hedge_message_t message = { .type = HEDGE_MSG_LOAD };
@@ -192,14 +232,16 @@ static int load(const load_values_t *v, hedgec_connection_t *connection, parcel_
         message.load.id = hedgec_connection_id(connection);
         strcpy(message.load.name, name);
         message.load.wait_ms = v->no_wait ? 0 : (uint32_t)wait_ms;
+        message.load.n_shapes = shapes->n;
+        message.load.shapes = shapes->items;
         r = hedgec_connection_send(connection, &message, parcel->frames, parcel->n_frames, why);
         if (!r)
                 r = wait_loaded(connection, name, message.load.id, IMPORT_MS + wait_ms, boards, &answer, why);
         if (r < 0)
                 return r;
-        report(&answer.message.done.model, boards, !v->no_wait);
+        r = report_all(connection, &answer.message.done.model, boards, !v->no_wait, why);
         hedge_envelope_release(&answer);
-        return 0;
+        return r;
 }
 
 static int run_load(const void *values, char **operands, unsigned n_operands)
@@ -208,8 +250,13 @@ static int run_load(const void *values, char **operands, unsigned n_operands)
         hedgec_connection_t *connection = NULL;
         char name[HEDGE_MODEL_NAME_MAX];
         parcel_t parcel = { .n_frames = 0 };
+        hedgec_shapes_t shapes;
         hedge_why_t why = { "" };
-        int r = pack(v, operands[0], &parcel, name, sizeof(name), &why), status;
+        int r = hedgec_shapes_parse(&v->shapes, &shapes, &why), status;
+
+        if (r < 0)
+                return hedgec_complain_usage("load", "load: %s", why.text);
+        r = pack(v, operands[0], &parcel, name, sizeof(name), &why);
 
         status = r < 0 ? hedgec_complain("%s", why.text) : hedgec_connect("load", &v->target, &connection);
         if (status) {
@@ -217,7 +264,7 @@ static int run_load(const void *values, char **operands, unsigned n_operands)
                         zmq_msg_close(&parcel.frames[i]);
                 return status;
         }
-        r = load(v, connection, &parcel, name, &why);
+        r = load(v, connection, &parcel, name, &shapes, &why);
         hedgec_connection_close(&connection);
         return r < 0 ? hedgec_complain("%s: %s", operands[0], why.text) : EXIT_SUCCESS;
 }
@@ -252,7 +299,9 @@ const hedgec_command_t hedgec_command_load = {
                    "coded filters. Called model.onnx, it is named after its folder and its\n"
                    "model.yaml (how pictures are prepared, labels) goes with it. With the NAME of a\n"
                    "model that was unloaded, bring it back. What the file keeps in files beside it\n"
-                   "(ONNX's external data) is sent with it.",
+                   "(ONNX's external data) is sent with it. Where the file leaves open how large an\n"
+                   "input is, --shape states it, or its model.yaml; with several shapes for one\n"
+                   "input the model is loaded for each.",
         .example = "hedge load squeezenet1.1.onnx --name squeezenet",
         .options = options,
         .values_size = sizeof(load_values_t),

@@ -5,6 +5,7 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/requests.h"
+#include "client/shapes.h"
 #include "client/table.h"
 
 typedef struct models_values {
@@ -18,6 +19,16 @@ static const hedgec_option_t options[] = {
         HEDGEC_ROW_END,
 };
 
+static struct json_object *axes_json(hedgec_json_t *json, uint32_t axes)
+{
+        struct json_object *array = hedgec_json_array(json);
+
+        for (uint32_t i = 0; i < HEDGE_MAX_RANK; i++)
+                if (axes >> i & 1)
+                        hedgec_json_add_uint(json, array, NULL, i);
+        return array;
+}
+
 static struct json_object *tensors_json(hedgec_json_t *json, const hedge_model_tensor_t *tensors, uint32_t n)
 {
         struct json_object *array = hedgec_json_array(json), *object;
@@ -26,6 +37,8 @@ static struct json_object *tensors_json(hedgec_json_t *json, const hedge_model_t
                 object = hedgec_json_object(json);
                 hedgec_json_add_string(json, object, "name", tensors[i].name);
                 hedgec_json_add_shape(json, object, "shape", &tensors[i].shape);
+                if (tensors[i].open)
+                        hedgec_json_add(json, object, "open", axes_json(json, tensors[i].open));
                 hedgec_json_add(json, array, NULL, object);
         }
         return array;
@@ -111,6 +124,20 @@ static int print_list(const hedge_msg_models_ok_t *answer)
         return r;
 }
 
+/* Which extents are of this load and not the file's. */
+static void print_open(uint32_t axes)
+{
+        const char *before = "  (open in its file: axis";
+
+        for (uint32_t i = 0; i < HEDGE_MAX_RANK; i++)
+                if (axes >> i & 1) {
+                        printf("%s %u", before, i);
+                        before = ",";
+                }
+        if (axes)
+                putchar(')');
+}
+
 static void print_tensors(const char *what, const hedge_model_tensor_t *tensors, uint32_t n)
 {
         char shape[96];
@@ -118,6 +145,7 @@ static void print_tensors(const char *what, const hedge_model_tensor_t *tensors,
         for (uint32_t i = 0; i < n; i++) {
                 printf("%-12s  %-20s  ", i ? "" : what, hedge_shape_text(&tensors[i].shape, shape, sizeof(shape)));
                 hedgec_print_safe(tensors[i].name, stdout);
+                print_open(tensors[i].open);
                 putchar('\n');
         }
 }
@@ -162,8 +190,13 @@ static int ask_one(hedgec_connection_t *connection, const char *name, bool as_js
 
         if (r < 0)
                 return r;
-        r = as_json ? print_json(answer.message.models_ok.models)
-                    : print_one(answer.message.models_ok.models, labels.count);
+        for (uint32_t i = 0; r >= 0 && i < answer.message.models_ok.n_models; i++) {
+                const hedge_model_status_t *model = &answer.message.models_ok.models[i];
+
+                if (i && !as_json)
+                        putchar('\n');
+                r = as_json ? print_json(model) : print_one(model, labels.count);
+        }
         hedgec_labels_release(&labels);
         hedge_envelope_release(&answer);
         return r < 0 ? hedge_why(why, r, "out of memory") : 0;
@@ -204,7 +237,8 @@ const hedgec_command_t hedgec_command_models = {
         .details = "List the models: their state (ready; waiting: too few boards hold it, so it runs\n"
                    "on the coordinator; unloaded), size, coded layers, and how many boards hold them\n"
                    "with how much memory each. With NAME, show that model's inputs, outputs and how\n"
-                   "pictures are prepared for it.",
+                   "pictures are prepared for it. A model that is loaded for several shapes of its\n"
+                   "input is shown for each of them.",
         .example = "hedge models squeezenet",
         .options = options,
         .values_size = sizeof(models_values_t),

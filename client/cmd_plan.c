@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/command.h"
 #include "client/json.h"
 #include "client/requests.h"
+#include "client/shapes.h"
 #include "client/table.h"
 
 typedef struct plan_values {
         hedgec_target_t target;
         uint64_t boards;
         int objective; /* -1: as configured */
+        hedgec_option_list_t shapes;
         bool json, verbose;
 } plan_values_t;
 
@@ -21,6 +24,7 @@ static const hedgec_option_t options[] = {
                         HEDGE_CODE_MAX_BOARDS),
         HEDGEC_ROW_CHOICE("objective", 'o', plan_values_t, objective, "WHAT",
                           "what is to be small: latency, p99 or cost", objectives),
+        HEDGEC_SHAPE_ROW(plan_values_t, shapes, "of a model in several shapes, only this one"),
         HEDGEC_ROW(FLAG, "verbose", 'v', plan_values_t, verbose, NULL, "show the best of every scheme, per layer"),
         HEDGEC_ROW(FLAG, "json", 'j', plan_values_t, json, NULL, "print one JSON object, with everything"),
         HEDGEC_ROW_TABLE(plan_values_t, target, hedgec_target_options),
@@ -71,15 +75,19 @@ static struct json_object *layer_json(hedgec_json_t *json, const hedge_plan_laye
         return object;
 }
 
-static int print_json(const char *model, const hedge_msg_plan_ok_t *plan)
+static int print_json(const hedge_model_status_t *model, const hedge_msg_plan_ok_t *plan)
 {
         hedgec_json_t json = { 0 };
-        struct json_object *boards, *layers;
+        struct json_object *boards, *layers, *inputs;
 
         json.root = hedgec_json_object(&json);
         boards = hedgec_json_array(&json);
         layers = hedgec_json_array(&json);
-        hedgec_json_add_string(&json, json.root, "model", model);
+        inputs = hedgec_json_array(&json);
+        for (uint32_t i = 0; i < model->n_inputs; i++)
+                hedgec_json_add_shape(&json, inputs, NULL, &model->inputs[i].shape);
+        hedgec_json_add_string(&json, json.root, "model", model->name);
+        hedgec_json_add(&json, json.root, "inputs", inputs);
         hedgec_json_add_string(&json, json.root, "objective", plan->objective);
         hedgec_json_add_uint(&json, json.root, "boards", plan->boards);
         hedgec_json_add_double(&json, json.root, "predicted_ms", plan->predicted_ms, 6);
@@ -230,26 +238,74 @@ static int print_text(const hedge_msg_plan_ok_t *plan, bool verbose)
         return r;
 }
 
+/* The plan of a model in one of its shapes. */
+static int plan_one(hedgec_connection_t *connection, const plan_values_t *v, const hedge_model_status_t *model,
+                    bool heading, hedge_why_t *why)
+{
+        hedge_shape_t *shapes = calloc(model->n_inputs + 1, sizeof(*shapes));
+        const hedgec_plan_question_t question = { model->name, (uint32_t)v->boards,
+                                                  v->objective < 0 ? NULL : objectives[v->objective], model->n_inputs,
+                                                  shapes };
+        hedge_envelope_t answer;
+        char text[300];
+        int r;
+
+        if (!shapes)
+                return hedge_why(why, -ENOMEM, "out of memory");
+        for (uint32_t i = 0; i < model->n_inputs; i++)
+                shapes[i] = model->inputs[i].shape;
+        r = hedgec_request_plan(connection, &question, &answer, why);
+        free(shapes);
+        if (r < 0)
+                return r;
+        if (heading) {
+                hedgec_print_safe(hedgec_shapes_text(model, text, sizeof(text)), stdout);
+                putchar('\n');
+        }
+        r = v->json ? print_json(model, &answer.message.plan_ok) : print_text(&answer.message.plan_ok, v->verbose);
+        hedge_envelope_release(&answer);
+        return r < 0 ? hedge_why(why, r, "out of memory") : 0;
+}
+
+static int plan_all(hedgec_connection_t *connection, const plan_values_t *v, const char *name,
+                    const hedgec_shapes_t *shapes, hedge_why_t *why)
+{
+        const hedge_msg_models_ok_t *models;
+        hedge_envelope_t answer;
+        unsigned planned = 0;
+        int r = hedgec_request_models(connection, name, &answer, why);
+
+        if (r < 0)
+                return r;
+        models = &answer.message.models_ok;
+        for (uint32_t i = 0; r == 0 && i < models->n_models; i++) {
+                if (!hedgec_shapes_match(shapes->items, shapes->n, &models->models[i]))
+                        continue;
+                if (planned++ && !v->json)
+                        putchar('\n');
+                r = plan_one(connection, v, &models->models[i], models->n_models > 1 && !v->json, why);
+        }
+        if (r == 0 && planned == 0)
+                r = hedge_why(why, HEDGE_ESHAPE,
+                              "model '%s' is not loaded for this shape; 'hedge models %s' shows which", name, name);
+        hedge_envelope_release(&answer);
+        return r;
+}
+
 static int run(const void *values, char **operands, unsigned n_operands)
 {
         const plan_values_t *v = values;
-        const hedgec_plan_question_t question = { operands[0], (uint32_t)v->boards,
-                                                  v->objective < 0 ? NULL : objectives[v->objective] };
         hedgec_connection_t *connection = NULL;
-        hedge_envelope_t answer;
+        hedgec_shapes_t shapes;
         hedge_why_t why = { "" };
-        int r = hedgec_connect("plan", &v->target, &connection);
+        int r = hedgec_shapes_parse(&v->shapes, &shapes, &why);
 
+        if (r < 0)
+                return hedgec_complain_usage("plan", "plan: %s", why.text);
+        r = hedgec_connect("plan", &v->target, &connection);
         if (r)
                 return r;
-        r = hedgec_request_plan(connection, &question, &answer, &why);
-        if (r == 0) {
-                r = v->json ? print_json(operands[0], &answer.message.plan_ok)
-                            : print_text(&answer.message.plan_ok, v->verbose);
-                if (r < 0)
-                        hedge_why(&why, r, "out of memory");
-                hedge_envelope_release(&answer);
-        }
+        r = plan_all(connection, v, operands[0], &shapes, &why);
         return hedgec_disconnect(&connection, r, &why);
 }
 

@@ -35,7 +35,7 @@ int hedgec_request_models(hedgec_connection_t *connection, const char *name, hed
                 r = hedgec_set_name(message.models.name, sizeof(message.models.name), name, why);
         if (!r)
                 r = hedgec_connection_request(connection, &message, NULL, 0, HEDGE_MSG_MODELS_OK, 0, ret, why);
-        if (!r && name && ret->message.models_ok.n_models != 1) {
+        if (!r && name && ret->message.models_ok.n_models == 0) {
                 hedge_envelope_release(ret);
                 return hedge_why(why, HEDGE_ENOMODEL, "there is no model '%s'", name);
         }
@@ -64,6 +64,8 @@ int hedgec_request_plan(hedgec_connection_t *connection, const hedgec_plan_quest
 
         plan->id = hedgec_connection_id(connection);
         plan->boards = question->boards;
+        plan->n_inputs = question->n_inputs;
+        plan->inputs = question->inputs;
         if (!r && question->objective)
                 r = hedgec_set_name(plan->objective, sizeof(plan->objective), question->objective, why);
         return r ? r

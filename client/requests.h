@@ -9,7 +9,7 @@
  * hedgec_connection_request returns. */
 int hedgec_request_status(hedgec_connection_t *connection, hedge_envelope_t *ret, hedge_why_t *why);
 
-/** All models, or (name not NULL) one; HEDGE_ENOMODEL where there is none of that name. */
+/** All models, or (name not NULL) one, once for each shape that it is loaded for; HEDGE_ENOMODEL where there is none of that name. */
 int hedgec_request_models(hedgec_connection_t *connection, const char *name, hedge_envelope_t *ret, hedge_why_t *why);
 
 /** Like hedgec_request_models for one model, with its labels. */
@@ -21,6 +21,8 @@ typedef struct hedgec_plan_question {
         const char *model;
         uint32_t boards;       /**< 0: as many as the codes are made for */
         const char *objective; /**< NULL: the configured one */
+        uint32_t n_inputs;
+        hedge_shape_t *inputs; /**< in which of its shapes; none: the first */
 } hedgec_plan_question_t;
 
 int hedgec_request_plan(hedgec_connection_t *connection, const hedgec_plan_question_t *question, hedge_envelope_t *ret,
