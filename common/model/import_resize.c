@@ -133,6 +133,7 @@ static int apply(hedge_import_t *imp, hedge_view_t *x, hedge_op_t *op, const siz
         z->roi_bottom = image ? s->roi_end[2] : 1;
         z->out_w = s->out[last];
         z->scale_w = s->scale[last];
+        z->antialias = z->antialias && (z->scale_h < 1 || z->scale_w < 1); /* it changes nothing else */
         z->roi_left = s->roi_start[last];
         z->roi_right = s->roi_end[last];
         r = hedge_image_open(imp, x, &value);

@@ -107,14 +107,63 @@ static void open_extents(make_t *m)
         make_node(m, "Reshape", "c s", "y");
 }
 
+/* Normalisations, reductions, and what opset 18 and later made of older operators. */
+static void newer(make_t *m)
+{
+        Onnx__NodeProto *node;
+
+        m->opset.version = 21;
+        make_input(m, "x", DIMS(1, 4, 3, 4));
+        make_weights(m, "s", DIMS(4));
+        make_weights(m, "t", DIMS(4));
+        make_ints(m, "axes", DIMS(2), (const int64_t[]){ 2, -1 });
+        make_ints(m, "pads", DIMS(4), (const int64_t[]){ 1, 0, 1, 2 });
+        make_ints(m, "sizes", DIMS(2), (const int64_t[]){ 3, 3 });
+        node = make_node(m, "GroupNormalization", "x s t", "g");
+        make_int(m, node, "num_groups", 2);
+        make_node(m, "InstanceNormalization", "g s t", "i");
+        make_string(m, make_node(m, "Pad", "i pads - axes", "p"), "mode", "wrap");
+        node = make_node(m, "Resize", "p - - sizes", "r");
+        make_string(m, node, "mode", "linear");
+        make_string(m, node, "keep_aspect_ratio_policy", "not_larger");
+        make_int(m, node, "antialias", 1);
+        make_int_list(m, node, "axes", DIMS(2, 3));
+        make_node(m, "ReduceLogSumExp", "r axes", "e");
+        make_node(m, "ReduceMin", "x axes", "lo");
+        make_node(m, "Max", "e lo r", "c");
+        make_node(m, "Pow", "c e", "w");
+        make_string(m, make_node(m, "Gelu", "w", "u"), "approximate", "tanh");
+        node = make_node(m, "LpPool", "u", "l");
+        make_int_list(m, node, "kernel_shape", DIMS(2, 2));
+        make_int(m, node, "p", 3);
+        node = make_node(m, "Split", "l", "a b");
+        make_int(m, node, "num_outputs", 2);
+        make_int(m, node, "axis", 3);
+        make_int(m, make_node(m, "LpNormalization", "a", "y"), "axis", 1);
+}
+
+/* What opset 6 has as attributes. */
+static void older(make_t *m)
+{
+        Onnx__NodeProto *node;
+
+        m->opset.version = 6;
+        make_input(m, "x", DIMS(1, 2, 3, 3));
+        make_weights(m, "s", DIMS(2));
+        node = make_node(m, "Add", "x s", "a");
+        make_int(m, node, "broadcast", 1);
+        make_int(m, node, "axis", 1);
+        make_node(m, "PRelu", "a s", "p");
+        make_int(m, make_node(m, "BatchNormalization", "p s s s s", "b"), "is_test", 1);
+        make_int(m, make_node(m, "Dropout", "b", "d"), "is_test", 1);
+        make_float(m, make_node(m, "Clip", "d", "y"), "max", 1);
+}
+
 static const struct {
         const char *name;
         void (*fill)(make_t *m);
-} seeds[] = { { "net", net },
-              { "shapes", shapes },
-              { "constants", constants },
-              { "images", images },
-              { "open_extents", open_extents } };
+} seeds[] = { { "net", net },     { "shapes", shapes }, { "constants", constants },      { "images", images },
+              { "newer", newer }, { "older", older },   { "open_extents", open_extents } };
 
 static int write_model(make_t *m, FILE *f)
 {

@@ -180,6 +180,12 @@ static void element_wise(void **state)
         gives_all(&op, in, data, 2, (const float[]){ -5, -3, -4, 1, 4, 5 }, 6);
         op.kind = HEDGE_OP_DIV;
         gives_all(&op, in, data, 2, (const float[]){ -4, -0.5f, 0, 2, 3, 2.25f }, 6);
+        op.kind = HEDGE_OP_MAX;
+        gives_all(&op, in, data, 2, (const float[]){ 1, 2, 4, 2, 6, 9 }, 6);
+        op.kind = HEDGE_OP_MIN;
+        gives_all(&op, in, data, 2, (const float[]){ -4, -1, 0, 1, 2, 4 }, 6);
+        op.kind = HEDGE_OP_POW;
+        gives_all(&op, in, data, 2, (const float[]){ -4, 1, 0, 2, 36, 6561 }, 6);
         op.kind = HEDGE_OP_PRELU;
         gives_all(&op, in, data, 2, (const float[]){ -4, -2, 0, 2, 6, 9 }, 6);
         in[1] = matrix(2, 1);

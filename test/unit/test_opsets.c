@@ -34,6 +34,33 @@ static void test_clip_has_attributes_before_11(void **state)
         check(&m, DIMS(4), FLOATS(0, 1, 1.5f, 1.5f));
 }
 
+/* Bounds that the graph works out, with a constant one between. */
+static void test_clip_of_computed_bounds(void **state)
+{
+        make_t m;
+
+        start(&m, 13, DIMS(4));
+        make_input(&m, "z", SCALAR); /* 0 */
+        make_floats(&m, "lo", SCALAR, FLOATS(1.5f));
+        make_node(&m, "Add", "z lo", "l");
+        make_node(&m, "Add", "l l", "h");
+        make_node(&m, "Clip", "x l h", "c");
+        make_node(&m, "Clip", "c - h", "d");
+        make_node(&m, "Clip", "d l lo", "e");
+        make_node(&m, "Add", "c e", "f");
+        make_node(&m, "Max", "x f d", "g");
+        make_node(&m, "Min", "g h x", "y");
+        check(&m, DIMS(4), FLOATS(0, 1, 2, 3));
+        start(&m, 13, DIMS(4));
+        make_input(&m, "z", SCALAR);
+        make_floats(&m, "lo", SCALAR, FLOATS(1.5f));
+        make_node(&m, "Add", "z lo", "l");
+        make_node(&m, "Clip", "x l", "c");
+        make_node(&m, "Add", "c z", "h");
+        make_node(&m, "Max", "x h c", "y");
+        check(&m, DIMS(4), FLOATS(1.5f, 1.5f, 2, 3));
+}
+
 static void test_slice_has_attributes_before_10(void **state)
 {
         make_t m;
@@ -227,6 +254,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_softmax_flattens_before_13),
                 cmocka_unit_test(test_clip_has_attributes_before_11),
+                cmocka_unit_test(test_clip_of_computed_bounds),
                 cmocka_unit_test(test_slice_has_attributes_before_10),
                 cmocka_unit_test(test_pad_has_attributes_before_11),
                 cmocka_unit_test(test_squeeze_has_attributes_before_13),
