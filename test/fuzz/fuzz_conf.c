@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "common/conf/conf.h"
+#include "common/io/text.h"
 #include "common/job/job.h"
+#include "common/manifest/labels.h"
 #include "common/manifest/manifest.h"
 #include "common/wire/message.h"
 #include "test/fuzz/fuzz.h"
@@ -65,6 +67,23 @@ static void come_back(const hedge_manifest_t *manifest)
         free(text);
 }
 
+/* As a file of labels: each that is read is UTF-8 by itself. */
+static void try_labels(const uint8_t *data, size_t size)
+{
+        hedge_manifest_t manifest = { .n_labels = 0 };
+        hedge_why_t why = { "" };
+
+        if (hedge_labels_split("f", (const char *)data, size, &manifest, &why) < 0) {
+                if (why.text[0] != 'f' || (why.text[1] != ':'))
+                        abort();
+        } else {
+                for (uint32_t i = 0; i < manifest.n_labels; i++)
+                        if (hedge_text_check("l", manifest.labels[i], strlen(manifest.labels[i]), NULL) < 0)
+                                abort();
+        }
+        hedge_manifest_release(&manifest);
+}
+
 /* A job that is read has files, layers that a network may or may not come of, and a manifest that can be read. */
 static void try_job(const hedge_job_t *job)
 {
@@ -109,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (hedge_manifest_parse("f", (const char *)data, size, NULL, &manifest, &why) == 0)
                 come_back(&manifest);
         hedge_manifest_release(&manifest);
+        try_labels(data, size);
         if (hedge_job_parse("f", (const char *)data, size, &job, &why) == 0)
                 try_job(&job);
         else if (strncmp(why.text, "f:", 2) != 0)

@@ -63,3 +63,8 @@ with tempfile.TemporaryDirectory(prefix="hedge-") as folder:
         out, err = feed(digit, "infer", "--dir", c.dir, "digits", "-", "--json", "--top", 1)
         check('"label":"7"' in out and '"input":"-"' in out, out, err)
         check("standard input: is empty" in feed(b"", "infer", "--dir", c.dir, "digits", "-", status=1)[1], "empty")
+        matrix = write_npy(folder / "a.npy", (6, 6), range(36))
+        feed(b"", "multiply", "--dir", c.dir, matrix, matrix, "--deadline", 60000, "-o", raw)
+        product = raw.read_bytes()
+        feed(matrix.read_bytes(), "multiply", "--dir", c.dir, matrix, "-", "--deadline", 60000, "-o", raw)
+        check(raw.read_bytes() == product, "a product with a factor from standard input")

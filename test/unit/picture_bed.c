@@ -189,14 +189,38 @@ file_t write_jpeg_rows(unsigned width, unsigned height, const jpeg_kind_t *kind,
         return f;
 }
 
-void put_checksum(file_t *f)
+static uint32_t checksum(const uint8_t *bytes, size_t n)
 {
         uint32_t crc = 0xffffffff;
 
-        for (unsigned i = 12; i < 29; i++) {
-                crc ^= f->bytes[i];
+        for (size_t i = 0; i < n; i++) {
+                crc ^= bytes[i];
                 for (unsigned bit = 0; bit < 8; bit++)
                         crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
         }
-        png_save_uint_32(f->bytes + 29, ~crc);
+        return ~crc;
+}
+
+void put_checksum(file_t *f)
+{
+        png_save_uint_32(f->bytes + 29, checksum(f->bytes + 12, 17));
+}
+
+void put_chunk(file_t *f, const char *before, const char *kind, const uint8_t *bytes, size_t n)
+{
+        size_t at = 8;
+        uint8_t *to;
+
+        while (memcmp(f->bytes + at + 4, before, 4) != 0)
+                at += 12 + png_get_uint_32(f->bytes + at);
+        f->bytes = realloc(f->bytes, f->size + 12 + n);
+        if (!f->bytes)
+                abort();
+        to = f->bytes + at;
+        memmove(to + 12 + n, to, f->size - at);
+        f->size += 12 + n;
+        png_save_uint_32(to, (png_uint_32)n);
+        memcpy(to + 4, kind, 4);
+        memcpy(to + 8, bytes, n);
+        png_save_uint_32(to + 8 + n, checksum(to + 4, 4 + n));
 }

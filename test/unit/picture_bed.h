@@ -50,6 +50,9 @@ typedef void row_of_t(unsigned y, unsigned width, uint8_t *row);
 file_t write_png_rows(unsigned width, unsigned height, png_kind_t kind, row_of_t *row_of);
 file_t write_jpeg_rows(unsigned width, unsigned height, const jpeg_kind_t *kind, row_of_t *row_of);
 
+/** Put a chunk before the first one of the kind `before`. */
+void put_chunk(file_t *f, const char *before, const char *kind, const uint8_t *bytes, size_t n);
+
 /** Write the checksum of a PNG's header (IHDR) anew after it was changed. */
 void put_checksum(file_t *f);
 

@@ -95,6 +95,32 @@ static void test_png_other_depths(void **state)
         check(&f, 4, 1, 1, grey, 0);
 }
 
+/* One colour may be transparent; and a chunk that says so is as much of the picture as the pixels, damaged or not. */
+static void test_png_with_a_transparent_colour(void **state)
+{
+        static const uint8_t rgb[] = { 1, 2, 3, 1, 2, 4 }, grey[] = { 7, 9 };
+        hedgec_picture_t p = { 0 };
+        hedge_why_t why;
+        file_t f;
+
+        f = write_png(2, 1, (png_kind_t){ PNG_COLOR_TYPE_RGB, 8, 0, 6 }, rgb, NULL);
+        put_chunk(&f, "IDAT", "tRNS", (const uint8_t *)"\0\1\0\2\0\3", 6);
+        check(&f, 2, 1, 3, (uint8_t[]){ 255, 255, 255, 1, 2, 4 }, 0);
+        f = write_png(2, 1, (png_kind_t){ PNG_COLOR_TYPE_GRAY, 8, 0, 2 }, grey, NULL);
+        put_chunk(&f, "IDAT", "tRNS", (const uint8_t *)"\0\11", 2);
+        check(&f, 2, 1, 1, (uint8_t[]){ 7, 255 }, 0);
+        /* gamma means nothing */
+        f = write_png(2, 1, (png_kind_t){ PNG_COLOR_TYPE_GRAY, 8, 0, 2 }, grey, NULL);
+        put_chunk(&f, "IDAT", "gAMA", (const uint8_t *)"\0\0\x27\x10", 4);
+        check(&f, 2, 1, 1, grey, 0);
+
+        f = write_png(2, 1, (png_kind_t){ PNG_COLOR_TYPE_GRAY, 8, 0, 2 }, grey, NULL);
+        put_chunk(&f, "IDAT", "tRNS", (const uint8_t *)"\0\11", 2);
+        f.bytes[33 + 9] ^= 1; /* its checksum is another's */
+        assert_int_equal(hedgec_picture_decode(f.bytes, f.size, false, &p, &why), HEDGE_EMALFORMED);
+        free(f.bytes);
+}
+
 static void test_jpeg(void **state)
 {
         uint8_t pixels[24 * 17 * 4];
@@ -355,11 +381,17 @@ static void test_load(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_png),        cmocka_unit_test(test_png_other_depths),
-                cmocka_unit_test(test_jpeg),       cmocka_unit_test(test_jpeg_of_inks),
-                cmocka_unit_test(test_rare_jpegs), cmocka_unit_test(test_pnm),
-                cmocka_unit_test(test_refused),    cmocka_unit_test(test_huge_png),
-                cmocka_unit_test(test_damaged),    cmocka_unit_test(test_load),
+                cmocka_unit_test(test_png),
+                cmocka_unit_test(test_png_other_depths),
+                cmocka_unit_test(test_png_with_a_transparent_colour),
+                cmocka_unit_test(test_jpeg),
+                cmocka_unit_test(test_jpeg_of_inks),
+                cmocka_unit_test(test_rare_jpegs),
+                cmocka_unit_test(test_pnm),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_huge_png),
+                cmocka_unit_test(test_damaged),
+                cmocka_unit_test(test_load),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
