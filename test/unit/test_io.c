@@ -321,12 +321,15 @@ static void devices_and_pipes_stay_what_they_are(void **state)
         struct stat st;
         int fd;
 
-        assert_int_equal(hedge_replace_begin("/dev/full", &file, &why), 0);
+        /* by a link: code that is wrong would replace what it is given, and root may */
+        assert_int_equal(symlink("/dev/full", path_of("full")), 0);
+        assert_int_equal(hedge_replace_begin(path_of("full"), &file, &why), 0);
         fputs("some", file.file);
         assert_int_equal(hedge_replace_end(&file, 0, &why), -ENOSPC);
-        assert_string_equal(why.text, "/dev/full: No space left on device");
-        assert_int_equal(stat("/dev/full", &st), 0);
+        assert_non_null(strstr(why.text, "/full: No space left on device"));
+        assert_int_equal(stat(path_of("full"), &st), 0);
         assert_true(S_ISCHR(st.st_mode));
+        unlink(path_of("full"));
         assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
         fd = open(path_of("pipe"), O_RDWR | O_CLOEXEC);
         assert_true(fd >= 0);
