@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "client/command.h"
+#include "client/forms.h"
 #include "client/requests.h"
+#include "client/shapes.h"
 #include "client/show.h"
 #include "common/clock.h"
 
@@ -13,6 +15,7 @@
 typedef struct infer_values {
         hedgec_target_t target;
         hedgec_show_options_t show;
+        hedgec_option_list_t shapes;
         bool trace;
 } infer_values_t;
 
@@ -20,6 +23,7 @@ static const infer_values_t presets = { .show = HEDGEC_SHOW_PRESETS };
 
 static const hedgec_option_t options[] = {
         HEDGEC_ROW_TABLE(infer_values_t, show, hedgec_show_options),
+        HEDGEC_SHAPE_ROW(infer_values_t, shapes, "of a model in several shapes, only this one"),
         HEDGEC_ROW(FLAG, "trace", 0, infer_values_t, trace, NULL, "with --json: every part's board, times and use"),
         HEDGEC_ROW_TABLE(infer_values_t, target, hedgec_target_options),
         HEDGEC_ROW_END,
@@ -36,7 +40,8 @@ typedef struct slot {
 
 typedef struct infer {
         hedgec_connection_t *connection;
-        hedgec_form_t form;
+        hedgec_form_t forms[HEDGE_INPUT_SHAPES_MAX]; /* n_forms: the shapes that the model is loaded for */
+        unsigned n_forms;
         hedgec_show_t show;
         const char *model;
         int64_t timeout_ms;
@@ -62,9 +67,9 @@ static int make_frames(hedge_tensor_t *tensors, uint32_t n, zmq_msg_t *frames, h
         return hedge_why(why, r, "%s", hedge_strerror(r));
 }
 
-static int send_tensors(infer_t *infer, slot_t *slot, hedge_tensor_t *tensors)
+static int send_tensors(infer_t *infer, slot_t *slot, const hedgec_form_t *form, hedge_tensor_t *tensors)
 {
-        uint32_t n = infer->form.n_inputs;
+        uint32_t n = form->n_inputs;
         hedge_message_t message = { .type = HEDGE_MSG_INFER };
         zmq_msg_t *frames = calloc(n ? n : 1, sizeof(*frames));
         int r;
@@ -77,7 +82,7 @@ static int send_tensors(infer_t *infer, slot_t *slot, hedge_tensor_t *tensors)
         message.infer.id = slot->id = hedgec_connection_id(infer->connection);
         strcpy(message.infer.model, infer->model);
         message.infer.n_inputs = n;
-        message.infer.inputs = infer->form.shapes;
+        message.infer.inputs = form->shapes;
         message.infer.trace = infer->trace;
         r = make_frames(tensors, n, frames, &slot->why);
         if (!r)
@@ -86,17 +91,37 @@ static int send_tensors(infer_t *infer, slot_t *slot, hedge_tensor_t *tensors)
         return r;
 }
 
+/* Read one input and take it in the shape that it is for. */
+static int read_input(infer_t *infer, const char *operand, const hedgec_form_t **ret, hedge_tensor_t *tensors,
+                      hedge_why_t *why)
+{
+        hedgec_input_t input;
+        unsigned which;
+        int r = hedgec_input_open(operand, infer->forms[0].n_inputs, infer->forms[0].preprocess.as_stored, &input, why);
+
+        if (r < 0)
+                return r;
+        r = hedgec_forms_choose(infer->forms, infer->n_forms, &input, &which, why);
+        if (!r) {
+                *ret = &infer->forms[which];
+                r = hedgec_input_take(&input, *ret, tensors, why);
+        }
+        hedgec_input_close(&input);
+        return r;
+}
+
 /* Read and send one input; what goes wrong is kept for its turn. */
 static void send_input(infer_t *infer, slot_t *slot, const char *operand)
 {
-        hedge_tensor_t *tensors = calloc(infer->form.n_inputs ? infer->form.n_inputs : 1, sizeof(*tensors));
+        hedge_tensor_t *tensors = calloc(infer->forms[0].n_inputs + 1, sizeof(*tensors));
+        const hedgec_form_t *form = NULL;
         int r;
 
         *slot = (slot_t){ .result = 1 };
-        r = tensors ? hedgec_input_read(&infer->form, operand, tensors, &slot->why)
+        r = tensors ? read_input(infer, operand, &form, tensors, &slot->why)
                     : hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
         if (!r)
-                r = send_tensors(infer, slot, tensors);
+                r = send_tensors(infer, slot, form, tensors);
         free(tensors);
         slot->deadline_ms = hedge_now_ms() + infer->timeout_ms;
         if (r < 0)
@@ -208,27 +233,45 @@ static void run_inputs(infer_t *infer, char **operands, unsigned n)
         }
 }
 
-static int learn_model(infer_t *infer, const hedgec_show_options_t *show, hedgec_labels_t *labels, hedge_why_t *why)
+static int learn_shape(const hedge_model_status_t *model, const hedgec_show_options_t *show, hedgec_form_t *ret,
+                       hedge_why_t *why)
 {
-        const hedge_model_status_t *model;
+        hedge_shape_t *shapes = calloc(model->n_inputs + 1, sizeof(*shapes));
+        int r;
+
+        for (uint32_t i = 0; shapes && i < model->n_inputs; i++)
+                shapes[i] = model->inputs[i].shape;
+        r = shapes ? hedgec_form_init(ret, shapes, model->n_inputs) : -ENOMEM;
+        free(shapes);
+        if (r < 0)
+                return hedge_why(why, r, "%s", hedge_strerror(r));
+        ret->preprocess = model->preprocess;
+        return hedgec_show_prepare(show, ret, why);
+}
+
+static int learn_model(infer_t *infer, const hedgec_show_options_t *show, const hedgec_shapes_t *stated,
+                       hedgec_labels_t *labels, hedge_why_t *why)
+{
+        const hedge_msg_models_ok_t *models;
         hedge_envelope_t answer;
-        hedge_shape_t *shapes;
         int r = hedgec_request_model(infer->connection, infer->model, &answer, labels, why);
 
         if (r < 0)
                 return r;
-        model = answer.message.models_ok.models;
-        shapes = calloc(model->n_inputs ? model->n_inputs : 1, sizeof(*shapes));
-        for (uint32_t i = 0; shapes && i < model->n_inputs; i++)
-                shapes[i] = model->inputs[i].shape;
-        r = shapes ? hedgec_form_init(&infer->form, shapes, model->n_inputs) : -ENOMEM;
-        free(shapes);
-        if (r < 0) {
-                hedge_why(why, r, "%s", hedge_strerror(r));
-        } else {
-                infer->form.preprocess = model->preprocess;
-                r = hedgec_show_prepare(show, &infer->form, why);
-        }
+        models = &answer.message.models_ok;
+        for (uint32_t i = 0; r == 0 && i < models->n_models && infer->n_forms < HEDGE_INPUT_SHAPES_MAX; i++)
+                if (hedgec_shapes_match(stated->items, stated->n, &models->models[i])) {
+                        /* counted before it is filled: half of one is released too */
+                        r = learn_shape(&models->models[i], show, &infer->forms[infer->n_forms++], why);
+                }
+        for (unsigned i = 1; r == 0 && i < infer->n_forms; i++)
+                if (infer->forms[i].n_inputs != infer->forms[0].n_inputs)
+                        r = hedge_why(why, HEDGE_EMALFORMED, "the coordinator says different things of model '%s'",
+                                      infer->model);
+        if (r == 0 && infer->n_forms == 0)
+                r = hedge_why(why, HEDGE_ESHAPE,
+                              "model '%s' is not loaded for this shape; 'hedge models %s' shows which", infer->model,
+                              infer->model);
         hedge_envelope_release(&answer);
         return r;
 }
@@ -238,13 +281,17 @@ static int run(const void *values, char **operands, unsigned n_operands)
         const infer_values_t *v = values;
         infer_t infer = { .model = operands[0], .trace = v->trace };
         hedgec_labels_t labels = { 0 };
+        hedgec_shapes_t shapes;
         hedge_why_t why = { "" };
-        int status = hedgec_connect("infer", &v->target, &infer.connection), r;
+        int r = hedgec_shapes_parse(&v->shapes, &shapes, &why), status;
 
+        if (r < 0)
+                return hedgec_complain_usage("infer", "infer: %s", why.text);
+        status = hedgec_connect("infer", &v->target, &infer.connection);
         if (status)
                 return status;
         infer.timeout_ms = (int64_t)(v->target.timeout_s ? v->target.timeout_s : HEDGEC_DEFAULT_TIMEOUT_S) * 1000;
-        r = learn_model(&infer, &v->show, &labels, &why);
+        r = learn_model(&infer, &v->show, &shapes, &labels, &why);
         if (!r)
                 r = hedgec_show_open(&infer.show, &v->show, infer.model, &labels, n_operands - 1, &why);
         if (!r) {
@@ -254,7 +301,8 @@ static int run(const void *values, char **operands, unsigned n_operands)
                 status = hedgec_complain("%s", why.text);
         }
         hedgec_labels_release(&labels);
-        hedgec_form_release(&infer.form);
+        for (unsigned i = 0; i < infer.n_forms; i++)
+                hedgec_form_release(&infer.forms[i]);
         hedgec_connection_close(&infer.connection);
         return status;
 }
@@ -267,7 +315,9 @@ const hedgec_command_t hedgec_command_infer = {
                    "or a tensor (.npy, ONNX .pb), or - for standard input; for a model of several\n"
                    "inputs it is that many files with commas between. Scores are the first output\n"
                    "as it is. Answers come in the order of the inputs; an input that fails is said,\n"
-                   "and the others go on.",
+                   "and the others go on. Of a model that is loaded for several shapes a picture\n"
+                   "takes the one of the nearest ratio of width to height, and then of the nearest\n"
+                   "size.",
         .example = "hedge infer squeezenet dog.jpg cat.png --top 3 --layers",
         .options = options,
         .presets = &presets,

@@ -7,15 +7,15 @@
 
 #include "client/command.h"
 #include "client/endpoint.h"
+#include "client/local_model.h"
 #include "client/model_file.h"
 #include "client/show.h"
 #include "common/clock.h"
-#include "common/engine/engine.h"
-#include "common/model/onnx.h"
 
 typedef struct local_values {
         const char *dir, *manifest, *backend;
         uint64_t threads;
+        hedgec_option_list_t shapes;
         hedgec_show_options_t show;
 } local_values_t;
 
@@ -25,6 +25,7 @@ static const hedgec_option_t options[] = {
         HEDGEC_ROW_TABLE(local_values_t, show, hedgec_show_options),
         HEDGEC_ROW(STRING, "manifest", 'm', local_values_t, manifest, "FILE",
                    "its model.yaml (that beside model.onnx)"),
+        HEDGEC_SHAPE_ROW(local_values_t, shapes, "the shape of an input; again: another input, or shape"),
         HEDGEC_ROW(STRING, "dir", 'd', local_values_t, dir, "DIR",
                    "MODEL may be one of the cluster in DIR (HEDGE_DIR)"),
         HEDGEC_ROW_UINT("threads", 0, local_values_t, threads, "T", "compute threads (one per core)", 1, 1024),
@@ -33,63 +34,53 @@ static const hedgec_option_t options[] = {
 };
 
 typedef struct local {
-        const char *model;
-        hedge_graph_t *graph;
+        const char *name;
+        char path[PATH_MAX];
+        hedge_manifest_t manifest;
+        hedgec_shapes_t shapes;
         hedge_kernels_t *kernels;
-        hedge_engine_t *engine;
-        hedgec_form_t form;
+        hedgec_local_model_t *model;
         hedgec_show_t show;
-        hedge_tensor_t *inputs, *outputs;
 } local_t;
 
-static int compute(local_t *local, const char *operand)
+static int compute(local_t *local, const hedgec_local_shape_t *shape, const hedge_tensor_t *inputs, const char *operand)
 {
+        const uint32_t n = shape->graph->n_outputs;
+        hedge_tensor_t *outputs = calloc(n + 1, sizeof(*outputs));
         int64_t start = hedge_now_us();
-        int r = hedge_engine_run(local->engine, local->inputs, NULL, NULL, local->outputs);
+        int r = outputs ? hedge_engine_run(shape->engine, inputs, NULL, NULL, outputs) : -ENOMEM;
 
-        if (r < 0)
-                return r;
-        hedgec_show_answer(&local->show, &(hedgec_answer_t){ .input = operand,
-                                                             .model = local->model,
-                                                             .n_outputs = local->graph->n_outputs,
-                                                             .outputs = local->outputs,
-                                                             .latency_ms = (double)(hedge_now_us() - start) / 1000 });
-        for (uint32_t i = 0; i < local->graph->n_outputs; i++)
-                hedge_tensor_release(&local->outputs[i]);
-        return 0;
+        if (r == 0) {
+                hedgec_show_answer(&local->show,
+                                   &(hedgec_answer_t){ .input = operand,
+                                                       .model = local->name,
+                                                       .n_outputs = n,
+                                                       .outputs = outputs,
+                                                       .latency_ms = (double)(hedge_now_us() - start) / 1000 });
+                for (uint32_t i = 0; i < n; i++)
+                        hedge_tensor_release(&outputs[i]);
+        }
+        free(outputs);
+        return r;
 }
 
 static void run_input(local_t *local, const char *operand)
 {
+        const hedgec_local_shape_t *shape;
+        hedge_tensor_t *inputs;
         hedge_why_t why = { "" };
-        int r = hedgec_input_read(&local->form, operand, local->inputs, &why);
+        int r = hedgec_local_model_read(local->model, operand, &shape, &inputs, &why);
 
         if (r < 0) {
                 hedgec_show_failure(&local->show, operand, why.text);
                 return;
         }
-        r = compute(local, operand);
-        for (uint32_t i = 0; i < local->form.n_inputs; i++)
-                hedge_tensor_release(&local->inputs[i]);
+        r = compute(local, shape, inputs, operand);
+        for (uint32_t i = 0; i < shape->form.n_inputs; i++)
+                hedge_tensor_release(&inputs[i]);
+        free(inputs);
         if (r < 0)
                 hedgec_show_failure(&local->show, operand, hedge_strerror(r));
-}
-
-static int make_form(local_t *local, const hedge_manifest_t *manifest)
-{
-        const hedge_graph_t *graph = local->graph;
-        hedge_shape_t *shapes = calloc(graph->n_inputs + 1, sizeof(*shapes));
-        int r;
-
-        for (uint32_t i = 0; shapes && i < graph->n_inputs; i++)
-                shapes[i] = graph->values[graph->inputs[i]].shape;
-        r = shapes ? hedgec_form_init(&local->form, shapes, graph->n_inputs) : -ENOMEM;
-        free(shapes);
-        if (!r)
-                local->form.preprocess = manifest->preprocess;
-        local->inputs = calloc(graph->n_inputs + 1, sizeof(*local->inputs));
-        local->outputs = calloc(graph->n_outputs + 1, sizeof(*local->outputs));
-        return r || !local->inputs || !local->outputs ? -ENOMEM : 0;
 }
 
 static int join_labels(const hedge_manifest_t *manifest, hedgec_labels_t *ret)
@@ -108,64 +99,53 @@ static int join_labels(const hedge_manifest_t *manifest, hedgec_labels_t *ret)
         return r;
 }
 
-static int read_model(local_t *local, const local_values_t *v, hedgec_labels_t *labels, hedge_why_t *why)
-{
-        const char *dir = hedgec_target_dir(&(hedgec_target_t){ .dir = v->dir });
-        hedge_manifest_t manifest = { .n_labels = 0 };
-        char path[PATH_MAX];
-        int r = hedgec_model_find(local->model, dir, path, sizeof(path), why);
-
-        if (!r)
-                r = hedge_onnx_load(path, NULL, &local->graph, why);
-        if (!r)
-                r = hedgec_model_manifest(path, v->manifest, &manifest, why);
-        if (r < 0)
-                return r;
-        if (local->graph->n_inputs)
-                hedge_manifest_resolve(&manifest, &local->graph->values[local->graph->inputs[0]].shape);
-        r = make_form(local, &manifest);
-        if (!r)
-                r = join_labels(&manifest, labels);
-        hedge_manifest_release(&manifest);
-        return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
-}
-
-static int make_engine(local_t *local, const local_values_t *v, hedge_why_t *why)
+static int open_kernels(local_t *local, const local_values_t *v, hedge_why_t *why)
 {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         unsigned threads = v->threads ? (unsigned)v->threads : cores > 0 ? (unsigned)cores : 1;
-        int r = hedge_kernels_open(v->backend, threads, &local->kernels, why);
 
-        if (r < 0)
-                return r;
-        r = hedge_engine_new(local->graph, local->kernels, &local->engine);
-        return r < 0 ? hedge_why(why, r, "%s: %s", local->model, hedge_strerror(r)) : 0;
+        return hedge_kernels_open(v->backend, threads, &local->kernels, why);
+}
+
+static int read_model(local_t *local, const local_values_t *v, hedgec_labels_t *labels, hedge_why_t *why)
+{
+        const char *dir = hedgec_target_dir(&(hedgec_target_t){ .dir = v->dir });
+        int r = hedgec_model_find(local->name, dir, local->path, sizeof(local->path), why);
+
+        if (!r)
+                r = hedgec_model_manifest(local->path, v->manifest, &local->manifest, why);
+        if (!r) {
+                r = join_labels(&local->manifest, labels);
+                if (r < 0)
+                        hedge_why(why, r, "%s", hedge_strerror(r));
+        }
+        if (!r)
+                r = open_kernels(local, v, why);
+        return r ? r
+                 : hedgec_local_model_new(local->path, &local->manifest, &local->shapes, &v->show, local->kernels,
+                                          &local->model, why);
 }
 
 static void release(local_t *local)
 {
-        hedge_engine_destroy(&local->engine);
+        hedgec_local_model_destroy(&local->model);
         hedge_kernels_destroy(&local->kernels);
-        hedge_graph_destroy(&local->graph);
-        hedgec_form_release(&local->form);
-        free(local->inputs);
-        free(local->outputs);
+        hedge_manifest_release(&local->manifest);
 }
 
 static int run(const void *values, char **operands, unsigned n_operands)
 {
         const local_values_t *v = values;
-        local_t local = { .model = operands[0] };
+        local_t local = { .name = operands[0] };
         hedgec_labels_t labels = { 0 };
         hedge_why_t why = { "" };
-        int r = read_model(&local, v, &labels, &why), status;
+        int r = hedgec_shapes_parse(&v->shapes, &local.shapes, &why), status;
 
+        if (r < 0)
+                return hedgec_complain_usage("local", "local: %s", why.text);
+        r = read_model(&local, v, &labels, &why);
         if (!r)
-                r = make_engine(&local, v, &why);
-        if (!r)
-                r = hedgec_show_prepare(&v->show, &local.form, &why);
-        if (!r)
-                r = hedgec_show_open(&local.show, &v->show, local.model, &labels, n_operands - 1, &why);
+                r = hedgec_show_open(&local.show, &v->show, local.name, &labels, n_operands - 1, &why);
         if (!r) {
                 for (unsigned i = 1; i < n_operands; i++)
                         run_input(&local, operands[i]);
@@ -183,7 +163,9 @@ const hedgec_command_t hedgec_command_local = {
         .operands = "MODEL INPUT...",
         .summary = "run inputs through a model in this process alone",
         .details = "The same as 'infer', but computed here, without a cluster. MODEL is an ONNX\n"
-                   "file, or the name of a model of the cluster in DIR or of /var/lib/hedge/models.",
+                   "file, or the name of a model of the cluster in DIR or of /var/lib/hedge/models.\n"
+                   "Extents that the file leaves open are those of --shape or model.yaml, else those\n"
+                   "of each input: a tensor's, or the size of a picture that is not resized.",
         .example = "hedge local squeezenet1.1.onnx dog.jpg --preprocess imagenet",
         .options = options,
         .presets = &presets,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/input_file.h"
 #include "client/media/file.h"
 #include "client/media/preprocess.h"
 #include "common/manifest/manifest.h"
@@ -84,45 +83,93 @@ static int take_picture(const char *path, const hedgec_picture_t *picture, const
         return r < 0 ? hedge_why(why, r, "%s: %s", path, inner.text[0] ? inner.text : hedge_strerror(r)) : 0;
 }
 
-static int read_one(const char *path, const hedgec_form_t *form, const hedge_shape_t *shape, hedge_tensor_t *ret,
-                    hedge_why_t *why)
+static int take_file(hedgec_input_file_t *file, const char *path, const hedgec_form_t *form, const hedge_shape_t *shape,
+                     hedge_tensor_t *ret, hedge_why_t *why)
 {
         const char *name = hedgec_file_name(path);
-        hedgec_input_file_t file;
-        int r = hedgec_input_file_read(path, form->preprocess.as_stored, &file, why);
+        int r;
 
-        if (r < 0)
-                return r;
-        if (file.is_picture) {
-                r = take_picture(name, &file.picture, form, shape, ret, why);
-        } else {
-                r = take_tensor(name, &file.tensor, shape, why);
-                if (!r) {
-                        *ret = file.tensor;
-                        file.tensor.data = NULL;
-                }
+        if (file->is_picture)
+                return take_picture(name, &file->picture, form, shape, ret, why);
+        r = take_tensor(name, &file->tensor, shape, why);
+        if (!r) {
+                *ret = file->tensor;
+                file->tensor.data = NULL;
         }
-        hedgec_input_file_release(&file);
         return r;
 }
 
-static int read_group(const hedgec_form_t *form, char *names, hedge_tensor_t *tensors, hedge_why_t *why)
+/* The names in an operand: one of a model of one input is whole, whatever it holds. */
+static int split(hedgec_input_t *input, uint32_t n, hedge_why_t *why)
+{
+        char *rest = input->text;
+
+        for (char *name; (name = n == 1 ? rest : strsep(&rest, ",")); input->n++) {
+                if (input->n == n)
+                        return hedge_why(why, -EINVAL, "more files than the model's %u inputs", n);
+                input->names[input->n] = name;
+                if (n == 1)
+                        rest = NULL;
+        }
+        return input->n == n
+                       ? 0
+                       : hedge_why(why, -EINVAL,
+                                   "the model has %u inputs, here are %u: give that many files, with commas between", n,
+                                   input->n);
+}
+
+static int open_files(hedgec_input_t *input, uint32_t n, bool as_stored, hedge_why_t *why)
+{
+        int r = split(input, n, why);
+
+        for (uint32_t i = 0; r == 0 && i < n; i++)
+                r = hedgec_input_file_read(input->names[i], as_stored, &input->files[i], why);
+        return r;
+}
+
+int hedgec_input_open(const char *operand, uint32_t n, bool as_stored, hedgec_input_t *ret, hedge_why_t *why)
+{
+        hedgec_input_t input = { .text = strdup(operand) };
+        hedge_why_t inner = { "" };
+        int r;
+
+        input.names = calloc(n + 1, sizeof(char *));
+        input.files = calloc(n + 1, sizeof(*input.files));
+        if (!input.text || !input.names || !input.files) {
+                hedgec_input_close(&input);
+                return hedge_why(why, -ENOMEM, "%s: out of memory", operand);
+        }
+        r = open_files(&input, n, as_stored, &inner);
+        if (r == 0) {
+                *ret = input;
+                return 0;
+        }
+        hedgec_input_close(&input);
+        /* The sentence of a file names the file; those about the group name nothing. */
+        if (n != 1 && r == -EINVAL && strncmp(inner.text, operand, strcspn(operand, ",")) != 0)
+                return hedge_why(why, r, "%.200s: %.300s", operand, inner.text);
+        return hedge_why(why, r, "%s", inner.text);
+}
+
+void hedgec_input_close(hedgec_input_t *input)
+{
+        for (uint32_t i = 0; input->files && i < input->n; i++)
+                hedgec_input_file_release(&input->files[i]);
+        free(input->files);
+        free(input->names);
+        free(input->text);
+        *input = (hedgec_input_t){ 0 };
+}
+
+int hedgec_input_take(hedgec_input_t *input, const hedgec_form_t *form, hedge_tensor_t *tensors, hedge_why_t *why)
 {
         uint32_t n = 0;
         int r = 0;
 
-        for (char *name; (name = strsep(&names, ",")); n++) {
-                if (n == form->n_inputs)
-                        r = hedge_why(why, -EINVAL, "more files than the model's %u inputs", form->n_inputs);
-                else
-                        r = read_one(name, form, &form->shapes[n], &tensors[n], why);
-                if (r < 0)
-                        break;
+        while (r == 0 && n < form->n_inputs) {
+                r = take_file(&input->files[n], input->names[n], form, &form->shapes[n], &tensors[n], why);
+                n += r == 0;
         }
-        if (!r && n < form->n_inputs)
-                r = hedge_why(why, -EINVAL,
-                              "the model has %u inputs, here are %u: give that many files, with commas between",
-                              form->n_inputs, n);
         while (r < 0 && n--)
                 hedge_tensor_release(&tensors[n]);
         return r;
@@ -130,19 +177,12 @@ static int read_group(const hedgec_form_t *form, char *names, hedge_tensor_t *te
 
 int hedgec_input_read(const hedgec_form_t *form, const char *operand, hedge_tensor_t *tensors, hedge_why_t *why)
 {
-        hedge_why_t inner = { "" };
-        char *names;
-        int r;
+        hedgec_input_t input;
+        int r = hedgec_input_open(operand, form->n_inputs, form->preprocess.as_stored, &input, why);
 
-        if (form->n_inputs == 1)
-                return read_one(operand, form, &form->shapes[0], &tensors[0], why);
-        names = strdup(operand);
-        if (!names)
-                return hedge_why(why, -ENOMEM, "%s: out of memory", operand);
-        r = read_group(form, names, tensors, &inner);
-        free(names);
-        /* The sentence of a file names the file; those about the group name nothing. */
-        if (r == -EINVAL && strncmp(inner.text, operand, strcspn(operand, ",")))
-                return hedge_why(why, r, "%.200s: %.300s", operand, inner.text);
-        return r < 0 ? hedge_why(why, r, "%s", inner.text) : 0;
+        if (r < 0)
+                return r;
+        r = hedgec_input_take(&input, form, tensors, why);
+        hedgec_input_close(&input);
+        return r;
 }

@@ -2,6 +2,7 @@
 #ifndef HEDGEC_INPUT_H
 #define HEDGEC_INPUT_H
 
+#include "client/input_file.h"
 #include "common/err.h"
 #include "common/tensor.h"
 #include "common/types/preprocess.h"
@@ -28,6 +29,22 @@ int hedgec_form_use_preset(hedgec_form_t *form, const char *preset);
  * @param why      Begins with the name of the file.
  * @return 0, HEDGE_ESHAPE, -EINVAL (too few or too many files), or what reading them failed with. */
 int hedgec_input_read(const hedgec_form_t *form, const char *operand, hedge_tensor_t *tensors, hedge_why_t *why);
+
+/** One INPUT that has been read, before it is known in which shape the model takes it. */
+typedef struct hedgec_input {
+        char *text;
+        char **names; /**< n, within text */
+        hedgec_input_file_t *files;
+        uint32_t n;
+} hedgec_input_t;
+
+/** The two halves of hedgec_input_read: read the files of an INPUT of a model of n inputs, and make the tensors of them, of which the
+ * second takes those that are tensors already: once. */
+int hedgec_input_open(const char *operand, uint32_t n, bool as_stored, hedgec_input_t *ret, hedge_why_t *why);
+int hedgec_input_take(hedgec_input_t *input, const hedgec_form_t *form, hedge_tensor_t *tensors, hedge_why_t *why);
+
+/** Free and clear. */
+void hedgec_input_close(hedgec_input_t *input);
 
 /** Are the shapes the same but for extents of 1? */
 int hedgec_shape_fits(const hedge_shape_t *given, const hedge_shape_t *wanted);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/io/file.h"
+#include "common/model/declared.h"
 #include "common/model/external.h"
 #include "common/model/foreign.h"
 #include "common/model/literal.h"
@@ -167,6 +168,26 @@ int hedge_onnx_load(const char *path, const hedge_onnx_options_t *options, hedge
                 return hedge_why(why, r, "%.200s: %.300s", path, detail.text);
         memcpy((*ret)->digest, disk.digest, sizeof(disk.digest));
         return 0;
+}
+
+int hedge_onnx_inputs(const char *path, hedge_onnx_input_t **ret, uint32_t *ret_n, hedge_why_t *why)
+{
+        const uint64_t max_bytes = hedge_onnx_default_limits.max_file_bytes;
+        hedge_why_t detail = { { 0 } };
+        hedge_proto_t *proto = NULL;
+        char *bytes = NULL;
+        size_t size = 0;
+        int r = read_file(path, max_bytes, &bytes, &size, &detail);
+
+        if (r == 0)
+                r = unpack(bytes, size, max_bytes, &proto, &detail);
+        free(bytes);
+        if (r == 0 && !model_of(proto)->graph)
+                r = hedge_why(&detail, HEDGE_EMALFORMED, "not an ONNX model: it has no graph");
+        if (r == 0)
+                r = hedge_declared(model_of(proto)->graph, ret, ret_n, &detail);
+        hedge_proto_destroy(&proto);
+        return r < 0 ? hedge_why(why, r, "%.200s: %.300s", path, detail.text) : 0;
 }
 
 bool hedge_onnx_may_be_split(const void *bytes, size_t size)

@@ -61,6 +61,18 @@ bool hedge_onnx_may_be_split(const void *bytes, size_t size);
  * @return 0, HEDGE_EMALFORMED, HEDGE_ELIMIT, HEDGE_EDENIED, -ENOMEM, -errno. */
 int hedge_onnx_gather(const char *path, uint64_t max_bytes, char **ret, size_t *ret_size, hedge_why_t *why);
 
+/** An input as a model's file has it. */
+typedef struct hedge_onnx_input {
+        char name[HEDGE_NAME_MAX];
+        bool has_shape;
+        hedge_shape_t shape; /**< an extent of 0 is open; where it has no shape, all is */
+} hedge_onnx_input_t;
+
+/** What a caller gives to a model, without importing it.
+ * @param ret  To be freed. @return 0, -errno, HEDGE_EMALFORMED, HEDGE_EUNSUPPORTED (an input of more than HEDGE_MAX_RANK axes),
+ *         HEDGE_ELIMIT, -ENOMEM. */
+int hedge_onnx_inputs(const char *path, hedge_onnx_input_t **ret, uint32_t *ret_n, hedge_why_t *why);
+
 /** Read an ONNX TensorProto (a .pb file's bytes) of any numeric type, as float32. A sequence, a map or an optional value is told as
  * what it is. @return as hedge_onnx_import. */
 int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why);
