@@ -329,7 +329,8 @@ typedef struct hedge_msg_models {
 typedef struct hedge_model_tensor {
         char name[HEDGE_LAYER_NAME_MAX];
         hedge_shape_t shape;
-        uint32_t open; /**< of an input: bit i is set where the model's file leaves the extent of axis i open */
+        uint32_t open;       /**< of an input: bit i is set where the model's file leaves the extent of axis i open */
+        uint32_t batch_axis; /**< 1 + the axis of the batch; 0: none, it is of all pictures, or not known whose it is */
 } hedge_model_tensor_t;
 
 typedef struct hedge_model_status {
@@ -341,6 +342,9 @@ typedef struct hedge_model_status {
         uint64_t share_bytes;  /**< per board */
         uint32_t n_inputs, n_outputs;
         hedge_model_tensor_t *inputs, *outputs;
+        bool any_batch;      /**< a request may hold any number of pictures; the shapes are those of one */
+        uint32_t batch;      /**< pictures of these shapes */
+        char batch_why[256]; /**< why not any number, though the model's file leaves it open */
         hedge_model_preprocess_t preprocess;
 } hedge_model_status_t;
 

@@ -374,6 +374,7 @@ static const hedge_field_t tensor_fields[] = {
         { TEXT(hedge_model_tensor_t, name) },
         { AT(hedge_model_tensor_t, shape), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
         { U32(hedge_model_tensor_t, open, 0, (1u << HEDGE_MAX_RANK) - 1) },
+        { U32(hedge_model_tensor_t, batch_axis, 0, HEDGE_MAX_RANK) },
 };
 static const hedge_record_t tensor = RECORD_OF("tensor", tensor_fields);
 
@@ -402,6 +403,9 @@ static const hedge_field_t model_fields[] = {
         { LIST(hedge_model_status_t, inputs, n_inputs, 0, MAX_TENSORS), RECORD(tensor) },
         { LIST(hedge_model_status_t, outputs, n_outputs, 0, MAX_TENSORS), RECORD(tensor) },
         { AT(hedge_model_status_t, preprocess), RECORD(preprocess) },
+        { BOOL(hedge_model_status_t, any_batch) },
+        { U32(hedge_model_status_t, batch, 0, ANY32) },
+        { TEXT(hedge_model_status_t, batch_why) },
 };
 static const hedge_record_t model = RECORD_OF("model", model_fields);
 

@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "common/clock.h"
-#include "common/emulated.h"
-#include "common/log.h"
 #include "common/wire/actors.h"
+#include "daemon/infer/run.h"
 
 struct hedged_runners {
         hedged_runner_settings_t settings;
@@ -16,12 +13,26 @@ struct hedged_runners {
         atomic_bool stopping;
 };
 
-typedef struct run {
+enum { REQUEST, HELP }; /* kinds of mail to the threads */
+
+/* A request that threads have begun with. */
+typedef struct batch batch_t;
+
+/* The offer to help with one. */
+typedef struct offer {
+        hedge_mail_t mail;
+        batch_t *batch;
+} offer_t;
+
+struct batch {
         hedged_runners_t *runners;
-        hedged_request_t *request;
-        uint64_t macs;    /* of the node that runs here now; 0: none that is worth looking at */
-        int64_t since_us; /* when it began */
-} run_t;
+        hedged_request_t *request; /* until all runs are done: then it is the loop's */
+        uint32_t runs;
+        atomic_uint next, done; /* runs that are begun, and over */
+        atomic_uint users;      /* threads and offers that have it; the last frees it */
+        atomic_int result;      /* 0, or what the first run failed with that did */
+        offer_t offers[];
+};
 
 void hedged_request_destroy(hedged_request_t **request)
 {
@@ -33,118 +44,97 @@ void hedged_request_destroy(hedged_request_t **request)
                 zmq_msg_close(&q->frames[i]);
         for (uint32_t i = 0; q->outputs && i < q->model->graph->n_outputs; i++)
                 hedge_tensor_release(&q->outputs[i]);
-        for (unsigned i = 0; i < q->n_reports; i++) {
-                free(q->reports[i].boards);
-                free(q->reports[i].parts);
-        }
+        hedged_run_reports_release(q->reports, q->n_reports);
         free(q->frames);
         free(q->outputs);
-        free(q->reports);
         hedged_model_unref(&q->model);
         free(q);
         *request = NULL;
 }
 
-/* Pretend that this machine is slower than it is: the test bed's coordinator is a board, too. */
-static void linger(const run_t *run)
+static void answer(hedged_runners_t *runners, hedged_request_t *q, int result)
 {
-        const int64_t until_us =
-                hedge_emulated_until(run->since_us, (double)run->macs, run->runners->settings.macs_per_s);
-
-        while (!atomic_load(&run->runners->stopping) && hedge_emulated_wait(until_us))
-                ;
+        q->result = result;
+        if (result < 0)
+                hedge_why(&q->why, result, "model '%s': %s", q->model->name, hedge_strerror(result));
+        q->mail.kind = runners->settings.answer_kind;
+        hedge_mailbox_put(runners->settings.coded.loop, &q->mail);
 }
 
-/* The node that ran here, if any, is done: what did it take? */
-static void end_local(run_t *run)
+/* Do one run, or, where one has failed, none. Who ends the last run gives the request back. @return false: none is left. */
+static bool step(batch_t *b)
 {
-        if (!run->macs)
-                return;
-        if (run->runners->settings.macs_per_s > 0)
-                linger(run);
-        hedged_measure_local(run->runners->settings.measure, run->macs, (uint64_t)(hedge_now_us() - run->since_us));
-        run->macs = 0;
+        const uint32_t index = atomic_fetch_add(&b->next, 1);
+        int none = 0, r;
+
+        if (index >= b->runs)
+                return false;
+        r = atomic_load(&b->result);
+        if (r == 0)
+                r = atomic_load(&b->runners->stopping)
+                            ? HEDGE_ESHUTDOWN
+                            : hedged_run(&b->runners->settings, &b->runners->stopping, b->request, index);
+        if (r < 0)
+                atomic_compare_exchange_strong(&b->result, &none, r);
+        if (atomic_fetch_add(&b->done, 1) + 1 == b->runs)
+                answer(b->runners, b->request, atomic_load(&b->result));
+        return true;
 }
 
-static int run_here(run_t *run, uint32_t node)
+static void leave(batch_t *b)
 {
-        const hedge_graph_t *g = run->request->model->graph;
-
-        run->macs = hedge_node_macs(g, &g->nodes[node]);
-        run->since_us = hedge_now_us();
-        return 1;
+        if (atomic_fetch_sub(&b->users, 1) == 1)
+                free(b);
 }
 
-/* hedge_engine_offload_t: coded layers run on the boards. */
-static int offload(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_tensor_t *out)
+static int open_batch(hedged_runners_t *runners, hedged_request_t *q, unsigned offers, batch_t **ret)
 {
-        run_t *run = arg;
-        hedged_request_t *q = run->request;
-        hedged_model_t *m = q->model;
-        hedge_layer_report_t *report;
-        int r;
+        batch_t *b = calloc(1, sizeof(*b) + offers * sizeof(b->offers[0]));
+        int r = b ? hedged_run_open(q) : -ENOMEM;
 
-        end_local(run);
-        if (atomic_load(&run->runners->stopping))
-                return HEDGE_ESHUTDOWN;
-        if (m->layer_of_node[node] == HEDGE_NO_NODE)
-                return run_here(run, node);
-        report = &q->reports[q->n_reports++];
-        r = hedged_coded_run(&run->runners->settings.coded, m->graph, &m->layers[m->layer_of_node[node]], in->data,
-                             out->data, q->received_us, q->trace, report);
-        if (r != 1)
+        if (r < 0) {
+                free(b);
                 return r;
-        log_debug("model=%s layer=%s: computing it here", m->name, report->name);
-        return run_here(run, node);
-}
-
-/* Frames as received are neither aligned nor followed by slack. */
-static int copy_inputs(const hedged_request_t *q, hedge_tensor_t *inputs)
-{
-        const hedge_graph_t *g = q->model->graph;
-
-        for (uint32_t i = 0; i < g->n_inputs; i++) {
-                int r = hedge_tensor_alloc(&inputs[i], &g->values[g->inputs[i]].shape);
-
-                if (r < 0)
-                        return r;
-                memcpy(inputs[i].data, zmq_msg_data(&q->frames[i]), zmq_msg_size(&q->frames[i]));
         }
+        b->runners = runners;
+        b->request = q;
+        b->runs = q->runs;
+        atomic_store(&b->users, offers + 1);
+        *ret = b;
         return 0;
 }
 
-static int run_request(hedged_runners_t *runners, hedged_request_t *q)
+/* Offers wait behind the requests that are there already. */
+static void run_request(hedged_runners_t *runners, hedged_request_t *q)
 {
-        const hedged_model_t *m = q->model;
-        run_t run = { .runners = runners, .request = q };
-        hedge_tensor_t *inputs = calloc(m->graph->n_inputs + 1, sizeof(*inputs));
-        int r = -ENOMEM;
+        const unsigned threads = runners->settings.count;
+        const unsigned offers = (q->runs < threads ? q->runs : threads) - 1;
+        batch_t *b = NULL;
+        int r = atomic_load(&runners->stopping) ? HEDGE_ESHUTDOWN : open_batch(runners, q, offers, &b);
 
-        q->outputs = calloc(m->graph->n_outputs + 1, sizeof(*q->outputs));
-        q->reports = calloc(m->n_layers + 1, sizeof(*q->reports));
-        if (!inputs || !q->outputs || !q->reports)
-                goto out;
-        r = copy_inputs(q, inputs);
-        if (r == 0)
-                r = hedge_engine_run(m->engine, inputs, offload, &run, q->outputs);
-        end_local(&run);
-out:
-        for (uint32_t i = 0; inputs && i < m->graph->n_inputs; i++)
-                hedge_tensor_release(&inputs[i]);
-        free(inputs);
-        return r;
+        if (r < 0) {
+                answer(runners, q, r);
+                return;
+        }
+        for (unsigned i = 0; i < offers; i++) {
+                b->offers[i] = (offer_t){ .mail.kind = HELP, .batch = b };
+                hedge_actors_put(runners->threads, &b->offers[i].mail);
+        }
+        while (step(b))
+                ;
+        leave(b);
 }
 
 static void work(void *arg, hedge_mail_t *mail)
 {
         hedged_runners_t *runners = arg;
-        hedged_request_t *q = (hedged_request_t *)mail;
 
-        q->result = atomic_load(&runners->stopping) ? HEDGE_ESHUTDOWN : run_request(runners, q);
-        if (q->result < 0)
-                hedge_why(&q->why, q->result, "model '%s': %s", q->model->name, hedge_strerror(q->result));
-        q->mail.kind = runners->settings.answer_kind;
-        hedge_mailbox_put(runners->settings.coded.loop, &q->mail);
+        if (mail->kind == REQUEST)
+                run_request(runners, (hedged_request_t *)mail);
+        else if (step(((offer_t *)mail)->batch))
+                hedge_actors_put(runners->threads, mail); /* after what others have asked for meanwhile */
+        else
+                leave(((offer_t *)mail)->batch);
 }
 
 int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret)
@@ -165,7 +155,7 @@ int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_
 
 void hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request)
 {
-        request->mail.kind = 0;
+        request->mail.kind = REQUEST;
         hedge_actors_put(runners->threads, &request->mail);
 }
 

@@ -7,7 +7,14 @@
 #include "daemon/measure/measure.h"
 #include "daemon/models/model.h"
 
-/** Requests and the threads that run them. */
+/** Requests and the threads that run them.
+ *
+ * A request of several pictures is as many runs of its model. The thread that gets it does one after the other; threads that have
+ * nothing else to do help, each with one run at a time, so that the boards have work of several pictures at once and other
+ * requests get their turn. Only the requests that threads have begun with take memory for their outputs. */
+
+#define HEDGED_REPORTS_MAX \
+        512 /**< of coded layers in an answer: of as many whole runs as they are enough for, but of one at least */
 
 typedef struct hedged_request {
         hedge_mail_t mail;           /**< answered: comes back to the loop with kind HEDGED_MAIL_ANSWER */
@@ -15,12 +22,13 @@ typedef struct hedged_request {
         hedge_asker_t asker;
         hedged_model_t *model; /**< a reference */
         zmq_msg_t *frames;     /**< one per graph input, owned; sizes are checked */
+        uint32_t runs;         /**< hedge_batch_runs */
         int64_t received_us;
         bool trace; /**< the answer lists every part */
         int result; /**< 0, or why there is no answer */
         hedge_why_t why;
-        hedge_tensor_t *outputs;       /**< graph->n_outputs */
-        hedge_layer_report_t *reports; /**< of the coded layers */
+        hedge_tensor_t *outputs;       /**< graph->n_outputs, each of all runs */
+        hedge_layer_report_t *reports; /**< of the coded layers, run by run; of the first ones where there are many */
         unsigned n_reports;
 } hedged_request_t;
 

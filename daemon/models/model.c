@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/batch.h"
+
 /* The code of a cut; layers that are cut alike share it, and with it its cache of decode matrices. */
 static int find_code(hedged_model_t *m, const hedged_cut_t *cut, const hedge_code_t **ret, hedge_why_t *why)
 {
@@ -289,12 +291,9 @@ char *hedged_model_shapes(const hedged_model_t *m, char *buf, size_t size)
 
 bool hedged_model_takes(const hedged_model_t *m, const hedge_shape_t *inputs, uint32_t n)
 {
-        const hedge_graph_t *g = m->graph;
+        uint32_t runs;
 
-        for (uint32_t i = 0; i < n && n == g->n_inputs; i++)
-                if (!hedge_shape_equal(&inputs[i], &g->values[g->inputs[i]].shape))
-                        return false;
-        return n == g->n_inputs;
+        return n == m->graph->n_inputs && hedge_batch_runs(m->graph, inputs, n, &runs, NULL) == 0;
 }
 
 bool hedged_variant_holds(const hedged_variant_t *v, unsigned board)

@@ -98,7 +98,7 @@ void hedged_model_set_unref(hedged_model_set_t *set);
 /** "data=1x3x320x320, ...": the model's inputs with their shapes, for messages to people. @return buf. */
 char *hedged_model_shapes(const hedged_model_t *model, char *buf, size_t size);
 
-/** Are these the shapes of the model's inputs? */
+/** Are these the shapes of the model's inputs, or of so many pictures of them as it takes? */
 bool hedged_model_takes(const hedged_model_t *model, const hedge_shape_t *inputs, uint32_t n);
 
 /** Boards that hold a variant's share and may be given work; any thread. */

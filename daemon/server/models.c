@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/model/batch.h"
 #include "daemon/models/repository.h"
 #include "daemon/server/plans.h"
 
@@ -21,9 +22,9 @@ struct hedged_models {
         unsigned preparing;                  /* of those */
 };
 
-/* @param open  The axes that the file leaves open; may be NULL. */
-static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, const uint32_t *open, uint32_t n,
-                            hedge_model_tensor_t **ret)
+/* @param open  The axes that the file leaves open; may be NULL. @param batch  The axes of the batch. */
+static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, const uint32_t *open, const uint32_t *batch,
+                            uint32_t n, hedge_model_tensor_t **ret)
 {
         hedge_model_tensor_t *t = calloc(n + 1, sizeof(*t));
 
@@ -33,6 +34,7 @@ static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, cons
                 snprintf(t[i].name, sizeof(t[i].name), "%s", g->values[values[i]].name);
                 t[i].shape = g->values[values[i]].shape;
                 t[i].open = open ? open[i] : 0;
+                t[i].batch_axis = batch[i] == HEDGE_NO_AXIS ? 0 : batch[i] + 1;
         }
         *ret = t;
         return 0;
@@ -76,11 +78,14 @@ static int describe_model(const hedged_model_t *m, hedge_model_status_t *s)
         for (unsigned l = 0; l < m->n_layers; l++)
                 s->share_bytes += hedged_variant_share_bytes(&m->layers[l].variants[0], 0);
         s->preprocess = m->manifest.preprocess;
-        r = describe_tensors(g, g->inputs, g->open, g->n_inputs, &s->inputs);
+        s->any_batch = g->batch->any;
+        s->batch = g->batch->size;
+        snprintf(s->batch_why, sizeof(s->batch_why), "%s", g->batch->why);
+        r = describe_tensors(g, g->inputs, g->open, g->batch->inputs, g->n_inputs, &s->inputs);
         if (r < 0)
                 return r;
         s->n_inputs = g->n_inputs;
-        r = describe_tensors(g, g->outputs, NULL, g->n_outputs, &s->outputs);
+        r = describe_tensors(g, g->outputs, NULL, g->batch->outputs, g->n_outputs, &s->outputs);
         if (r == 0)
                 s->n_outputs = g->n_outputs;
         return r;

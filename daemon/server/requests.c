@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/model/batch.h"
 
 struct hedged_requests {
         hedged_runners_t *runners;
@@ -15,28 +16,40 @@ struct hedged_requests {
         hedged_request_counts_t counts;
 };
 
-static int check_inputs(const hedged_model_t *m, const hedge_envelope_t *e, hedge_why_t *why)
+/* What the answer takes must fit into a message. */
+static int check_outputs(const hedged_model_t *m, uint32_t runs, uint64_t max_bytes, hedge_why_t *why)
+{
+        const hedge_graph_t *g = m->graph;
+
+        for (uint32_t i = 0; runs > 1 && i < g->n_outputs; i++) {
+                const hedge_shape_t shape =
+                        hedge_batch_shape(&g->values[g->outputs[i]].shape, g->batch->outputs[i], runs);
+
+                if (hedge_shape_elements(&shape) > max_bytes / sizeof(float))
+                        return hedge_why(why, HEDGE_ELIMIT,
+                                         "model '%s': the output '%.64s' of %u pictures takes more than %llu bytes",
+                                         m->name, g->values[g->outputs[i]].name, runs, (unsigned long long)max_bytes);
+        }
+        return 0;
+}
+
+static int check_inputs(const hedged_model_t *m, hedge_envelope_t *e, uint64_t max_bytes, uint32_t *ret_runs,
+                        hedge_why_t *why)
 {
         const hedge_msg_infer_t *infer = &e->message.infer;
         const hedge_graph_t *g = m->graph;
+        hedge_why_t detail = { "" };
+        int r;
 
         if (infer->n_inputs != g->n_inputs || e->n_frames != g->n_inputs)
                 return hedge_why(why, HEDGE_ESHAPE, "model '%s' has %u inputs, the request %u", m->name, g->n_inputs,
                                  infer->n_inputs);
-        for (uint32_t i = 0; i < g->n_inputs; i++) {
-                const hedge_value_t *input = &g->values[g->inputs[i]];
-                char given[80], wanted[80];
-                int r;
-
-                if (!hedge_shape_equal(&infer->inputs[i], &input->shape))
-                        return hedge_why(why, HEDGE_ESHAPE, "input '%.64s' of model '%s' is %s, the request's is %s",
-                                         input->name, m->name, hedge_shape_text(&input->shape, wanted, sizeof(wanted)),
-                                         hedge_shape_text(&infer->inputs[i], given, sizeof(given)));
+        r = hedge_batch_runs(g, infer->inputs, g->n_inputs, ret_runs, &detail);
+        if (r < 0)
+                return hedge_why(why, r, "model '%s': %s", m->name, detail.text);
+        for (uint32_t i = 0; r == 0 && i < g->n_inputs; i++)
                 r = hedge_wire_check_tensor(&infer->inputs[i], &e->frames[i], why);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        return r < 0 ? r : check_outputs(m, *ret_runs, max_bytes, why);
 }
 
 /* In which of its shapes the model is asked for; where in none, the first, and `why` has the sentence.
@@ -66,7 +79,7 @@ static int choose_shape(const hedged_registry_t *registry, const hedge_msg_infer
                          infer->model, loaded, hedge_shape_text(&infer->inputs[0], given, sizeof(given)));
 }
 
-static hedged_request_t *make_request(const hedge_asker_t *asker, hedge_envelope_t *e, hedged_model_t *m)
+static hedged_request_t *make_request(const hedge_asker_t *asker, hedge_envelope_t *e, hedged_model_t *m, uint32_t runs)
 {
         hedged_request_t *q = calloc(1, sizeof(*q));
 
@@ -82,6 +95,7 @@ static hedged_request_t *make_request(const hedge_asker_t *asker, hedge_envelope
                 zmq_msg_move(&q->frames[i], &e->frames[i]);
         }
         q->model = hedged_model_ref(m);
+        q->runs = runs;
         q->asker = *asker;
         q->trace = e->message.infer.trace;
         q->received_us = hedge_now_us();
@@ -95,6 +109,7 @@ void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge
         hedged_model_t *m = NULL;
         hedged_request_t *q = NULL;
         hedge_why_t why;
+        uint32_t runs = 1;
         int r = 0;
 
         requests->counts.all++;
@@ -106,8 +121,8 @@ void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge
         else
                 r = choose_shape(&s->registry, infer, &m, &why);
         if (r == 0)
-                r = check_inputs(m, e, &why);
-        if (r == 0 && !(q = make_request(asker, e, m)))
+                r = check_inputs(m, e, s->limits.max_frame_bytes, &runs, &why);
+        if (r == 0 && !(q = make_request(asker, e, m, runs)))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
         if (r < 0) {
                 requests->counts.failed++;
