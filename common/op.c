@@ -11,6 +11,7 @@
 #define MAX_EXTENT   (1u << 20) /* of windows, strides, pads */
 #define MAX_ELEMENTS (HEDGE_MAX_ELEMENTS - 1)
 #define MAX_INPUTS   4096u
+#define MAX_CODE     65535.0f /* of a quantised number */
 
 typedef int infer_fn(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
                      hedge_why_t *why);
@@ -241,6 +242,25 @@ static int infer_to_integer(const hedge_op_t *op, const hedge_shape_t *in, unsig
         return infer_unary(op, in, n_in, out, why);
 }
 
+static int infer_quantize(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                          hedge_why_t *why)
+{
+        const hedge_quantize_t *q = &op->quantize;
+        int r;
+
+        if ((unsigned)q->result > HEDGE_QUANTIZED_REAL || (q->multiplies && q->result == HEDGE_QUANTIZED_REAL))
+                return hedge_why(why, -EINVAL, "an unknown way to quantise");
+        if (!(q->lo >= -MAX_CODE && q->lo < q->hi && q->hi <= MAX_CODE) || q->lo != truncf(q->lo) ||
+            q->hi != truncf(q->hi))
+                return hedge_why(why, -EINVAL, "a range of integers that cannot be");
+        if (n_in > 2 && !hedge_shape_equal(&in[1], &in[2]))
+                return shape_error(why, "scale and zero point have different shapes", &in[1], &in[2]);
+        r = broadcast(&in[0], &in[1], 0, out, why);
+        if (r == 0 && !hedge_shape_equal(out, &in[0]))
+                r = shape_error(why, "a scale that does not broadcast to what it scales", &in[0], &in[1]);
+        return r;
+}
+
 static int infer_softmax(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
                          hedge_why_t *why)
 {
@@ -466,6 +486,7 @@ static const struct {
         [HEDGE_OP_MIN] = { "Min", 2, 2, false, infer_binary },
         [HEDGE_OP_POW] = { "Pow", 2, 2, false, infer_binary },
         [HEDGE_OP_PRELU] = { "PRelu", 2, 2, false, infer_binary },
+        [HEDGE_OP_QUANTIZE] = { "Quantize", 2, 3, false, infer_quantize },
         [HEDGE_OP_CLAMP] = { "Clamp", 1, 1, true, infer_clamp },
         [HEDGE_OP_LEAKY_RELU] = { "LeakyRelu", 1, 1, true, infer_clamp },
         [HEDGE_OP_UNARY] = { "Function", 1, 1, false, infer_function },

@@ -29,6 +29,7 @@ typedef enum hedge_op_kind {
         HEDGE_OP_MIN,
         HEDGE_OP_POW,
         HEDGE_OP_PRELU,      /**< (x, slope): x < 0 ? slope * x : x */
+        HEDGE_OP_QUANTIZE,   /**< (x, scale, zero or none), scale and zero of one shape that broadcasts to x's */
         HEDGE_OP_CLAMP,      /**< (x): activation.lo, activation.hi; relu is a clamp */
         HEDGE_OP_LEAKY_RELU, /**< (x): activation.lo is the slope */
         HEDGE_OP_UNARY,      /**< (x): all other functions of one element, unary.kind */
@@ -187,15 +188,33 @@ typedef struct hedge_grid {
         bool align_corners;
 } hedge_grid_t;
 
+/** What a quantisation gives. */
+typedef enum hedge_quantized {
+        HEDGE_QUANTIZED_CODE,    /**< the integer q itself */
+        HEDGE_QUANTIZED_CENTRED, /**< q - zero */
+        HEDGE_QUANTIZED_REAL,    /**< (q - zero) * scale: x as q can say it */
+} hedge_quantized_t;
+
+/** q = the whole number nearest to x / scale (the even one of two) + zero, brought into lo .. hi, which are whole and within
+ * +-65535. 0 / 0 counts as 0, and so does what is not a number. */
+typedef struct hedge_quantize {
+        float lo, hi;
+        hedge_quantized_t result;
+        bool multiplies; /**< x * scale in place of x / scale; not with HEDGE_QUANTIZED_REAL */
+        bool whole;      /**< x is a whole number that may have errors below 1/2: they are taken away first */
+} hedge_quantize_t;
+
 typedef struct hedge_op {
         hedge_op_kind_t kind;
         hedge_activation_t
                 activation; /**< fused behind CONV, FULLY_CONNECTED, ADD, MUL; the op itself for CLAMP, LEAKY_RELU */
+        bool exact; /**< CONV, FULLY_CONNECTED: of whole numbers, whose sums below HEDGE_EXACT are exact; never by Winograd */
         union {
                 hedge_conv_t conv;
                 hedge_pool_t pool;
                 hedge_unary_t unary;
                 hedge_to_integer_t to_integer;
+                hedge_quantize_t quantize;
                 struct {
                         uint32_t axis;
                 } axis; /**< SOFTMAX, LOG_SOFTMAX, CONCAT, GATHER, GATHER_ELEMENTS, GATHER_ND */

@@ -17,6 +17,7 @@ static hedge_plain_fn *const functions[HEDGE_OP_KINDS] = {
         [HEDGE_OP_MIN] = hedge_plain_binary,
         [HEDGE_OP_POW] = hedge_plain_binary,
         [HEDGE_OP_PRELU] = hedge_plain_binary,
+        [HEDGE_OP_QUANTIZE] = hedge_plain_quantize,
         [HEDGE_OP_CLAMP] = hedge_plain_clamp,
         [HEDGE_OP_LEAKY_RELU] = hedge_plain_leaky_relu,
         [HEDGE_OP_UNARY] = hedge_plain_unary,

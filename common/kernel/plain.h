@@ -20,6 +20,9 @@ hedge_plain_fn hedge_plain_max_pool, hedge_plain_average_pool, hedge_plain_globa
 /* plain_elementwise.c: the output may be in[0]. */
 hedge_plain_fn hedge_plain_binary, hedge_plain_clamp, hedge_plain_leaky_relu, hedge_plain_unary, hedge_plain_to_integer;
 
+/* plain_quantize.c: the output may be in[0]. */
+hedge_plain_fn hedge_plain_quantize;
+
 /* plain_along.c: the output of softmax may be in[0]. */
 hedge_plain_fn hedge_plain_softmax, hedge_plain_log_softmax, hedge_plain_lrn;
 

@@ -21,8 +21,9 @@ static bool applies(const hedge_kernel_t *k)
 {
         const hedge_conv_t *c = &k->op.conv;
 
-        return k->op.kind == HEDGE_OP_CONV && k->kernels->backend->products && c->kernel_h == 3 && c->kernel_w == 3 &&
-               c->stride_h == 1 && c->stride_w == 1 && c->dilation_h == 1 && c->dilation_w == 1 && c->groups == 1;
+        return k->op.kind == HEDGE_OP_CONV && !k->op.exact && k->kernels->backend->products && c->kernel_h == 3 &&
+               c->kernel_w == 3 && c->stride_h == 1 && c->stride_w == 1 && c->dilation_h == 1 && c->dilation_w == 1 &&
+               c->groups == 1;
 }
 
 size_t hedge_winograd_rows(const hedge_conv_t *c, size_t tiles)

@@ -256,6 +256,7 @@ static const struct {
         [HEDGE_OP_MIN] = { keeps_broadcast },
         [HEDGE_OP_POW] = { keeps_broadcast },
         [HEDGE_OP_PRELU] = { keeps_broadcast },
+        [HEDGE_OP_QUANTIZE] = { keeps_broadcast },
         [HEDGE_OP_CLAMP] = { keeps_unary },
         [HEDGE_OP_LEAKY_RELU] = { keeps_unary },
         [HEDGE_OP_UNARY] = { keeps_unary },

@@ -99,6 +99,14 @@ static bool same_to_integer(const hedge_op_t *a, const hedge_op_t *b, uint32_t r
                a->to_integer.lo == b->to_integer.lo && a->to_integer.hi == b->to_integer.hi;
 }
 
+static bool same_quantize(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
+{
+        const hedge_quantize_t *x = &a->quantize, *y = &b->quantize;
+
+        return x->lo == y->lo && x->hi == y->hi && x->result == y->result && x->multiplies == y->multiplies &&
+               x->whole == y->whole;
+}
+
 static bool same_shift(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
 {
         return a->shift.bits == b->shift.bits;
@@ -159,6 +167,7 @@ static const struct {
         [HEDGE_OP_MIN] = { same_kind },
         [HEDGE_OP_POW] = { same_kind },
         [HEDGE_OP_PRELU] = { same_kind },
+        [HEDGE_OP_QUANTIZE] = { same_quantize },
         [HEDGE_OP_CLAMP] = { same_kind },
         [HEDGE_OP_LEAKY_RELU] = { same_kind },
         [HEDGE_OP_UNARY] = { same_unary },
