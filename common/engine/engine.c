@@ -133,21 +133,38 @@ static void context_give_back(hedge_engine_t *e, context_t *c)
         context_destroy(e, c);
 }
 
+/* Kernels keep what they need of the constants, so that those made of bytes live only while one is prepared. */
+static int prepare_with(hedge_engine_t *e, const hedge_node_t *node, hedge_shape_t *shapes, const float **constants,
+                        float **rooms, hedge_kernel_t **ret)
+{
+        int r = 0;
+
+        for (uint32_t i = 0; r == 0 && i < node->n_inputs; i++) {
+                const hedge_value_t *value = &e->graph->values[node->inputs[i]];
+
+                shapes[i] = value->shape;
+                if (hedge_value_is_constant(value))
+                        r = hedge_value_floats(value, &constants[i], &rooms[i]);
+        }
+        if (r == 0)
+                r = hedge_kernel_new(e->kernels, &node->op, shapes, node->n_inputs, constants, ret);
+        for (uint32_t i = 0; i < node->n_inputs; i++)
+                free(rooms[i]);
+        return r;
+}
+
 static int prepare(hedge_engine_t *e, const hedge_node_t *node, hedge_kernel_t **ret)
 {
         hedge_shape_t *shapes = malloc(node->n_inputs * sizeof(*shapes));
-        const float **constants = malloc(node->n_inputs * sizeof(*constants));
+        const float **constants = calloc(node->n_inputs, sizeof(*constants));
+        float **rooms = calloc(node->n_inputs, sizeof(*rooms));
         int r = -ENOMEM;
 
-        if (shapes && constants) {
-                for (uint32_t i = 0; i < node->n_inputs; i++) {
-                        shapes[i] = e->graph->values[node->inputs[i]].shape;
-                        constants[i] = e->graph->values[node->inputs[i]].data;
-                }
-                r = hedge_kernel_new(e->kernels, &node->op, shapes, node->n_inputs, constants, ret);
-        }
+        if (shapes && constants && rooms)
+                r = prepare_with(e, node, shapes, constants, rooms, ret);
         free(shapes);
         free(constants);
+        free(rooms);
         return r;
 }
 

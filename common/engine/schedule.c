@@ -31,7 +31,7 @@ static void place_edges(const plan_t *plan)
         const hedge_graph_t *g = plan->graph;
 
         for (uint32_t i = 0; i < g->n_values; i++)
-                place(plan, i, g->values[i].data ? HEDGE_HOME_CONSTANT : HEDGE_HOME_BUFFER, i);
+                place(plan, i, hedge_value_is_constant(&g->values[i]) ? HEDGE_HOME_CONSTANT : HEDGE_HOME_BUFFER, i);
         for (uint32_t i = 0; i < g->n_inputs; i++)
                 place(plan, g->inputs[i], HEDGE_HOME_INPUT, i);
         for (uint32_t i = 0; i < g->n_outputs; i++)

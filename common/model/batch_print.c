@@ -69,12 +69,29 @@ static void print_value(const hedge_value_t *v, uint32_t pictures, hedge_print_t
                         print_axis(v, axis, print);
 }
 
+/* @return 0, -ENOMEM. */
+static int print_constant(const hedge_value_t *value, uint32_t pictures, hedge_print_t *print)
+{
+        hedge_value_t v = *value;
+        float *room = NULL;
+        int r = hedge_value_floats(value, &v.data, &room);
+
+        if (r == 0)
+                print_value(&v, pictures, print);
+        free(room);
+        return r;
+}
+
 hedge_print_t *hedge_batch_prints(const hedge_graph_t *graph, uint32_t pictures)
 {
         hedge_print_t *prints = calloc((size_t)graph->n_values + 1, sizeof(*prints));
+        int r = 0;
 
-        for (uint32_t i = 0; prints && i < graph->n_values; i++)
-                if (graph->values[i].data)
-                        print_value(&graph->values[i], pictures, &prints[i]);
-        return prints;
+        for (uint32_t i = 0; prints && r == 0 && i < graph->n_values; i++)
+                if (hedge_value_is_constant(&graph->values[i]))
+                        r = print_constant(&graph->values[i], pictures, &prints[i]);
+        if (r == 0)
+                return prints;
+        free(prints);
+        return NULL;
 }

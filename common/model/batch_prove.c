@@ -27,6 +27,7 @@ int hedge_skeleton_new(hedge_graph_t *graph, uint32_t pictures, hedge_skeleton_t
         for (uint32_t i = 0; i < graph->n_values; i++) {
                 free((void *)(uintptr_t)graph->values[i].data);
                 graph->values[i].data = NULL;
+                hedge_narrow_destroy(&graph->values[i].narrow);
         }
         *ret = s;
         return 0;

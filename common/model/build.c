@@ -254,6 +254,28 @@ static bool same_order(const hedge_shape_t *shape, const uint32_t *a, const uint
         }
 }
 
+/* The narrow form of a literal, in the order of a view; given up where its rows would not stay together. */
+static int keep_narrow(hedge_import_t *imp, const hedge_literal_t *literal, const hedge_view_t *view, uint32_t lead)
+{
+        const hedge_narrow_t *from = literal->narrow;
+        int64_t plain[HEDGE_MAX_RANK], stride[HEDGE_MAX_RANK] = { 0 };
+        hedge_shape_t memory = hedge_view_memory(view);
+        hedge_narrow_t *to = NULL;
+
+        if (!from || (from->rows > 1 && view->perm[0] != from->axis + lead))
+                return 0;
+        if (hedge_narrow_new(from->elements, from->rows, from->is_signed, &to) < 0)
+                return hedge_why(imp->why, -ENOMEM, "out of memory");
+        memcpy(to->scale, from->scale, from->rows * sizeof(*to->scale));
+        memcpy(to->zero, from->zero, from->rows * sizeof(*to->zero));
+        hedge_strides(&view->shape, plain);
+        for (uint32_t i = 0; i < memory.rank; i++)
+                stride[i] = plain[view->perm[i]];
+        hedge_narrow_order(to, from, &memory, stride);
+        imp->graph->values[view->value].narrow = to;
+        return 0;
+}
+
 int hedge_build_literal(hedge_import_t *imp, hedge_literal_t *literal, uint32_t rank, const uint32_t *perm,
                         hedge_view_t *ret)
 {
@@ -280,6 +302,8 @@ int hedge_build_literal(hedge_import_t *imp, hedge_literal_t *literal, uint32_t 
                         return r;
         }
         r = hedge_build_value(imp, &memory, data, &view.value);
+        if (r == 0)
+                r = keep_narrow(imp, literal, &view, lead);
         if (r == 0)
                 *ret = view;
         return r;

@@ -119,7 +119,7 @@ static bool constants_unshared(const fold_t *fold, const hedge_node_t *linear)
 
 static bool is_linear(const hedge_node_t *node)
 {
-        return node && node->op.activation.kind == HEDGE_ACT_NONE &&
+        return node && node->op.activation.kind == HEDGE_ACT_NONE && !node->op.exact &&
                (node->op.kind == HEDGE_OP_CONV || node->op.kind == HEDGE_OP_FULLY_CONNECTED);
 }
 
@@ -141,6 +141,8 @@ static int fold_constant(fold_t *fold, const hedge_node_t *node)
                 r = want_bias(fold, path.node);
                 if (r == 0) {
                         apply(fold, &path, node->op.kind, constant);
+                        if (node->op.kind == HEDGE_OP_MUL || node->op.kind == HEDGE_OP_DIV)
+                                hedge_narrow_destroy(&fold->graph->values[path.node->inputs[1]].narrow);
                         fold->graph->values[constant].uses--;
                         replace(fold, node, data);
                         r = 1;
@@ -162,6 +164,31 @@ static int fold_activation(fold_t *fold, const hedge_node_t *node)
         return 1;
 }
 
+/* The columns of a matrix from channels x plane to plane x channels; of its narrow form too. */
+static int channels_last(const hedge_value_t *matrix, uint32_t rows, uint32_t channels, uint32_t plane)
+{
+        const size_t k = (size_t)channels * plane;
+        float *row = malloc(k * sizeof(*row)), *weight = (float *)(uintptr_t)matrix->data;
+        uint8_t *bytes = matrix->narrow ? matrix->narrow->bytes : NULL, *old = (uint8_t *)row;
+
+        if (!row)
+                return -ENOMEM;
+        for (uint32_t n = 0; n < rows; n++, weight += k) {
+                memcpy(row, weight, k * sizeof(*row));
+                for (uint32_t c = 0; c < channels; c++)
+                        for (uint32_t i = 0; i < plane; i++)
+                                weight[i * channels + c] = row[c * plane + i];
+        }
+        for (uint32_t n = 0; bytes && n < rows; n++, bytes += k) {
+                memcpy(old, bytes, k);
+                for (uint32_t c = 0; c < channels; c++)
+                        for (uint32_t i = 0; i < plane; i++)
+                                bytes[i * channels + c] = old[c * plane + i];
+        }
+        free(row);
+        return 0;
+}
+
 /* Behind convolution and flatten, channels come first in each row of the weights. With the columns in the order in
  * which the image lies, no transpose is needed. */
 static int fold_flatten(fold_t *fold, hedge_node_t *node)
@@ -171,8 +198,7 @@ static int fold_flatten(fold_t *fold, hedge_node_t *node)
         hedge_node_t *reshape, *transpose;
         const hedge_shape_t *w = shape_of(fold, node->inputs[1]), *image;
         const hedge_value_t *x = &g->values[node->inputs[0]];
-        float *row, *weight = writable(fold, node->inputs[1]);
-        uint32_t k = w->dims[1], plane, channels;
+        uint32_t plane, channels;
 
         if (x->uses != 1 || x->producer == HEDGE_NO_NODE || !constants_unshared(fold, node))
                 return 0;
@@ -185,18 +211,10 @@ static int fold_flatten(fold_t *fold, hedge_node_t *node)
         if (transpose->op.kind != HEDGE_OP_TRANSPOSE || image->rank != 4 || image->dims[0] != x->shape.dims[0] ||
             memcmp(transpose->op.transpose.perm, to_channels_first, sizeof(to_channels_first)) != 0)
                 return 0;
-        row = malloc(k * sizeof(*row));
-        if (!row)
-                return -ENOMEM;
         channels = image->dims[3];
         plane = image->dims[1] * image->dims[2];
-        for (uint32_t n = 0; n < w->dims[0]; n++, weight += k) {
-                memcpy(row, weight, k * sizeof(*row));
-                for (uint32_t c = 0; c < channels; c++)
-                        for (uint32_t i = 0; i < plane; i++)
-                                weight[i * channels + c] = row[c * plane + i];
-        }
-        free(row);
+        if (channels_last(&g->values[node->inputs[1]], w->dims[0], channels, plane) < 0)
+                return -ENOMEM;
         g->values[reshape->inputs[0]].uses--;
         reshape->inputs[0] = transpose->inputs[0];
         return 0;
@@ -218,6 +236,25 @@ static int fold_node(fold_t *fold, hedge_node_t *node)
                 return fold_flatten(fold, node);
         default:
                 return 0;
+        }
+}
+
+/* What is only ever packed by a kernel stays in bytes, everything else in floats. */
+static void keep_narrow(const hedge_graph_t *graph)
+{
+        for (uint32_t i = 0; i < graph->n_nodes; i++) {
+                const hedge_node_t *node = &graph->nodes[i];
+                bool packs = node->op.kind == HEDGE_OP_CONV || node->op.kind == HEDGE_OP_FULLY_CONNECTED;
+
+                for (uint32_t j = 0; j < node->n_inputs; j++)
+                        if (!packs || j != 1)
+                                hedge_narrow_destroy(&graph->values[node->inputs[j]].narrow);
+        }
+        for (uint32_t i = 0; i < graph->n_values; i++) {
+                if (!graph->values[i].narrow)
+                        continue;
+                free((void *)(uintptr_t)graph->values[i].data);
+                graph->values[i].data = NULL;
         }
 }
 
@@ -247,5 +284,6 @@ int hedge_fold(hedge_graph_t *graph, const hedge_onnx_limits_t *limits, hedge_wh
                 r = hedge_tidy_names(graph);
         if (r < 0)
                 return hedge_why(why, r, "out of memory");
+        keep_narrow(graph);
         return hedge_tidy_check_memory(graph, limits->max_run_bytes, why);
 }

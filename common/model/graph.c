@@ -1,9 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/graph.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "common/model/batch.h"
+
+int hedge_value_floats(const hedge_value_t *value, const float **ret, float **ret_room)
+{
+        float *room = NULL;
+
+        if (!value->data) {
+                room = hedge_floats_new(value->narrow->elements);
+                if (!room)
+                        return -ENOMEM;
+                hedge_narrow_expand(value->narrow, room);
+        }
+        *ret = value->data ? value->data : room;
+        *ret_room = room;
+        return 0;
+}
+
+uint64_t hedge_graph_constant_bytes(const hedge_graph_t *g)
+{
+        uint64_t bytes = 0;
+
+        for (uint32_t i = 0; i < g->n_values; i++) {
+                const hedge_value_t *v = &g->values[i];
+
+                bytes += v->data ? (uint64_t)hedge_shape_elements(&v->shape) * sizeof(float) : 0;
+                bytes += v->narrow ? hedge_narrow_bytes(v->narrow) : 0;
+        }
+        return bytes;
+}
 
 void hedge_graph_destroy(hedge_graph_t **graph)
 {
@@ -11,8 +40,10 @@ void hedge_graph_destroy(hedge_graph_t **graph)
 
         if (!g)
                 return;
-        for (uint32_t i = 0; i < g->n_values; i++)
+        for (uint32_t i = 0; i < g->n_values; i++) {
                 free((void *)(uintptr_t)g->values[i].data);
+                hedge_narrow_destroy(&g->values[i].narrow);
+        }
         for (uint32_t i = 0; i < g->n_nodes; i++)
                 free(g->nodes[i].inputs);
         free(g->values);

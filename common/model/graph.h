@@ -3,6 +3,7 @@
 #define HEDGE_GRAPH_H
 
 #include "common/element.h"
+#include "common/model/narrow.h"
 #include "common/op.h"
 
 /** A network as hedge runs it: operators in topological order over values of fixed shape.
@@ -19,6 +20,7 @@ typedef struct hedge_value {
         hedge_element_t element; /**< of a graph input or output: what the model says it is; UNDEFINED elsewhere */
         const float *data;       /**< of a constant (owned by the graph); NULL for what is computed */
         bool marked;             /**< of a graph output: rows that begin with HEDGE_NO_ROW are not there */
+        hedge_narrow_t *narrow;  /**< a filter of a quantised model: the constant in bytes, data is NULL then */
         uint32_t producer;       /**< node, or HEDGE_NO_NODE for constants and graph inputs */
         uint32_t uses;           /**< how many node inputs and graph outputs read it */
 } hedge_value_t;
@@ -50,6 +52,19 @@ typedef struct hedge_graph {
         unsigned char digest[32]; /**< of the file the graph came from (BLAKE2b-256) */
         uint32_t opset;
 } hedge_graph_t;
+
+/** Is it known before the graph runs? */
+static inline bool hedge_value_is_constant(const hedge_value_t *value)
+{
+        return value->data || value->narrow;
+}
+
+/** A constant's floats: its own, or made of its bytes into *ret_room, which is to be freed (else NULL).
+ * @return 0, -ENOMEM. */
+int hedge_value_floats(const hedge_value_t *value, const float **ret, float **ret_room);
+
+/** Memory of all constants. */
+uint64_t hedge_graph_constant_bytes(const hedge_graph_t *graph);
 
 void hedge_graph_destroy(hedge_graph_t **graph);
 

@@ -29,7 +29,7 @@ int hedge_image_open(hedge_import_t *imp, hedge_view_t *view, uint32_t *ret_valu
 static int close_image(hedge_import_t *imp, uint32_t value, uint32_t rank, hedge_view_t *ret)
 {
         hedge_shape_t s = imp->graph->values[value].shape;
-        hedge_view_t view = { .value = value };
+        hedge_view_t view = { .element = ret->element, .value = value };
         int r = 0;
 
         hedge_perm_channels_last(rank, view.perm);
@@ -46,14 +46,19 @@ static int close_image(hedge_import_t *imp, uint32_t value, uint32_t rank, hedge
         return r;
 }
 
+int hedge_image_close(hedge_import_t *imp, uint32_t value, hedge_view_t *view)
+{
+        int r = close_image(imp, value, view->shape.rank, view);
+
+        return r < 0 ? r : hedge_import_set_view(imp, 0, view);
+}
+
 int hedge_image_build(hedge_import_t *imp, const hedge_op_t *op, const uint32_t *inputs, uint32_t n, hedge_view_t *view)
 {
         uint32_t value;
         int r = hedge_build_op(imp, op, inputs, n, &value);
 
-        if (r == 0)
-                r = close_image(imp, value, view->shape.rank, view);
-        return r < 0 ? r : hedge_import_set_view(imp, 0, view);
+        return r < 0 ? r : hedge_image_close(imp, value, view);
 }
 
 /* One number per spatial axis, the last of three. */

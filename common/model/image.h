@@ -23,9 +23,12 @@ typedef struct hedge_window {
 int hedge_image_open(hedge_import_t *imp, hedge_view_t *view, uint32_t *ret_value);
 
 /** Build an operator over values whose first is an image, and make its result output 0, with the axes of view.
- * @param view  The input's, of 3 or 4 logical axes; overwritten. @return 0, or a refusal. */
+ * @param view  The input's, of 3 or 4 logical axes, with the result's element type; overwritten. @return 0, or a refusal. */
 int hedge_image_build(hedge_import_t *imp, const hedge_op_t *op, const uint32_t *inputs, uint32_t n,
                       hedge_view_t *view);
+
+/** The end of it: an N x H x W x C value becomes output 0. */
+int hedge_image_close(hedge_import_t *imp, uint32_t value, hedge_view_t *view);
 
 /** Read strides, dilations, pads and auto_pad; the kernel's extents from kernel_shape, or, if that is left out, as
  * given in window->kernel (0: it must be there). Same padding is worked out for an input of in[0] x in[1]. */

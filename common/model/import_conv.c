@@ -6,12 +6,12 @@
 
 #include "common/model/build.h"
 #include "common/model/image.h"
+#include "common/model/import_conv.h"
 #include "common/model/import_volume.h"
 #include "common/model/operators.h"
 #include "common/model/volume.h"
 
-/* Filter O x I x H x W (or O x I x L) as the graph's O x H x W x I. */
-static int build_filter(hedge_import_t *imp, hedge_literal_t *filter, uint32_t *ret)
+int hedge_conv_filter(hedge_import_t *imp, hedge_literal_t *filter, uint32_t *ret)
 {
         uint32_t perm[HEDGE_MAX_RANK], rank = filter->shape.rank;
         hedge_view_t view;
@@ -29,11 +29,11 @@ static int build_filter(hedge_import_t *imp, hedge_literal_t *filter, uint32_t *
         return 0;
 }
 
-int hedge_import_conv_bias(hedge_import_t *imp, uint32_t out_c, uint32_t *ret)
+int hedge_import_conv_bias(hedge_import_t *imp, uint32_t i, uint32_t out_c, uint32_t *ret)
 {
         hedge_literal_t *bias;
         hedge_view_t view;
-        int r = hedge_import_literal(imp, 2, "the bias", &bias);
+        int r = hedge_import_literal(imp, i, "the bias", &bias);
 
         if (r < 0)
                 return r;
@@ -45,8 +45,8 @@ int hedge_import_conv_bias(hedge_import_t *imp, uint32_t out_c, uint32_t *ret)
         return r;
 }
 
-static int conv_geometry(hedge_import_t *imp, const hedge_shape_t *x, const hedge_literal_t *filter, uint32_t rank,
-                         hedge_conv_t *ret)
+int hedge_conv_geometry(hedge_import_t *imp, const hedge_shape_t *x, const hedge_literal_t *filter, uint32_t rank,
+                        hedge_conv_t *ret)
 {
         const uint32_t *f = filter->shape.dims;
         uint32_t in[2] = { x->dims[1], x->dims[2] }, height = rank == 4 ? f[2] : 1, width = f[rank - 1];
@@ -127,11 +127,11 @@ int hedge_import_conv(hedge_import_t *imp)
         if (filter->shape.rank != rank)
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "a filter with %u axes for an input with %u",
                                          filter->shape.rank, rank);
-        r = conv_geometry(imp, &imp->graph->values[inputs[0]].shape, filter, rank, &op.conv);
+        r = hedge_conv_geometry(imp, &imp->graph->values[inputs[0]].shape, filter, rank, &op.conv);
         if (r == 0)
-                r = build_filter(imp, filter, &inputs[1]);
+                r = hedge_conv_filter(imp, filter, &inputs[1]);
         if (r == 0 && n == 3)
-                r = hedge_import_conv_bias(imp, op.conv.out_c, &inputs[2]);
+                r = hedge_import_conv_bias(imp, 2, op.conv.out_c, &inputs[2]);
         if (r == 0 && rank == 3)
                 return build_signal(imp, &op, inputs, n);
         return r < 0 ? r : hedge_image_build(imp, &op, inputs, n, &x);

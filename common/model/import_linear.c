@@ -3,6 +3,7 @@
 
 #include "common/model/binary.h"
 #include "common/model/build.h"
+#include "common/model/import_linear.h"
 #include "common/model/operators.h"
 
 /* Weight N x K from a constant K x N, or N x K as it is. */
@@ -97,9 +98,9 @@ int hedge_import_gemm(hedge_import_t *imp)
 }
 
 /* a (... x K) times a constant K x N: all leading axes become rows. */
-static int matmul_constant(hedge_import_t *imp, hedge_view_t *a, hedge_literal_t *b, hedge_view_t *y)
+static int matmul_constant(hedge_import_t *imp, hedge_view_t *a, hedge_literal_t *b, bool exact, hedge_view_t *y)
 {
-        hedge_op_t op = { .kind = HEDGE_OP_FULLY_CONNECTED };
+        hedge_op_t op = { .kind = HEDGE_OP_FULLY_CONNECTED, .exact = exact };
         hedge_shape_t out = a->shape, rows = { .rank = 2 };
         uint32_t last = a->shape.rank - 1, k = a->shape.dims[last], inputs[2], value;
         int r;
@@ -152,24 +153,26 @@ static int matmul_views(hedge_import_t *imp, hedge_view_t *a, hedge_view_t *b, h
         return hedge_build_reshape(imp, y, &out);
 }
 
+int hedge_matmul(hedge_import_t *imp, hedge_view_t *a, hedge_literal_t *weights, hedge_view_t *b, bool exact,
+                 hedge_view_t *ret)
+{
+        uint32_t rank = weights ? weights->shape.rank : b->shape.rank;
+
+        if (a->shape.rank == 0 || rank == 0)
+                return hedge_import_fail(imp, HEDGE_EMALFORMED, "a product with a single number");
+        return weights ? matmul_constant(imp, a, weights, exact, ret) : matmul_views(imp, a, b, ret);
+}
+
 int hedge_import_matmul(hedge_import_t *imp)
 {
         hedge_sym_t *sym = hedge_import_sym(imp, 1);
+        hedge_literal_t *weights = sym->literal && sym->literal->shape.rank == 2 ? sym->literal : NULL;
         hedge_view_t a, b, y;
         int r = hedge_import_view(imp, 0, &a);
 
-        if (r == 0 && (a.shape.rank == 0 || (sym->literal && sym->literal->shape.rank == 0)))
-                r = hedge_import_fail(imp, HEDGE_EMALFORMED, "a product with a single number");
-        if (r < 0)
-                return r;
-        if (sym->literal && sym->literal->shape.rank == 2) {
-                r = matmul_constant(imp, &a, sym->literal, &y);
-        } else {
+        if (r == 0 && !weights)
                 r = hedge_import_view(imp, 1, &b);
-                if (r == 0 && b.shape.rank == 0)
-                        r = hedge_import_fail(imp, HEDGE_EMALFORMED, "a product with a single number");
-                if (r == 0)
-                        r = matmul_views(imp, &a, &b, &y);
-        }
+        if (r == 0)
+                r = hedge_matmul(imp, &a, weights, &b, false, &y);
         return r < 0 ? r : hedge_import_set_view(imp, 0, &y);
 }

@@ -51,7 +51,8 @@ static int read_conv(hedge_import_t *imp, const hedge_shape_t *f, const uint32_t
 
 int hedge_import_conv3(hedge_import_t *imp, const hedge_view_t *x, hedge_literal_t *filter)
 {
-        uint32_t inputs[3], n = hedge_import_has(imp, 2) ? 3 : 2, groups = 1, value, in[5], out_c = filter->shape.dims[0];
+        uint32_t inputs[3], n = hedge_import_has(imp, 2) ? 3 : 2, groups = 1, value, in[5],
+                            out_c = filter->shape.dims[0];
         hedge_window3_t w = { .kernel = { 0 } };
         int r = hedge_volume_open(imp, x, &inputs[0]);
 
@@ -62,7 +63,7 @@ int hedge_import_conv3(hedge_import_t *imp, const hedge_view_t *x, hedge_literal
         if (r == 0)
                 r = build_filter(imp, filter, &inputs[1]);
         if (r == 0 && n == 3)
-                r = hedge_import_conv_bias(imp, out_c, &inputs[2]);
+                r = hedge_import_conv_bias(imp, 2, out_c, &inputs[2]);
         if (r == 0)
                 r = hedge_volume_conv(imp, &w, out_c, groups, inputs, n, &value);
         return r < 0 ? r : hedge_volume_close(imp, value, 5);

@@ -12,8 +12,8 @@ int hedge_import_conv3(hedge_import_t *imp, const hedge_view_t *x, hedge_literal
 /** A pool of such an input. @param kind  One of the four pools. */
 int hedge_import_pool3(hedge_import_t *imp, hedge_op_kind_t kind, const hedge_view_t *x);
 
-/** Input 2, the bias of a Conv, as a constant of the graph. */
-int hedge_import_conv_bias(hedge_import_t *imp, uint32_t out_c, uint32_t *ret);
+/** Input i, the bias of a convolution, as a constant of the graph. */
+int hedge_import_conv_bias(hedge_import_t *imp, uint32_t i, uint32_t out_c, uint32_t *ret);
 
 /** Rounding up: the last window may overhang the end, but must begin inside the input or its leading padding. What padding
  * that needs replaces what the model says. */

@@ -54,6 +54,7 @@ void hedge_literal_destroy(hedge_literal_t **literal)
         if (l->floats)
                 l->budget->bytes_left += literal_bytes(&l->shape, l->is_int);
         free(l->floats);
+        hedge_narrow_destroy(&l->narrow);
         free(l);
         *literal = NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "common/element.h"
 #include "common/err.h"
+#include "common/model/narrow.h"
 #include "common/model/proto.h"
 #include "common/tensor.h"
 
@@ -26,6 +27,7 @@ typedef struct hedge_literal {
                 float *floats; /**< from hedge_floats_new */
                 int64_t *ints;
         };
+        hedge_narrow_t *narrow; /**< the same numbers in a byte each, of dequantised weights; else NULL */
         hedge_budget_t *budget;
         const uint32_t *readers; /**< how many will still read it; NULL: unknown, it must be copied */
 } hedge_literal_t;

@@ -53,6 +53,10 @@ hedge_operator_fn_t hedge_import_arg_extreme, hedge_import_top_k, hedge_import_c
 hedge_operator_fn_t hedge_import_gather_elements, hedge_import_gather_nd, hedge_import_scatter_elements,
         hedge_import_scatter_nd, hedge_import_one_hot, hedge_import_tile, hedge_import_compress,
         hedge_import_non_max_suppression;
+hedge_operator_fn_t hedge_import_quantize_linear, hedge_import_dequantize_linear, hedge_import_dynamic_quantize_linear,
+        hedge_eval_quantize_linear, hedge_eval_dequantize_linear;
+hedge_operator_fn_t hedge_import_qlinear_conv, hedge_import_qlinear_matmul, hedge_import_conv_integer,
+        hedge_import_matmul_integer;
 /** Gather by indices that are computed, or too many for a slice each. */
 int hedge_import_gather_computed(hedge_import_t *imp, uint32_t axis);
 /** eval_pick.c */

@@ -31,6 +31,7 @@ static void prune_values(hedge_graph_t *g, const bool *keep, uint32_t *number)
                 number[i] = keep[i] ? n : GONE;
                 if (!keep[i]) {
                         free((void *)(uintptr_t)g->values[i].data);
+                        hedge_narrow_destroy(&g->values[i].narrow);
                         continue;
                 }
                 if (n != i)

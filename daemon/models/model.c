@@ -86,7 +86,7 @@ static int add_layer(hedged_model_t *m, uint32_t node_index, const hedged_cut_t 
 
         layer->node = node_index;
         layer->name = node->name;
-        layer->filter = m->graph->values[node->inputs[1]].data;
+        layer->filter = &m->graph->values[node->inputs[1]];
         layer->bias = node->n_inputs > 2 ? m->graph->values[node->inputs[2]].data : NULL;
         m->layer_of_node[node_index] = m->n_layers++;
         for (; layer->n_variants < (unsigned)n_cuts; layer->n_variants++) {
@@ -241,7 +241,7 @@ int hedged_model_new(const hedged_config_t *config, const hedged_speeds_t *speed
         m->slots = (unsigned)config->cluster.slots;
         m->macs = hedge_graph_macs(graph);
         for (uint32_t i = 0; i < graph->n_values; i++)
-                if (graph->values[i].data)
+                if (hedge_value_is_constant(&graph->values[i]))
                         m->parameters += hedge_shape_elements(&graph->values[i].shape);
         r = plan_model(m, speeds, hedge_kernels_conv_error(kernels), why);
         if (r == 0)

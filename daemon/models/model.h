@@ -24,7 +24,8 @@ typedef struct hedged_variant {
 typedef struct hedged_layer {
         uint32_t node;
         const char *name;
-        const float *filter, *bias; /**< the graph's; bias may be NULL */
+        const hedge_value_t *filter; /**< of the graph */
+        const float *bias;           /**< the graph's; may be NULL */
         unsigned n_variants;
         hedged_variant_t variants[HEDGED_MAX_VARIANTS];
         atomic_int preferred; /**< the variant that is best now, by prediction; or one of the two below */

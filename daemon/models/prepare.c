@@ -241,11 +241,15 @@ static void do_encode(hedged_preparer_t *p, hedged_encode_t *e)
         const hedged_variant_t *v = &layer->variants[e->variant];
         unsigned ell_b = hedge_code_ell_b(v->code, e->board);
         size_t block = hedge_partition_filter_elements(&v->partition);
+        const float *filter;
+        float *room = NULL;
 
-        e->filters = hedge_floats_new(ell_b * block);
+        if (hedge_value_floats(layer->filter, &filter, &room) == 0)
+                e->filters = hedge_floats_new(ell_b * block);
         for (unsigned lb = 0; e->filters && lb < ell_b; lb++)
-                hedge_encode_filter(&v->partition, hedge_code_b(v->code, e->board, lb), layer->filter,
+                hedge_encode_filter(&v->partition, hedge_code_b(v->code, e->board, lb), filter,
                                     e->filters + lb * block);
+        free(room);
         e->mail.kind = p->kinds.encoded;
         hedge_mailbox_put(p->loop, &e->mail);
 }

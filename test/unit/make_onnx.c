@@ -155,6 +155,18 @@ Onnx__TensorProto *make_ints(make_t *make, const char *name, make_dims_t dims, c
         return t;
 }
 
+Onnx__TensorProto *make_integers(make_t *make, const char *name, make_dims_t dims, int type, const int64_t *v)
+{
+        size_t n;
+        Onnx__TensorProto *t = initialiser(make, name, dims, type, &n);
+
+        t->n_int32_data = n;
+        t->int32_data = block(make, n * sizeof(*t->int32_data));
+        for (size_t i = 0; i < n; i++)
+                t->int32_data[i] = (int32_t)v[i];
+        return t;
+}
+
 /* The words of a list, as strings of their own. */
 static void split(make_t *make, const char *words, char ***list, size_t *n)
 {

@@ -33,6 +33,9 @@ Onnx__TensorProto *make_weights(make_t *make, const char *name, make_dims_t dims
 Onnx__TensorProto *make_floats(make_t *make, const char *name, make_dims_t dims, const float *v);
 Onnx__TensorProto *make_ints(make_t *make, const char *name, make_dims_t dims, const int64_t *v);
 
+/** Integers of any type of at most 32 bits, by ONNX's number of it. */
+Onnx__TensorProto *make_integers(make_t *make, const char *name, make_dims_t dims, int type, const int64_t *v);
+
 /** A node; its name is its first output's. Inputs and outputs are words with spaces between; "-" is one left out. */
 Onnx__NodeProto *make_node(make_t *make, const char *op_type, const char *inputs, const char *outputs);
 void make_int(make_t *make, Onnx__NodeProto *node, const char *name, int64_t v);

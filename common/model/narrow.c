@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/narrow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int hedge_narrow_new(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret)
+{
+        hedge_narrow_t *n = calloc(1, sizeof(*n));
+
+        if (!n)
+                return -ENOMEM;
+        *n = (hedge_narrow_t){ .elements = elements, .rows = rows, .is_signed = is_signed };
+        n->bytes = malloc(elements + 1);
+        n->scale = malloc((size_t)rows * sizeof(*n->scale));
+        n->zero = malloc((size_t)rows * sizeof(*n->zero));
+        if (!n->bytes || !n->scale || !n->zero) {
+                hedge_narrow_destroy(&n);
+                return -ENOMEM;
+        }
+        *ret = n;
+        return 0;
+}
+
+void hedge_narrow_destroy(hedge_narrow_t **narrow)
+{
+        hedge_narrow_t *n = *narrow;
+
+        if (!n)
+                return;
+        free(n->bytes);
+        free(n->scale);
+        free(n->zero);
+        free(n);
+        *narrow = NULL;
+}
+
+void hedge_narrow_expand(const hedge_narrow_t *n, float *out)
+{
+        size_t each = n->elements / n->rows;
+
+        for (uint32_t row = 0; row < n->rows; row++) {
+                float scale = n->scale[row], zero = n->zero[row];
+
+                for (size_t i = row * each; i < (row + 1) * each; i++)
+                        out[i] = (hedge_narrow_integer(n, i) - zero) * scale;
+        }
+}
+
+void hedge_narrow_order(hedge_narrow_t *to, const hedge_narrow_t *from, const hedge_shape_t *shape,
+                        const int64_t *strides)
+{
+        uint32_t index[HEDGE_MAX_RANK] = { 0 };
+        int64_t at = 0;
+
+        for (size_t i = 0; i < to->elements; i++) {
+                to->bytes[i] = from->bytes[at];
+                for (uint32_t d = shape->rank; d-- > 0;) {
+                        at += strides[d];
+                        if (++index[d] < shape->dims[d])
+                                break;
+                        at -= strides[d] * shape->dims[d];
+                        index[d] = 0;
+                }
+        }
+}
+
+size_t hedge_narrow_bytes(const hedge_narrow_t *n)
+{
+        return sizeof(*n) + n->elements + 2 * (size_t)n->rows * sizeof(float);
+}

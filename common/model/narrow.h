@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGE_NARROW_H
+#define HEDGE_NARROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/tensor.h"
+
+/** Numbers in a byte each, as weights of quantised models are: (byte - zero) * scale, with a scale and a zero point for all,
+ * or for each row along one axis. */
+typedef struct hedge_narrow {
+        size_t elements;
+        uint32_t axis, rows; /**< rows: of the axis, or 1 where all is one; in a graph the axis is 0 */
+        bool is_signed;      /**< the bytes are int8, else uint8 */
+        uint8_t *bytes;
+        float *scale, *zero; /**< one per row */
+} hedge_narrow_t;
+
+/** Not cleared. @return 0, -ENOMEM. */
+int hedge_narrow_new(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret);
+
+/** NULL-safe; nullifies. */
+void hedge_narrow_destroy(hedge_narrow_t **narrow);
+
+/** The numbers as floats, where the rows lie one after the other (axis 0). */
+void hedge_narrow_expand(const hedge_narrow_t *narrow, float *out);
+
+/** The bytes of `from` in another order: element i of `shape` from where `strides` lead. */
+void hedge_narrow_order(hedge_narrow_t *to, const hedge_narrow_t *from, const hedge_shape_t *shape,
+                        const int64_t *strides);
+
+/** Bytes of memory that it takes. */
+size_t hedge_narrow_bytes(const hedge_narrow_t *narrow);
+
+/** One byte as the integer that it stands for. */
+static inline float hedge_narrow_integer(const hedge_narrow_t *narrow, size_t i)
+{
+        return narrow->is_signed ? (float)(int8_t)narrow->bytes[i] : (float)narrow->bytes[i];
+}
+
+#endif
