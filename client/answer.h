@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "common/element.h"
 #include "common/tensor.h"
 #include "common/types/report.h"
 
@@ -14,6 +15,7 @@ typedef struct hedgec_answer {
         const char *model;
         uint32_t n_outputs;
         const hedge_tensor_t *outputs; /**< in the order of the ONNX file */
+        const hedge_element_t *elements; /**< what the model says they hold; NULL: floats */
         double latency_ms;
         uint32_t n_layers;
         const hedge_layer_report_t *layers; /**< coded layers */

@@ -44,6 +44,8 @@ typedef struct infer {
         unsigned n_forms;
         hedgec_show_t show;
         const char *model;
+        hedge_element_t *elements; /* of the model's outputs */
+        uint32_t n_elements;
         int64_t timeout_ms;
         bool trace;
         slot_t slots[IN_FLIGHT]; /* input i is in slot i % IN_FLIGHT */
@@ -198,14 +200,17 @@ static void show_slot(infer_t *infer, slot_t *slot, const char *operand)
         if (r < 0)
                 hedgec_show_failure(&infer->show, operand, slot->why.text[0] ? slot->why.text : hedge_strerror(r));
         else
-                hedgec_show_answer(&infer->show, &(hedgec_answer_t){ .input = operand,
-                                                                     .model = infer->model,
-                                                                     .n_outputs = result->n_outputs,
-                                                                     .outputs = outputs,
-                                                                     .latency_ms = result->latency_ms,
-                                                                     .n_layers = result->n_layers,
-                                                                     .layers = result->layers,
-                                                                     .trace = infer->trace });
+                hedgec_show_answer(
+                        &infer->show,
+                        &(hedgec_answer_t){ .input = operand,
+                                            .model = infer->model,
+                                            .n_outputs = result->n_outputs,
+                                            .outputs = outputs,
+                                            .elements = infer->n_elements == result->n_outputs ? infer->elements : NULL,
+                                            .latency_ms = result->latency_ms,
+                                            .n_layers = result->n_layers,
+                                            .layers = result->layers,
+                                            .trace = infer->trace });
         for (uint32_t i = 0; outputs && i < result->n_outputs; i++)
                 hedge_tensor_release(&outputs[i]);
         free(outputs);
@@ -249,6 +254,17 @@ static int learn_shape(const hedge_model_status_t *model, const hedgec_show_opti
         return hedgec_show_prepare(show, ret, why);
 }
 
+/* What the outputs are is the same in every shape. */
+static int learn_elements(infer_t *infer, const hedge_model_status_t *model, hedge_why_t *why)
+{
+        infer->elements = calloc(model->n_outputs + 1, sizeof(*infer->elements));
+        if (!infer->elements)
+                return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+        for (uint32_t i = 0; i < model->n_outputs; i++, infer->n_elements++)
+                infer->elements[i] = (hedge_element_t)model->outputs[i].element;
+        return 0;
+}
+
 static int learn_model(infer_t *infer, const hedgec_show_options_t *show, const hedgec_shapes_t *stated,
                        hedgec_labels_t *labels, hedge_why_t *why)
 {
@@ -264,6 +280,8 @@ static int learn_model(infer_t *infer, const hedgec_show_options_t *show, const 
                         /* counted before it is filled: half of one is released too */
                         r = learn_shape(&models->models[i], show, &infer->forms[infer->n_forms++], why);
                 }
+        if (r == 0 && models->n_models > 0)
+                r = learn_elements(infer, &models->models[0], why);
         for (unsigned i = 1; r == 0 && i < infer->n_forms; i++)
                 if (infer->forms[i].n_inputs != infer->forms[0].n_inputs)
                         r = hedge_why(why, HEDGE_EMALFORMED, "the coordinator says different things of model '%s'",
@@ -303,6 +321,7 @@ static int run(const void *values, char **operands, unsigned n_operands)
         hedgec_labels_release(&labels);
         for (unsigned i = 0; i < infer.n_forms; i++)
                 hedgec_form_release(&infer.forms[i]);
+        free(infer.elements);
         hedgec_connection_close(&infer.connection);
         return status;
 }

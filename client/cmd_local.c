@@ -48,18 +48,23 @@ static int compute(local_t *local, const hedgec_local_shape_t *shape, const hedg
         const uint32_t n = shape->graph->n_outputs;
         hedge_tensor_t *outputs = calloc(n + 1, sizeof(*outputs));
         int64_t start = hedge_now_us();
-        int r = outputs ? hedge_engine_run(shape->engine, inputs, NULL, NULL, outputs) : -ENOMEM;
+        hedge_element_t *elements = calloc(n + 1, sizeof(*elements));
+        int r = outputs && elements ? hedge_engine_run(shape->engine, inputs, NULL, NULL, outputs) : -ENOMEM;
 
         if (r == 0) {
+                for (uint32_t i = 0; i < n; i++)
+                        elements[i] = shape->graph->values[shape->graph->outputs[i]].element;
                 hedgec_show_answer(&local->show,
                                    &(hedgec_answer_t){ .input = operand,
                                                        .model = local->name,
                                                        .n_outputs = n,
                                                        .outputs = outputs,
+                                                       .elements = elements,
                                                        .latency_ms = (double)(hedge_now_us() - start) / 1000 });
                 for (uint32_t i = 0; i < n; i++)
                         hedge_tensor_release(&outputs[i]);
         }
+        free(elements);
         free(outputs);
         return r;
 }

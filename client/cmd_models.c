@@ -7,6 +7,7 @@
 #include "client/requests.h"
 #include "client/shapes.h"
 #include "client/table.h"
+#include "common/element.h"
 
 typedef struct models_values {
         hedgec_target_t target;
@@ -29,6 +30,12 @@ static struct json_object *axes_json(hedgec_json_t *json, uint32_t axes)
         return array;
 }
 
+/* As NumPy calls it. */
+static const char *type_name(const hedge_model_tensor_t *tensor)
+{
+        return hedge_element_short_name(tensor->element ? (int)tensor->element : HEDGE_ELEMENT_FLOAT);
+}
+
 static struct json_object *tensors_json(hedgec_json_t *json, const hedge_model_tensor_t *tensors, uint32_t n)
 {
         struct json_object *array = hedgec_json_array(json), *object;
@@ -37,6 +44,7 @@ static struct json_object *tensors_json(hedgec_json_t *json, const hedge_model_t
                 object = hedgec_json_object(json);
                 hedgec_json_add_string(json, object, "name", tensors[i].name);
                 hedgec_json_add_shape(json, object, "shape", &tensors[i].shape);
+                hedgec_json_add_string(json, object, "type", type_name(&tensors[i]));
                 if (tensors[i].open)
                         hedgec_json_add(json, object, "open", axes_json(json, tensors[i].open));
                 hedgec_json_add(json, array, NULL, object);
@@ -143,7 +151,8 @@ static void print_tensors(const char *what, const hedge_model_tensor_t *tensors,
         char shape[96];
 
         for (uint32_t i = 0; i < n; i++) {
-                printf("%-12s  %-20s  ", i ? "" : what, hedge_shape_text(&tensors[i].shape, shape, sizeof(shape)));
+                printf("%-12s  %-20s  %-8s  ", i ? "" : what, hedge_shape_text(&tensors[i].shape, shape, sizeof(shape)),
+                       type_name(&tensors[i]));
                 hedgec_print_safe(tensors[i].name, stdout);
                 print_open(tensors[i].open);
                 putchar('\n');

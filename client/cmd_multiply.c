@@ -237,7 +237,7 @@ static int write_product(const multiply_t *m, float *c, hedge_why_t *why)
 
         if (r < 0)
                 return r;
-        r = hedgec_npy_write(&tensor, replace.file);
+        r = hedgec_npy_write(&tensor, HEDGE_ELEMENT_FLOAT, replace.file);
         if (r < 0)
                 hedge_why(why, r, "cannot write %s: %s", m->values->out, hedge_strerror(r));
         return hedge_replace_end(&replace, r, why);

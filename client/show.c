@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/answer_npy.h"
 #include "client/json.h"
 #include "client/media/file.h"
 #include "client/say.h"
@@ -22,6 +23,8 @@ const hedgec_option_t hedgec_show_options[] = {
         HEDGEC_ROW(FLAG, "layers", 'v', hedgec_show_options_t, layers, NULL,
                    "show per coded layer who answered and when"),
         HEDGEC_ROW(STRING, "raw", 'r', hedgec_show_options_t, raw, "FILE", "write all outputs to FILE as raw float32"),
+        HEDGEC_ROW(STRING, "out", 'o', hedgec_show_options_t, npy, "FILE.npy",
+                   "write each output as an array of the model's type to FILE.npy, FILE-2.npy, ..."),
         HEDGEC_ROW(STRING, "labels", 'l', hedgec_show_options_t, labels, "FILE", "names of the classes, one a line"),
         HEDGEC_ROW_END,
 };
@@ -89,6 +92,7 @@ static void step(hedgec_show_t *show)
 void hedgec_show_answer(hedgec_show_t *show, const hedgec_answer_t *answer)
 {
         const hedgec_show_options_t *o = show->options;
+        hedge_why_t why = { "" };
         int r;
 
         hedgec_progress_clear(&show->progress);
@@ -103,6 +107,11 @@ void hedgec_show_answer(hedgec_show_t *show, const hedgec_answer_t *answer)
                 if (r < 0)
                         hedgec_complain("cannot write %s: %s", o->raw, hedge_strerror(r));
                 show->raw_failed = r < 0;
+        }
+        if (!r && o->npy) {
+                r = hedgec_answer_write_npy(answer, o->npy, &show->written, &why);
+                if (r < 0)
+                        hedgec_complain("%s", why.text);
         }
         show->failed += r < 0;
         step(show);

@@ -12,7 +12,7 @@ typedef struct hedgec_show_options {
         int preprocess; /**< 0: as the model says; else index of a preset's name */
         uint64_t top;
         bool json, layers;
-        const char *raw, *labels;
+        const char *raw, *npy, *labels;
 } hedgec_show_options_t;
 
 extern const hedgec_option_t hedgec_show_options[];
@@ -31,6 +31,7 @@ typedef struct hedgec_show {
         bool raw_failed; /**< said once */
         hedgec_progress_t progress;
         uint64_t done, failed;
+        unsigned written; /**< .npy files */
 } hedgec_show_t;
 
 /** Open what the options name: labels (else those of the model) and the raw file.

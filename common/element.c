@@ -4,28 +4,28 @@
 #include <stddef.h>
 
 static const struct {
-        const char *name;
+        const char *name, *short_name;
         unsigned bytes; /* 0: cannot be read */
         bool is_float;
         float lo, hi; /* of integers */
 } elements[] = {
-        [HEDGE_ELEMENT_UNDEFINED] = { "UNDEFINED", 0, false, 0, 0 },
-        [HEDGE_ELEMENT_FLOAT] = { "FLOAT", 4, true, 0, 0 },
-        [HEDGE_ELEMENT_UINT8] = { "UINT8", 1, false, 0, 255 },
-        [HEDGE_ELEMENT_INT8] = { "INT8", 1, false, -128, 127 },
-        [HEDGE_ELEMENT_UINT16] = { "UINT16", 2, false, 0, 65535 },
-        [HEDGE_ELEMENT_INT16] = { "INT16", 2, false, -32768, 32767 },
-        [HEDGE_ELEMENT_INT32] = { "INT32", 4, false, -HEDGE_EXACT, HEDGE_EXACT },
-        [HEDGE_ELEMENT_INT64] = { "INT64", 8, false, -HEDGE_EXACT, HEDGE_EXACT },
-        [HEDGE_ELEMENT_STRING] = { "STRING", 0, false, 0, 0 },
-        [HEDGE_ELEMENT_BOOL] = { "BOOL", 1, false, 0, 1 },
-        [HEDGE_ELEMENT_FLOAT16] = { "FLOAT16", 2, true, 0, 0 },
-        [HEDGE_ELEMENT_DOUBLE] = { "DOUBLE", 8, true, 0, 0 },
-        [HEDGE_ELEMENT_UINT32] = { "UINT32", 4, false, 0, HEDGE_EXACT },
-        [HEDGE_ELEMENT_UINT64] = { "UINT64", 8, false, 0, HEDGE_EXACT },
-        [HEDGE_ELEMENT_COMPLEX64] = { "COMPLEX64", 0, false, 0, 0 },
-        [HEDGE_ELEMENT_COMPLEX128] = { "COMPLEX128", 0, false, 0, 0 },
-        [HEDGE_ELEMENT_BFLOAT16] = { "BFLOAT16", 2, true, 0, 0 },
+        [HEDGE_ELEMENT_UNDEFINED] = { "UNDEFINED", "unknown", 0, false, 0, 0 },
+        [HEDGE_ELEMENT_FLOAT] = { "FLOAT", "float32", 4, true, 0, 0 },
+        [HEDGE_ELEMENT_UINT8] = { "UINT8", "uint8", 1, false, 0, 255 },
+        [HEDGE_ELEMENT_INT8] = { "INT8", "int8", 1, false, -128, 127 },
+        [HEDGE_ELEMENT_UINT16] = { "UINT16", "uint16", 2, false, 0, 65535 },
+        [HEDGE_ELEMENT_INT16] = { "INT16", "int16", 2, false, -32768, 32767 },
+        [HEDGE_ELEMENT_INT32] = { "INT32", "int32", 4, false, -HEDGE_EXACT, HEDGE_EXACT },
+        [HEDGE_ELEMENT_INT64] = { "INT64", "int64", 8, false, -HEDGE_EXACT, HEDGE_EXACT },
+        [HEDGE_ELEMENT_STRING] = { "STRING", "str", 0, false, 0, 0 },
+        [HEDGE_ELEMENT_BOOL] = { "BOOL", "bool", 1, false, 0, 1 },
+        [HEDGE_ELEMENT_FLOAT16] = { "FLOAT16", "float16", 2, true, 0, 0 },
+        [HEDGE_ELEMENT_DOUBLE] = { "DOUBLE", "float64", 8, true, 0, 0 },
+        [HEDGE_ELEMENT_UINT32] = { "UINT32", "uint32", 4, false, 0, HEDGE_EXACT },
+        [HEDGE_ELEMENT_UINT64] = { "UINT64", "uint64", 8, false, 0, HEDGE_EXACT },
+        [HEDGE_ELEMENT_COMPLEX64] = { "COMPLEX64", "complex64", 0, false, 0, 0 },
+        [HEDGE_ELEMENT_COMPLEX128] = { "COMPLEX128", "complex128", 0, false, 0, 0 },
+        [HEDGE_ELEMENT_BFLOAT16] = { "BFLOAT16", "bfloat16", 2, true, 0, 0 },
 };
 
 static bool known(int element)
@@ -36,6 +36,11 @@ static bool known(int element)
 const char *hedge_element_name(int element)
 {
         return known(element) ? elements[element].name : "of an unknown type";
+}
+
+const char *hedge_element_short_name(int element)
+{
+        return known(element) ? elements[element].short_name : "unknown";
 }
 
 unsigned hedge_element_bytes(int element)

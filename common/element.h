@@ -32,8 +32,11 @@ typedef enum hedge_element {
 /** 2^24 - 1: a float32 with a whole value up to it came from no other whole number. */
 #define HEDGE_EXACT 16777215.0f
 
-/** "FLOAT16", ...: ONNX's name, or "of an unknown type". Any int may be asked for, as in the three below. */
+/** "FLOAT16", ...: ONNX's name, or "of an unknown type". Any int may be asked for, as in the four below. */
 const char *hedge_element_name(int element);
+
+/** "float16", ...: NumPy's name, or "unknown". */
+const char *hedge_element_short_name(int element);
 
 /** Bytes of one element where hedge can read it, else 0 (strings, complex numbers, what is unknown). */
 unsigned hedge_element_bytes(int element);

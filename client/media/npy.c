@@ -316,12 +316,65 @@ static bool write_floats(const hedge_tensor_t *tensor, FILE *out)
 #endif
 }
 
-int hedgec_npy_write(const hedge_tensor_t *tensor, FILE *out)
+static int64_t whole(float x, hedge_element_t element)
 {
+        float lo, hi;
+
+        hedge_element_range(element, &lo, &hi);
+        return x >= hi ? (int64_t)hi : x > lo ? (int64_t)x : x <= lo ? (int64_t)lo : 0;
+}
+
+static bool write_integers(const hedge_tensor_t *tensor, hedge_element_t element, FILE *out)
+{
+        size_t bytes = hedge_element_bytes((int)element);
+
+        for (size_t i = 0, n = hedge_shape_elements(&tensor->shape); i < n; i++) {
+                uint64_t bits = (uint64_t)whole(tensor->data[i], element);
+                uint8_t little[8];
+
+                for (size_t b = 0; b < sizeof(little); b++)
+                        little[b] = (uint8_t)(bits >> 8 * b);
+                if (fwrite(little, bytes, 1, out) != 1)
+                        return false;
+        }
+        return true;
+}
+
+/* "<i8", ...: NumPy's code of what is written. */
+static const char *descriptor(hedge_element_t element)
+{
+        switch (element) {
+        case HEDGE_ELEMENT_BOOL:
+                return "|b1";
+        case HEDGE_ELEMENT_INT8:
+                return "|i1";
+        case HEDGE_ELEMENT_UINT8:
+                return "|u1";
+        case HEDGE_ELEMENT_INT16:
+                return "<i2";
+        case HEDGE_ELEMENT_UINT16:
+                return "<u2";
+        case HEDGE_ELEMENT_INT32:
+                return "<i4";
+        case HEDGE_ELEMENT_UINT32:
+                return "<u4";
+        case HEDGE_ELEMENT_INT64:
+                return "<i8";
+        case HEDGE_ELEMENT_UINT64:
+                return "<u8";
+        default:
+                return "<f4";
+        }
+}
+
+int hedgec_npy_write(const hedge_tensor_t *tensor, hedge_element_t element, FILE *out)
+{
+        bool integers = hedge_element_is_integer((int)element);
         char header[192] = "\x93NUMPY\x01"; /* and a zero byte: version 1.0 */
         int n = 10, length;
 
-        n += snprintf(header + n, sizeof(header) - n, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+        n += snprintf(header + n, sizeof(header) - n, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+                      descriptor(element));
         for (uint32_t i = 0; i < tensor->shape.rank; i++)
                 n += snprintf(header + n, sizeof(header) - n, "%u,%s", tensor->shape.dims[i],
                               i + 1 < tensor->shape.rank ? " " : "");
@@ -332,7 +385,8 @@ int hedgec_npy_write(const hedge_tensor_t *tensor, FILE *out)
         header[8] = (char)((length - 10) & 0xff);
         header[9] = (char)((length - 10) >> 8);
         errno = 0;
-        if (fwrite(header, (size_t)length, 1, out) != 1 || !write_floats(tensor, out) || fflush(out))
+        if (fwrite(header, (size_t)length, 1, out) != 1 ||
+            !(integers ? write_integers(tensor, element, out) : write_floats(tensor, out)) || fflush(out))
                 return errno ? -errno : -EIO;
         return 0;
 }

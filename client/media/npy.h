@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/element.h"
 #include "common/err.h"
 #include "common/tensor.h"
 
@@ -27,7 +28,8 @@ int hedgec_npy_load(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
 /** Likewise, but an array of any other type than float32 is HEDGE_EUNSUPPORTED. */
 int hedgec_npy_load_float32(const char *path, hedge_tensor_t *ret, hedge_why_t *why);
 
-/** Write a tensor as a version 1 file of little-endian float32. @return 0, -errno. */
-int hedgec_npy_write(const hedge_tensor_t *tensor, FILE *out);
+/** Write a tensor as a version 1 file, little-endian: float32, or, where `element` is an integer type or bool, of that type.
+ * Values that it has not (which no model gives) become its nearest. @return 0, -errno. */
+int hedgec_npy_write(const hedge_tensor_t *tensor, hedge_element_t element, FILE *out);
 
 #endif

@@ -329,6 +329,8 @@ typedef struct hedge_msg_models {
 typedef struct hedge_model_tensor {
         char name[HEDGE_LAYER_NAME_MAX];
         hedge_shape_t shape;
+        uint32_t
+                element; /**< a hedge_element_t: what the model says it holds; it comes and goes as float32. 0: not said */
         uint32_t open;       /**< of an input: bit i is set where the model's file leaves the extent of axis i open */
         uint32_t batch_axis; /**< 1 + the axis of the batch; 0: none, it is of all pictures, or not known whose it is */
 } hedge_model_tensor_t;

@@ -373,6 +373,7 @@ static const hedge_field_t models[] = {
 static const hedge_field_t tensor_fields[] = {
         { TEXT(hedge_model_tensor_t, name) },
         { AT(hedge_model_tensor_t, shape), .kind = HEDGE_FIELD_SHAPE, REQUIRED },
+        { U32(hedge_model_tensor_t, element, 0, 255) },
         { U32(hedge_model_tensor_t, open, 0, (1u << HEDGE_MAX_RANK) - 1) },
         { U32(hedge_model_tensor_t, batch_axis, 0, HEDGE_MAX_RANK) },
 };

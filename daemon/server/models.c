@@ -33,6 +33,7 @@ static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, cons
         for (uint32_t i = 0; i < n; i++) {
                 snprintf(t[i].name, sizeof(t[i].name), "%s", g->values[values[i]].name);
                 t[i].shape = g->values[values[i]].shape;
+                t[i].element = g->values[values[i]].element;
                 t[i].open = open ? open[i] : 0;
                 t[i].batch_axis = batch[i] == HEDGE_NO_AXIS ? 0 : batch[i] + 1;
         }

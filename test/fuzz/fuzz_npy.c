@@ -13,7 +13,7 @@ static void come_back(const hedge_tensor_t *tensor)
         size_t size;
         FILE *out = open_memstream(&bytes, &size);
 
-        if (!out || hedgec_npy_write(tensor, out) < 0 || fclose(out))
+        if (!out || hedgec_npy_write(tensor, HEDGE_ELEMENT_FLOAT, out) < 0 || fclose(out))
                 abort();
         if (hedgec_npy_decode((const uint8_t *)bytes, size, &again, NULL) < 0 ||
             !hedge_shape_equal(&again.shape, &tensor->shape) ||

@@ -30,18 +30,18 @@ def attribute(name, value):
     return field(1, name) + b"".join(field(8, v) for v in value) + field(20, 7)
 
 
-def value_info(name, shape=None):
+def value_info(name, shape=None, element=1):
     if shape is None:
         return field(1, name)
     dims = b"".join(field(1, field(1, d)) for d in shape)
-    return field(1, name) + field(2, field(1, field(1, 1) + field(2, dims)))
+    return field(1, name) + field(2, field(1, field(1, element) + field(2, dims)))
 
 
 class Model:
     """Nodes are added one after the other; each returns its output's name."""
 
-    def __init__(self, shape, opset=13, seed=1):
-        self.nodes, self.constants, self.inputs = [], [], [value_info("x", shape)]
+    def __init__(self, shape, opset=13, seed=1, element=1):
+        self.nodes, self.constants, self.inputs = [], [], [value_info("x", shape, element)]
         self.opset = opset
         self.random = random.Random(seed)
 
@@ -59,6 +59,12 @@ class Model:
         dims = b"".join(field(1, d) for d in shape)
         data = struct.pack(f"<{len(values)}f", *values)
         self.constants.append(dims + field(2, 1) + field(8, name) + field(9, data))
+        return name
+
+    def integers(self, shape, values):
+        name = f"w{len(self.constants)}"
+        dims = b"".join(field(1, d) for d in shape)
+        self.constants.append(dims + field(2, 7) + field(8, name) + field(9, struct.pack(f"<{len(values)}q", *values)))
         return name
 
     def node(self, op, *inputs, **attributes):

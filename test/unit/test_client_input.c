@@ -30,7 +30,7 @@ static void write_tensor(const char *path, hedge_shape_t shape)
         for (int i = 0; i < 24; i++)
                 values[i] = (float)i;
         assert_non_null(out);
-        assert_int_equal(hedgec_npy_write(&tensor, out), 0);
+        assert_int_equal(hedgec_npy_write(&tensor, HEDGE_ELEMENT_FLOAT, out), 0);
         fclose(out);
 }
 

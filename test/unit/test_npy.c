@@ -207,7 +207,7 @@ static void test_write_reads_back(void **state)
                 assert_int_equal(hedge_tensor_alloc(&t, &shapes[i]), 0);
                 for (size_t k = 0; k < n; k++)
                         t.data[k] = (float)k / 3 - 1;
-                assert_int_equal(hedgec_npy_write(&t, out), 0);
+                assert_int_equal(hedgec_npy_write(&t, HEDGE_ELEMENT_FLOAT, out), 0);
                 assert_int_equal(ftell(out) % 64, n * 4 % 64);
                 fclose(out);
                 if (hedgec_npy_load(path, &back, &why))
@@ -221,6 +221,47 @@ static void test_write_reads_back(void **state)
         assert_int_equal(hedgec_npy_load(path, &(hedge_tensor_t){ .data = NULL }, NULL), -ENOENT);
 }
 
+/* Of a model's integer types: read back they are the same, and each element takes its type's bytes. */
+static void test_integers_are_written_as_such(void **state)
+{
+        static const struct {
+                hedge_element_t element;
+                const char *descriptor;
+                size_t bytes;
+                float values[4];
+        } cases[] = {
+                { HEDGE_ELEMENT_BOOL, "|b1", 1, { 0, 1, 1, 0 } },
+                { HEDGE_ELEMENT_UINT8, "|u1", 1, { 0, 1, 200, 255 } },
+                { HEDGE_ELEMENT_INT8, "|i1", 1, { -128, -1, 0, 127 } },
+                { HEDGE_ELEMENT_UINT16, "<u2", 2, { 0, 1, 256, 65535 } },
+                { HEDGE_ELEMENT_INT16, "<i2", 2, { -32768, -1, 256, 32767 } },
+                { HEDGE_ELEMENT_UINT32, "<u4", 4, { 0, 1, 65536, 16777215 } },
+                { HEDGE_ELEMENT_INT32, "<i4", 4, { -16777215, -1, 65536, 16777215 } },
+                { HEDGE_ELEMENT_UINT64, "<u8", 8, { 0, 1, 65536, 16777215 } },
+                { HEDGE_ELEMENT_INT64, "<i8", 8, { -16777215, -1, 65536, 16777215 } },
+                { HEDGE_ELEMENT_FLOAT16, "<f4", 4, { 0.5f, -1, 1e-9f, INFINITY } },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                hedge_tensor_t t = { { 2, { 2, 2 } }, (float *)(uintptr_t)cases[i].values }, back = { .data = NULL };
+                hedge_why_t why = { "" };
+                char *bytes = NULL;
+                size_t size;
+                FILE *out = open_memstream(&bytes, &size);
+
+                assert_non_null(out);
+                assert_int_equal(hedgec_npy_write(&t, cases[i].element, out), 0);
+                fclose(out);
+                assert_int_equal(size % 64, 4 * cases[i].bytes);
+                assert_memory_equal(bytes + 21, cases[i].descriptor, 3);
+                if (hedgec_npy_decode((const uint8_t *)bytes, size, &back, &why))
+                        fail_msg("%s", why.text);
+                assert_memory_equal(back.data, cases[i].values, sizeof(cases[i].values));
+                hedge_tensor_release(&back);
+                free(bytes);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -229,6 +270,7 @@ int main(void)
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_versions_and_cuts),
                 cmocka_unit_test(test_write_reads_back),
+                cmocka_unit_test(test_integers_are_written_as_such),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
