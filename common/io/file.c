@@ -45,8 +45,8 @@ static int read_all(int fd, size_t max_bytes, char **bytes, size_t *size)
                 *size += n > 0 ? (size_t)n : 0;
                 if (*size > max_bytes)
                         return HEDGE_ELIMIT;
-                if (n > 0 && *size == room)
-                        r = grow(bytes, &room, 2 * room);
+                if (n > 0 && *size == room) /* one more than is allowed shows that there is too much */
+                        r = grow(bytes, &room, room < max_bytes / 2 ? 2 * room : max_bytes + 1);
         }
         if (r == 0)
                 (*bytes)[*size] = 0;
