@@ -12,100 +12,11 @@
 #include "common/conf/tree.h"
 #include "common/io/file.h"
 #include "common/manifest/labels.h"
+#include "common/manifest/output.h"
+#include "common/manifest/settings.h"
 #include "common/manifest/stated.h"
 
 #define MAX_FILE_BYTES (4u << 20)
-#define N_CHANNELS     4 /* of hedge_model_preprocess_t */
-
-typedef struct settings {
-        uint64_t resize;
-        bool crop;
-        double scale;
-        hedge_conf_floats_t mean, std;
-        unsigned order, layout, orientation;
-        hedge_conf_strings_t labels, shapes;
-} settings_t;
-
-static const char *const orders[] = { "rgb", "bgr", NULL };
-static const char *const orientations[] = { "exif", "ignore", NULL };
-static const char *const layouts[] = { "auto", "nchw", "nhwc", NULL };
-
-#define AT(member) .offset = offsetof(settings_t, member)
-
-const hedge_conf_row_t hedge_manifest_rows[] = {
-        { .path = "resize",
-          .type = HEDGE_CONF_UINT,
-          AT(resize),
-          .min = 0,
-          .max = 16384,
-          .preset = "0",
-          .unit = "pixels",
-          .help = "Shorter side of the picture before the crop. 0 resizes straight to the size of the model's input." },
-        { .path = "crop",
-          .type = HEDGE_CONF_BOOL,
-          AT(crop),
-          .preset = "true",
-          .help = "Cut the model's input out of the middle of the resized picture. Otherwise the picture is resized "
-                  "straight to the size of the model's input." },
-        { .path = "scale",
-          .type = HEDGE_CONF_FLOAT,
-          AT(scale),
-          .min = -1e6,
-          .max = 1e6,
-          .preset = "1",
-          .help = "Pixels, 0 to 255, are multiplied by this before mean and std: (pixel * scale - mean) / std." },
-        { .path = "mean",
-          .type = HEDGE_CONF_FLOATS,
-          AT(mean),
-          .min = -1e6,
-          .max = 1e6,
-          .preset = "[0]",
-          .help = "Mean that is subtracted, one number per channel or one for all, in the model's channel order." },
-        { .path = "std",
-          .type = HEDGE_CONF_FLOATS,
-          AT(std),
-          .min = 1e-6,
-          .max = 1e6,
-          .preset = "[1]",
-          .help = "Deviation that is divided by, one number per channel or one for all." },
-        { .path = "channel_order",
-          .type = HEDGE_CONF_CHOICE,
-          AT(order),
-          .preset = "rgb",
-          .choices = orders,
-          .help = "Order of the model's colour channels." },
-        { .path = "layout",
-          .type = HEDGE_CONF_CHOICE,
-          AT(layout),
-          .preset = "auto",
-          .choices = layouts,
-          .help = "Where the model's input has its channels. With auto they are where the extent is small." },
-        { .path = "orientation",
-          .type = HEDGE_CONF_CHOICE,
-          AT(orientation),
-          .preset = "exif",
-          .choices = orientations,
-          .help = "Pictures are turned and mirrored as the camera noted in EXIF (orientation 1 to 8), before anything "
-                  "else; or "
-                  "taken as they are stored, for a model that was trained so." },
-        { .path = "labels",
-          .type = HEDGE_CONF_STRINGS,
-          AT(labels),
-          .min = 0,
-          .max = HEDGE_MANIFEST_MAX_LABELS,
-          .preset = "[]",
-          .help = "Names of the classes: a list, or the name of a file in the same folder with one name per line." },
-        { .path = "shapes",
-          .type = HEDGE_CONF_STRINGS,
-          AT(shapes),
-          .min = 0,
-          .max = HEDGE_INPUT_SHAPES_MAX,
-          .preset = "[]",
-          .help = "Shapes of inputs whose extents the model's file leaves open, each as NAME=1x3x320x320; a model's "
-                  "only input "
-                  "needs no NAME. With several for one input the model is loaded for each of them." },
-        { .path = NULL },
-};
 
 void hedge_manifest_release(hedge_manifest_t *manifest)
 {
@@ -118,10 +29,10 @@ void hedge_manifest_release(hedge_manifest_t *manifest)
 
 static int channels(const char *name, const char *key, const hedge_conf_floats_t *list, double *out, hedge_why_t *why)
 {
-        if (list->count != 1 && list->count != 3 && list->count != N_CHANNELS)
+        if (list->count != 1 && list->count != 3 && list->count != HEDGE_MANIFEST_CHANNELS)
                 return hedge_why(why, HEDGE_ECONFIG, "%s: %s: has %u numbers; 1, 3 or %d are wanted", name, key,
-                                 list->count, N_CHANNELS);
-        for (unsigned i = 0; i < N_CHANNELS; i++)
+                                 list->count, HEDGE_MANIFEST_CHANNELS);
+        for (unsigned i = 0; i < HEDGE_MANIFEST_CHANNELS; i++)
                 out[i] = list->values[i < list->count ? i : list->count - 1];
         return 0;
 }
@@ -207,7 +118,7 @@ int hedge_manifest_parse(const char *name, const char *text, size_t size, const 
                          hedge_why_t *why)
 {
         hedge_manifest_t manifest = { .preprocess = { .given = true } };
-        settings_t s = { .resize = 0 };
+        hedge_manifest_settings_t s = { .resize = 0 };
         int r;
 
         r = hedge_conf_parse(hedge_manifest_rows, name, text, size, &s, why);
@@ -215,6 +126,7 @@ int hedge_manifest_parse(const char *name, const char *text, size_t size, const 
                 return r;
         manifest.preprocess.resize = (uint32_t)s.resize;
         manifest.preprocess.crop = s.crop;
+        manifest.preprocess.letterbox = s.letterbox;
         manifest.preprocess.bgr = s.order == 1;
         manifest.preprocess.as_stored = s.orientation == 1;
         manifest.preprocess.scale = s.scale;
@@ -222,6 +134,11 @@ int hedge_manifest_parse(const char *name, const char *text, size_t size, const 
         r = channels(name, "mean", &s.mean, manifest.preprocess.mean, why);
         if (!r)
                 r = channels(name, "std", &s.std, manifest.preprocess.std, why);
+        if (!r && s.letterbox && s.resize)
+                r = hedge_why(why, HEDGE_ECONFIG, "%s: letterbox: fits the picture into the input, so resize must be 0",
+                              name);
+        if (!r)
+                r = hedge_manifest_take_output(name, &s.output, &manifest.output, why);
         if (!r)
                 r = take_labels(name, &s.labels, folder, &manifest, why);
         if (!r)
@@ -322,9 +239,9 @@ void hedge_manifest_resolve(hedge_manifest_t *manifest, const hedge_shape_t *inp
         bool is_image = input->rank == 3 || input->rank == 4;
 
         manifest->preprocess.nhwc =
-                is_image &&
-                (manifest->layout == HEDGE_LAYOUT_NHWC ||
-                 (manifest->layout == HEDGE_LAYOUT_AUTO && image[0] > N_CHANNELS && image[2] <= N_CHANNELS));
+                is_image && (manifest->layout == HEDGE_LAYOUT_NHWC ||
+                             (manifest->layout == HEDGE_LAYOUT_AUTO && image[0] > HEDGE_MANIFEST_CHANNELS &&
+                              image[2] <= HEDGE_MANIFEST_CHANNELS));
 }
 
 /* A YAML list of four numbers, so that they read back as the same. */
@@ -333,18 +250,7 @@ static void write_numbers(FILE *out, const char *key, const double *values)
         fprintf(out, "%s: [%.17g, %.17g, %.17g, %.17g]\n", key, values[0], values[1], values[2], values[3]);
 }
 
-static void write_quoted(FILE *out, const char *text)
-{
-        fputs("- \"", out);
-        for (; *text; text++) {
-                if (*text == '"' || *text == '\\')
-                        fputc('\\', out);
-                fputc(*text, out);
-        }
-        fputs("\"\n", out);
-}
-
-int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size_t *ret_size)
+static int write_text(const hedge_manifest_t *manifest, bool labels, char **ret_text, size_t *ret_size)
 {
         const hedge_model_preprocess_t *p = &manifest->preprocess;
         char *text = NULL;
@@ -357,14 +263,22 @@ int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size
         fprintf(out, "resize: %u\ncrop: %s\nscale: %.17g\n", p->resize, p->crop ? "true" : "false", p->scale);
         write_numbers(out, "mean", p->mean);
         write_numbers(out, "std", p->std);
-        fprintf(out, "channel_order: %s\nlayout: %s\norientation: %s\n", orders[p->bgr], layouts[manifest->layout],
-                orientations[p->as_stored]);
-        fprintf(out, "labels:%s\n", manifest->n_labels ? "" : " []");
-        for (uint32_t i = 0; i < manifest->n_labels; i++)
-                write_quoted(out, manifest->labels[i]);
+        fprintf(out, "letterbox: %s\nchannel_order: %s\nlayout: %s\norientation: %s\n",
+                hedge_manifest_letterboxes[p->letterbox], hedge_manifest_orders[p->bgr],
+                hedge_manifest_layouts[manifest->layout], hedge_manifest_orientations[p->as_stored]);
+        fprintf(out, "labels:%s\n", labels && manifest->n_labels ? "" : " []");
+        for (uint32_t i = 0; labels && i < manifest->n_labels; i++) {
+                fputs("- ", out);
+                hedge_manifest_write_quoted(manifest->labels[i], out);
+                fputc('\n', out);
+        }
         fprintf(out, "shapes:%s\n", manifest->n_shapes ? "" : " []");
-        for (uint32_t i = 0; i < manifest->n_shapes; i++)
-                write_quoted(out, hedge_input_shape_text(&manifest->shapes[i], shape));
+        for (uint32_t i = 0; i < manifest->n_shapes; i++) {
+                fputs("- ", out);
+                hedge_manifest_write_quoted(hedge_input_shape_text(&manifest->shapes[i], shape), out);
+                fputc('\n', out);
+        }
+        hedge_manifest_write_output(&manifest->output, out);
         if (fclose(out)) {
                 free(text);
                 return -ENOMEM;
@@ -376,4 +290,14 @@ int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size
         *ret_text = text;
         *ret_size = size;
         return 0;
+}
+
+int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size_t *ret_size)
+{
+        return write_text(manifest, true, ret_text, ret_size);
+}
+
+int hedge_manifest_write_settings(const hedge_manifest_t *manifest, char **ret_text, size_t *ret_size)
+{
+        return write_text(manifest, false, ret_text, ret_size);
 }

@@ -7,6 +7,7 @@
 #include "common/conf/conf.h"
 #include "common/tensor.h"
 #include "common/types/input_shape.h"
+#include "common/types/output.h"
 #include "common/types/preprocess.h"
 
 /** model.yaml, beside a model: how pictures become its input, and what its classes are called.
@@ -21,6 +22,7 @@
  *     orientation: exif            # or ignore
  *     labels: labels.txt           # one per line, in the same folder; or a list: [cat, dog]
  *     shapes: [data=1x3x320x320]   # of inputs whose extents the file leaves open; several for one input: the model for each
+ *     output: { kind: boxes, ... } # what the outputs mean: common/types/output.h
  *
  * Every key may be left out. The model's folder is the limit: a label file is a plain name in it, no path, no link. */
 
@@ -37,7 +39,8 @@ typedef enum hedge_layout {
 typedef struct hedge_manifest {
         hedge_model_preprocess_t preprocess; /**< nhwc holds only after hedge_manifest_resolve */
         hedge_layout_t layout;
-        char **labels; /**< n_labels texts without control characters, owned */
+        hedge_output_t output; /**< all zero where there is no model.yaml: classes */
+        char **labels;         /**< n_labels texts without control characters, owned */
         uint32_t n_labels;
         hedge_input_shape_t *shapes; /**< n_shapes, owned: hedge_input_shapes_sets is not negative */
         uint32_t n_shapes;
@@ -70,6 +73,9 @@ void hedge_manifest_resolve(hedge_manifest_t *manifest, const hedge_shape_t *inp
 /** Write a manifest as text that needs no other file (labels become a list), to send it with a model.
  * @param ret_text  To be freed. @return 0, HEDGE_ELIMIT (it would be too long to be read), -ENOMEM. */
 int hedge_manifest_write(const hedge_manifest_t *manifest, char **ret_text, size_t *ret_size);
+
+/** The same without the labels, for whoever has those. */
+int hedge_manifest_write_settings(const hedge_manifest_t *manifest, char **ret_text, size_t *ret_size);
 
 /** Free and clear. */
 void hedge_manifest_release(hedge_manifest_t *manifest);

@@ -52,8 +52,8 @@ static const hedge_conf_row_t rows[] = {
 static void come_back(const hedge_manifest_t *manifest)
 {
         hedge_manifest_t again = { .n_labels = 0 };
-        char *text;
-        size_t size;
+        char *text, *twice;
+        size_t size, size_twice;
 
         if (hedge_manifest_write(manifest, &text, &size) < 0)
                 return; /* too long with our quotes */
@@ -63,7 +63,10 @@ static void come_back(const hedge_manifest_t *manifest)
         for (uint32_t i = 0; i < again.n_labels; i++)
                 if (strcmp(again.labels[i], manifest->labels[i]) != 0)
                         abort();
+        if (hedge_manifest_write(&again, &twice, &size_twice) < 0 || strcmp(twice, text) != 0)
+                abort();
         hedge_manifest_release(&again);
+        free(twice);
         free(text);
 }
 
