@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/media/resample.h"
+
+#define LETTERBOX_GREY 114 /* what the YOLO family was trained with */
 
 /* A model's input as an image: extents, and where the next sample lies in each direction. */
 typedef struct image {
@@ -57,27 +60,90 @@ static int make_grey(const hedgec_picture_t *from, hedgec_picture_t *to, hedge_w
         return 0;
 }
 
-/* The size that a picture is resized to before the crop. */
-static int resized_to(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
-                      hedgec_window_t *columns, hedgec_window_t *rows)
-{
-        uint64_t w = picture->width, h = picture->height, shorter = w < h ? w : h;
-        uint64_t new_w = image->width, new_h = image->height;
+/* How a picture comes into the input: resized to columns.resized x rows.resized, of which the counts are taken from the firsts
+ * on; at (left, top) of the input, and grey around it. */
+typedef struct fitting {
+        hedgec_window_t columns, rows;
+        uint32_t left, top;
+} fitting_t;
 
-        if (how->crop && how->resize) {
-                new_w = (how->resize * w + shorter / 2) / shorter;
-                new_h = (how->resize * h + shorter / 2) / shorter;
-                if (new_w < image->width || new_h < image->height) {
+/* The larger side fills the input, the other is rounded. */
+static void fit_inside(uint64_t w, uint64_t h, const image_t *image, uint64_t *new_w, uint64_t *new_h)
+{
+        bool by_width = image->width * h <= image->height * w;
+
+        *new_w = by_width ? image->width : (image->height * w + h / 2) / h;
+        *new_h = by_width ? (image->width * h + w / 2) / w : image->height;
+        *new_w += !*new_w;
+        *new_h += !*new_h;
+}
+
+/* The size that a picture is resized to before the crop. */
+static void resized_to(uint64_t w, uint64_t h, const hedge_model_preprocess_t *how, const image_t *image,
+                       uint64_t *new_w, uint64_t *new_h)
+{
+        uint64_t shorter = w < h ? w : h;
+
+        *new_w = image->width;
+        *new_h = image->height;
+        if (how->letterbox) {
+                fit_inside(w, h, image, new_w, new_h);
+        } else if (how->crop && how->resize) {
+                *new_w = (how->resize * w + shorter / 2) / shorter;
+                *new_h = (how->resize * h + shorter / 2) / shorter;
+                if (*new_w < image->width || *new_h < image->height) {
                         bool by_width = image->width * h >= image->height * w;
 
-                        new_w = by_width ? image->width : (image->height * w + h - 1) / h;
-                        new_h = by_width ? (image->width * h + w - 1) / w : image->height;
+                        *new_w = by_width ? image->width : (image->height * w + h - 1) / h;
+                        *new_h = by_width ? (image->width * h + w - 1) / w : image->height;
                 }
         }
+}
+
+static bool is_exact(const hedgec_picture_t *picture, const image_t *image)
+{
+        return picture->reduction <= 1 && picture->width == image->width && picture->height == image->height;
+}
+
+static int find_fitting(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
+                        fitting_t *ret)
+{
+        fitting_t f = { .columns = { .size = picture->width }, .rows = { .size = picture->height } };
+        uint64_t new_w = picture->width, new_h = picture->height;
+
+        if (!is_exact(picture, image))
+                resized_to(picture->width, picture->height, how, image, &new_w, &new_h);
         if (new_w > INT32_MAX || new_h > INT32_MAX)
                 return HEDGE_ELIMIT;
-        columns->resized = (uint32_t)new_w;
-        rows->resized = (uint32_t)new_h;
+        f.columns.resized = (uint32_t)new_w;
+        f.rows.resized = (uint32_t)new_h;
+        f.columns.count = new_w < image->width ? (uint32_t)new_w : image->width;
+        f.rows.count = new_h < image->height ? (uint32_t)new_h : image->height;
+        f.columns.first = (f.columns.resized - f.columns.count) / 2;
+        f.rows.first = (f.rows.resized - f.rows.count) / 2;
+        if (how->letterbox == HEDGE_LETTERBOX_CENTRE) {
+                f.left = (image->width - f.columns.count) / 2;
+                f.top = (image->height - f.rows.count) / 2;
+        }
+        *ret = f;
+        return 0;
+}
+
+/* Lay a picture on grey of the input's extents. */
+static int put_on_grey(hedgec_picture_t *picture, const fitting_t *f, const image_t *image, hedge_why_t *why)
+{
+        const size_t row = (size_t)picture->width * picture->channels;
+        hedgec_picture_t grey;
+        int r = hedgec_picture_alloc(image->width, image->height, picture->channels, &grey, why);
+
+        if (r < 0)
+                return r;
+        memset(grey.pixels, LETTERBOX_GREY, (size_t)grey.width * grey.height * grey.channels);
+        for (uint32_t y = 0; y < picture->height; y++)
+                memcpy(grey.pixels + ((size_t)(f->top + y) * grey.width + f->left) * grey.channels,
+                       picture->pixels + y * row, row);
+        hedgec_picture_release(picture);
+        *picture = grey;
         return 0;
 }
 
@@ -85,21 +151,39 @@ static int resized_to(const hedgec_picture_t *picture, const hedge_model_preproc
 static int fit(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how, const image_t *image,
                hedgec_picture_t *ret, hedge_why_t *why)
 {
-        hedgec_window_t columns = { .size = picture->width, .count = image->width };
-        hedgec_window_t rows = { .size = picture->height, .count = image->height };
+        fitting_t f;
+        int r;
 
-        if (picture->reduction <= 1 && picture->width == image->width && picture->height == image->height)
+        if (is_exact(picture, image))
                 return 0;
-        if (resized_to(picture, how, image, &columns, &rows) < 0)
+        if (find_fitting(picture, how, image, &f) < 0)
                 return hedge_why(why, HEDGE_ELIMIT, "its shorter side cannot become %u pixels", how->resize);
-        if (picture->reduction > 1 && (columns.resized > picture->width || rows.resized > picture->height))
+        if (picture->reduction > 1 && (f.columns.resized > picture->width || f.rows.resized > picture->height))
                 return hedge_why(why, HEDGE_ELIMIT,
                                  "has more than %u megapixels, of which %u x %u were kept; it is to become %u x %u",
-                                 HEDGEC_PICTURE_MAX_PIXELS >> 20, picture->width, picture->height, columns.resized,
-                                 rows.resized);
-        columns.first = (columns.resized - columns.count) / 2;
-        rows.first = (rows.resized - rows.count) / 2;
-        return hedgec_resample(picture, &columns, &rows, ret, why);
+                                 HEDGEC_PICTURE_MAX_PIXELS >> 20, picture->width, picture->height, f.columns.resized,
+                                 f.rows.resized);
+        r = hedgec_resample(picture, &f.columns, &f.rows, ret, why);
+        return !r && how->letterbox ? put_on_grey(ret, &f, image, why) : r;
+}
+
+int hedgec_preprocess_map(const hedgec_picture_t *picture, const hedge_model_preprocess_t *how,
+                          const hedge_shape_t *shape, hedge_map_t *ret)
+{
+        image_t image = { 0 };
+        fitting_t f;
+        int r = read_shape(picture, how, shape, &image, NULL);
+
+        if (!r)
+                r = find_fitting(picture, how, &image, &f);
+        if (r < 0)
+                return r;
+        *ret = (hedge_map_t){ .width = picture->width, .height = picture->height };
+        ret->scale_x = (double)picture->width / f.columns.resized;
+        ret->scale_y = (double)picture->height / f.rows.resized;
+        ret->offset_x = ((double)f.columns.first - f.left) * ret->scale_x;
+        ret->offset_y = ((double)f.rows.first - f.top) * ret->scale_y;
+        return 0;
 }
 
 /* A grey picture has its one sample for each of the input's channels. */

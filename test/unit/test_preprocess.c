@@ -272,9 +272,90 @@ static void test_as_pillow(void **state)
         }
 }
 
+/* What lies in the input at (x, y), in a picture without preprocessing. */
+static float at(const hedge_tensor_t *t, uint32_t c, uint32_t y, uint32_t x)
+{
+        return t->data[(c * t->shape.dims[2] + y) * t->shape.dims[3] + x];
+}
+
+/* A letterboxed picture is the picture resized to what fits, with grey around it. */
+static void test_letterbox(void **state)
+{
+        static const struct {
+                uint32_t width, height, inner_w, inner_h;
+        } cases[] = { { 80, 40, 64, 32 }, { 40, 80, 24, 48 }, { 200, 150, 64, 48 }, { 31, 31, 48, 48 },
+                      { 7, 5, 64, 46 },   { 1, 400, 1, 48 },  { 300, 1, 64, 1 } };
+
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                for (unsigned box = HEDGE_LETTERBOX_CENTRE; box <= HEDGE_LETTERBOX_CORNER; box++) {
+                        const uint32_t w = cases[i].inner_w, h = cases[i].inner_h;
+                        const uint32_t left = box == HEDGE_LETTERBOX_CENTRE ? (64 - w) / 2 : 0;
+                        const uint32_t top = box == HEDGE_LETTERBOX_CENTRE ? (48 - h) / 2 : 0;
+                        hedgec_picture_t p = make(cases[i].width, cases[i].height, 3);
+                        hedge_model_preprocess_t how = raw;
+                        hedge_tensor_t inner = run(&p, &how, (hedge_shape_t){ 4, { 1, 3, h, w } }), t;
+
+                        how.letterbox = box;
+                        t = run(&p, &how, (hedge_shape_t){ 4, { 1, 3, 48, 64 } });
+                        for (uint32_t k = 0; k < 3 * 48 * 64; k++) {
+                                const uint32_t c = k / (48 * 64), y = k / 64 % 48, x = k % 64;
+                                const bool in = x >= left && x < left + w && y >= top && y < top + h;
+
+                                assert_true(at(&t, c, y, x) == (in ? at(&inner, c, y - top, x - left) : 114));
+                        }
+                        hedge_tensor_release(&t);
+                        hedge_tensor_release(&inner);
+                        hedgec_picture_release(&p);
+                }
+}
+
+/* A white rectangle in a black picture is found in the input at the place that the map says, to within a pixel of the input
+ * on either side: resizing blurs its edges. */
+static void test_map_finds_places(void **state)
+{
+        static const hedge_model_preprocess_t hows[] = {
+                { .scale = 1, .std = { 1, 1, 1, 1 } },
+                { .scale = 1, .std = { 1, 1, 1, 1 }, .crop = true, .resize = 60 },
+                { .scale = 1, .std = { 1, 1, 1, 1 }, .letterbox = HEDGE_LETTERBOX_CENTRE },
+                { .scale = 1, .std = { 1, 1, 1, 1 }, .letterbox = HEDGE_LETTERBOX_CORNER },
+        };
+        static const uint32_t sizes[][2] = { { 64, 48 }, { 320, 200 }, { 90, 400 }, { 30, 20 } };
+
+        for (unsigned i = 0; i < 4; i++)
+                for (unsigned k = 0; k < 4; k++) {
+                        const uint32_t w = sizes[k][0], h = sizes[k][1];
+                        const uint32_t x0 = w * 2 / 5, x1 = w * 7 / 10, y0 = h * 9 / 20, y1 = h * 11 / 20;
+                        hedgec_picture_t p = make(w, h, 1);
+                        double low_x = 1e9, low_y = 1e9, high_x = -1, high_y = -1;
+                        hedge_map_t map;
+                        hedge_tensor_t t;
+
+                        for (uint32_t n = 0; n < w * h; n++)
+                                p.pixels[n] = n % w >= x0 && n % w < x1 && n / w >= y0 && n / w < y1 ? 255 : 0;
+                        t = run(&p, &hows[i], (hedge_shape_t){ 4, { 1, 1, 48, 64 } });
+                        assert_int_equal(hedgec_preprocess_map(&p, &hows[i], &t.shape, &map), 0);
+                        assert_true(map.width == w && map.height == h);
+                        for (uint32_t n = 0; n < 48 * 64; n++)
+                                if (t.data[n] > 127) {
+                                        low_x = fmin(low_x, n % 64);
+                                        high_x = fmax(high_x, n % 64 + 1);
+                                        low_y = fmin(low_y, n / 64);
+                                        high_y = fmax(high_y, n / 64 + 1);
+                                }
+                        assert_true(fabs(low_x * map.scale_x + map.offset_x - x0) <= map.scale_x);
+                        assert_true(fabs(high_x * map.scale_x + map.offset_x - x1) <= map.scale_x);
+                        assert_true(fabs(low_y * map.scale_y + map.offset_y - y0) <= map.scale_y);
+                        assert_true(fabs(high_y * map.scale_y + map.offset_y - y1) <= map.scale_y);
+                        hedge_tensor_release(&t);
+                        hedgec_picture_release(&p);
+                }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_letterbox),
+                cmocka_unit_test(test_map_finds_places),
                 cmocka_unit_test(test_exact_size_is_untouched),
                 cmocka_unit_test(test_grey_and_rgb),
                 cmocka_unit_test(test_resample),
