@@ -158,21 +158,32 @@ static int place_scales(hedge_import_t *imp, hedge_rescale_t *s, const float *sc
         return r < 0 ? r : hedge_build_value(imp, &shape, z, &s->scales.zero);
 }
 
+/* The result's scale and zero point; 1 and 0 where it stays real. */
+static int read_result(hedge_import_t *imp, hedge_rescale_t *s, float *ret_scale, float *ret_zero)
+{
+        int r;
+
+        *ret_scale = 1;
+        *ret_zero = 0;
+        if (!hedge_import_has(imp, s->y))
+                return 0;
+        r = hedge_quantize_range(imp, hedge_import_element(imp, s->y_zero), &s->quantize);
+        if (r == 0)
+                r = hedge_import_scalar(imp, s->y, "the scale of the result", ret_scale);
+        return r < 0 ? r : hedge_import_scalar(imp, s->y_zero, "the zero point of the result", ret_zero);
+}
+
 int hedge_rescale_read(hedge_import_t *imp, hedge_rescale_t *s)
 {
         hedge_literal_t *a = NULL, *b = NULL, *factors = NULL;
         hedge_shape_t shape = { .rank = 2 };
-        float y = 1, zero = 0;
-        int r = hedge_quantize_range(imp, hedge_import_element(imp, s->y_zero), &s->quantize);
+        float y, zero;
+        int r = read_result(imp, s, &y, &zero);
 
         if (r == 0)
                 r = read_scale(imp, s->a, "the first scale", &a);
         if (r == 0)
                 r = read_scale(imp, s->b, "the second scale", &b);
-        if (r == 0)
-                r = hedge_import_scalar(imp, s->y, "the scale of the result", &y);
-        if (r == 0)
-                r = hedge_import_scalar(imp, s->y_zero, "the zero point of the result", &zero);
         if (r < 0)
                 return r;
         s->rows = shape.dims[0] = (uint32_t)hedge_shape_elements(&a->shape);

@@ -29,7 +29,8 @@ typedef struct hedge_rescale {
         hedge_scales_t scales;
 } hedge_rescale_t;
 
-/** Read what the sums are multiplied with: a * b / y, in float32 and from left to right. The inputs' indices are given. */
+/** Read what the sums are multiplied with: a * b / y, in float32 and from left to right. The inputs' indices are given; a node
+ * without the input y does not quantise: a * b. */
 int hedge_rescale_read(hedge_import_t *imp, hedge_rescale_t *rescale);
 
 #endif

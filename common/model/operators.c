@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/microsoft.h"
+
 #define MANY   4096
 #define NEWEST HEDGE_NEWEST_OPSET
 
@@ -256,11 +258,21 @@ bool hedge_operator_takes_integers(const hedge_operator_t *op)
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
                 if (strcmp(op->name, names[i]) == 0)
                         return true;
-        return false;
+        return op == hedge_microsoft_find(op->name);
+}
+
+static void document_rows(FILE *to, const hedge_operator_t *rows, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                fprintf(to, "| %s | %u to %u | %s |\n", rows[i].name, rows[i].since, rows[i].until,
+                        rows[i].note ? rows[i].note : "");
 }
 
 void hedge_operators_document(FILE *to)
 {
+        const hedge_operator_t *rows;
+        size_t n;
+
         fprintf(to,
                 "# ONNX operators\n\n"
                 "hedge judges each operator of an ONNX model alone: the table says for which opsets what it means is "
@@ -273,7 +285,10 @@ void hedge_operators_document(FILE *to)
                 "This page is written by `list_operators` from the importer's own table.\n\n"
                 "| operator | opset | remarks |\n|---|---|---|\n",
                 HEDGE_NEWEST_OPSET);
-        for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
-                fprintf(to, "| %s | %u to %u | %s |\n", operators[i].name, operators[i].since, operators[i].until,
-                        operators[i].note ? operators[i].note : "");
+        document_rows(to, operators, sizeof(operators) / sizeof(operators[0]));
+        fputs("\nOf the domain com.microsoft, beside which opset of ONNX does not matter:\n\n"
+              "| operator | opset | remarks |\n|---|---|---|\n",
+              to);
+        rows = hedge_microsoft_operators(&n);
+        document_rows(to, rows, n);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/model/microsoft.h"
 #include "common/model/scope.h"
 
 #define MAX_LACKS 32 /* operators that one sentence counts */
@@ -15,7 +16,12 @@ static bool of_other_domain(const Onnx__NodeProto *node)
 
 const hedge_operator_t *hedge_support_find(const hedge_import_t *imp, const Onnx__NodeProto *node)
 {
-        const hedge_operator_t *op = of_other_domain(node) ? NULL : hedge_operator_find(node->op_type);
+        const hedge_operator_t *op = NULL;
+
+        if (!of_other_domain(node))
+                op = hedge_operator_find(node->op_type);
+        else if (strcmp(node->domain, HEDGE_MICROSOFT_DOMAIN) == 0)
+                op = hedge_microsoft_find(node->op_type);
 
         return op && imp->opset >= op->since && imp->opset <= op->until ? op : NULL;
 }
