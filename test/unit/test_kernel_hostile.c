@@ -83,6 +83,11 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                 op->unary.alpha = wild_float();
                 op->unary.beta = wild_float();
                 break;
+        case HEDGE_OP_QUANTIZE:
+                op->quantize = (hedge_quantize_t){ any(0, 2) ? -(float)any(0, 300) : wild_float(),
+                                                   any(0, 2) ? (float)any(0, 300) : wild_float(),
+                                                   (hedge_quantized_t)any(0, 3), any(0, 3) == 0, any(0, 1) };
+                break;
         case HEDGE_OP_TO_INTEGER:
                 op->to_integer = (hedge_to_integer_t){ (hedge_rounding_t)any(0, 3), (hedge_overflow_t)any(0, 3),
                                                        any(0, 2) ? -(float)any(0, 300) : wild_float(),
@@ -222,6 +227,10 @@ static void fitting_shapes(const hedge_op_t *op, hedge_shape_t *in, unsigned n_i
                 in[1] = in[0];
                 in[n_in - 1] = in[0];
                 in[any(0, 2)].dims[any(0, 3)] = 1;
+                break;
+        case HEDGE_OP_QUANTIZE:
+                in[1] = (hedge_shape_t){ 1, { in[0].rank > 0 ? in[0].dims[in[0].rank - 1] : 1 } };
+                in[n_in - 1] = in[1];
                 break;
         case HEDGE_OP_GATHER:
                 in[1].rank = any(0, 2);
