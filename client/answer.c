@@ -165,24 +165,35 @@ static struct json_object *top_json(hedgec_json_t *json, const hedgec_answer_t *
         return array;
 }
 
+void hedgec_answer_begin_json(const hedgec_answer_t *answer, hedgec_json_t *json)
+{
+        json->root = hedgec_json_object(json);
+        hedgec_json_add_string(json, json->root, "input", answer->input);
+        hedgec_json_add_string(json, json->root, "model", answer->model);
+}
+
+void hedgec_answer_end_json(const hedgec_answer_t *answer, hedgec_json_t *json)
+{
+        struct json_object *layers;
+
+        hedgec_json_add_double(json, json->root, "latency_ms", answer->latency_ms, 6);
+        layers = hedgec_json_array(json);
+        for (uint32_t i = 0; i < answer->n_layers; i++)
+                hedgec_json_add(json, layers, NULL, layer_json(json, &answer->layers[i], answer->trace));
+        hedgec_json_add(json, json->root, "layers", layers);
+}
+
 int hedgec_answer_print_json(const hedgec_answer_t *answer, const hedgec_labels_t *labels, uint32_t top, FILE *out)
 {
         hedgec_json_t json = { 0 };
-        struct json_object *layers;
         uint32_t *indices;
         int n = find_top(answer, top, &indices);
 
         if (n < 0)
                 return n;
-        json.root = hedgec_json_object(&json);
-        hedgec_json_add_string(&json, json.root, "input", answer->input);
-        hedgec_json_add_string(&json, json.root, "model", answer->model);
+        hedgec_answer_begin_json(answer, &json);
         hedgec_json_add(&json, json.root, "top", top_json(&json, answer, labels, indices, n));
-        hedgec_json_add_double(&json, json.root, "latency_ms", answer->latency_ms, 6);
-        layers = hedgec_json_array(&json);
-        for (uint32_t i = 0; i < answer->n_layers; i++)
-                hedgec_json_add(&json, layers, NULL, layer_json(&json, &answer->layers[i], answer->trace));
-        hedgec_json_add(&json, json.root, "layers", layers);
+        hedgec_answer_end_json(answer, &json);
         free(indices);
         return hedgec_json_print(&json, 0, out);
 }

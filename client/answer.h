@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "client/json.h"
 #include "common/element.h"
 #include "common/tensor.h"
 #include "common/types/report.h"
@@ -14,7 +15,8 @@ typedef struct hedgec_answer {
         const char *input; /**< as the user named it */
         const char *model;
         uint32_t n_outputs;
-        const hedge_tensor_t *outputs; /**< in the order of the ONNX file */
+        const hedge_tensor_t *outputs;   /**< in the order of the ONNX file */
+        const char *const *names;        /**< of the outputs */
         const hedge_element_t *elements; /**< what the model says they hold; NULL: floats */
         double latency_ms;
         uint32_t n_layers;
@@ -43,6 +45,10 @@ uint32_t hedgec_top(const float *scores, size_t size, uint32_t n, uint32_t *indi
 
 /** One line of JSON. @return 0, -ENOMEM. */
 int hedgec_answer_print_json(const hedgec_answer_t *answer, const hedgec_labels_t *labels, uint32_t top, FILE *out);
+
+/** The members with which every answer's object begins (input, model) and ends (latency, layers). */
+void hedgec_answer_begin_json(const hedgec_answer_t *answer, hedgec_json_t *json);
+void hedgec_answer_end_json(const hedgec_answer_t *answer, hedgec_json_t *json);
 
 /** A headline and the top classes, aligned. @return 0, -ENOMEM. */
 int hedgec_answer_print_text(const hedgec_answer_t *answer, const hedgec_labels_t *labels, uint32_t top, FILE *out);

@@ -45,7 +45,9 @@ typedef struct infer {
         hedgec_show_t show;
         const char *model;
         hedge_element_t *elements; /* of the model's outputs */
+        char **names;              /* of them */
         uint32_t n_elements;
+        hedge_output_t output; /* what they mean */
         int64_t timeout_ms;
         bool trace;
         slot_t slots[IN_FLIGHT]; /* input i is in slot i % IN_FLIGHT */
@@ -106,7 +108,7 @@ static int read_input(infer_t *infer, const char *operand, const hedgec_form_t *
         r = hedgec_forms_choose(infer->forms, infer->n_forms, &input, &which, why);
         if (!r) {
                 *ret = &infer->forms[which];
-                r = hedgec_input_take(&input, *ret, tensors, why);
+                r = hedgec_show_take(&infer->show, operand, &input, *ret, tensors, why);
         }
         hedgec_input_close(&input);
         return r;
@@ -206,6 +208,9 @@ static void show_slot(infer_t *infer, slot_t *slot, const char *operand)
                                             .model = infer->model,
                                             .n_outputs = result->n_outputs,
                                             .outputs = outputs,
+                                            .names = infer->n_elements == result->n_outputs
+                                                             ? (const char *const *)infer->names
+                                                             : NULL,
                                             .elements = infer->n_elements == result->n_outputs ? infer->elements : NULL,
                                             .latency_ms = result->latency_ms,
                                             .n_layers = result->n_layers,
@@ -254,14 +259,19 @@ static int learn_shape(const hedge_model_status_t *model, const hedgec_show_opti
         return hedgec_show_prepare(show, ret, why);
 }
 
-/* What the outputs are is the same in every shape. */
+/* What the outputs are, and are called, is the same in every shape. */
 static int learn_elements(infer_t *infer, const hedge_model_status_t *model, hedge_why_t *why)
 {
         infer->elements = calloc(model->n_outputs + 1, sizeof(*infer->elements));
-        if (!infer->elements)
+        infer->names = calloc(model->n_outputs + 1, sizeof(*infer->names));
+        if (!infer->elements || !infer->names)
                 return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
-        for (uint32_t i = 0; i < model->n_outputs; i++, infer->n_elements++)
+        for (uint32_t i = 0; i < model->n_outputs; i++, infer->n_elements++) {
                 infer->elements[i] = (hedge_element_t)model->outputs[i].element;
+                infer->names[i] = strdup(model->outputs[i].name);
+                if (!infer->names[i])
+                        return hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
+        }
         return 0;
 }
 
@@ -282,6 +292,8 @@ static int learn_model(infer_t *infer, const hedgec_show_options_t *show, const 
                 }
         if (r == 0 && models->n_models > 0)
                 r = learn_elements(infer, &models->models[0], why);
+        if (r == 0)
+                r = hedgec_answer_output(&answer, &infer->output, why);
         for (unsigned i = 1; r == 0 && i < infer->n_forms; i++)
                 if (infer->forms[i].n_inputs != infer->forms[0].n_inputs)
                         r = hedge_why(why, HEDGE_EMALFORMED, "the coordinator says different things of model '%s'",
@@ -312,15 +324,19 @@ static int run(const void *values, char **operands, unsigned n_operands)
         r = learn_model(&infer, &v->show, &shapes, &labels, &why);
         if (!r)
                 r = hedgec_show_open(&infer.show, &v->show, infer.model, &labels, n_operands - 1, &why);
-        if (!r) {
+        if (!r)
+                r = hedgec_show_find(&infer.show, &infer.output, n_operands - 1, &why);
+        if (!r)
                 run_inputs(&infer, operands + 1, n_operands - 1);
-                status = hedgec_show_close(&infer.show);
-        } else {
+        status = hedgec_show_close(&infer.show);
+        if (r < 0)
                 status = hedgec_complain("%s", why.text);
-        }
         hedgec_labels_release(&labels);
         for (unsigned i = 0; i < infer.n_forms; i++)
                 hedgec_form_release(&infer.forms[i]);
+        for (uint32_t i = 0; infer.names && i < infer.n_elements; i++)
+                free(infer.names[i]);
+        free(infer.names);
         free(infer.elements);
         hedgec_connection_close(&infer.connection);
         return status;
@@ -333,10 +349,11 @@ const hedgec_command_t hedgec_command_infer = {
         .details = "Run inputs through a loaded model. An INPUT is a picture (PNG, JPEG, PPM, PGM)\n"
                    "or a tensor (.npy, ONNX .pb), or - for standard input; for a model of several\n"
                    "inputs it is that many files with commas between. Scores are the first output\n"
-                   "as it is. Answers come in the order of the inputs; an input that fails is said,\n"
-                   "and the others go on. Of a model that is loaded for several shapes a picture\n"
-                   "takes the one of the nearest ratio of width to height, and then of the nearest\n"
-                   "size.",
+                   "as it is; boxes and segmentations are shown where the model's model.yaml says\n"
+                   "that its outputs are such. Answers come in the order of the inputs; an input\n"
+                   "that fails is said, and the others go on. Of a model that is loaded for several\n"
+                   "shapes a picture takes the one of the nearest ratio of width to height, and then\n"
+                   "of the nearest size.",
         .example = "hedge infer squeezenet dog.jpg cat.png --top 3 --layers",
         .options = options,
         .presets = &presets,

@@ -49,21 +49,26 @@ static int compute(local_t *local, const hedgec_local_shape_t *shape, const hedg
         hedge_tensor_t *outputs = calloc(n + 1, sizeof(*outputs));
         int64_t start = hedge_now_us();
         hedge_element_t *elements = calloc(n + 1, sizeof(*elements));
-        int r = outputs && elements ? hedge_engine_run(shape->engine, inputs, NULL, NULL, outputs) : -ENOMEM;
+        const char **names = calloc(n + 1, sizeof(*names));
+        int r = outputs && elements && names ? hedge_engine_run(shape->engine, inputs, NULL, NULL, outputs) : -ENOMEM;
 
         if (r == 0) {
-                for (uint32_t i = 0; i < n; i++)
+                for (uint32_t i = 0; i < n; i++) {
                         elements[i] = shape->graph->values[shape->graph->outputs[i]].element;
+                        names[i] = shape->graph->values[shape->graph->outputs[i]].name;
+                }
                 hedgec_show_answer(&local->show,
                                    &(hedgec_answer_t){ .input = operand,
                                                        .model = local->name,
                                                        .n_outputs = n,
                                                        .outputs = outputs,
+                                                       .names = names,
                                                        .elements = elements,
                                                        .latency_ms = (double)(hedge_now_us() - start) / 1000 });
                 for (uint32_t i = 0; i < n; i++)
                         hedge_tensor_release(&outputs[i]);
         }
+        free(names);
         free(elements);
         free(outputs);
         return r;
@@ -74,7 +79,7 @@ static void run_input(local_t *local, const char *operand)
         const hedgec_local_shape_t *shape;
         hedge_tensor_t *inputs;
         hedge_why_t why = { "" };
-        int r = hedgec_local_model_read(local->model, operand, &shape, &inputs, &why);
+        int r = hedgec_local_model_read(local->model, operand, &local->show, &shape, &inputs, &why);
 
         if (r < 0) {
                 hedgec_show_failure(&local->show, operand, why.text);
@@ -151,11 +156,14 @@ static int run(const void *values, char **operands, unsigned n_operands)
         r = read_model(&local, v, &labels, &why);
         if (!r)
                 r = hedgec_show_open(&local.show, &v->show, local.name, &labels, n_operands - 1, &why);
+        if (!r)
+                r = hedgec_show_find(&local.show, &local.manifest.output, n_operands - 1, &why);
         if (!r) {
                 for (unsigned i = 1; i < n_operands; i++)
                         run_input(&local, operands[i]);
                 status = hedgec_show_close(&local.show);
         } else {
+                hedgec_show_close(&local.show);
                 status = hedgec_complain("%s", why.text);
         }
         hedgec_labels_release(&labels);

@@ -7,6 +7,7 @@
 
 #include "client/forms.h"
 #include "client/shape_of_input.h"
+#include "common/detect/check.h"
 
 #define KEPT 4 /* shapes of inputs that came, each with its weights: pictures of one camera have few */
 
@@ -57,6 +58,10 @@ static int make_shape(const hedgec_local_model_t *m, const hedge_input_shape_t *
 
         if (r == 0)
                 r = make_form(m, &shape, why);
+        /* Labels of a file of their own are not counted yet: then the first answer is checked. */
+        if (r == 0 && !m->show->labels)
+                r = hedge_detect_check_graph(&m->manifest->output, shape.graph, shape.form.preprocess.nhwc,
+                                             m->manifest->n_labels, why);
         if (r == 0) {
                 r = hedge_engine_new(shape.graph, m->kernels, &shape.engine);
                 if (r < 0)
@@ -189,8 +194,8 @@ static int choose(hedgec_local_model_t *m, const hedgec_input_t *input, unsigned
         return hedgec_forms_choose(forms, m->n_shapes, input, ret, why);
 }
 
-int hedgec_local_model_read(hedgec_local_model_t *m, const char *operand, const hedgec_local_shape_t **ret,
-                            hedge_tensor_t **ret_tensors, hedge_why_t *why)
+int hedgec_local_model_read(hedgec_local_model_t *m, const char *operand, hedgec_show_t *show,
+                            const hedgec_local_shape_t **ret, hedge_tensor_t **ret_tensors, hedge_why_t *why)
 {
         const uint32_t n = m->inputs ? m->n_inputs : m->shapes[0].form.n_inputs;
         hedge_tensor_t *tensors = calloc(n + 1, sizeof(*tensors));
@@ -204,7 +209,7 @@ int hedgec_local_model_read(hedgec_local_model_t *m, const char *operand, const 
         if (r == 0)
                 r = choose(m, &input, &which, why);
         if (r == 0)
-                r = hedgec_input_take(&input, &m->shapes[which].form, tensors, why);
+                r = hedgec_show_take(show, operand, &input, &m->shapes[which].form, tensors, why);
         hedgec_input_close(&input);
         if (r < 0) {
                 free(tensors);

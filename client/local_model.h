@@ -28,9 +28,10 @@ int hedgec_local_model_new(const char *path, const hedge_manifest_t *manifest, c
 void hedgec_local_model_destroy(hedgec_local_model_t **model);
 
 /** Read an INPUT and take it in the shape of the model that it is for.
+ * @param show         Told what it was made of.
  * @param ret          That shape; valid until the next call.
  * @param ret_tensors  As many as its graph has inputs, to be freed, each of them and the array. */
-int hedgec_local_model_read(hedgec_local_model_t *model, const char *operand, const hedgec_local_shape_t **ret,
-                            hedge_tensor_t **ret_tensors, hedge_why_t *why);
+int hedgec_local_model_read(hedgec_local_model_t *model, const char *operand, hedgec_show_t *show,
+                            const hedgec_local_shape_t **ret, hedge_tensor_t **ret_tensors, hedge_why_t *why);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/say.h"
+#include "common/manifest/manifest.h"
 
 #define PLAN_WAIT_MS 120000 /* a coordinator on a small board takes its time */
 
@@ -53,6 +54,21 @@ int hedgec_request_model(hedgec_connection_t *connection, const char *name, hedg
         if (r < 0)
                 hedge_envelope_release(ret);
         return r < 0 ? hedge_why(why, r, "%s", hedge_strerror(r)) : 0;
+}
+
+int hedgec_answer_output(const hedge_envelope_t *answer, hedge_output_t *ret, hedge_why_t *why)
+{
+        hedge_manifest_t manifest = { .n_labels = 0 };
+        int r = 0;
+
+        if (answer->n_frames > 1)
+                r = hedge_manifest_parse(HEDGE_MANIFEST_FILE, zmq_msg_data(&answer->frames[1]),
+                                         zmq_msg_size(&answer->frames[1]), NULL, &manifest, why);
+        if (r < 0)
+                return r;
+        *ret = manifest.output;
+        hedge_manifest_release(&manifest);
+        return 0;
 }
 
 int hedgec_request_plan(hedgec_connection_t *connection, const hedgec_plan_question_t *question, hedge_envelope_t *ret,

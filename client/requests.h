@@ -4,6 +4,7 @@
 
 #include "client/answer.h"
 #include "client/connection.h"
+#include "common/types/output.h"
 
 /** The short questions to a coordinator. Each returns 0 and the answer (release it with hedge_envelope_release), or what
  * hedgec_connection_request returns. */
@@ -15,6 +16,10 @@ int hedgec_request_models(hedgec_connection_t *connection, const char *name, hed
 /** Like hedgec_request_models for one model, with its labels. */
 int hedgec_request_model(hedgec_connection_t *connection, const char *name, hedge_envelope_t *ret,
                          hedgec_labels_t *ret_labels, hedge_why_t *why);
+
+/** What the answer to hedgec_request_model says of the model's outputs; of classes where it says nothing.
+ * @return 0, HEDGE_ECONFIG, -ENOMEM. */
+int hedgec_answer_output(const hedge_envelope_t *answer, hedge_output_t *ret, hedge_why_t *why);
 
 /** What is asked of PLAN. */
 typedef struct hedgec_plan_question {

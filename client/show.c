@@ -26,6 +26,7 @@ const hedgec_option_t hedgec_show_options[] = {
         HEDGEC_ROW(STRING, "out", 'o', hedgec_show_options_t, npy, "FILE.npy",
                    "write each output as an array of the model's type to FILE.npy, FILE-2.npy, ..."),
         HEDGEC_ROW(STRING, "labels", 'l', hedgec_show_options_t, labels, "FILE", "names of the classes, one a line"),
+        HEDGEC_ROW_TABLE(hedgec_show_options_t, sight, hedgec_sight_options),
         HEDGEC_ROW_END,
 };
 
@@ -81,6 +82,24 @@ int hedgec_show_prepare(const hedgec_show_options_t *options, hedgec_form_t *for
                      : 0;
 }
 
+int hedgec_show_find(hedgec_show_t *show, const hedge_output_t *output, uint64_t inputs, hedge_why_t *why)
+{
+        return hedgec_sight_open(&show->sight, &show->options->sight, output, inputs, why);
+}
+
+int hedgec_show_take(hedgec_show_t *show, const char *operand, hedgec_input_t *input, const hedgec_form_t *form,
+                     hedge_tensor_t *tensors, hedge_why_t *why)
+{
+        int r = hedgec_input_take(input, form, tensors, why);
+
+        if (r < 0)
+                return r;
+        r = hedgec_sight_note(&show->sight, operand, input, form, why);
+        for (uint32_t i = 0; r < 0 && i < form->n_inputs; i++)
+                hedge_tensor_release(&tensors[i]);
+        return r;
+}
+
 /* On a terminal the bar stands below what has been printed. */
 static void step(hedgec_show_t *show)
 {
@@ -89,20 +108,28 @@ static void step(hedgec_show_t *show)
         hedgec_progress_update(&show->progress, show->done);
 }
 
-void hedgec_show_answer(hedgec_show_t *show, const hedgec_answer_t *answer)
+/* Print what was answered. `why` stays empty where there is no more to say than the code. */
+static int print_answer(hedgec_show_t *show, const hedgec_answer_t *answer, FILE *out, hedge_why_t *why)
+{
+        const hedgec_show_options_t *o = show->options;
+        int r;
+
+        if (hedgec_sight_is_open(&show->sight))
+                r = hedgec_sight_show(&show->sight, answer, &show->labels, o->json, out, why);
+        else
+                r = o->json ? hedgec_answer_print_json(answer, &show->labels, (uint32_t)o->top, out)
+                            : hedgec_answer_print_text(answer, &show->labels, (uint32_t)o->top, out);
+        return !r && o->layers && !o->json ? hedgec_answer_print_layers(answer, out) : r;
+}
+
+/* Write the outputs themselves where that is asked for; what goes wrong is said. */
+static int write_outputs(hedgec_show_t *show, const hedgec_answer_t *answer)
 {
         const hedgec_show_options_t *o = show->options;
         hedge_why_t why = { "" };
-        int r;
+        int r = 0;
 
-        hedgec_progress_clear(&show->progress);
-        r = o->json ? hedgec_answer_print_json(answer, &show->labels, (uint32_t)o->top, stdout)
-                    : hedgec_answer_print_text(answer, &show->labels, (uint32_t)o->top, stdout);
-        if (!r && o->layers && !o->json)
-                r = hedgec_answer_print_layers(answer, stdout);
-        if (r < 0)
-                hedgec_complain("%s: cannot show the answer: %s", answer->input, hedge_strerror(r));
-        if (!r && show->raw && !show->raw_failed) {
+        if (show->raw && !show->raw_failed) {
                 r = hedgec_answer_write_raw(answer, show->raw);
                 if (r < 0)
                         hedgec_complain("cannot write %s: %s", o->raw, hedge_strerror(r));
@@ -113,6 +140,25 @@ void hedgec_show_answer(hedgec_show_t *show, const hedgec_answer_t *answer)
                 if (r < 0)
                         hedgec_complain("%s", why.text);
         }
+        return r;
+}
+
+void hedgec_show_answer(hedgec_show_t *show, const hedgec_answer_t *answer)
+{
+        hedge_why_t why = { "" };
+        int r;
+
+        hedgec_progress_clear(&show->progress);
+        r = print_answer(show, answer, hedgec_sight_stream(&show->sight), &why);
+        if (r < 0 && why.text[0]) {
+                write_outputs(show, answer); /* which are there, whatever they mean */
+                hedgec_show_failure(show, answer->input, why.text);
+                return;
+        }
+        if (r < 0)
+                hedgec_complain("%s: cannot show the answer: %s", answer->input, hedge_strerror(r));
+        else
+                r = write_outputs(show, answer);
         show->failed += r < 0;
         step(show);
 }
@@ -125,7 +171,7 @@ static void print_failure(const hedgec_show_t *show, const char *input, const ch
         hedgec_json_add_string(&json, json.root, "input", input);
         hedgec_json_add_string(&json, json.root, "model", show->model);
         hedgec_json_add_string(&json, json.root, "error", sentence);
-        hedgec_json_print(&json, 0, stdout);
+        hedgec_json_print(&json, 0, hedgec_sight_stream(&show->sight));
 }
 
 void hedgec_show_failure(hedgec_show_t *show, const char *input, const char *sentence)
@@ -133,6 +179,7 @@ void hedgec_show_failure(hedgec_show_t *show, const char *input, const char *sen
         const char *name = hedgec_file_name(input);
 
         hedgec_progress_clear(&show->progress);
+        hedgec_sight_skip(&show->sight, input);
         if (show->options->json)
                 print_failure(show, input, sentence);
         /* Sentences about a file begin with its name already. */
@@ -151,6 +198,7 @@ int hedgec_show_close(hedgec_show_t *show)
         hedgec_progress_clear(&show->progress);
         if (show->raw && fclose(show->raw) && !show->raw_failed)
                 status = hedgec_complain("cannot write %s: %s", show->options->raw, hedge_strerror(-errno));
+        hedgec_sight_release(&show->sight);
         hedgec_labels_release(&show->labels);
         return status;
 }

@@ -64,8 +64,8 @@ typedef enum hedge_message_type {
         HEDGE_MSG_RESULT, /**< coordinator: 1 frame per model output */
         HEDGE_MSG_STATUS, /**< client */
         HEDGE_MSG_STATUS_OK,
-        HEDGE_MSG_MODELS,    /**< client; with a name: that model's details */
-        HEDGE_MSG_MODELS_OK, /**< frame: the labels as text lines, where one model was asked for */
+        HEDGE_MSG_MODELS, /**< client; with a name: that model's details */
+        HEDGE_MSG_MODELS_OK, /**< frames, where one model was asked for: the labels as text lines; its model.yaml without them */
         HEDGE_MSG_LOAD, /**< client: frame 1 the ONNX file, frame 2 (optional) its model.yaml; no frame: from the repository */
         HEDGE_MSG_LOAD_OK,
         HEDGE_MSG_UNLOAD, /**< client */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/detect/check.h"
+
 #include "common/model/batch.h"
 
 /* The code of a cut; layers that are cut alike share it, and with it its cache of decode matrices. */
@@ -243,7 +245,10 @@ int hedged_model_new(const hedged_config_t *config, const hedged_speeds_t *speed
         for (uint32_t i = 0; i < graph->n_values; i++)
                 if (hedge_value_is_constant(&graph->values[i]))
                         m->parameters += hedge_shape_elements(&graph->values[i].shape);
-        r = plan_model(m, speeds, hedge_kernels_conv_error(kernels), why);
+        r = hedge_detect_check_graph(&m->manifest.output, graph, m->manifest.preprocess.nhwc, m->manifest.n_labels,
+                                     why);
+        if (r == 0)
+                r = plan_model(m, speeds, hedge_kernels_conv_error(kernels), why);
         if (r == 0)
                 r = hedge_engine_new(graph, kernels, &m->engine);
         if (r < 0) {

@@ -116,13 +116,39 @@ static int labels_frame(const hedge_manifest_t *manifest, zmq_msg_t *frame)
         return 0;
 }
 
+/* The labels, and what model.yaml says besides. */
+static int describe_in_frames(const hedge_manifest_t *manifest, zmq_msg_t frames[2], uint32_t *ret_n)
+{
+        char *text = NULL;
+        size_t size = 0;
+        int r = labels_frame(manifest, &frames[0]);
+
+        if (r < 0)
+                return r;
+        *ret_n = 1;
+        if (!manifest->preprocess.given)
+                return 0;
+        r = hedge_manifest_write_settings(manifest, &text, &size);
+        if (r == 0 && zmq_msg_init_size(&frames[1], size) < 0)
+                r = -ENOMEM;
+        if (r == 0) {
+                memcpy(zmq_msg_data(&frames[1]), text, size);
+                *ret_n = 2;
+        } else {
+                zmq_msg_close(&frames[0]);
+        }
+        free(text);
+        return r;
+}
+
 void hedged_models_list(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_models_t *asked = &e->message.models;
         hedged_model_t *one = *asked->name ? hedged_registry_find(&c->registry, asked->name) : NULL;
         hedge_message_t message = { .type = HEDGE_MSG_MODELS_OK };
         hedge_msg_models_ok_t *ok = &message.models_ok;
-        zmq_msg_t frame;
+        zmq_msg_t frames[2];
+        uint32_t n_frames = 0;
         int r = 0;
 
         if (*asked->name && !one) {
@@ -140,9 +166,9 @@ void hedged_models_list(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
                 if (!one || !strcmp(c->registry.models[i]->name, one->name))
                         r = describe_model(c->registry.models[i], &ok->models[ok->n_models++]);
         if (r == 0 && one)
-                r = labels_frame(&one->manifest, &frame);
+                r = describe_in_frames(&one->manifest, frames, &n_frames);
         if (r == 0)
-                hedged_reply(asker, &message, one ? &frame : NULL, one ? 1 : 0);
+                hedged_reply(asker, &message, frames, n_frames);
         else
                 hedged_refuse(asker, r, hedge_strerror(r));
         for (uint32_t i = 0; i < ok->n_models; i++)

@@ -533,7 +533,7 @@ static void the_number_of_raw_frames_is_the_schema_s(void **unused)
         } rows[] = {
                 { HEDGE_MSG_HELLO, 0, 0 },     { HEDGE_MSG_SHARE, 1, 1 }, { HEDGE_MSG_TASK, 1, 64 },
                 { HEDGE_MSG_PART, 1, 1 },      { HEDGE_MSG_ERROR, 0, 0 }, { HEDGE_MSG_INFER, 3, 3 },
-                { HEDGE_MSG_RESULT, 2, 2 },    { HEDGE_MSG_LOAD, 0, 2 },  { HEDGE_MSG_MODELS_OK, 0, 1 },
+                { HEDGE_MSG_RESULT, 2, 2 },    { HEDGE_MSG_LOAD, 0, 2 },  { HEDGE_MSG_MODELS_OK, 0, 2 },
                 { HEDGE_MSG_UNLOAD_OK, 0, 0 },
         };
 
