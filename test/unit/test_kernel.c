@@ -210,6 +210,24 @@ static void make_unary(example_t *e)
         }
 }
 
+/* One scale for all, one per place of an axis, or one each; with a zero point or without. */
+static void make_quantize(example_t *e)
+{
+        uint32_t kept;
+
+        e->in[0] = any_shape(any(0, 5), 9);
+        e->in[1] = e->in[0];
+        kept = any(0, 2) ? any(0, e->in[0].rank) : HEDGE_MAX_RANK;
+        for (uint32_t d = 0; kept < HEDGE_MAX_RANK && d < e->in[1].rank; d++)
+                e->in[1].dims[d] = d == kept ? e->in[1].dims[d] : 1;
+        e->in[2] = e->in[1];
+        e->n_in = any(2, 3);
+        e->constant[1] = e->constant[2] = any(0, 1);
+        e->op.quantize = (hedge_quantize_t){ -128, 127, (hedge_quantized_t)any(0, 2), any(0, 1), any(0, 1) };
+        if (e->op.quantize.result == HEDGE_QUANTIZED_REAL)
+                e->op.quantize.multiplies = false;
+}
+
 static void make_along_axis(example_t *e)
 {
         e->in[0] = any_shape(any(1, 5), 9);
@@ -337,6 +355,9 @@ static void make(example_t *e, hedge_op_kind_t kind)
         case HEDGE_OP_PRELU:
                 make_binary(e);
                 break;
+        case HEDGE_OP_QUANTIZE:
+                make_quantize(e);
+                break;
         case HEDGE_OP_SOFTMAX:
         case HEDGE_OP_LOG_SOFTMAX:
         case HEDGE_OP_CONCAT:
@@ -377,6 +398,8 @@ static float lowest(const hedge_op_t *op, unsigned input)
                        : op->unary.kind == HEDGE_UNARY_RECIPROCAL ? 0.1f
                        : op->unary.kind == HEDGE_UNARY_ACOSH      ? 1
                                                                   : -1;
+        if (op->kind == HEDGE_OP_QUANTIZE && input)
+                return 0.1f;
         if (op->kind == HEDGE_OP_REDUCE && op->reduce.kind == HEDGE_REDUCE_LOG_SUM)
                 return 0.1f;
         return op->kind == HEDGE_OP_DIV && input ? 0.5f : op->kind == HEDGE_OP_POW && !input ? 0.1f : -1;
