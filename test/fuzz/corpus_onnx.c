@@ -159,11 +159,90 @@ static void older(make_t *m)
         make_float(m, make_node(m, "Clip", "d", "y"), "max", 1);
 }
 
+/* Integers, booleans, what chooses and what is indexed. */
+static void choices(make_t *m)
+{
+        Onnx__NodeProto *node;
+
+        m->opset.version = 14;
+        make_input(m, "x", DIMS(3, 4));
+        make_input(m, "i", DIMS(2, 4))->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+        make_input(m, "b", DIMS(4))->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
+        make_ints(m, "two", DIMS(1), (const int64_t[]){ 2 });
+        make_ints(m, "one", SCALAR, (const int64_t[]){ 1 });
+        make_floats(m, "off_on", DIMS(2), (const float[]){ 0, 1 });
+        make_int(m, make_node(m, "TopK", "x two", "best which"), "axis", 0);
+        make_int(m, make_node(m, "GatherElements", "x i", "picked"), "axis", 0);
+        make_node(m, "Add", "i which", "sum");
+        make_node(m, "Mod", "sum two", "rest");
+        make_node(m, "Greater", "best picked", "more");
+        make_node(m, "And", "more b", "both");
+        make_node(m, "Where", "both best picked", "chosen");
+        make_int(m, make_node(m, "ScatterElements", "x rest chosen", "scattered"), "axis", 0);
+        node = make_node(m, "ArgMax", "scattered", "at");
+        make_int(m, node, "axis", 1);
+        make_int(m, node, "keepdims", 0);
+        make_node(m, "OneHot", "at two off_on", "hot");
+        make_node(m, "CumSum", "hot one", "counted");
+        make_node(m, "Gather", "counted at", "turned");
+        make_int(m, make_node(m, "Trilu", "turned one", "half"), "upper", 0);
+        make_ints(m, "twice", DIMS(2), (const int64_t[]){ 2, 1 });
+        make_node(m, "Tile", "half twice", "y");
+}
+
+static void boxes(make_t *m)
+{
+        make_input(m, "boxes", DIMS(1, 4, 4));
+        make_input(m, "scores", DIMS(1, 2, 4));
+        make_ints(m, "most", SCALAR, (const int64_t[]){ 3 });
+        make_floats(m, "overlap", SCALAR, (const float[]){ 0.5f });
+        make_floats(m, "score", SCALAR, (const float[]){ -0.5f });
+        make_ints(m, "column", SCALAR, (const int64_t[]){ 2 });
+        make_weights(m, "table", DIMS(4, 2));
+        make_node(m, "NonMaxSuppression", "boxes scores most overlap score", "kept");
+        make_int(m, make_node(m, "Gather", "kept column", "number"), "axis", 1);
+        make_node(m, "Gather", "table number", "y");
+        make_output(m, "kept");
+}
+
+static void give_branch(make_t *m, Onnx__NodeProto *node, const char *name, make_t *branch)
+{
+        Onnx__AttributeProto *a = make_attribute(m, node, name);
+
+        a->has_type = 1;
+        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH;
+        a->g = &branch->graph;
+}
+
+static void branches(make_t *m)
+{
+        static make_t taken, other; /* until the file is written */
+        Onnx__NodeProto *node;
+
+        make_init(&taken, 13);
+        make_init(&other, 13);
+        make_input(m, "x", DIMS(2, 2));
+        make_ints(m, "two", DIMS(2), (const int64_t[]){ 2, 2 });
+        make_ints(m, "zero", SCALAR, (const int64_t[]){ 0 });
+        make_node(m, "Shape", "x", "shape");
+        make_node(m, "Gather", "shape zero", "rows");
+        make_node(m, "Less", "zero rows", "c");
+        node = make_node(m, "If", "c", "y");
+        give_branch(m, node, "then_branch", &taken);
+        give_branch(m, node, "else_branch", &other);
+        make_weights(&taken, "w", DIMS(2));
+        make_node(&taken, "Mul", "x w", "out");
+        make_output(&taken, "out");
+        make_node(&other, "Identity", "x", "out");
+        make_output(&other, "out");
+}
+
 static const struct {
         const char *name;
         void (*fill)(make_t *m);
-} seeds[] = { { "net", net },     { "shapes", shapes }, { "constants", constants },      { "images", images },
-              { "newer", newer }, { "older", older },   { "open_extents", open_extents } };
+} seeds[] = { { "net", net },     { "shapes", shapes },    { "constants", constants },       { "images", images },
+              { "newer", newer }, { "older", older },      { "open_extents", open_extents }, { "choices", choices },
+              { "boxes", boxes }, { "branches", branches } };
 
 static int write_model(make_t *m, FILE *f)
 {
