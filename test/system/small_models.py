@@ -31,9 +31,10 @@ def attribute(name, value):
 
 
 def value_info(name, shape=None, element=1):
+    """An extent that is a text is a symbol, and open, as one of None is."""
     if shape is None:
         return field(1, name)
-    dims = b"".join(field(1, field(1, d)) for d in shape)
+    dims = b"".join(field(1, b"" if d is None else field(2 if isinstance(d, str) else 1, d)) for d in shape)
     return field(1, name) + field(2, field(1, field(1, element) + field(2, dims)))
 
 
