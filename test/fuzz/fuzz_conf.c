@@ -7,6 +7,7 @@
 #include "common/job/job.h"
 #include "common/manifest/labels.h"
 #include "common/manifest/manifest.h"
+#include "common/manifest/stated.h"
 #include "common/wire/message.h"
 #include "test/fuzz/fuzz.h"
 
@@ -60,6 +61,11 @@ static void come_back(const hedge_manifest_t *manifest)
         if (hedge_manifest_parse("again", text, size, NULL, &again, NULL) < 0 || again.n_labels != manifest->n_labels ||
             memcmp(&again.preprocess, &manifest->preprocess, sizeof(again.preprocess)) != 0)
                 abort();
+        if (again.n_shapes != manifest->n_shapes)
+                abort();
+        for (uint32_t i = 0; i < again.n_shapes; i++)
+                if (memcmp(&again.shapes[i], &manifest->shapes[i], sizeof(again.shapes[i])) != 0)
+                        abort();
         for (uint32_t i = 0; i < again.n_labels; i++)
                 if (strcmp(again.labels[i], manifest->labels[i]) != 0)
                         abort();
@@ -85,6 +91,25 @@ static void try_labels(const uint8_t *data, size_t size)
                                 abort();
         }
         hedge_manifest_release(&manifest);
+}
+
+/* Shapes that are read are written as what reads back as the same. */
+static void try_stated(const char *text, size_t size)
+{
+        hedge_input_shape_t *shapes = NULL, *again = NULL;
+        uint32_t n = 0, m = 0;
+        char *written = NULL;
+        size_t length;
+
+        if (hedge_stated_parse("f", text, size, &shapes, &n, NULL) < 0)
+                return;
+        if (hedge_stated_write(shapes, n, &written, &length) < 0 ||
+            hedge_stated_parse("f", written, length, &again, &m, NULL) < 0 || m != n ||
+            (n && memcmp(again, shapes, n * sizeof(*shapes)) != 0))
+                abort();
+        free(written);
+        free(shapes);
+        free(again);
 }
 
 /* A job that is read has files, layers that a network may or may not come of, and a manifest that can be read. */
@@ -128,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         hedge_conf_release(rows, &settings);
         if (memcmp(&settings, &zero, sizeof(zero)) != 0)
                 abort();
+        try_stated((const char *)data, size);
         if (hedge_manifest_parse("f", (const char *)data, size, NULL, &manifest, &why) == 0)
                 come_back(&manifest);
         hedge_manifest_release(&manifest);

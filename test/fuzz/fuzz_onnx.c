@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "common/engine/engine.h"
+#include "common/model/declared.h"
 #include "common/model/onnx.h"
+#include "common/model/proto.h"
 #include "test/fuzz/fuzz.h"
 
 #define MAX_MACS  1000000
@@ -51,6 +53,22 @@ static int try_import(const uint8_t *data, size_t size, const hedge_onnx_options
         return r;
 }
 
+/* What the model says of its inputs, without importing it. */
+static void declare(const uint8_t *data, size_t size)
+{
+        hedge_onnx_input_t *inputs = NULL;
+        hedge_proto_t *proto = NULL;
+        const Onnx__ModelProto *model;
+        uint32_t n = 0;
+
+        if (hedge_proto_unpack(data, size, &onnx__model_proto__descriptor, &proto, NULL) < 0)
+                return;
+        model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+        if (model->graph && hedge_declared(model->graph, &inputs, &n, NULL) == 0)
+                free(inputs);
+        hedge_proto_destroy(&proto);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const hedge_onnx_limits_t limits = { 1 << 20, MAX_VALUE, 1 << 20, 64, 1 << 20 };
@@ -61,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (try_import(data, size, &options) == HEDGE_ESHAPE)
                 for (options.n_shapes = 1, options.shapes = stated; options.shapes < stated + 2; options.shapes++)
                         try_import(data, size, &options);
+        declare(data, size);
         if (hedge_onnx_tensor(data, size, &tensor, NULL) == 0)
                 hedge_tensor_release(&tensor);
         return 0;

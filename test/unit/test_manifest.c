@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/manifest/manifest.h"
+#include "common/manifest/stated.h"
 
 static char folder[] = "/tmp/hedge-manifest-XXXXXX";
 
@@ -111,6 +112,11 @@ static void test_errors(void **state)
                 { "labels: long.txt", "/long.txt: label 1 is longer than 1024 bytes", HEDGE_ELIMIT },
                 { "resize: 3\nlabels: latin1.txt", "/latin1.txt:2: is not UTF-8 (perhaps Latin-1", HEDGE_ECONFIG },
                 { "labels: utf16.txt", "/utf16.txt: is text in UTF-16", HEDGE_ECONFIG },
+                { "shapes: [x=1x3, y]", "m.yaml: shapes: 'y' is no shape: NAME=1x3x320x320 is one", HEDGE_ECONFIG },
+                { "shapes: x=1x0", "m.yaml: shapes: 'x=1x0' is no shape", HEDGE_ECONFIG },
+                { "shapes: [a=1, a=2, b=1, b=2, b=3]", "m.yaml: shapes: 3 shapes are stated for the input 'b'",
+                  HEDGE_ECONFIG },
+                { "shapes: {a: 1}", "m.yaml:1: shapes: wants text or a list of texts", HEDGE_ECONFIG },
                 { "labels: many.txt", "/many.txt: has 65537 lines, more than 65536", HEDGE_ELIMIT },
         };
         static char many[65538], longer[1026];
@@ -158,6 +164,73 @@ static void test_a_mark_is_no_label(void **state)
         assert_int_equal(parse("labels: marked.txt", &m, &why), 0);
         assert_int_equal(m.n_labels, 0);
         hedge_manifest_release(&m);
+}
+
+/* Shapes are model.yaml's, but for those that a program noted when the model was loaded. */
+static void test_shapes(void **state)
+{
+        const hedge_input_shape_t noted[] = { { "a=b", { 2, { 1, 3 } } }, { "a=b", { 2, { 2, 3 } } } };
+        hedge_manifest_t m = { 0 }, again = { 0 };
+        char path[64], *text;
+        hedge_why_t why = { "" };
+        size_t size;
+
+        put("model.yaml", "shapes: [x=1x3x320x320, 'a \"b\"=7']\n");
+        if (hedge_manifest_load(folder, &m, &why))
+                fail_msg("%s", why.text);
+        assert_int_equal(m.n_shapes, 2);
+        assert_string_equal(m.shapes[1].name, "a \"b\"");
+        assert_int_equal(m.shapes[0].shape.dims[3], 320);
+        assert_int_equal(hedge_manifest_write(&m, &text, &size), 0);
+        assert_int_equal(hedge_manifest_parse("again", text, size, NULL, &again, &why), 0);
+        assert_int_equal(again.n_shapes, 2);
+        assert_memory_equal(again.shapes, m.shapes, 2 * sizeof(m.shapes[0]));
+        hedge_manifest_release(&again);
+        hedge_manifest_release(&m);
+        free(text);
+
+        assert_int_equal(hedge_stated_write(noted, 2, &text, &size), 0);
+        assert_string_equal(text, "a=b=1x3\na=b=2x3\n");
+        put(HEDGE_STATED_FILE, text);
+        free(text);
+        assert_int_equal(hedge_manifest_load(folder, &m, &why), 0);
+        assert_true(m.preprocess.given);
+        assert_int_equal(m.n_shapes, 2);
+        assert_memory_equal(m.shapes, noted, sizeof(noted));
+        hedge_manifest_release(&m);
+
+        put(HEDGE_STATED_FILE, "a=1x3\nwhat\n");
+        assert_int_equal(hedge_manifest_load(folder, &m, &why), HEDGE_ECONFIG);
+        assert_non_null(strstr(why.text, "/shapes: 'what' is no shape"));
+        assert_null(m.shapes);
+        snprintf(path, sizeof(path), "%s/%s", folder, HEDGE_STATED_FILE);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(parse("shapes: 1x3x32x32", &m, &why), 0);
+        assert_int_equal(m.n_shapes, 1);
+        assert_string_equal(m.shapes[0].name, "");
+        hedge_manifest_release(&m);
+}
+
+/* A file of the coordinator's own that is damaged. */
+static void test_stated_files_that_are_none(void **state)
+{
+        hedge_input_shape_t *shapes = NULL;
+        char many[1024] = "", zero[] = "a=1\0\n";
+        hedge_why_t why = { "" };
+        uint32_t n = 9;
+
+        assert_int_equal(hedge_stated_parse("s", "", 0, &shapes, &n, &why), 0);
+        assert_int_equal(n, 0);
+        assert_null(shapes);
+        assert_int_equal(hedge_stated_parse("s", zero, sizeof(zero) - 1, &shapes, &n, &why), HEDGE_ECONFIG);
+        assert_int_equal(hedge_stated_parse("s", "\n", 1, &shapes, &n, &why), HEDGE_ECONFIG);
+        for (unsigned i = 0; i <= HEDGE_INPUT_SHAPES_MAX; i++)
+                strcat(many, "a=1\n");
+        assert_int_equal(hedge_stated_parse("s", many, strlen(many), &shapes, &n, &why), HEDGE_ECONFIG);
+        assert_non_null(strstr(why.text, "s: more than 32 lines"));
+        assert_int_equal(hedge_stated_parse("s", many, strlen(many) - 5, &shapes, &n, &why), 0); /* no end of line */
+        assert_int_equal(n, HEDGE_INPUT_SHAPES_MAX);
+        free(shapes);
 }
 
 static void test_write_reads_back(void **state)
@@ -231,6 +304,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_everything_given), cmocka_unit_test(test_defaults_and_none),
                 cmocka_unit_test(test_errors),           cmocka_unit_test(test_a_mark_is_no_label),
+                cmocka_unit_test(test_shapes),           cmocka_unit_test(test_stated_files_that_are_none),
                 cmocka_unit_test(test_write_reads_back), cmocka_unit_test(test_presets),
                 cmocka_unit_test(test_layout),
         };

@@ -285,6 +285,75 @@ static void test_text(void **state)
         assert_int_equal(hedge_input_shape_parse(long_name + 1, &shape, &why), 0);
 }
 
+/* A list in which inputs occur several times is several sets. */
+static void test_sets(void **state)
+{
+        const hedge_input_shape_t list[] = { { "a", { 1, { 1 } } }, { "b", { 1, { 9 } } }, { "a", { 1, { 2 } } },
+                                             { "c", { 1, { 5 } } }, { "c", { 1, { 6 } } }, { "c", { 1, { 7 } } } };
+        hedge_input_shape_t set[6], many[HEDGE_INPUT_SHAPES_MAX + 1] = { 0 };
+        hedge_why_t why = { "" };
+
+        assert_int_equal(hedge_input_shapes_sets(list, 0, &why), 1);
+        assert_int_equal(hedge_input_shapes_set(list, 0, 0, set), 0);
+        assert_int_equal(hedge_input_shapes_sets(list, 2, &why), 1);
+        assert_int_equal(hedge_input_shapes_sets(list, 5, &why), 2);
+        for (uint32_t k = 0; k < 2; k++) {
+                assert_int_equal(hedge_input_shapes_set(list, 5, k, set), 3);
+                for (unsigned i = 0; i < 3; i++)
+                        assert_int_equal(set[i].shape.dims[0], set[i].name[0] == 'a'   ? k + 1
+                                                               : set[i].name[0] == 'b' ? 9
+                                                                                       : k + 5);
+        }
+        assert_int_equal(hedge_input_shapes_sets(list, 6, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "3 shapes are stated for the input 'c' and 2 for 'a'"));
+        assert_int_equal(hedge_input_shapes_sets(many, HEDGE_INPUT_SHAPES_MAX, &why), HEDGE_INPUT_SHAPES_MAX);
+        assert_int_equal(hedge_input_shapes_sets(many, HEDGE_INPUT_SHAPES_MAX + 1, &why), -EINVAL);
+}
+
+/* What a message may state. */
+static void test_ok(void **state)
+{
+        assert_true(hedge_input_shape_ok(&(hedge_input_shape_t){ "", { 0, { 0 } } }));
+        assert_true(hedge_input_shape_ok(&(hedge_input_shape_t){ "a b", { 1, { INT32_MAX } } }));
+        assert_false(hedge_input_shape_ok(&(hedge_input_shape_t){ "a\n", { 1, { 1 } } }));
+        assert_false(hedge_input_shape_ok(&(hedge_input_shape_t){ "a", { 2, { 1, 0 } } }));
+        assert_false(hedge_input_shape_ok(&(hedge_input_shape_t){ "a", { 1, { 1u << 31 } } }));
+        assert_false(hedge_input_shape_ok(&(hedge_input_shape_t){ "a", { 7, { 1, 1, 1, 1, 1, 1 } } }));
+}
+
+/* Inputs as the file has them: not those that are weights. */
+static void test_declared(void **state)
+{
+        char path[] = "/tmp/hedge-declared-XXXXXX";
+        hedge_onnx_input_t *inputs = NULL;
+        hedge_why_t why = { "" };
+        uint32_t n = 0;
+        unsigned char *bytes;
+        size_t size;
+        make_t m;
+        FILE *f;
+
+        make_symbol(make_picture_net(&m, DIMS(1, 2, 7, -2)), 2, "h");
+        make_input(&m, "w", DIMS(4, 2, 3, 3));
+        make_input(&m, "none", DIMS(1))->type->tensor_type->shape = NULL;
+        bytes = make_bytes(&m, &size);
+        f = fdopen(mkstemp(path), "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes, 1, size, f), size);
+        fclose(f);
+        if (hedge_onnx_inputs(path, &inputs, &n, &why) < 0)
+                fail_msg("%s", why.text);
+        assert_int_equal(n, 2);
+        assert_string_equal(inputs[0].name, "x");
+        assert_true(inputs[0].has_shape && !inputs[1].has_shape);
+        assert_true(hedge_shape_equal(&inputs[0].shape, &(hedge_shape_t){ 4, { 1, 2, 0, 0 } }));
+        free(inputs);
+        unlink(path);
+        assert_true(hedge_onnx_inputs(path, &inputs, &n, &why) < 0);
+        assert_non_null(strstr(why.text, path));
+        make_free(&m);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -295,6 +364,9 @@ int main(void)
                 cmocka_unit_test(test_contradictions),
                 cmocka_unit_test(test_symbols),
                 cmocka_unit_test(test_text),
+                cmocka_unit_test(test_sets),
+                cmocka_unit_test(test_ok),
+                cmocka_unit_test(test_declared),
         };
 
         if (sodium_init() < 0)

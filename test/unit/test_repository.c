@@ -121,6 +121,29 @@ static void a_stored_model_replaces_all_of_the_old_one(void **state)
         expect_file(f, ".net.new", NULL);
 }
 
+/* Shapes stay with the model that they were stated for, and go with it. */
+static void shapes_are_noted(void **state)
+{
+        const hedge_input_shape_t shapes[] = { { "x", { 2, { 1, 3 } } }, { "x", { 2, { 1, 4 } } } };
+        const hedged_stored_t model = { .onnx = "onnx", .onnx_bytes = 4, .shapes = shapes, .n_shapes = 2 };
+        folder_t *f = *state;
+        hedge_manifest_t manifest;
+        hedge_why_t why;
+
+        assert_int_equal(hedged_repository_store(f->path, "net", &model, &why), 0);
+        expect_file(f, "net/shapes", "x=1x3\nx=1x4\n");
+        assert_int_equal(hedged_repository_set_shapes(f->path, "net", shapes + 1, 1, &why), 0);
+        expect_file(f, "net/shapes", "x=1x4\n");
+        assert_int_equal(hedged_repository_manifest(f->path, "net", &manifest, &why), 0);
+        assert_int_equal(manifest.n_shapes, 1);
+        assert_memory_equal(manifest.shapes, shapes + 1, sizeof(shapes[0]));
+        hedge_manifest_release(&manifest);
+        store(f, "net", "other", NULL);
+        expect_file(f, "net/shapes", NULL);
+        assert_int_equal(hedged_repository_set_shapes(f->path, "absent", shapes, 1, &why), -ENOENT);
+        assert_non_null(strstr(why.text, "cannot note the shapes in"));
+}
+
 static void what_a_power_cut_left_is_cleared(void **state)
 {
         folder_t *f = *state;
@@ -217,6 +240,7 @@ static void only_models_are_listed(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                TEST(shapes_are_noted),
                 TEST(a_stored_model_replaces_all_of_the_old_one),
                 TEST(what_a_power_cut_left_is_cleared),
                 TEST(a_store_that_fails_keeps_the_old_one),
