@@ -28,7 +28,7 @@ typedef struct load_values {
 static const hedgec_option_t options[] = {
         HEDGEC_ROW(STRING, "name", 'n', load_values_t, name, "NAME", "call it NAME"),
         HEDGEC_ROW(STRING, "manifest", 'm', load_values_t, manifest, "FILE", "its model.yaml (that beside model.onnx)"),
-        HEDGEC_SHAPE_ROW(load_values_t, shapes, "the shape of an input; again: another input, or shape"),
+        HEDGEC_SHAPE_ROW(load_values_t, shapes, "NAME=1x3x320x320 for an input; may be repeated"),
         HEDGEC_ROW(FLAG, "no-wait", 0, load_values_t, no_wait, NULL, "do not wait until the boards hold it"),
         HEDGEC_ROW_TABLE(load_values_t, target, hedgec_target_options),
         HEDGEC_ROW_END,

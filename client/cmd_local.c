@@ -25,7 +25,7 @@ static const hedgec_option_t options[] = {
         HEDGEC_ROW_TABLE(local_values_t, show, hedgec_show_options),
         HEDGEC_ROW(STRING, "manifest", 'm', local_values_t, manifest, "FILE",
                    "its model.yaml (that beside model.onnx)"),
-        HEDGEC_SHAPE_ROW(local_values_t, shapes, "the shape of an input; again: another input, or shape"),
+        HEDGEC_SHAPE_ROW(local_values_t, shapes, "NAME=1x3x320x320 for an input; may be repeated"),
         HEDGEC_ROW(STRING, "dir", 'd', local_values_t, dir, "DIR",
                    "MODEL may be one of the cluster in DIR (HEDGE_DIR)"),
         HEDGEC_ROW_UINT("threads", 0, local_values_t, threads, "T", "compute threads (one per core)", 1, 1024),

@@ -12,7 +12,7 @@ typedef struct hedgec_shapes {
         uint32_t n;
 } hedgec_shapes_t;
 
-#define HEDGEC_SHAPE_ROW(type_, field_, help_) HEDGEC_ROW(LIST, "shape", 's', type_, field_, "NAME=1x3x320x320", help_)
+#define HEDGEC_SHAPE_ROW(type_, field_, help_) HEDGEC_ROW(LIST, "shape", 's', type_, field_, "SHAPE", help_)
 
 /** Read the option. @return 0, -EINVAL. */
 int hedgec_shapes_parse(const hedgec_option_list_t *option, hedgec_shapes_t *ret, hedge_why_t *why);

@@ -170,7 +170,8 @@ static void test_what_is_open(void **state)
 
 static void test_shapes_that_are_asked_for(void **state)
 {
-        hedge_model_tensor_t inputs[] = { { "a", { 2, { 1, 4 } }, 2 }, { "b", { 1, { 7 } }, 0 } };
+        hedge_model_tensor_t inputs[] = { { .name = "a", .shape = { 2, { 1, 4 } }, .open = 2 },
+                                          { .name = "b", .shape = { 1, { 7 } } } };
         const hedge_model_status_t two = { .n_inputs = 2, .inputs = inputs }, one = { .n_inputs = 1, .inputs = inputs };
         const hedge_input_shape_t stated[] = {
                 { "a", { 2, { 1, 4 } } }, { "b", { 1, { 7 } } }, { "b", { 1, { 8 } } }, { "", { 2, { 1, 4 } } }
