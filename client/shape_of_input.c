@@ -72,9 +72,12 @@ uint32_t hedgec_shape_of_input(const hedge_onnx_input_t *inputs, const hedgec_in
 
 bool hedgec_inputs_are_open(const hedge_onnx_input_t *inputs, uint32_t n)
 {
-        for (uint32_t i = 0; i < n; i++)
-                for (uint32_t a = 0; a < inputs[i].shape.rank || !inputs[i].has_shape; a++)
-                        if (!inputs[i].has_shape || (!inputs[i].shape.dims[a] && (a || inputs[i].shape.rank == 1)))
+        for (uint32_t i = 0; i < n; i++) {
+                if (!inputs[i].has_shape)
+                        return true;
+                for (uint32_t a = 0; a < inputs[i].shape.rank; a++)
+                        if (!inputs[i].shape.dims[a])
                                 return true;
+        }
         return false;
 }

@@ -18,7 +18,7 @@
 uint32_t hedgec_shape_of_input(const hedge_onnx_input_t *inputs, const hedgec_input_t *input, hedge_layout_t layout,
                                const hedge_model_preprocess_t *how, hedge_input_shape_t *ret);
 
-/** Does the file leave more open than the batch? */
+/** Does the file leave anything open? */
 bool hedgec_inputs_are_open(const hedge_onnx_input_t *inputs, uint32_t n);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/extents.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/model/names.h"
 
@@ -172,6 +174,31 @@ static int take_stated(extents_t *x, uint32_t input)
         return r;
 }
 
+/* Is a word of a symbol, "seq" of "Seq_len" or "h" of "image.H", in the list? */
+static bool has_word(const char *symbol, const char *const *words)
+{
+        for (size_t n; *symbol; symbol += n ? n : 1) {
+                for (n = 0; isalpha((unsigned char)symbol[n]);)
+                        n++;
+                for (const char *const *word = words; n && *word; word++)
+                        if (strlen(*word) == n && strncasecmp(symbol, *word, n) == 0)
+                                return true;
+        }
+        return false;
+}
+
+/* The first of several axes, unless the file calls it something else: a picture may begin with its rows, a sound with time. */
+static bool may_be_batch(const Onnx__TensorShapeProto__Dimension *d)
+{
+        static const char *const batch[] = { "batch", "batchsize", "bs", "n", NULL };
+        static const char *const other[] = { "h",      "height", "w",       "width",    "row",    "rows",     "col",
+                                             "cols",   "c",      "channel", "channels", "seq",    "sequence", "len",
+                                             "length", "time",   "t",       "frame",    "frames", "samples",  NULL };
+        const char *symbol = symbol_of(d);
+
+        return !symbol || has_word(symbol, batch) || !has_word(symbol, other);
+}
+
 /* An open extent that nobody stated; 0: it has to be. */
 static uint32_t derive(const extents_t *x, const Onnx__TensorShapeProto *shape, uint32_t axis)
 {
@@ -179,7 +206,7 @@ static uint32_t derive(const extents_t *x, const Onnx__TensorShapeProto *shape, 
 
         if (known)
                 return known->extent;
-        return axis == 0 && shape->n_dim > 1 ? 1 : 0;
+        return axis == 0 && shape->n_dim > 1 && may_be_batch(shape->dim[0]) ? 1 : 0;
 }
 
 /* The sentence that asks: which input, which axes, and how to say it. */

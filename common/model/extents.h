@@ -9,7 +9,8 @@
  *
  * An extent is open where the file gives a symbol, 0, a negative number or nothing for it, and all of an input's are where it has no
  * shape. An open extent is what is stated for it, or for another one of the same symbol. The first of several may be left out: it is
- * the batch, and then 1. Any other that is not stated is refused: there is no right guess.
+ * the batch, and then 1, unless its symbol says that it is rows, time or the like. Any other that is not stated is refused: there is no
+ * right guess.
  *
  * @param inputs  The inputs that a caller gives: tensors. Borrowed.
  * @param stated  n_stated shapes, each of one input.

@@ -160,8 +160,8 @@ static void test_what_is_open(void **state)
                 OPEN(4, { 0, 3, 8, 8 }), OPEN(4, { 1, 3, 8, 0 }), OPEN(1, { 0 }), { "x", false, { 0 } }, OPEN(0, { 0 })
         };
 
-        assert_false(hedgec_inputs_are_open(inputs, 1)); /* a batch */
-        assert_true(hedgec_inputs_are_open(inputs, 2));
+        assert_true(hedgec_inputs_are_open(inputs, 1));
+        assert_true(hedgec_inputs_are_open(inputs + 1, 1));
         assert_true(hedgec_inputs_are_open(inputs + 2, 1));
         assert_true(hedgec_inputs_are_open(inputs + 3, 1));
         assert_false(hedgec_inputs_are_open(inputs + 4, 1));

@@ -182,6 +182,50 @@ static void test_only_axis_is_no_batch(void **state)
         hedge_graph_destroy(&g);
 }
 
+/* Nor where the file calls it something else. */
+static void test_first_axis_by_its_symbol(void **state)
+{
+        static const struct {
+                const char *symbol;
+                bool batch;
+        } cases[] = { { "N", true },
+                      { "batch", true },
+                      { "batch_size", true },
+                      { "unk__617", true },
+                      { "s0", true },
+                      { "?", true },
+                      { "batch_seq", true },
+                      { "x_dynamic_axes_1", true },
+                      { "None", true },
+                      { "height", false },
+                      { "H", false },
+                      { "image.Height", false },
+                      { "Time", false },
+                      { "seq_len", false },
+                      { "num-frames", false },
+                      { "len1", false },
+                      { "weight", true },
+                      { "nchannels", true },
+                      { "sequence_length", false },
+                      { "", true } };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                hedge_graph_t *graph = NULL;
+                hedge_why_t why = { "" };
+                make_t m;
+                int r;
+
+                make_init(&m, 13);
+                make_symbol(make_input(&m, "x", DIMS(0, 3)), 0, cases[i].symbol);
+                make_output(&m, "y");
+                make_node(&m, "Relu", "x", "y");
+                r = try_import(&m, NULL, 0, &graph, &why);
+                if (r != (cases[i].batch ? 0 : HEDGE_ESHAPE))
+                        fail_msg("'%s': %d", cases[i].symbol, r);
+                hedge_graph_destroy(&graph);
+        }
+}
+
 static void test_contradictions(void **state)
 {
         const hedge_input_shape_t two[] = { { "x", { 4, { 1, 2, 6, 6 } } }, { "", { 4, { 1, 2, 6, 6 } } } },
@@ -361,6 +405,7 @@ int main(void)
                 cmocka_unit_test(test_open_mask),
                 cmocka_unit_test(test_open_is_refused),
                 cmocka_unit_test(test_only_axis_is_no_batch),
+                cmocka_unit_test(test_first_axis_by_its_symbol),
                 cmocka_unit_test(test_contradictions),
                 cmocka_unit_test(test_symbols),
                 cmocka_unit_test(test_text),
