@@ -5,6 +5,7 @@
 #include "client/answer.h"
 #include "client/input.h"
 #include "client/options.h"
+#include "client/originals.h"
 #include "common/detect/detect.h"
 
 /** Answers about pictures whose model.yaml says what the outputs mean: boxes and masks, printed and drawn. */
