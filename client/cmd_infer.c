@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/command.h"
+#include "client/feed.h"
 #include "client/forms.h"
 #include "client/requests.h"
 #include "client/shapes.h"
@@ -11,6 +13,7 @@
 #include "common/clock.h"
 
 #define IN_FLIGHT 4
+#define GONE      "the coordinator went away"
 
 typedef struct infer_values {
         hedgec_target_t target;
@@ -29,9 +32,10 @@ static const hedgec_option_t options[] = {
         HEDGEC_ROW_END,
 };
 
-/* One input on its way. */
+/* One request on its way. */
 typedef struct slot {
-        uint64_t id; /* of its request */
+        hedgec_request_t request; /* its tensors are gone */
+        uint64_t id;              /* of its request */
         int64_t deadline_ms;
         int result; /* 1: waiting; 0: answered; < 0: failed, `why` says how */
         hedge_envelope_t answer;
@@ -41,6 +45,7 @@ typedef struct slot {
 typedef struct infer {
         hedgec_connection_t *connection;
         hedgec_form_t forms[HEDGE_INPUT_SHAPES_MAX]; /* n_forms: the shapes that the model is loaded for */
+        uint32_t run_layers[HEDGE_INPUT_SHAPES_MAX]; /* n_forms: coded layers of a run */
         unsigned n_forms;
         hedgec_show_t show;
         const char *model;
@@ -50,7 +55,7 @@ typedef struct infer {
         hedge_output_t output; /* what they mean */
         int64_t timeout_ms;
         bool trace;
-        slot_t slots[IN_FLIGHT]; /* input i is in slot i % IN_FLIGHT */
+        slot_t slots[IN_FLIGHT]; /* request i is in slot i % IN_FLIGHT */
 } infer_t;
 
 /* Frames of the tensors, which are theirs from now on. */
@@ -71,65 +76,57 @@ static int make_frames(hedge_tensor_t *tensors, uint32_t n, zmq_msg_t *frames, h
         return hedge_why(why, r, "%s", hedge_strerror(r));
 }
 
-static int send_tensors(infer_t *infer, slot_t *slot, const hedgec_form_t *form, hedge_tensor_t *tensors)
+static int send_tensors(infer_t *infer, slot_t *slot)
 {
-        uint32_t n = form->n_inputs;
+        uint32_t n = slot->request.form->n_inputs;
+        hedge_tensor_t *tensors = slot->request.tensors;
         hedge_message_t message = { .type = HEDGE_MSG_INFER };
-        zmq_msg_t *frames = calloc(n ? n : 1, sizeof(*frames));
-        int r;
+        hedge_shape_t *shapes = calloc(n + 1, sizeof(*shapes));
+        zmq_msg_t *frames = calloc(n + 1, sizeof(*frames));
+        int r = frames && shapes ? 0 : hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
 
-        if (!frames) {
-                for (uint32_t i = 0; i < n; i++)
-                        hedge_tensor_release(&tensors[i]);
-                return hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
-        }
         message.infer.id = slot->id = hedgec_connection_id(infer->connection);
         strcpy(message.infer.model, infer->model);
         message.infer.n_inputs = n;
-        message.infer.inputs = form->shapes;
+        message.infer.inputs = shapes;
         message.infer.trace = infer->trace;
-        r = make_frames(tensors, n, frames, &slot->why);
-        if (!r)
-                r = hedgec_connection_send(infer->connection, &message, frames, n, &slot->why);
-        free(frames);
-        return r;
-}
-
-/* Read one input and take it in the shape that it is for. */
-static int read_input(infer_t *infer, const char *operand, const hedgec_form_t **ret, hedge_tensor_t *tensors,
-                      hedge_why_t *why)
-{
-        hedgec_input_t input;
-        unsigned which;
-        int r = hedgec_input_open(operand, infer->forms[0].n_inputs, infer->forms[0].preprocess.as_stored, &input, why);
-
-        if (r < 0)
-                return r;
-        r = hedgec_forms_choose(infer->forms, infer->n_forms, &input, &which, why);
-        if (!r) {
-                *ret = &infer->forms[which];
-                r = hedgec_show_take(&infer->show, operand, &input, *ret, tensors, why);
+        for (uint32_t i = 0; r == 0 && i < n; i++)
+                shapes[i] = tensors[i].shape;
+        if (r == 0) {
+                r = make_frames(tensors, n, frames, &slot->why);
+                memset(tensors, 0, n * sizeof(*tensors)); /* the frames' now, or gone */
         }
-        hedgec_input_close(&input);
+        if (r == 0)
+                r = hedgec_connection_send(infer->connection, &message, frames, n, &slot->why);
+        hedgec_request_release(&slot->request);
+        free(frames);
+        free(shapes);
         return r;
 }
 
-/* Read and send one input; what goes wrong is kept for its turn. */
-static void send_input(infer_t *infer, slot_t *slot, const char *operand)
+/* hedgec_feed_choose_t: in which of its shapes the model takes an input. */
+static int choose(void *arg, const hedgec_input_t *input, const hedgec_form_t **ret, hedge_why_t *why)
 {
-        hedge_tensor_t *tensors = calloc(infer->forms[0].n_inputs + 1, sizeof(*tensors));
-        const hedgec_form_t *form = NULL;
-        int r;
+        const infer_t *infer = arg;
+        unsigned which;
+        int r = hedgec_forms_choose(infer->forms, infer->n_forms, input, &which, why);
 
+        if (r == 0)
+                *ret = &infer->forms[which];
+        return r;
+}
+
+/* Send the next request; what goes wrong is kept for its turn. @return false: there is none. */
+static bool send_next(infer_t *infer, hedgec_feed_t *feed, slot_t *slot)
+{
         *slot = (slot_t){ .result = 1 };
-        r = tensors ? read_input(infer, operand, &form, tensors, &slot->why)
-                    : hedge_why(&slot->why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
-        if (!r)
-                r = send_tensors(infer, slot, form, tensors);
-        free(tensors);
+        if (!hedgec_feed_next(feed, &slot->request))
+                return false;
+        slot->why = slot->request.why;
+        if (slot->request.result < 0 || send_tensors(infer, slot) < 0)
+                slot->result = slot->request.result < 0 ? slot->request.result : -EIO;
         slot->deadline_ms = hedge_now_ms() + infer->timeout_ms;
-        if (r < 0)
-                slot->result = r;
+        return true;
 }
 
 static slot_t *find_slot(infer_t *infer, uint64_t id)
@@ -187,60 +184,118 @@ static int take_outputs(hedge_envelope_t *envelope, hedge_tensor_t *outputs, hed
         return r;
 }
 
-static void show_slot(infer_t *infer, slot_t *slot, const char *operand)
+static void show_result(infer_t *infer, const slot_t *slot, char **operands, const hedge_tensor_t *outputs)
+{
+        const hedge_msg_result_t *result = &slot->answer.message.result;
+        const hedgec_request_t *q = &slot->request;
+        const hedgec_batch_answers_t answers = { .batch = q->form->batch,
+                                                 .runs = q->runs,
+                                                 .operands = operands + q->first,
+                                                 .n_operands = q->count,
+                                                 .n_pictures = q->n_pictures,
+                                                 .from = q->from,
+                                                 .of = q->of,
+                                                 .run_layers = infer->run_layers[q->form - infer->forms] };
+
+        hedgec_batch_show(
+                &infer->show, &answers,
+                &(hedgec_answer_t){ .input = operands[q->first],
+                                    .model = infer->model,
+                                    .n_outputs = result->n_outputs,
+                                    .outputs = outputs,
+                                    .elements = infer->n_elements == result->n_outputs ? infer->elements : NULL,
+                                    .latency_ms = result->latency_ms,
+                                    .n_layers = result->n_layers,
+                                    .layers = result->layers,
+                                    .trace = infer->trace });
+}
+
+/* Where a request of several inputs fails, each of them has failed. */
+static void show_failure(infer_t *infer, const hedgec_request_t *q, char **operands, const char *sentence)
+{
+        for (unsigned i = 0; i < q->count; i++)
+                hedgec_show_failure(&infer->show, operands[q->first + i], sentence);
+}
+
+static void show_slot(infer_t *infer, slot_t *slot, char **operands)
 {
         const hedge_msg_result_t *result = &slot->answer.message.result;
         hedge_tensor_t *outputs;
         int r;
 
         if (slot->result < 0) {
-                hedgec_show_failure(&infer->show, operand, slot->why.text);
+                show_failure(infer, &slot->request, operands, slot->why.text);
                 return;
         }
         outputs = calloc(result->n_outputs ? result->n_outputs : 1, sizeof(*outputs));
         r = outputs ? take_outputs(&slot->answer, outputs, &slot->why) : -ENOMEM;
         if (r < 0)
-                hedgec_show_failure(&infer->show, operand, slot->why.text[0] ? slot->why.text : hedge_strerror(r));
+                show_failure(infer, &slot->request, operands, slot->why.text[0] ? slot->why.text : hedge_strerror(r));
         else
-                hedgec_show_answer(
-                        &infer->show,
-                        &(hedgec_answer_t){ .input = operand,
-                                            .model = infer->model,
-                                            .n_outputs = result->n_outputs,
-                                            .outputs = outputs,
-                                            .names = infer->n_elements == result->n_outputs
-                                                             ? (const char *const *)infer->names
-                                                             : NULL,
-                                            .elements = infer->n_elements == result->n_outputs ? infer->elements : NULL,
-                                            .latency_ms = result->latency_ms,
-                                            .n_layers = result->n_layers,
-                                            .layers = result->layers,
-                                            .trace = infer->trace });
+                show_result(infer, slot, operands, outputs);
         for (uint32_t i = 0; outputs && i < result->n_outputs; i++)
                 hedge_tensor_release(&outputs[i]);
         free(outputs);
         hedge_envelope_release(&slot->answer);
 }
 
-/* Up to IN_FLIGHT inputs are on their way; answers are shown in the order of the inputs. */
+/* Up to IN_FLIGHT requests are on their way; answers are shown in the order of the inputs. */
 static void run_inputs(infer_t *infer, char **operands, unsigned n)
 {
-        unsigned sent = 0, shown = 0;
+        hedgec_feed_t feed = { .operands = operands,
+                               .n = n,
+                               .n_inputs = infer->forms[0].n_inputs,
+                               .as_stored = infer->forms[0].preprocess.as_stored,
+                               .choose = choose,
+                               .arg = infer,
+                               .show = &infer->show };
+        uint64_t sent = 0, shown = 0;
+        bool more = true;
         int lost = 0;
 
-        while (shown < n) {
+        while (more || shown < sent) {
                 slot_t *oldest = &infer->slots[shown % IN_FLIGHT];
 
-                for (; sent < n && sent - shown < IN_FLIGHT && !lost; sent++)
-                        send_input(infer, &infer->slots[sent % IN_FLIGHT], operands[sent]);
+                while (more && !lost && sent - shown < IN_FLIGHT) {
+                        more = send_next(infer, &feed, &infer->slots[sent % IN_FLIGHT]);
+                        sent += more;
+                }
+                if (shown == sent)
+                        break;
                 while (!lost && oldest->result == 1)
                         lost = receive(infer, oldest);
-                if (shown < sent && oldest->result < 1)
-                        show_slot(infer, oldest, operands[shown]);
+                if (oldest->result < 1)
+                        show_slot(infer, oldest, operands);
                 else
-                        hedgec_show_failure(&infer->show, operands[shown], "the coordinator went away");
+                        show_failure(infer, &oldest->request, operands, GONE);
                 shown++;
         }
+        for (unsigned i = feed.next; i < n; i++)
+                hedgec_show_failure(&infer->show, operands[i], GONE);
+        hedgec_feed_release(&feed);
+}
+
+/* What the coordinator says of the batch, as the graph would. */
+static int learn_batch(const hedge_model_status_t *model, hedge_batch_t **ret)
+{
+        hedge_batch_t *b;
+        int r = hedge_batch_new(model->n_inputs, model->n_outputs, &b);
+
+        if (r < 0)
+                return r;
+        b->any = model->any_batch;
+        b->size = model->any_batch || model->batch < 1 ? 1 : model->batch;
+        b->apart = model->batch_apart;
+        snprintf(b->why, sizeof(b->why), "%s", model->batch_why);
+        for (uint32_t i = 0; i < model->n_inputs; i++)
+                if (model->inputs[i].batch_axis > 0 && model->inputs[i].batch_axis <= model->inputs[i].shape.rank &&
+                    model->inputs[i].shape.dims[model->inputs[i].batch_axis - 1] == b->size)
+                        b->inputs[i] = model->inputs[i].batch_axis - 1;
+        for (uint32_t i = 0; i < model->n_outputs; i++)
+                if (model->outputs[i].batch_axis > 0)
+                        b->outputs[i] = model->outputs[i].batch_axis - 1;
+        *ret = b;
+        return 0;
 }
 
 static int learn_shape(const hedge_model_status_t *model, const hedgec_show_options_t *show, hedgec_form_t *ret,
@@ -253,6 +308,8 @@ static int learn_shape(const hedge_model_status_t *model, const hedgec_show_opti
                 shapes[i] = model->inputs[i].shape;
         r = shapes ? hedgec_form_init(ret, shapes, model->n_inputs) : -ENOMEM;
         free(shapes);
+        if (r == 0)
+                r = learn_batch(model, &ret->batch);
         if (r < 0)
                 return hedge_why(why, r, "%s", hedge_strerror(r));
         ret->preprocess = model->preprocess;
@@ -288,6 +345,7 @@ static int learn_model(infer_t *infer, const hedgec_show_options_t *show, const 
         for (uint32_t i = 0; r == 0 && i < models->n_models && infer->n_forms < HEDGE_INPUT_SHAPES_MAX; i++)
                 if (hedgec_shapes_match(stated->items, stated->n, &models->models[i])) {
                         /* counted before it is filled: half of one is released too */
+                        infer->run_layers[infer->n_forms] = models->models[i].coded_layers;
                         r = learn_shape(&models->models[i], show, &infer->forms[infer->n_forms++], why);
                 }
         if (r == 0 && models->n_models > 0)

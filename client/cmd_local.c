@@ -11,6 +11,7 @@
 #include "client/model_file.h"
 #include "client/show.h"
 #include "common/clock.h"
+#include "common/engine/each.h"
 
 typedef struct local_values {
         const char *dir, *manifest, *backend;
@@ -43,54 +44,72 @@ typedef struct local {
         hedgec_show_t show;
 } local_t;
 
-static int compute(local_t *local, const hedgec_local_shape_t *shape, const hedge_tensor_t *inputs, const char *operand)
+static void show(local_t *local, char **operands, const hedgec_request_t *q, const hedgec_answer_t *answer)
 {
+        const hedgec_batch_answers_t answers = { .batch = q->form->batch,
+                                                 .runs = q->runs,
+                                                 .operands = operands + q->first,
+                                                 .n_operands = q->count,
+                                                 .n_pictures = q->n_pictures,
+                                                 .from = q->from,
+                                                 .of = q->of };
+
+        hedgec_batch_show(&local->show, &answers, answer);
+}
+
+static int compute(local_t *local, char **operands, const hedgec_request_t *q)
+{
+        const hedgec_local_shape_t *shape = hedgec_local_model_shape(local->model, q->form);
         const uint32_t n = shape->graph->n_outputs;
         hedge_tensor_t *outputs = calloc(n + 1, sizeof(*outputs));
-        int64_t start = hedge_now_us();
         hedge_element_t *elements = calloc(n + 1, sizeof(*elements));
         const char **names = calloc(n + 1, sizeof(*names));
-        int r = outputs && elements && names ? hedge_engine_run(shape->engine, inputs, NULL, NULL, outputs) : -ENOMEM;
+        int64_t start_us = hedge_now_us();
+        int r = outputs && elements && names ? hedge_engine_run_each(shape->engine, q->tensors, outputs) : -ENOMEM;
 
-        if (r == 0) {
-                for (uint32_t i = 0; i < n; i++) {
-                        elements[i] = shape->graph->values[shape->graph->outputs[i]].element;
-                        names[i] = shape->graph->values[shape->graph->outputs[i]].name;
-                }
-                hedgec_show_answer(&local->show,
-                                   &(hedgec_answer_t){ .input = operand,
-                                                       .model = local->name,
-                                                       .n_outputs = n,
-                                                       .outputs = outputs,
-                                                       .names = names,
-                                                       .elements = elements,
-                                                       .latency_ms = (double)(hedge_now_us() - start) / 1000 });
-                for (uint32_t i = 0; i < n; i++)
-                        hedge_tensor_release(&outputs[i]);
+        for (uint32_t i = 0; r == 0 && i < n; i++) {
+                elements[i] = shape->graph->values[shape->graph->outputs[i]].element;
+                names[i] = shape->graph->values[shape->graph->outputs[i]].name;
         }
+        if (r == 0)
+                show(local, operands, q,
+                     &(hedgec_answer_t){ .input = operands[q->first],
+                                         .model = local->name,
+                                         .n_outputs = n,
+                                         .outputs = outputs,
+                                         .names = names,
+                                         .elements = elements,
+                                         .latency_ms = (double)(hedge_now_us() - start_us) / 1000 });
+        for (uint32_t i = 0; r == 0 && i < n; i++)
+                hedge_tensor_release(&outputs[i]);
         free(names);
         free(elements);
         free(outputs);
         return r;
 }
 
-static void run_input(local_t *local, const char *operand)
+static void run_inputs(local_t *local, char **operands, unsigned n, bool as_stored)
 {
-        const hedgec_local_shape_t *shape;
-        hedge_tensor_t *inputs;
-        hedge_why_t why = { "" };
-        int r = hedgec_local_model_read(local->model, operand, &local->show, &shape, &inputs, &why);
+        hedgec_feed_t feed = { .operands = operands,
+                               .n = n,
+                               .n_inputs = hedgec_local_model_inputs(local->model),
+                               .as_stored = as_stored,
+                               .choose = hedgec_local_model_choose,
+                               .arg = local->model,
+                               .show = &local->show };
+        hedgec_request_t q;
 
-        if (r < 0) {
-                hedgec_show_failure(&local->show, operand, why.text);
-                return;
+        while (hedgec_feed_next(&feed, &q)) {
+                if (q.result == 0) {
+                        q.result = compute(local, operands, &q);
+                        if (q.result < 0)
+                                hedge_why(&q.why, q.result, "%s", hedge_strerror(q.result));
+                        hedgec_request_release(&q);
+                }
+                if (q.result < 0)
+                        hedgec_show_failure(&local->show, operands[q.first], q.why.text);
         }
-        r = compute(local, shape, inputs, operand);
-        for (uint32_t i = 0; i < shape->form.n_inputs; i++)
-                hedge_tensor_release(&inputs[i]);
-        free(inputs);
-        if (r < 0)
-                hedgec_show_failure(&local->show, operand, hedge_strerror(r));
+        hedgec_feed_release(&feed);
 }
 
 static int join_labels(const hedge_manifest_t *manifest, hedgec_labels_t *ret)
@@ -148,19 +167,22 @@ static int run(const void *values, char **operands, unsigned n_operands)
         const local_values_t *v = values;
         local_t local = { .name = operands[0] };
         hedgec_labels_t labels = { 0 };
+        hedgec_form_t base = { .n_inputs = 0 }; /* how pictures are read, in whatever shape */
         hedge_why_t why = { "" };
         int r = hedgec_shapes_parse(&v->shapes, &local.shapes, &why), status;
 
         if (r < 0)
                 return hedgec_complain_usage("local", "local: %s", why.text);
         r = read_model(&local, v, &labels, &why);
+        base.preprocess = local.manifest.preprocess;
+        if (!r)
+                r = hedgec_show_prepare(&v->show, &base, &why);
         if (!r)
                 r = hedgec_show_open(&local.show, &v->show, local.name, &labels, n_operands - 1, &why);
         if (!r)
                 r = hedgec_show_find(&local.show, &local.manifest.output, n_operands - 1, &why);
         if (!r) {
-                for (unsigned i = 1; i < n_operands; i++)
-                        run_input(&local, operands[i]);
+                run_inputs(&local, operands + 1, n_operands - 1, base.preprocess.as_stored);
                 status = hedgec_show_close(&local.show);
         } else {
                 hedgec_show_close(&local.show);

@@ -76,6 +76,17 @@ static struct json_object *preprocess_json(hedgec_json_t *json, const hedge_mode
         return object;
 }
 
+/* How many pictures in a request: null for any number. */
+static void add_batch(hedgec_json_t *json, const hedge_model_status_t *model)
+{
+        if (model->any_batch)
+                hedgec_json_add_null(json, json->root, "batch");
+        else
+                hedgec_json_add_uint(json, json->root, "batch", model->batch > 1 ? model->batch : 1);
+        if (model->batch_why[0])
+                hedgec_json_add_string(json, json->root, "batch_why", model->batch_why);
+}
+
 static int print_json(const hedge_model_status_t *model)
 {
         hedgec_json_t json = { 0 };
@@ -91,6 +102,7 @@ static int print_json(const hedge_model_status_t *model)
         hedgec_json_add_uint(&json, json.root, "share_bytes", model->share_bytes);
         hedgec_json_add(&json, json.root, "inputs", tensors_json(&json, model->inputs, model->n_inputs));
         hedgec_json_add(&json, json.root, "outputs", tensors_json(&json, model->outputs, model->n_outputs));
+        add_batch(&json, model);
         if (model->preprocess.given)
                 hedgec_json_add(&json, json.root, "preprocess", preprocess_json(&json, &model->preprocess));
         else
@@ -174,6 +186,23 @@ static void print_preprocess(const hedge_model_preprocess_t *p)
                p->mean[2], p->std[0], p->std[1], p->std[2]);
 }
 
+static void print_batch(const hedge_model_status_t *model)
+{
+        if (model->any_batch) {
+                puts("batch         any: a request may hold several pictures");
+                return;
+        }
+        printf("%-12s  %u", "batch", model->batch > 1 ? model->batch : 1);
+        if (model->batch_why[0]) {
+                printf(" (");
+                hedgec_print_safe(model->batch_why, stdout);
+                putchar(')');
+        } else if (model->batch > 1) {
+                printf(": pictures are taken in groups of so many");
+        }
+        putchar('\n');
+}
+
 static int print_one(const hedge_model_status_t *model, uint32_t n_labels)
 {
         printf("%-12s  ", "name");
@@ -186,6 +215,7 @@ static int print_one(const hedge_model_status_t *model, uint32_t n_labels)
         printf("%-12s  %u hold it, %s each\n", "boards", model->ready_boards, hedgec_text_bytes(model->share_bytes));
         print_tensors("inputs", model->inputs, model->n_inputs);
         print_tensors("outputs", model->outputs, model->n_outputs);
+        print_batch(model);
         printf("%-12s  %u\n", "labels", n_labels);
         print_preprocess(&model->preprocess);
         return 0;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "client/batch.h"
 #include "client/media/file.h"
 
 #define SAME_RATIO 1e-9 /* of logarithms: far below what whole numbers of pixels can differ by */
@@ -49,7 +50,7 @@ static bool is_better(const fit_t *a, const fit_t *b)
 static bool takes_tensors(const hedgec_form_t *form, const hedgec_input_t *input)
 {
         for (uint32_t i = 0; i < input->n; i++)
-                if (!input->files[i].is_picture && !hedgec_shape_fits(&input->files[i].tensor.shape, &form->shapes[i]))
+                if (!input->files[i].is_picture && !hedgec_batch_takes(form, i, &input->files[i].tensor.shape))
                         return false;
         return true;
 }

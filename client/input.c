@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/batch.h"
 #include "client/media/file.h"
 #include "client/media/preprocess.h"
 #include "common/manifest/manifest.h"
@@ -21,6 +22,7 @@ int hedgec_form_init(hedgec_form_t *form, const hedge_shape_t *shapes, uint32_t 
 void hedgec_form_release(hedgec_form_t *form)
 {
         free(form->shapes);
+        hedge_batch_destroy(&form->batch);
         *form = (hedgec_form_t){ 0 };
 }
 
@@ -55,17 +57,21 @@ int hedgec_shape_fits(const hedge_shape_t *given, const hedge_shape_t *wanted)
 }
 
 /* A tensor as it is, only under the model's shape. */
-static int take_tensor(const char *path, hedge_tensor_t *tensor, const hedge_shape_t *shape, hedge_why_t *why)
+static int take_tensor(const char *path, hedge_tensor_t *tensor, const hedgec_form_t *form, uint32_t input,
+                       hedge_why_t *why)
 {
+        const uint32_t times = hedgec_batch_times(form, input, &tensor->shape);
+        const char *more = hedgec_batch_why(form);
         char given[96], wanted[96];
 
-        if (hedgec_shape_fits(&tensor->shape, shape)) {
-                tensor->shape = *shape;
+        if (times == 1)
+                tensor->shape = form->shapes[input];
+        if (times > 0)
                 return 0;
-        }
         hedge_shape_text(&tensor->shape, given, sizeof(given));
-        hedge_shape_text(shape, wanted, sizeof(wanted));
-        return hedge_why(why, HEDGE_ESHAPE, "%s: its shape is %s, the model wants %s", path, given, wanted);
+        hedge_shape_text(&form->shapes[input], wanted, sizeof(wanted));
+        return hedge_why(why, HEDGE_ESHAPE, "%s: its shape is %s, the model wants %s%s%s", path, given, wanted,
+                         *more ? "; no more than one picture at a time: " : "", more);
 }
 
 static int take_picture(const char *path, const hedgec_picture_t *picture, const hedgec_form_t *form,
@@ -83,15 +89,15 @@ static int take_picture(const char *path, const hedgec_picture_t *picture, const
         return r < 0 ? hedge_why(why, r, "%s: %s", path, inner.text[0] ? inner.text : hedge_strerror(r)) : 0;
 }
 
-static int take_file(hedgec_input_file_t *file, const char *path, const hedgec_form_t *form, const hedge_shape_t *shape,
+static int take_file(hedgec_input_file_t *file, const char *path, const hedgec_form_t *form, uint32_t input,
                      hedge_tensor_t *ret, hedge_why_t *why)
 {
         const char *name = hedgec_file_name(path);
         int r;
 
         if (file->is_picture)
-                return take_picture(name, &file->picture, form, shape, ret, why);
-        r = take_tensor(name, &file->tensor, shape, why);
+                return take_picture(name, &file->picture, form, &form->shapes[input], ret, why);
+        r = take_tensor(name, &file->tensor, form, input, why);
         if (!r) {
                 *ret = file->tensor;
                 file->tensor.data = NULL;
@@ -167,7 +173,7 @@ int hedgec_input_take(hedgec_input_t *input, const hedgec_form_t *form, hedge_te
         int r = 0;
 
         while (r == 0 && n < form->n_inputs) {
-                r = take_file(&input->files[n], input->names[n], form, &form->shapes[n], &tensors[n], why);
+                r = take_file(&input->files[n], input->names[n], form, n, &tensors[n], why);
                 n += r == 0;
         }
         while (r < 0 && n--)

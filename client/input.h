@@ -4,6 +4,7 @@
 
 #include "client/input_file.h"
 #include "common/err.h"
+#include "common/model/batch.h"
 #include "common/tensor.h"
 #include "common/types/preprocess.h"
 
@@ -12,6 +13,7 @@ typedef struct hedgec_form {
         uint32_t n_inputs;
         hedge_shape_t *shapes;               /**< n_inputs, owned */
         hedge_model_preprocess_t preprocess; /**< for pictures; not given: pictures are refused */
+        hedge_batch_t *batch;                /**< owned; NULL: one picture */
 } hedgec_form_t;
 
 /** Take the shapes of `n` inputs from `shapes`. @return 0, -ENOMEM. */
@@ -25,7 +27,8 @@ int hedgec_form_use_preset(hedgec_form_t *form, const char *preset);
  *
  * .npy and .pb hold the tensor itself, in the model's shape (extents of 1 may be missing or added); anything else is a
  * picture; input_file.h has how they are told apart. "-" is standard input.
- * @param tensors  form->n_inputs, allocated here, of exactly the form's shapes; release each. Written on success.
+ * @param tensors  form->n_inputs, allocated here, of the form's shapes, or, of several pictures, as long as they are along the batch
+ *                 (hedgec_batch_times); release each. Written on success.
  * @param why      Begins with the name of the file.
  * @return 0, HEDGE_ESHAPE, -EINVAL (too few or too many files), or what reading them failed with. */
 int hedgec_input_read(const hedgec_form_t *form, const char *operand, hedge_tensor_t *tensors, hedge_why_t *why);

@@ -21,6 +21,7 @@ struct hedgec_local_model {
         hedge_onnx_input_t *inputs; /* where the shapes are those of the inputs that come; else NULL */
         uint32_t n_inputs;
         unsigned next; /* of KEPT, to be replaced */
+        unsigned last; /* the one that was chosen last: it is still in use */
 };
 
 static void release(hedgec_local_shape_t *shape)
@@ -40,6 +41,8 @@ static int make_form(const hedgec_local_model_t *m, hedgec_local_shape_t *shape,
         for (uint32_t i = 0; shapes && i < graph->n_inputs; i++)
                 shapes[i] = graph->values[graph->inputs[i]].shape;
         r = shapes ? hedgec_form_init(&shape->form, shapes, graph->n_inputs) : -ENOMEM;
+        if (r == 0)
+                r = hedge_batch_copy(graph->batch, &shape->form.batch);
         if (r == 0 && graph->n_inputs)
                 hedge_manifest_resolve(&pictures, &shapes[0]);
         free(shapes);
@@ -173,6 +176,8 @@ static int shape_of(hedgec_local_model_t *m, const hedgec_input_t *input, unsign
         r = make_shape(m, stated, n, &shape, why);
         if (r < 0)
                 return r;
+        if (m->n_shapes == KEPT && m->next == m->last)
+                m->next = (m->next + 1) % KEPT;
         if (m->n_shapes == KEPT)
                 release(&m->shapes[m->next]);
         else
@@ -194,28 +199,28 @@ static int choose(hedgec_local_model_t *m, const hedgec_input_t *input, unsigned
         return hedgec_forms_choose(forms, m->n_shapes, input, ret, why);
 }
 
-int hedgec_local_model_read(hedgec_local_model_t *m, const char *operand, hedgec_show_t *show,
-                            const hedgec_local_shape_t **ret, hedge_tensor_t **ret_tensors, hedge_why_t *why)
+int hedgec_local_model_choose(void *arg, const hedgec_input_t *input, const hedgec_form_t **ret, hedge_why_t *why)
 {
-        const uint32_t n = m->inputs ? m->n_inputs : m->shapes[0].form.n_inputs;
-        hedge_tensor_t *tensors = calloc(n + 1, sizeof(*tensors));
-        hedgec_form_t base = { .preprocess = m->manifest->preprocess };
-        hedgec_input_t input = { .text = NULL };
+        hedgec_local_model_t *m = arg;
         unsigned which = 0;
-        int r = tensors ? hedgec_show_prepare(m->show, &base, why) : hedge_why(why, -ENOMEM, "out of memory");
+        int r = choose(m, input, &which, why);
 
-        if (r == 0)
-                r = hedgec_input_open(operand, n, base.preprocess.as_stored, &input, why);
-        if (r == 0)
-                r = choose(m, &input, &which, why);
-        if (r == 0)
-                r = hedgec_show_take(show, operand, &input, &m->shapes[which].form, tensors, why);
-        hedgec_input_close(&input);
-        if (r < 0) {
-                free(tensors);
+        if (r < 0)
                 return r;
-        }
-        *ret = &m->shapes[which];
-        *ret_tensors = tensors;
+        m->last = which;
+        *ret = &m->shapes[which].form;
         return 0;
+}
+
+const hedgec_local_shape_t *hedgec_local_model_shape(const hedgec_local_model_t *m, const hedgec_form_t *form)
+{
+        for (unsigned i = 0; i < m->n_shapes; i++)
+                if (&m->shapes[i].form == form)
+                        return &m->shapes[i];
+        return NULL;
+}
+
+uint32_t hedgec_local_model_inputs(const hedgec_local_model_t *m)
+{
+        return m->inputs ? m->n_inputs : m->shapes[0].form.n_inputs;
 }

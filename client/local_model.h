@@ -2,6 +2,7 @@
 #ifndef HEDGEC_LOCAL_MODEL_H
 #define HEDGEC_LOCAL_MODEL_H
 
+#include "client/feed.h"
 #include "client/shapes.h"
 #include "client/show.h"
 #include "common/engine/engine.h"
@@ -27,11 +28,13 @@ int hedgec_local_model_new(const char *path, const hedge_manifest_t *manifest, c
                            hedge_why_t *why);
 void hedgec_local_model_destroy(hedgec_local_model_t **model);
 
-/** Read an INPUT and take it in the shape of the model that it is for.
- * @param show         Told what it was made of.
- * @param ret          That shape; valid until the next call.
- * @param ret_tensors  As many as its graph has inputs, to be freed, each of them and the array. */
-int hedgec_local_model_read(hedgec_local_model_t *model, const char *operand, hedgec_show_t *show,
-                            const hedgec_local_shape_t **ret, hedge_tensor_t **ret_tensors, hedge_why_t *why);
+/** The shape of the model that an input is for: hedgec_feed_choose_t, `arg` is the model. */
+hedgec_feed_choose_t hedgec_local_model_choose;
+
+/** The shape with this form, of the last two that were chosen. */
+const hedgec_local_shape_t *hedgec_local_model_shape(const hedgec_local_model_t *model, const hedgec_form_t *form);
+
+/** How many inputs the model has. */
+uint32_t hedgec_local_model_inputs(const hedgec_local_model_t *model);
 
 #endif

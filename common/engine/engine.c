@@ -93,6 +93,11 @@ void hedge_engine_destroy(hedge_engine_t **engine)
         *engine = NULL;
 }
 
+const hedge_graph_t *hedge_engine_graph(const hedge_engine_t *e)
+{
+        return e->graph;
+}
+
 static context_t *context_new(const hedge_engine_t *e)
 {
         context_t *c = calloc(1, sizeof(*c) + e->schedule.n_buffers * sizeof(c->buffers[0]));

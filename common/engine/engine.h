@@ -13,6 +13,7 @@ typedef struct hedge_engine hedge_engine_t;
  * @return 0, -ENOMEM. */
 int hedge_engine_new(const hedge_graph_t *graph, hedge_kernels_t *kernels, hedge_engine_t **ret);
 void hedge_engine_destroy(hedge_engine_t **engine);
+const hedge_graph_t *hedge_engine_graph(const hedge_engine_t *engine);
 
 /** Called for every node before it would run here; for convolutions `in` is the image, `out` is allocated.
  * Called on the thread that runs the graph.

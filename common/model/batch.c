@@ -29,6 +29,23 @@ int hedge_batch_new(uint32_t n_inputs, uint32_t n_outputs, hedge_batch_t **ret)
         return 0;
 }
 
+int hedge_batch_copy(const hedge_batch_t *batch, hedge_batch_t **ret)
+{
+        hedge_batch_t *b;
+        int r = hedge_batch_new(batch->n_inputs, batch->n_outputs, &b);
+
+        if (r < 0)
+                return r;
+        b->any = batch->any;
+        b->size = batch->size;
+        b->apart = batch->apart;
+        memcpy(b->inputs, batch->inputs, b->n_inputs * sizeof(*b->inputs));
+        memcpy(b->outputs, batch->outputs, b->n_outputs * sizeof(*b->outputs));
+        memcpy(b->why, batch->why, sizeof(b->why));
+        *ret = b;
+        return 0;
+}
+
 void hedge_batch_destroy(hedge_batch_t **batch)
 {
         hedge_batch_t *b = *batch;

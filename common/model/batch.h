@@ -16,6 +16,7 @@
 struct hedge_batch {
         bool any;      /**< a request may hold any number of pictures */
         uint32_t size; /**< pictures of one run; 1 where there may be any number */
+        bool apart;    /**< whose is what is known of every output */
         uint32_t n_inputs, n_outputs;
         uint32_t *inputs;  /**< which axis of each input is the batch; HEDGE_NO_AXIS: all pictures share the input */
         uint32_t *outputs; /**< the same of each output; HEDGE_NO_AXIS: it is not told apart by pictures */
@@ -24,6 +25,7 @@ struct hedge_batch {
 
 /** Nothing known: one picture, no axis. @return 0, -ENOMEM. */
 int hedge_batch_new(uint32_t n_inputs, uint32_t n_outputs, hedge_batch_t **ret);
+int hedge_batch_copy(const hedge_batch_t *batch, hedge_batch_t **ret);
 void hedge_batch_destroy(hedge_batch_t **batch);
 
 /** How many runs of the graph do inputs of these shapes want? Each input is that of the graph, or, where the graph takes any

@@ -258,8 +258,13 @@ static void tell(const trace_t *t, hedge_batch_t *batch)
 
         for (uint32_t i = 0; i < g->n_inputs; i++)
                 batch->inputs[i] = t->axes[g->inputs[i]];
-        for (uint32_t i = 0; i < g->n_outputs; i++)
-                batch->outputs[i] = t->axes[g->outputs[i]] == MIXED ? NONE : t->axes[g->outputs[i]];
+        batch->apart = true;
+        for (uint32_t i = 0; i < g->n_outputs; i++) {
+                const uint32_t axis = t->axes[g->outputs[i]];
+
+                batch->outputs[i] = axis == MIXED ? NONE : axis;
+                batch->apart = batch->apart && axis != MIXED;
+        }
 }
 
 static int prove(trace_t *t, const hedge_graph_t *one, hedge_why_t *why)
@@ -274,6 +279,9 @@ static int prove(trace_t *t, const hedge_graph_t *one, hedge_why_t *why)
         for (uint32_t i = 0; i < g->n_outputs; i++)
                 if (t->axes[g->outputs[i]] == MIXED)
                         return mixes(t, g->outputs[i], why);
+                else if (g->values[g->outputs[i]].marked)
+                        return hedge_why(why, HEDGE_EUNSUPPORTED, "the output '%.100s' has as many rows as there are",
+                                         g->values[g->outputs[i]].name);
         return compare_with_one(t, one, why);
 }
 

@@ -346,6 +346,7 @@ typedef struct hedge_model_status {
         hedge_model_tensor_t *inputs, *outputs;
         bool any_batch;      /**< a request may hold any number of pictures; the shapes are those of one */
         uint32_t batch;      /**< pictures of these shapes */
+        bool batch_apart;    /**< of each of several pictures it is known which part of the outputs is its */
         char batch_why[256]; /**< why not any number, though the model's file leaves it open */
         hedge_model_preprocess_t preprocess;
 } hedge_model_status_t;

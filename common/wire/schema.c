@@ -407,6 +407,7 @@ static const hedge_field_t model_fields[] = {
         { AT(hedge_model_status_t, preprocess), RECORD(preprocess) },
         { BOOL(hedge_model_status_t, any_batch) },
         { U32(hedge_model_status_t, batch, 0, ANY32) },
+        { BOOL(hedge_model_status_t, batch_apart) },
         { TEXT(hedge_model_status_t, batch_why) },
 };
 static const hedge_record_t model = RECORD_OF("model", model_fields);

@@ -81,6 +81,7 @@ static int describe_model(const hedged_model_t *m, hedge_model_status_t *s)
         s->preprocess = m->manifest.preprocess;
         s->any_batch = g->batch->any;
         s->batch = g->batch->size;
+        s->batch_apart = g->batch->apart;
         snprintf(s->batch_why, sizeof(s->batch_why), "%s", g->batch->why);
         r = describe_tensors(g, g->inputs, g->open, g->batch->inputs, g->n_inputs, &s->inputs);
         if (r < 0)
