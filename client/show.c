@@ -24,7 +24,7 @@ const hedgec_option_t hedgec_show_options[] = {
                    "show per coded layer who answered and when"),
         HEDGEC_ROW(STRING, "raw", 'r', hedgec_show_options_t, raw, "FILE", "write all outputs to FILE as raw float32"),
         HEDGEC_ROW(STRING, "out", 'o', hedgec_show_options_t, npy, "FILE.npy",
-                   "write each output as an array of the model's type to FILE.npy, FILE-2.npy, ..."),
+                   "write the outputs to FILE.npy, FILE-2.npy, ..."),
         HEDGEC_ROW(STRING, "labels", 'l', hedgec_show_options_t, labels, "FILE", "names of the classes, one a line"),
         HEDGEC_ROW_TABLE(hedgec_show_options_t, sight, hedgec_sight_options),
         HEDGEC_ROW_END,
