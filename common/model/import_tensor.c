@@ -282,8 +282,16 @@ int hedge_import_split(hedge_import_t *imp)
 
 static int pad_value(hedge_import_t *imp, float *ret)
 {
+        int r = 0;
+
         *ret = imp->opset < 11 ? hedge_attr_float(imp, "value", 0) : 0;
-        return hedge_import_has(imp, 2) ? hedge_import_scalar(imp, 2, "the value", ret) : 0;
+        if (hedge_import_has(imp, 2))
+                r = hedge_import_scalar(imp, 2, "the value", ret);
+        if (r == 0 && hedge_element_is_integer((int)hedge_import_element(imp, 0)) &&
+            !(*ret >= -HEDGE_EXACT && *ret <= HEDGE_EXACT))
+                r = hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "a value of %g, which is more than is computed exactly",
+                                      (double)*ret);
+        return r;
 }
 
 /* Before and after, for each logical axis; from opset 18 on the axes may be named. */

@@ -222,6 +222,7 @@ bool hedge_operator_takes_integers(const hedge_operator_t *op)
                 "Not",
                 "OneHot",
                 "Or",
+                "Pad",
                 "Pow",
                 "QLinearConv",
                 "QLinearMatMul",

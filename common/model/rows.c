@@ -59,13 +59,25 @@ static bool joins_columns(hedge_import_t *imp)
         return axis != 0 && axis != -(int64_t)hedge_import_shape_of(imp, 0)->rank;
 }
 
+/* A row that is not there must not fail the run: what it holds, -1 or another row's numbers, has a place in the new type. */
+static bool casts_anything(hedge_import_t *imp)
+{
+        const int64_t to = hedge_attr_int(imp, "to", 0);
+
+        if (to == HEDGE_ELEMENT_INT32 || to == HEDGE_ELEMENT_INT64)
+                return hedge_element_is_integer((int)hedge_import_element(imp, 0));
+        return to > 0 && to < 100 && hedge_element_is_float((int)to);
+}
+
 /* Does the node treat every row by itself? Its result's extents are looked at later. */
 static bool goes_by_rows(hedge_import_t *imp)
 {
-        static const char *const alone[] = { "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", NULL };
+        static const char *const alone[] = { "Identity", "Reshape", "Squeeze", "Unsqueeze", NULL };
 
         if (is_one_of(imp, alone))
                 return rows_of(imp, 0) != 0;
+        if (is(imp, "Cast"))
+                return casts_anything(imp);
         if (is(imp, "Gather"))
                 return gathers_rows(imp);
         if (is(imp, "GatherND"))

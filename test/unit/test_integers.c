@@ -225,6 +225,23 @@ static void test_axes_of_images(void **state)
                     FLOATS(1, -1, -1, 5));
 }
 
+/* Pads of integers, in a shape with the picture's channels last too. */
+static void test_integers_are_padded(void **state)
+{
+        make_t m;
+
+        typed_start(&m, UINT8, DIMS(1, 2, 1, 2));
+        make_ints(&m, "pads", DIMS(8), (const int64_t[]){ 0, 0, 0, 1, 0, 0, 0, 0 });
+        make_ints(&m, "value", SCALAR, (const int64_t[]){ 9 });
+        make_node(&m, "Pad", "x pads value", "y");
+        GIVES(&m, FLOATS(1, 2, 3, 4), UINT8, DIMS(1, 2, 1, 3), 9, 1, 2, 9, 3, 4);
+        typed_start(&m, INT64, DIMS(2));
+        make_ints(&m, "pads", DIMS(2), (const int64_t[]){ 1, 0 });
+        make_ints(&m, "value", SCALAR, (const int64_t[]){ INT64_MAX });
+        make_node(&m, "Pad", "x pads value", "y");
+        typed_refused(&m, HEDGE_EUNSUPPORTED, "more than is computed exactly");
+}
+
 /* What comes of constants is a constant: a shape may be worked out by any operator. */
 static void test_shapes_are_worked_out(void **state)
 {
@@ -299,6 +316,7 @@ int main(void)
                 cmocka_unit_test(test_casts),
                 cmocka_unit_test(test_answers_have_types),
                 cmocka_unit_test(test_axes_of_images),
+                cmocka_unit_test(test_integers_are_padded),
                 cmocka_unit_test(test_shapes_are_worked_out),
                 cmocka_unit_test(test_what_is_refused),
         };

@@ -86,6 +86,10 @@ static void test_scores_are_looked_up(void **state)
         node = make_node(&m, "Concat", "f f", "y");
         make_int(&m, node, "axis", 1);
         GIVES(&m, SCORES, FLOAT, DIMS(2, 6), 0, 0, 1, 0, 0, 1, 0, 0, 3, 0, 0, 3);
+        start_boxes(&m);
+        node = make_node(&m, "Cast", "kept", "y");
+        make_int(&m, node, "to", HEDGE_ELEMENT_INT32);
+        GIVES(&m, SCORES, HEDGE_ELEMENT_INT32, DIMS(2, 3), 0, 0, 1, 0, 0, 3);
 }
 
 static void cannot_follow(make_t *m)
@@ -127,6 +131,19 @@ static void test_what_cannot_follow(void **state)
         start_boxes(&m); /* the rows as one list */
         make_ints(&m, "shape", DIMS(1), (const int64_t[]){ -1 });
         make_node(&m, "Reshape", "kept shape", "y");
+        cannot_follow(&m);
+        start_boxes(&m); /* a type that has no -1 */
+        node = make_node(&m, "Cast", "kept", "y");
+        make_int(&m, node, "to", HEDGE_ELEMENT_UINT64);
+        cannot_follow(&m);
+        start_boxes(&m); /* numbers that may have no place in it */
+        make_ints(&m, "column", SCALAR, (const int64_t[]){ 2 });
+        node = make_node(&m, "Gather", "kept column", "number");
+        make_int(&m, node, "axis", 1);
+        make_floats(&m, "table", DIMS(4), FLOATS(0, 1, 2, 3e9f));
+        make_node(&m, "Gather", "table number", "value");
+        node = make_node(&m, "Cast", "value", "y");
+        make_int(&m, node, "to", HEDGE_ELEMENT_INT32);
         cannot_follow(&m);
         start_boxes(&m); /* rows that come to lie elsewhere */
         make_ints(&m, "column", SCALAR, (const int64_t[]){ 2 });
