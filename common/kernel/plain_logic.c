@@ -27,12 +27,12 @@ static float modulo(float x, float y)
 /* x << y in `bits`: the product is exact, as y only moves the exponent; what does not fit is lost. */
 static float shift_left(float x, float y, uint32_t bits)
 {
-        return y >= (float)bits ? 0 : (float)fmod(ldexp(x, (int)y), ldexp(1, (int)bits));
+        return y >= 0 && y < (float)bits ? (float)fmod(ldexp(x, (int)y), ldexp(1, (int)bits)) : 0;
 }
 
 static float shift_right(float x, float y, uint32_t bits)
 {
-        return y >= (float)bits ? 0 : (float)floor(ldexp(x, -(int)y));
+        return y >= 0 && y < (float)bits ? (float)floor(ldexp(x, -(int)y)) : 0;
 }
 
 ROW(row_equal, x == y)

@@ -229,7 +229,7 @@ static void fitting_shapes(const hedge_op_t *op, hedge_shape_t *in, unsigned n_i
                 in[any(0, 2)].dims[any(0, 3)] = 1;
                 break;
         case HEDGE_OP_QUANTIZE:
-                in[1] = (hedge_shape_t){ 1, { in[0].rank > 0 ? in[0].dims[in[0].rank - 1] : 1 } };
+                in[1] = (hedge_shape_t){ 1, { in[0].rank - 1 < HEDGE_MAX_RANK ? in[0].dims[in[0].rank - 1] : 1 } };
                 in[n_in - 1] = in[1];
                 break;
         case HEDGE_OP_GATHER:
