@@ -237,12 +237,59 @@ static void branches(make_t *m)
         make_output(&other, "out");
 }
 
+#define TYPE(x) ONNX__TENSOR_PROTO__DATA_TYPE__##x
+
+/* Every operator of quantised models, one behind the other. */
+static void quantised(make_t *m)
+{
+        static const int64_t codes[16] = { 1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12, 13, -14, 15, -16 };
+        Onnx__NodeProto *node;
+        static char domain[] = "com.microsoft";
+
+        m->opset.version = 21;
+        make_input(m, "x", DIMS(1, 2, 3, 4));
+        make_floats(m, "s", SCALAR, &(const float){ 0.5f });
+        make_floats(m, "s2", DIMS(2), (const float[]){ 0.5f, 0.25f });
+        make_integers(m, "z", SCALAR, TYPE(UINT8), (const int64_t[]){ 3 });
+        make_integers(m, "wz", SCALAR, TYPE(INT8), (const int64_t[]){ 1 });
+        make_integers(m, "w", DIMS(2, 2, 2, 2), TYPE(INT8), codes);
+        make_integers(m, "b", DIMS(2), TYPE(INT32), (const int64_t[]){ 100, -100 });
+        make_integers(m, "m", DIMS(4, 2), TYPE(INT8), codes);
+        make_node(m, "QuantizeLinear", "x s z", "q");
+        make_int(m, make_node(m, "DequantizeLinear", "w s2", "wf"), "axis", 0);
+        make_node(m, "DequantizeLinear", "q s z", "d");
+        make_node(m, "Conv", "d wf", "c");
+        node = make_node(m, "QLinearConv", "q s z w s2 wz s z b", "qc");
+        make_int_list(m, node, "pads", DIMS(1, 1, 1, 1));
+        node = make_node(m, "ConvInteger", "q w z wz", "ci");
+        make_int(m, make_node(m, "Cast", "ci", "cf"), "to", TYPE(FLOAT));
+        node = make_node(m, "QLinearAdd", "q s z q s z s z", "qa");
+        node->domain = domain;
+        make_node(m, "QLinearMatMul", "qa s z m s wz s z", "qm");
+        make_node(m, "DequantizeLinear", "qm s z", "dm");
+        make_node(m, "DynamicQuantizeLinear", "c", "dq ds dz");
+        make_node(m, "DequantizeLinear", "dq ds dz", "dd");
+        make_node(m, "MatMulInteger", "q m z", "mi");
+        make_int(m, make_node(m, "Cast", "mi", "mf"), "to", TYPE(FLOAT));
+        make_node(m, "Sub", "mf dm", "e");
+        node = make_node(m, "DequantizeLinear", "m s2", "r");
+        make_int(m, node, "axis", 1);
+        make_node(m, "MatMul", "x r", "xr");
+        make_node(m, "Add", "e xr", "f");
+        make_node(m, "DequantizeLinear", "qc s z", "dc");
+        make_int(m, make_node(m, "Flatten", "dc", "f1"), "axis", 0);
+        make_int(m, make_node(m, "Flatten", "f", "f2"), "axis", 0);
+        make_int(m, make_node(m, "Flatten", "dd", "f3"), "axis", 0);
+        make_int(m, make_node(m, "Flatten", "cf", "f4"), "axis", 0);
+        make_int(m, make_node(m, "Concat", "f1 f2 f3 f4", "y"), "axis", 1);
+}
+
 static const struct {
         const char *name;
         void (*fill)(make_t *m);
-} seeds[] = { { "net", net },     { "shapes", shapes },    { "constants", constants },       { "images", images },
-              { "newer", newer }, { "older", older },      { "open_extents", open_extents }, { "choices", choices },
-              { "boxes", boxes }, { "branches", branches } };
+} seeds[] = { { "net", net },     { "shapes", shapes },     { "constants", constants },       { "images", images },
+              { "newer", newer }, { "older", older },       { "open_extents", open_extents }, { "choices", choices },
+              { "boxes", boxes }, { "branches", branches }, { "quantised", quantised } };
 
 static int write_model(make_t *m, FILE *f)
 {
