@@ -27,6 +27,8 @@ typedef struct hedge_sym {
         const char *name;
         uint32_t refs;            /**< reads still to come; the literal goes with the last */
         hedge_literal_t *literal; /**< NULL for computed values */
+        Onnx__TensorProto
+                *bytes; /**< a constant of bytes, until a node reads it; NULL after that, and for all others */
         hedge_view_t view;
 } hedge_sym_t;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/inputs.h"
 #include "common/model/operators.h"
 #include "common/model/scope.h"
 #include "common/model/walk.h"
@@ -54,6 +55,8 @@ static int pass_all_on(hedge_import_t *imp, const Onnx__GraphProto *branch, cons
                 hedge_sym_t *sym = hedge_scope_find(inner, hedge_scope_text(branch->output[i]->name));
 
                 if (hedge_import_wanted(imp, i))
+                        r = hedge_inputs_decode(imp, sym);
+                if (r == 0 && hedge_import_wanted(imp, i))
                         r = pass_on(imp, i, sym);
                 if (--sym->refs == 0)
                         hedge_literal_destroy(&sym->literal);

@@ -11,20 +11,41 @@
 #include "common/model/extents.h"
 #include "common/model/scope.h"
 
-/* Weights that nothing reads are not even decoded. Those that are would otherwise take their memory twice. */
+static int decode(hedge_import_t *imp, hedge_sym_t *sym, Onnx__TensorProto *from)
+{
+        int r = hedge_literal_from_proto(from, &imp->budget, &sym->literal, imp->why);
+
+        if (r < 0)
+                return r;
+        sym->literal->readers = &sym->refs;
+        hedge_proto_release(imp->proto, &from->raw_data);
+        return 0;
+}
+
+int hedge_inputs_decode(hedge_import_t *imp, hedge_sym_t *sym)
+{
+        Onnx__TensorProto *from = sym->bytes;
+
+        sym->bytes = NULL;
+        return from ? decode(imp, sym, from) : 0;
+}
+
+/* Weights that nothing reads are not even decoded. Those that are would otherwise take their memory twice; bytes, which take
+ * eight times as much once they are integers to compute with, wait until a node reads them. */
 int hedge_inputs_constants(hedge_import_t *imp, const Onnx__GraphProto *g)
 {
         for (size_t i = 0; i < g->n_initializer; i++) {
                 hedge_sym_t *sym = hedge_scope_sym(imp, hedge_scope_text(g->initializer[i]->name));
-                int r;
+                int r = 0;
 
                 if (sym->refs == 0)
                         continue;
-                r = hedge_literal_from_proto(g->initializer[i], &imp->budget, &sym->literal, imp->why);
+                if (hedge_element_bytes(g->initializer[i]->data_type) == 1)
+                        sym->bytes = g->initializer[i];
+                else
+                        r = decode(imp, sym, g->initializer[i]);
                 if (r < 0)
                         return r;
-                sym->literal->readers = &sym->refs;
-                hedge_proto_release(imp->proto, &g->initializer[i]->raw_data);
         }
         return 0;
 }
@@ -35,7 +56,7 @@ static int bind_input(hedge_import_t *imp, const hedge_onnx_binding_t *binding)
         hedge_sym_t *sym = hedge_scope_find(&imp->scope, binding->name);
         int r;
 
-        if (!sym || sym->literal)
+        if (!sym || sym->literal || sym->bytes)
                 return hedge_why(imp->why, HEDGE_EMALFORMED, "'%.100s' cannot be bound", binding->name);
         r = hedge_proto_unpack(binding->bytes, binding->size, &onnx__tensor_proto__descriptor, &proto, imp->why);
         if (r < 0)

@@ -15,10 +15,14 @@ static int check_inputs(hedge_import_t *imp, bool *constant)
 {
         *constant = true;
         for (uint32_t i = 0; i < imp->node->n_input; i++) {
-                const hedge_sym_t *sym = hedge_import_sym(imp, i);
+                hedge_sym_t *sym = hedge_import_sym(imp, i);
+                int r;
 
                 if (!sym)
                         continue;
+                r = hedge_inputs_decode(imp, sym);
+                if (r < 0)
+                        return r;
                 if (!sym->literal && sym->view.value == HEDGE_NO_VALUE)
                         return hedge_import_fail(
                                 imp, HEDGE_EMALFORMED,
@@ -98,8 +102,10 @@ static int close_output(hedge_import_t *imp, const char *name, uint32_t *ret)
         hedge_view_t view = sym->view;
         uint32_t value;
         bool copy;
-        int r = 0;
+        int r = hedge_inputs_decode(imp, sym);
 
+        if (r < 0)
+                return r;
         if (sym->literal && hedge_shape_elements(&sym->literal->shape) == 0)
                 return hedge_why(imp->why, HEDGE_EUNSUPPORTED, "the output '%.100s' is empty", name);
         if (sym->literal)
