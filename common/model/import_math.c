@@ -57,6 +57,15 @@ int hedge_import_binary(hedge_import_t *imp)
         return pass_on(imp, r, &y);
 }
 
+/* Is input i a constant with one element, which leaves the shape of input `other` as it is? */
+static bool is_number(const hedge_import_t *imp, uint32_t i, uint32_t other)
+{
+        const hedge_sym_t *sym = hedge_import_sym(imp, i);
+
+        return sym && hedge_import_has(imp, other) && sym->literal && hedge_shape_elements(&sym->literal->shape) == 1 &&
+               sym->literal->shape.rank <= hedge_import_shape_of(imp, other)->rank;
+}
+
 /* x to a constant number: the root and the square have their own ways. */
 static int power(hedge_import_t *imp, float exponent, hedge_view_t *x)
 {
@@ -77,7 +86,7 @@ int hedge_import_pow(hedge_import_t *imp)
         hedge_view_t x;
         int r;
 
-        if (exponent->literal && exponent->literal->shape.rank == 0) {
+        if (is_number(imp, 1, 0)) {
                 r = hedge_import_view(imp, 0, &x);
                 if (r == 0)
                         r = power(imp, hedge_literal_float(exponent->literal, 0), &x);
@@ -156,12 +165,6 @@ static int clamp(hedge_import_t *imp, float lo, float hi, hedge_view_t *x)
         return hedge_build_unary(imp, &op, x);
 }
 
-/* A constant with one element. */
-static bool is_number(const hedge_sym_t *sym)
-{
-        return sym && sym->literal && hedge_shape_elements(&sym->literal->shape) == 1 && sym->literal->shape.rank == 0;
-}
-
 /* Integers may meet a bound that nothing reaches, as the largest of 64 bits; where it does, the run fails. */
 static hedge_past_t past_bound(float bound)
 {
@@ -172,12 +175,12 @@ static hedge_past_t past_bound(float bound)
 int hedge_import_min_max(hedge_import_t *imp)
 {
         bool max = is(imp, "Max"), two = imp->node->n_input == 2;
-        uint32_t number = is_number(hedge_import_sym(imp, 1)) ? 1 : 0;
+        uint32_t number = is_number(imp, 1, 0) ? 1 : 0;
         hedge_view_t x;
         float bound;
         int r;
 
-        if (!two || !is_number(hedge_import_sym(imp, number)))
+        if (!two || !is_number(imp, number, 1 - number))
                 return import_all(imp, max ? HEDGE_OP_MAX : HEDGE_OP_MIN);
         bound = hedge_literal_float(hedge_import_sym(imp, number)->literal, 0);
         r = hedge_integers_agree(imp, 0, 1);
