@@ -264,6 +264,32 @@ void make_reduced(make_t *m, int64_t n)
         make_node(m, "Sub", "x mean", "y");
 }
 
+/* Each picture by what it holds itself. */
+static void make_normalised(make_t *m, int64_t n)
+{
+        Onnx__NodeProto *node;
+
+        begin(m, n, DIMS(4, 3, 3));
+        m->opset.version = 21;
+        make_weights(m, "s", DIMS(4));
+        make_weights(m, "t", DIMS(4));
+        make_weights(m, "rows", DIMS(3));
+        make_node(m, "InstanceNormalization", "x s t", "i");
+        make_int(m, make_node(m, "GroupNormalization", "i s t", "g"), "num_groups", 2);
+        make_node(m, "LayerNormalization", "g rows", "l");
+        make_int(m, make_node(m, "LpNormalization", "l", "p"), "axis", 1);
+        make_node(m, "Max", "p i l", "most");
+        make_node(m, "Mish", "most", "c");
+        node = make_node(m, "LpPool", "c", "y");
+        make_int_list(m, node, "kernel_shape", DIMS(2, 2));
+}
+
+static void make_normalised_together(make_t *m, int64_t n)
+{
+        begin(m, n, DIMS(4, 3, 3));
+        make_node(m, "MeanVarianceNormalization", "x", "y");
+}
+
 static void make_softmax_over_batch(make_t *m, int64_t n)
 {
         Onnx__NodeProto *node;
@@ -488,6 +514,8 @@ const batch_model_t batch_models[] = {
         { "matmul others", make_matmul_others, "node 'y' (MatMul) mixes pictures" },
         { "matmul inner", make_matmul_inner, "node 'y' (MatMul) mixes pictures" },
         { "reduced", make_reduced, "node 'mean' (Reduce) mixes pictures" },
+        { "normalised", make_normalised, NULL },
+        { "normalised together", make_normalised_together, "node 'y' (Normalize) mixes pictures" },
         { "softmax over batch", make_softmax_over_batch, "node 'y' (Softmax) mixes pictures" },
         { "first picture", make_first_picture, "node 'y' (Slice) mixes pictures" },
         { "sliced", make_sliced, NULL },
