@@ -5,14 +5,15 @@
 #include "common/model/build.h"
 #include "common/model/image.h"
 #include "common/model/operators.h"
+#include "common/model/volume.h"
 
 #define MAX_EXTENT (1u << 20)
 
 /* Factors, output extents and the region of interest, one per logical axis; those that `axes` does not name stay. */
 typedef struct sizes {
-        float scale[4], roi_start[4], roi_end[4];
-        uint32_t out[4];
-        uint32_t n_axes, axes[4];
+        float scale[5], roi_start[5], roi_end[5];
+        uint32_t out[5];
+        uint32_t n_axes, axes[5];
 } sizes_t;
 
 /* From opset 18 on the numbers may be those of some axes only. */
@@ -117,25 +118,57 @@ static int read_roi(hedge_import_t *imp, sizes_t *s)
         return 0;
 }
 
-/* The last two axes (or one) are resized; the others must stay. */
+/* What an operator resizes: height by logical axis h, width by w; 0: there is none, its extent is 1. */
+static hedge_resize_t along(hedge_resize_t z, const sizes_t *s, uint32_t h, uint32_t w)
+{
+        z.out_h = h ? s->out[h] : 1;
+        z.scale_h = h ? s->scale[h] : 1;
+        z.roi_top = h ? s->roi_start[h] : 0;
+        z.roi_bottom = h ? s->roi_end[h] : 1;
+        z.out_w = w ? s->out[w] : 1;
+        z.scale_w = w ? s->scale[w] : 1;
+        z.roi_left = w ? s->roi_start[w] : 0;
+        z.roi_right = w ? s->roi_end[w] : 1;
+        z.antialias = z.antialias && (z.scale_h < 1 || z.scale_w < 1); /* it changes nothing else */
+        return z;
+}
+
+/* A volume's planes, then its depth, with all of a plane as channels. */
+static int apply_to_volume(hedge_import_t *imp, hedge_view_t *x, const hedge_resize_t *z, const sizes_t *s)
+{
+        hedge_op_t planes = { .kind = HEDGE_OP_RESIZE, .resize = along(*z, s, 3, 4) };
+        hedge_op_t depth = { .kind = HEDGE_OP_RESIZE, .resize = along(*z, s, 2, 0) };
+        const uint32_t *in = x->shape.dims, n = in[0], c = in[1], d = in[2], *out = s->out;
+        uint64_t plane = (uint64_t)out[3] * out[4] * c;
+        uint32_t value;
+        int r = hedge_volume_open(imp, x, &value);
+
+        if (r == 0 && plane > UINT32_MAX)
+                r = hedge_import_fail(imp, HEDGE_ELIMIT, "planes that are too large");
+        if (r == 0)
+                r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 4, { n * d, in[3], in[4], c } }, &value);
+        if (r == 0)
+                r = hedge_volume_step(imp, &planes, &value, 1, "planes", &value);
+        if (r == 0)
+                r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 4, { n, d, 1, (uint32_t)plane } }, &value);
+        if (r == 0)
+                r = hedge_volume_step(imp, &depth, &value, 1, "depth", &value);
+        if (r == 0)
+                r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 5, { n, out[2], out[3], out[4], c } }, &value);
+        return r < 0 ? r : hedge_volume_close(imp, value, 5);
+}
+
+/* The last axes (one to three) are resized; the others must stay. */
 static int apply(hedge_import_t *imp, hedge_view_t *x, hedge_op_t *op, const sizes_t *s)
 {
         uint32_t last = x->shape.rank - 1, value;
-        bool image = x->shape.rank == 4;
-        hedge_resize_t *z = &op->resize;
         int r;
 
         if (s->out[0] != x->shape.dims[0] || s->out[1] != x->shape.dims[1])
-                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "of other axes than height and width");
-        z->out_h = image ? s->out[2] : 1;
-        z->scale_h = image ? s->scale[2] : 1;
-        z->roi_top = image ? s->roi_start[2] : 0;
-        z->roi_bottom = image ? s->roi_end[2] : 1;
-        z->out_w = s->out[last];
-        z->scale_w = s->scale[last];
-        z->antialias = z->antialias && (z->scale_h < 1 || z->scale_w < 1); /* it changes nothing else */
-        z->roi_left = s->roi_start[last];
-        z->roi_right = s->roi_end[last];
+                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "of other axes than depth, height and width");
+        if (x->shape.rank == 5)
+                return apply_to_volume(imp, x, &op->resize, s);
+        op->resize = along(op->resize, s, x->shape.rank == 4 ? 2 : 0, last);
         r = hedge_image_open(imp, x, &value);
         return r < 0 ? r : hedge_image_build(imp, op, &value, 1, x);
 }
@@ -152,7 +185,7 @@ static int open_input(hedge_import_t *imp, hedge_view_t *x)
 {
         int r = hedge_import_view(imp, 0, x);
 
-        if (r == 0 && x->shape.rank != 3 && x->shape.rank != 4)
+        if (r == 0 && (x->shape.rank < 3 || x->shape.rank > 5))
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "of a tensor with %u axes", x->shape.rank);
         return r;
 }

@@ -127,7 +127,7 @@ static const hedge_operator_t operators[] = {
         { "Relu", 1, NEWEST, 1, 1, hedge_import_relu, NULL, NULL },
         { "Reshape", 1, NEWEST, 1, 2, hedge_import_reshape, NULL, "the shape must be constant" },
         { "Resize", 10, NEWEST, 1, 4, hedge_import_resize, NULL,
-          "height and width; scales, sizes, roi must be constant" },
+          "depth, height and width; scales, sizes, roi must be constant" },
         { "Round", 11, NEWEST, 1, 1, hedge_import_unary, hedge_eval_unary, NULL },
         { "Scatter", 9, 10, 3, 3, hedge_import_scatter_elements, NULL, NULL },
         { "ScatterElements", 11, NEWEST, 3, 3, hedge_import_scatter_elements, NULL, NULL },
@@ -159,7 +159,7 @@ static const hedge_operator_t operators[] = {
         { "Trilu", 14, NEWEST, 1, 2, hedge_import_trilu, NULL, "k must be constant" },
         { "Unique", 11, NEWEST, 1, 1, NULL, hedge_eval_unique, "of constants" },
         { "Unsqueeze", 1, NEWEST, 1, 2, hedge_import_unsqueeze, NULL, "axes must be constant" },
-        { "Upsample", 1, 9, 1, 2, hedge_import_upsample, NULL, "height and width" },
+        { "Upsample", 1, 9, 1, 2, hedge_import_upsample, NULL, "depth, height and width" },
         { "Where", 9, NEWEST, 3, 3, hedge_import_where, hedge_eval_where, NULL },
         { "Xor", 1, NEWEST, 2, 2, hedge_import_compare, hedge_eval_compare, NULL },
 };

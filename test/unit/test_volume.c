@@ -304,6 +304,95 @@ static void test_global_pools(void **state)
         }
 }
 
+/* ---- resizing ---- */
+
+typedef struct resize {
+        bool linear;
+        int coord; /* of coords */
+        uint32_t in[3], out[3];
+} resize_t;
+
+static const char *const coords[] = { "half_pixel", "align_corners", "asymmetric" };
+
+static double coordinate(const resize_t *z, int i, int64_t o)
+{
+        double scale = (double)z->out[i] / z->in[i];
+
+        if (z->coord == 1)
+                return z->out[i] > 1 ? (double)o * (z->in[i] - 1) / (z->out[i] - 1) : 0;
+        return z->coord == 0 ? ((double)o + 0.5) / scale - 0.5 : (double)o / scale;
+}
+
+/* How much of input element `from` output element `to` has. What is outside is as the border's element. */
+static double share(const resize_t *z, int i, int64_t to, int64_t from)
+{
+        double x = fmin(fmax(coordinate(z, i, to), 0), z->in[i] - 1.0);
+
+        if (z->linear)
+                return fmax(1 - fabs(x - (double)from), 0);
+        return (int64_t)floor(x + 1e-9) == from;
+}
+
+static double define_resize(const resize_t *z, const cube_t *x, uint32_t n, uint32_t c, const int64_t *to)
+{
+        int64_t at[3] = { 0 };
+        double sum = 0;
+
+        do
+                sum += share(z, 0, to[0], at[0]) * share(z, 1, to[1], at[1]) * share(z, 2, to[2], at[2]) *
+                       *cube_at(x, n, c, at);
+        while (next_place(at, z->in));
+        return sum;
+}
+
+static void check_resize(make_t *m, int i)
+{
+        resize_t z = { .linear = i % 2, .coord = i / 2 % 3 };
+        cube_t x = { { 2, 3 }, NULL }, y = { { 2, 3 }, NULL };
+        Onnx__NodeProto *node;
+        hedge_graph_t *graph;
+
+        for (int a = 0; a < 3; a++) {
+                x.dims[2 + a] = z.in[a] = 1 + make_below(m, 5);
+                y.dims[2 + a] = z.out[a] = 1 + make_below(m, 9);
+        }
+        make_input(m, "x", DIMS(2, 3, z.in[0], z.in[1], z.in[2]));
+        make_output(m, "y");
+        make_ints(m, "sizes", DIMS(5), (const int64_t[]){ 2, 3, z.out[0], z.out[1], z.out[2] });
+        node = make_node(m, "Resize", "x - - sizes", "y");
+        make_string(m, node, "mode", z.linear ? "linear" : "nearest");
+        make_string(m, node, "nearest_mode", "floor");
+        make_string(m, node, "coordinate_transformation_mode", coords[z.coord]);
+        graph = import_model(m);
+        fill(m, &x);
+        cube_new(&y);
+        for (uint32_t n = 0; n < 2; n++) {
+                for (uint32_t c = 0; c < 3; c++) {
+                        int64_t at[3] = { 0 };
+
+                        do
+                                *cube_at(&y, n, c, at) = define_resize(&z, &x, n, c, at);
+                        while (next_place(at, z.out));
+                }
+        }
+        check_graph(graph, x.v, y.v, cube_elements(&y), SPATIAL_ERROR, coords[z.coord]);
+        hedge_graph_destroy(&graph);
+        free(x.v);
+        free(y.v);
+}
+
+static void test_resize(void **state)
+{
+        for (int i = 0; i < 120; i++) {
+                make_t m;
+
+                make_init(&m, 13);
+                m.random = (uint64_t)i + 1;
+                check_resize(&m, i);
+                make_free(&m);
+        }
+}
+
 /* ---- blocks ---- */
 
 /* Where channel c, row y, column x of DepthToSpace's output comes from, for both modes and 2 images of 3 x 4 channels. */
@@ -347,10 +436,8 @@ static void test_blocks(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_conv),
-                cmocka_unit_test(test_pools),
-                cmocka_unit_test(test_global_pools),
-                cmocka_unit_test(test_blocks),
+                cmocka_unit_test(test_conv),   cmocka_unit_test(test_pools),  cmocka_unit_test(test_global_pools),
+                cmocka_unit_test(test_resize), cmocka_unit_test(test_blocks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
