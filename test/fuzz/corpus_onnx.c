@@ -83,6 +83,69 @@ static void images(make_t *m)
         make_output(m, "x");
 }
 
+/* Signals, phases between one another, blocks, grids. */
+static void upward(make_t *m)
+{
+        Onnx__NodeProto *node;
+
+        m->opset.version = 20;
+        make_input(m, "x", DIMS(1, 4, 3, 5));
+        make_input(m, "grid", DIMS(1, 2, 2, 2));
+        make_input(m, "theta", DIMS(1, 2, 3));
+        make_input(m, "wave", DIMS(1, 2, 12));
+        make_weights(m, "w", DIMS(4, 2, 3, 3));
+        make_weights(m, "b", DIMS(4));
+        make_weights(m, "v", DIMS(3, 2, 4));
+        make_weights(m, "u", DIMS(3, 1, 4));
+        make_ints(m, "size", DIMS(4), (const int64_t[]){ 1, 4, 3, 2 });
+        node = make_node(m, "ConvTranspose", "x w b", "up");
+        make_int(m, node, "group", 2);
+        make_int_list(m, node, "strides", DIMS(2, 3));
+        make_int_list(m, node, "pads", DIMS(1, 0, 0, 2));
+        make_int_list(m, node, "output_padding", DIMS(1, 2));
+        make_int_list(m, node, "dilations", DIMS(1, 2));
+        make_node(m, "Relu", "up", "y");
+        node = make_node(m, "DepthToSpace", "x", "blocks");
+        make_int(m, node, "blocksize", 2);
+        make_string(m, node, "mode", "CRD");
+        make_node(m, "Mul", "blocks blocks", "b2");
+        node = make_node(m, "GridSample", "x grid", "c");
+        make_string(m, node, "padding_mode", "reflection");
+        make_string(m, node, "mode", "cubic");
+        make_node(m, "AffineGrid", "theta size", "d");
+        node = make_node(m, "Conv", "wave v", "low");
+        make_int_list(m, node, "strides", DIMS(2));
+        node = make_node(m, "ConvTranspose", "low u", "e");
+        make_int_list(m, node, "output_shape", DIMS(11));
+        make_int_list(m, node, "strides", DIMS(2));
+        make_output(m, "b2");
+        make_output(m, "c");
+        make_output(m, "d");
+        make_output(m, "e");
+}
+
+static void volumes(make_t *m)
+{
+        Onnx__NodeProto *node;
+
+        make_input(m, "x", DIMS(1, 2, 4, 5, 3));
+        make_weights(m, "w", DIMS(4, 1, 3, 2, 3));
+        make_weights(m, "v", DIMS(4, 2, 2, 2, 2));
+        make_ints(m, "sizes", DIMS(5), (const int64_t[]){ 1, 2, 3, 4, 5 });
+        node = make_node(m, "Conv", "x w", "conv");
+        make_int(m, node, "group", 2);
+        make_int_list(m, node, "pads", DIMS(1, 1, 1, 1, 1, 1));
+        make_int_list(m, node, "strides", DIMS(1, 2, 1));
+        node = make_node(m, "AveragePool", "conv", "pool");
+        make_int_list(m, node, "kernel_shape", DIMS(2, 2, 2));
+        make_int(m, node, "ceil_mode", 1);
+        make_int(m, node, "count_include_pad", 1);
+        node = make_node(m, "ConvTranspose", "pool v", "up");
+        make_int_list(m, node, "strides", DIMS(2, 2, 2));
+        node = make_node(m, "Resize", "up - - sizes", "y");
+        make_string(m, node, "mode", "linear");
+}
+
 static void make_symbol(Onnx__ValueInfoProto *input, unsigned axis, char *symbol)
 {
         Onnx__TensorShapeProto__Dimension *d = input->type->tensor_type->shape->dim[axis];
@@ -287,9 +350,19 @@ static void quantised(make_t *m)
 static const struct {
         const char *name;
         void (*fill)(make_t *m);
-} seeds[] = { { "net", net },     { "shapes", shapes },     { "constants", constants },       { "images", images },
-              { "newer", newer }, { "older", older },       { "open_extents", open_extents }, { "choices", choices },
-              { "boxes", boxes }, { "branches", branches }, { "quantised", quantised } };
+} seeds[] = { { "net", net },
+              { "shapes", shapes },
+              { "constants", constants },
+              { "images", images },
+              { "upward", upward },
+              { "volumes", volumes },
+              { "newer", newer },
+              { "older", older },
+              { "open_extents", open_extents },
+              { "choices", choices },
+              { "boxes", boxes },
+              { "branches", branches },
+              { "quantised", quantised } };
 
 static int write_model(make_t *m, FILE *f)
 {
