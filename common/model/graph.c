@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/model/batch.h"
+
+#define WORTH_BORROWING 256 /* elements */
+#define BORROW_TRIES    16  /* constants that only the other graph may have in between */
 
 int hedge_value_floats(const hedge_value_t *value, const float **ret, float **ret_room)
 {
@@ -34,6 +38,43 @@ uint64_t hedge_graph_constant_bytes(const hedge_graph_t *g)
         return bytes;
 }
 
+static bool are_equal(const hedge_value_t *a, const hedge_value_t *b)
+{
+        return hedge_shape_equal(&a->shape, &b->shape) &&
+               memcmp(a->data, b->data, hedge_shape_elements(&a->shape) * sizeof(float)) == 0;
+}
+
+uint64_t hedge_graph_borrow(hedge_graph_t *g, const hedge_graph_t *lender)
+{
+        uint64_t bytes = 0;
+        uint32_t next = 0;
+
+        for (uint32_t i = 0; i < g->n_values; i++) {
+                hedge_value_t *v = &g->values[i];
+                const size_t elements = v->data ? hedge_shape_elements(&v->shape) : 0;
+                unsigned tries = 0;
+
+                if (elements < WORTH_BORROWING || v->lent)
+                        continue;
+                for (uint32_t at = next; at < lender->n_values && tries < BORROW_TRIES; at++) {
+                        const hedge_value_t *other = &lender->values[at];
+
+                        if (!other->data || hedge_shape_elements(&other->shape) < WORTH_BORROWING)
+                                continue;
+                        tries++;
+                        if (!are_equal(v, other))
+                                continue;
+                        free((void *)(uintptr_t)v->data);
+                        v->data = other->data;
+                        v->lent = true;
+                        bytes += elements * sizeof(float);
+                        next = at + 1;
+                        break;
+                }
+        }
+        return bytes;
+}
+
 void hedge_graph_destroy(hedge_graph_t **graph)
 {
         hedge_graph_t *g = *graph;
@@ -41,7 +82,8 @@ void hedge_graph_destroy(hedge_graph_t **graph)
         if (!g)
                 return;
         for (uint32_t i = 0; i < g->n_values; i++) {
-                free((void *)(uintptr_t)g->values[i].data);
+                if (!g->values[i].lent)
+                        free((void *)(uintptr_t)g->values[i].data);
                 hedge_narrow_destroy(&g->values[i].narrow);
         }
         for (uint32_t i = 0; i < g->n_nodes; i++)

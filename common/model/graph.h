@@ -18,7 +18,8 @@ typedef struct hedge_value {
         char name[HEDGE_NAME_MAX];
         hedge_shape_t shape;
         hedge_element_t element; /**< of a graph input or output: what the model says it is; UNDEFINED elsewhere */
-        const float *data;       /**< of a constant (owned by the graph); NULL for what is computed */
+        const float *data;       /**< of a constant (owned by the graph, unless lent); NULL for what is computed */
+        bool lent;               /**< data is another graph's: hedge_graph_borrow */
         bool marked;             /**< of a graph output: rows that begin with HEDGE_NO_ROW are not there */
         hedge_narrow_t *narrow;  /**< a filter of a quantised model: the constant in bytes, data is NULL then */
         uint32_t producer;       /**< node, or HEDGE_NO_NODE for constants and graph inputs */
@@ -65,6 +66,10 @@ int hedge_value_floats(const hedge_value_t *value, const float **ret, float **re
 
 /** Memory of all constants. */
 uint64_t hedge_graph_constant_bytes(const hedge_graph_t *graph);
+
+/** Give up constants for those of another graph of the same file, where they are equal: what is in the same order in both (weights
+ * are). `lender` must outlive the graph. @return the bytes that were given up. */
+uint64_t hedge_graph_borrow(hedge_graph_t *graph, const hedge_graph_t *lender);
 
 void hedge_graph_destroy(hedge_graph_t **graph);
 

@@ -217,6 +217,7 @@ static void destroy(hedged_model_t *m)
         hedge_engine_destroy(&m->engine);
         hedge_graph_destroy(&m->graph);
         hedge_manifest_release(&m->manifest);
+        hedged_model_unref(&m->lender); /* after the graph */
         free(m);
 }
 

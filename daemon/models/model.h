@@ -43,6 +43,7 @@ typedef struct hedged_model {
         atomic_uint references;
         char name[HEDGE_MODEL_NAME_MAX];
         hedge_graph_t *graph;
+        struct hedged_model *lender; /**< a reference to whose constants the graph has borrowed, or NULL */
         hedge_engine_t *engine;
         hedge_manifest_t manifest;
         uint64_t macs, parameters;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/wire/actors.h"
 #include "daemon/models/repository.h"
@@ -88,9 +89,10 @@ static int read_graph(const hedged_config_t *config, const source_t *source, con
         return hedged_repository_graph(config->models.repository, source->name, &options, ret, why);
 }
 
-/* The model in shape k of `sets`, which is learnt here. */
+/* The model in shape k of `sets`, which is learnt here.
+ * @param first  The same in its first shape, whose weights serve; NULL: this is it. */
 static int make_one(const hedged_config_t *config, hedge_kernels_t *kernels, const source_t *source, uint32_t k,
-                    unsigned *sets, hedged_model_t **ret, hedge_why_t *why)
+                    hedged_model_t *first, unsigned *sets, hedged_model_t **ret, hedge_why_t *why)
 {
         hedge_input_shape_t shapes[HEDGE_INPUT_SHAPES_MAX];
         const hedge_input_shape_t *stated = source->shapes;
@@ -115,7 +117,12 @@ static int make_one(const hedged_config_t *config, hedge_kernels_t *kernels, con
                 hedge_manifest_release(&manifest);
                 return r;
         }
-        return hedged_model_new(config, source->speeds, source->name, graph, &manifest, kernels, ret, why);
+        if (first)
+                hedge_graph_borrow(graph, first->graph);
+        r = hedged_model_new(config, source->speeds, source->name, graph, &manifest, kernels, ret, why);
+        if (r == 0 && first)
+                (*ret)->lender = hedged_model_ref(first);
+        return r;
 }
 
 static bool are_alike(const hedged_model_t *a, const hedged_model_t *b)
@@ -127,22 +134,35 @@ static bool are_alike(const hedged_model_t *a, const hedged_model_t *b)
         return true;
 }
 
+/* The k-th shape beside those before it: another one, of the same file. */
+static int compare(const hedged_model_set_t *set, unsigned k, hedge_why_t *why)
+{
+        const hedged_model_t *m = set->models[k];
+        char shapes[200];
+
+        for (unsigned i = 0; i < k; i++) {
+                if (memcmp(set->models[i]->graph->digest, m->graph->digest, sizeof(m->graph->digest)) != 0)
+                        return hedge_why(why, -EAGAIN, "the model's file changed while it was read");
+                if (are_alike(set->models[i], m))
+                        return hedge_why(why, HEDGE_ESHAPE, "the shapes %s are stated twice",
+                                         hedged_model_shapes(m, shapes, sizeof(shapes)));
+        }
+        return 0;
+}
+
 /* In all its shapes, or not at all. */
 static int make_all(const hedged_config_t *config, hedge_kernels_t *kernels, const source_t *source,
                     hedged_model_set_t *ret, hedge_why_t *why)
 {
         hedged_model_set_t set = { .count = 0 };
         unsigned sets = 1;
-        char shapes[200];
         int r = 0;
 
         for (unsigned k = 0; r == 0 && k < sets; k++) {
-                r = make_one(config, kernels, source, k, &sets, &set.models[k], why);
+                r = make_one(config, kernels, source, k, k ? set.models[0] : NULL, &sets, &set.models[k], why);
                 set.count += r == 0;
-                for (unsigned i = 0; r == 0 && i < k; i++)
-                        if (are_alike(set.models[i], set.models[k]))
-                                r = hedge_why(why, HEDGE_ESHAPE, "the shapes %s are stated twice",
-                                              hedged_model_shapes(set.models[k], shapes, sizeof(shapes)));
+                if (r == 0)
+                        r = compare(&set, k, why);
         }
         if (r < 0)
                 hedged_model_set_unref(&set);

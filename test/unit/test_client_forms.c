@@ -77,7 +77,8 @@ static void test_tensors_go_where_they_are_equal(void **state)
 {
         hedge_shape_t shapes[] = { { 4, { 1, 3, 4, 5 } }, { 4, { 1, 3, 5, 4 } }, { 4, { 1, 3, 9, 9 } } };
         hedge_shape_t pairs[][2] = { { { 4, { 1, 3, 8, 8 } }, { 1, { 4 } } }, { { 4, { 1, 3, 4, 4 } }, { 1, { 5 } } } };
-        hedgec_form_t forms[3] = { 0 }, two[2] = { { .n_inputs = 2, .shapes = pairs[0] }, { .n_inputs = 2, .shapes = pairs[1] } };
+        hedgec_form_t forms[3] = { 0 },
+                      two[2] = { { .n_inputs = 2, .shapes = pairs[0] }, { .n_inputs = 2, .shapes = pairs[1] } };
         hedgec_input_file_t files[2] = { tensor((hedge_shape_t){ 3, { 3, 5, 4 } }) };
         hedgec_input_t input = { .names = names, .files = files, .n = 1 };
         hedge_why_t why = { "" };

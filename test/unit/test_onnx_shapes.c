@@ -250,6 +250,36 @@ static void test_contradictions(void **state)
         refused_for(&m, &large, 1, HEDGE_ELIMIT, "the input 'x' is too large");
 }
 
+/* Of one file in two shapes one has the weights of both, and both compute as before. */
+static void test_weights_are_lent(void **state)
+{
+        const hedge_input_shape_t small = { "x", { 4, { 1, 2, 6, 6 } } }, large = { "x", { 4, { 1, 2, 9, 5 } } };
+        hedge_graph_t *graphs[3] = { NULL };
+        hedge_tensor_t alone, lent;
+
+        for (unsigned i = 0; i < 3; i++) {
+                make_t m;
+
+                make_init(&m, 13);
+                make_input(&m, "x", DIMS(1, 2, 0, 0));
+                make_output(&m, "y");
+                make_weights(&m, "w", DIMS(64, 2, 3, 3));
+                make_weights(&m, "v", DIMS(8, 64, 1, 1));
+                make_node(&m, "Conv", "x w", "c");
+                make_node(&m, "Conv", "c v", "y");
+                graphs[i] = import(&m, i ? &large : &small, 1);
+        }
+        assert_int_equal(hedge_graph_borrow(graphs[1], graphs[0]), (64 * 2 * 9 + 8 * 64) * sizeof(float));
+        assert_int_equal(hedge_graph_borrow(graphs[1], graphs[0]), 0); /* there is nothing left of its own */
+        lent = run(graphs[1]);                                         /* and it goes */
+        alone = run(graphs[2]);
+        assert_memory_equal(lent.data, alone.data, hedge_shape_elements(&alone.shape) * sizeof(float));
+        hedge_tensor_release(&lent);
+        hedge_tensor_release(&alone);
+        lent = run(graphs[0]); /* what was lent is still there */
+        hedge_tensor_release(&lent);
+}
+
 /* Two inputs whose lengths have one symbol, the second with an axis more that is open. */
 static void make_pair(make_t *m)
 {
@@ -408,6 +438,7 @@ int main(void)
                 cmocka_unit_test(test_first_axis_by_its_symbol),
                 cmocka_unit_test(test_contradictions),
                 cmocka_unit_test(test_symbols),
+                cmocka_unit_test(test_weights_are_lent),
                 cmocka_unit_test(test_text),
                 cmocka_unit_test(test_sets),
                 cmocka_unit_test(test_ok),
