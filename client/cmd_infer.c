@@ -203,6 +203,8 @@ static void show_result(infer_t *infer, const slot_t *slot, char **operands, con
                                     .model = infer->model,
                                     .n_outputs = result->n_outputs,
                                     .outputs = outputs,
+                                    .names = infer->n_elements == result->n_outputs ? (const char *const *)infer->names
+                                                                                    : NULL,
                                     .elements = infer->n_elements == result->n_outputs ? infer->elements : NULL,
                                     .latency_ms = result->latency_ms,
                                     .n_layers = result->n_layers,
@@ -410,8 +412,8 @@ const hedgec_command_t hedgec_command_infer = {
                    "as it is; boxes and segmentations are shown where the model's model.yaml says\n"
                    "that its outputs are such. Answers come in the order of the inputs; an input\n"
                    "that fails is said, and the others go on. Of a model that is loaded for several\n"
-                   "shapes a picture takes the one of the nearest ratio of width to height, and then\n"
-                   "of the nearest size.",
+                   "shapes a picture takes the one of the nearest ratio of width to height, and\n"
+                   "then of the nearest size.",
         .example = "hedge infer squeezenet dog.jpg cat.png --top 3 --layers",
         .options = options,
         .presets = &presets,
