@@ -100,6 +100,16 @@ def refused(c):
     check("4097 pictures" in said, said)
 
 
+def one_fails(c):
+    """One picture of several that cannot be computed fails the request, which says why; the next is answered."""
+    good, bad = [float(i % 200) for i in range(12 * 48)], [float(i % 200) for i in range(12 * 48)]
+    bad[7 * 48 + 5] = 300.0
+    said = c.hedge("infer", "bytes", write_npy(c.dir / "bad.npy", (12, 3, 4, 4), bad), status=1).stderr
+    check("model 'bytes': " in said and len(said.splitlines()) == 1, said)
+    got = raw(c, "infer", "bytes", write_npy(c.dir / "good.npy", (12, 3, 4, 4), good))
+    check_close(got, good, "after one that failed", TOLERANCE)
+
+
 def groups(c):
     """A fixed batch of four: single pictures in fours, the last group filled up; tensors of four and of eight."""
     everything = pictures(0, 10)
@@ -131,7 +141,10 @@ with Cluster(boards=6, options=["--set", "plan.min_macs=0", "--set", "plan.macs_
     c.load(net(c.dir / "mixed4.onnx", 4, mixed=True), "mixed4")
     tiny = Model(("N", 3, 8, 8))
     c.load(tiny.write(c.dir / "tiny.onnx", tiny.node("Relu", "x")), "tiny")
+    numbers = Model(("N", 3, 4, 4), element=2)
+    c.load(numbers.write(c.dir / "bytes.onnx", numbers.node("Cast", "x", to=1)), "bytes")
     any_number(c)
+    one_fails(c)
     refused(c)
     groups(c)
     a_board_dies(c)
