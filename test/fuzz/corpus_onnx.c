@@ -170,6 +170,33 @@ static void open_extents(make_t *m)
         make_node(m, "Reshape", "c s", "y");
 }
 
+/* A batch that is left open, and what it may be turned into. */
+static void open_batch(make_t *m)
+{
+        static char n[] = "n";
+        Onnx__NodeProto *node;
+
+        make_symbol(make_input(m, "x", DIMS(1, 4, 3, 3)), 0, n);
+        make_weights(m, "w", DIMS(4, 4, 1, 1));
+        make_weights(m, "t", DIMS(1, 4));
+        make_ints(m, "into", DIMS(3), (const int64_t[]){ -1, 2, 9 });
+        make_ints(m, "zero", DIMS(1), (const int64_t[]){ 0 });
+        make_ints(m, "rest", DIMS(2), (const int64_t[]){ 4, 9 });
+        make_node(m, "Shape", "x", "shape");
+        make_node(m, "Gather", "shape zero", "count");
+        make_int(m, make_node(m, "Concat", "count rest", "out"), "axis", 0);
+        make_node(m, "Conv", "x w", "c");
+        make_node(m, "Reshape", "c into", "groups");
+        node = make_node(m, "ReduceMean", "groups", "mean");
+        make_int_list(m, node, "axes", DIMS(1, 2));
+        make_node(m, "Sub", "groups mean", "centred");
+        make_node(m, "Reshape", "centred out", "rows");
+        node = make_node(m, "Transpose", "rows", "turned");
+        make_int_list(m, node, "perm", DIMS(2, 0, 1));
+        make_node(m, "Mul", "turned t", "scaled");
+        make_int(m, make_node(m, "Softmax", "scaled", "y"), "axis", 2);
+}
+
 /* Normalisations, reductions, and what opset 18 and later made of older operators. */
 static void newer(make_t *m)
 {
@@ -360,6 +387,7 @@ static const struct {
               { "older", older },
               { "open_extents", open_extents },
               { "choices", choices },
+              { "open_batch", open_batch },
               { "boxes", boxes },
               { "branches", branches },
               { "quantised", quantised } };
