@@ -62,9 +62,11 @@ static void replace(hedged_registry_t *registry, unsigned first, unsigned old, c
 {
         const unsigned rest = registry->count - first - old;
 
-        memcpy(room, registry->models, first * sizeof(hedged_model_t *));
+        for (unsigned i = 0; i < first; i++)
+                room[i] = registry->models[i];
         memcpy(room + first, set->models, set->count * sizeof(hedged_model_t *));
-        memcpy(room + first + set->count, registry->models + first + old, rest * sizeof(hedged_model_t *));
+        for (unsigned i = 0; i < rest; i++)
+                room[first + set->count + i] = registry->models[first + old + i];
         free(registry->models);
         registry->models = room;
         registry->count = first + set->count + rest;
