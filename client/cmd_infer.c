@@ -314,6 +314,8 @@ static int learn_shape(const hedge_model_status_t *model, const hedgec_show_opti
                 r = learn_batch(model, &ret->batch);
         if (r < 0)
                 return hedge_why(why, r, "%s", hedge_strerror(r));
+        for (uint32_t i = 0; i < model->n_inputs; i++)
+                hedgec_form_set_element(ret, i, (int)model->inputs[i].element);
         ret->preprocess = model->preprocess;
         return hedgec_show_prepare(show, ret, why);
 }

@@ -2,12 +2,14 @@
 #include "client/input.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/batch.h"
 #include "client/media/file.h"
 #include "client/media/preprocess.h"
+#include "common/element.h"
 #include "common/manifest/manifest.h"
 
 int hedgec_form_init(hedgec_form_t *form, const hedge_shape_t *shapes, uint32_t n)
@@ -24,6 +26,12 @@ void hedgec_form_release(hedgec_form_t *form)
         free(form->shapes);
         hedge_batch_destroy(&form->batch);
         *form = (hedgec_form_t){ 0 };
+}
+
+void hedgec_form_set_element(hedgec_form_t *form, uint32_t i, int element)
+{
+        if (i < 64 && hedge_element_is_integer(element))
+                form->whole |= UINT64_C(1) << i;
 }
 
 int hedgec_form_use_preset(hedgec_form_t *form, const char *preset)
@@ -74,6 +82,13 @@ static int take_tensor(const char *path, hedge_tensor_t *tensor, const hedgec_fo
                          *more ? "; no more than one picture at a time: " : "", more);
 }
 
+/* What scaling a picture left between two whole numbers. */
+static void make_whole(hedge_tensor_t *tensor)
+{
+        for (size_t i = 0, n = hedge_shape_elements(&tensor->shape); i < n; i++)
+                tensor->data[i] = rintf(tensor->data[i]);
+}
+
 static int take_picture(const char *path, const hedgec_picture_t *picture, const hedgec_form_t *form,
                         const hedge_shape_t *shape, hedge_tensor_t *ret, hedge_why_t *why)
 {
@@ -96,7 +111,11 @@ static int take_file(hedgec_input_file_t *file, const char *path, const hedgec_f
         int r;
 
         if (file->is_picture)
-                return take_picture(name, &file->picture, form, &form->shapes[input], ret, why);
+                r = take_picture(name, &file->picture, form, &form->shapes[input], ret, why);
+        if (file->is_picture && r == 0 && input < 64 && form->whole >> input & 1)
+                make_whole(ret);
+        if (file->is_picture)
+                return r;
         r = take_tensor(name, &file->tensor, form, input, why);
         if (!r) {
                 *ret = file->tensor;

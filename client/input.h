@@ -14,11 +14,15 @@ typedef struct hedgec_form {
         hedge_shape_t *shapes;               /**< n_inputs, owned */
         hedge_model_preprocess_t preprocess; /**< for pictures; not given: pictures are refused */
         hedge_batch_t *batch;                /**< owned; NULL: one picture */
+        uint64_t whole; /**< bit i: input i is of integers, so that a picture for it is rounded to whole numbers */
 } hedgec_form_t;
 
 /** Take the shapes of `n` inputs from `shapes`. @return 0, -ENOMEM. */
 int hedgec_form_init(hedgec_form_t *form, const hedge_shape_t *shapes, uint32_t n);
 void hedgec_form_release(hedgec_form_t *form);
+
+/** Input i of the model is of this type (a hedge_element_t). Models have at most 64 inputs. */
+void hedgec_form_set_element(hedgec_form_t *form, uint32_t i, int element);
 
 /** Prepare pictures as a preset says ("imagenet") and not as the model's own manifest does. @return 0, -EINVAL. */
 int hedgec_form_use_preset(hedgec_form_t *form, const char *preset);

@@ -43,6 +43,8 @@ static int make_form(const hedgec_local_model_t *m, hedgec_local_shape_t *shape,
         r = shapes ? hedgec_form_init(&shape->form, shapes, graph->n_inputs) : -ENOMEM;
         if (r == 0)
                 r = hedge_batch_copy(graph->batch, &shape->form.batch);
+        for (uint32_t i = 0; r == 0 && i < graph->n_inputs; i++)
+                hedgec_form_set_element(&shape->form, i, (int)graph->values[graph->inputs[i]].element);
         if (r == 0 && graph->n_inputs)
                 hedge_manifest_resolve(&pictures, &shapes[0]);
         free(shapes);

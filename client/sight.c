@@ -7,7 +7,7 @@
 
 const hedgec_option_t hedgec_sight_options[] = {
         HEDGEC_ROW(STRING, "draw", 0, hedgec_sight_options_t, draw, "FILE",
-                   "draw boxes or classes on the picture: .png, .jpg, or -"),
+                   "draw boxes or classes on the picture (.png, .jpg)"),
         HEDGEC_ROW(STRING, "mask", 0, hedgec_sight_options_t, mask, "FILE",
                    "write each pixel's class as an indexed PNG"),
         HEDGEC_ROW_UINT("opacity", 0, hedgec_sight_options_t, opacity, "PERCENT", "of the classes' colours (50)", 0,

@@ -61,6 +61,17 @@ with Cluster(boards=4, options=["--set", "plan.macs_per_entry=0", "--set", "plan
     check([k == 1 for k in classes] == ones, "Equal does not say where class 1 is")
     check(same == pixels, "the picture came back changed")
 
+    # A picture of another size is scaled, and then rounded: what the model gets is bytes again.
+    photo = c.dir / "photo.ppm"
+    photo.write_bytes(b"P6 45 37 255\n" + bytes((x * 5 + y * 3 + k * 40) % 256 for y in range(37) for x in range(45)
+                                               for k in range(3)))
+    for command in "infer", "local":
+        c.hedge(command, "labels", photo, "--preprocess", "none", "--out", c.dir / "photo.npy")
+        descr, shape, got = read_npy(c.dir / "photo-3.npy")
+        check((descr, shape) == ("|u1", (1, 3, 24, 32)) and len(set(got)) > 100, command, descr, shape, len(set(got)))
+        said = c.hedge(command, "labels", photo, "--preprocess", "tf", status=1).stderr
+        check("integer tensor" in said, "-1 is no byte:", command, said)
+
     models = json.loads(c.hedge("models", "labels", "--json").stdout)
     check([t["type"] for t in models["inputs"] + models["outputs"]] == ["uint8", "int64", "bool", "uint8"], models)
     check("uint8" in c.hedge("models", "labels").stdout, "hedge models says no types")
