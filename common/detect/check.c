@@ -4,6 +4,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/model/batch.h"
+
+/* What one picture has of an output. */
+static hedge_shape_t shape_of_one(const hedge_graph_t *graph, uint32_t output)
+{
+        const uint32_t axis = graph->batch ? graph->batch->outputs[output] : HEDGE_NO_AXIS;
+        hedge_shape_t shape = graph->values[graph->outputs[output]].shape;
+
+        if (axis < shape.rank)
+                shape.dims[axis] /= graph->batch->size;
+        return shape;
+}
+
 int hedge_detect_check_graph(const hedge_output_t *what, const hedge_graph_t *graph, bool nhwc, uint32_t n_labels,
                              hedge_why_t *why)
 {
@@ -27,7 +40,7 @@ int hedge_detect_check_graph(const hedge_output_t *what, const hedge_graph_t *gr
                 r = hedge_why(why, -ENOMEM, "%s", hedge_strerror(-ENOMEM));
         for (uint32_t i = 0; r == 0 && i < graph->n_outputs; i++) {
                 names[i] = graph->values[graph->outputs[i]].name;
-                shapes[i].shape = graph->values[graph->outputs[i]].shape;
+                shapes[i].shape = shape_of_one(graph, i);
         }
         if (r == 0)
                 r = hedge_detect_check(what, &outputs, why);

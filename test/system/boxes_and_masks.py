@@ -37,8 +37,8 @@ output: {kind: segmentation, scores: %s, background: first}
 """
 
 
-def make_yolo(path):
-    m = Model((1, 3, HEIGHT, WIDTH), seed=3)
+def make_yolo(path, pictures=1):
+    m = Model((pictures, 3, HEIGHT, WIDTH), seed=3)
 
     def conv(x, c_in, c_out, stride, size=3, scale=1.0):
         y = m.node("Conv", x, m.weights(c_out, c_in, size, size, scale=scale), kernel_shape=[size, size],
@@ -207,6 +207,16 @@ with Cluster(boards=4, options=["--set", "plan.min_macs=0", "--set", "plan.macs_
         check_boxes(answers[0], find_boxes(values[:size], 240, 100), (240, 100))
         check_boxes(answers[1], find_boxes(values[size:], 60, 130), (60, 130))
     check(answers[0]["layers"], "nothing was coded")
+
+    # A model that takes two pictures at once finds in each what the other finds.
+    pair = c.dir / "pair.onnx"
+    make_yolo(pair, pictures=2)
+    c.hedge("load", pair, "--manifest", c.dir / "yolo.yaml")
+    for both in (hedge("local", pair, wide, tall, "--manifest", c.dir / "yolo.yaml", "--json").stdout,
+                 c.hedge("infer", "pair", wide, tall, "--json").stdout):
+        both = [json.loads(line) for line in both.splitlines()]
+        check_boxes(both[0], find_boxes(values[:size], 240, 100), (240, 100))
+        check_boxes(both[1], find_boxes(values[size:], 60, 130), (60, 130))
 
     # As text, and drawn; to standard output, where the answer goes to the other stream.
     words = ["local", yolo, wide, "--manifest", c.dir / "yolo.yaml"]
