@@ -93,7 +93,7 @@ static void compute(const bed_t *bed, const hedge_op_t *op, unsigned kind, const
 
                 if (hedge_kernel_new(kernels, op, in, n_in, constants, &kernel) < 0 ||
                     hedge_kernel_run(kernel, data, out->by[i]) < 0) {
-                        fprintf(stderr, "hedge-bench-depth: %s does not run\n", hedge_op_name(op->kind));
+                        fprintf(stderr, "hedge-bench-depth: %s does not run\n", hedge_op_title(op));
                         exit(1);
                 }
                 hedge_kernel_destroy(&kernel);

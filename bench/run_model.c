@@ -179,7 +179,7 @@ static int say_nodes(runner_t *r, size_t n)
                 printf("%u\n", g->n_nodes);
         for (uint32_t node = 0; e == 0 && node < g->n_nodes; node++) {
                 qsort(ns + node * n, n, sizeof(*ns), by_value);
-                printf("%lld %s %s\n", (long long)ns[node * n + n / 2], hedge_op_name(g->nodes[node].op.kind),
+                printf("%lld %s %s\n", (long long)ns[node * n + n / 2], hedge_op_title(&g->nodes[node].op),
                        g->nodes[node].name);
         }
         free(ns);

@@ -540,6 +540,13 @@ const char *hedge_op_name(hedge_op_kind_t kind)
         return (unsigned)kind < HEDGE_OP_KINDS ? kinds[kind].name : "unknown operator";
 }
 
+const char *hedge_op_title(const hedge_op_t *op)
+{
+        if (op->kind == HEDGE_OP_UNARY && (unsigned)op->unary.kind < HEDGE_UNARY_KINDS)
+                return hedge_unary_about(op->unary.kind)->name;
+        return hedge_op_name(op->kind);
+}
+
 static int check_activation(const hedge_op_t *op, hedge_why_t *why)
 {
         const hedge_activation_t *a = &op->activation;
@@ -584,7 +591,7 @@ int hedge_op_infer(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
                 return hedge_why(why, -EINVAL, "operator kind %u is unknown", (unsigned)op->kind);
         r = infer(op, in, n_in, &out, &detail);
         if (r < 0)
-                return hedge_why(why, r, "%s: %s", kinds[op->kind].name, detail.text);
+                return hedge_why(why, r, "%s: %s", hedge_op_title(op), detail.text);
         *ret_out = out;
         return 0;
 }

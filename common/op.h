@@ -286,6 +286,9 @@ typedef struct hedge_op {
 /** "Conv", "MaxPool", ...: the kind's name, for people. */
 const char *hedge_op_name(hedge_op_kind_t kind);
 
+/** The same of an operator; of a function of one element its own name: "Mish". */
+const char *hedge_op_title(const hedge_op_t *op);
+
 /** Check an operator against its inputs' shapes and say the output's.
  *
  * All that a kernel relies on is checked here (ranks, extents, attributes, sizes below HEDGE_MAX_ELEMENTS), so that

@@ -168,7 +168,7 @@ static int mixes(const trace_t *t, uint32_t value, hedge_why_t *why)
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "'%.100s' depends on how many pictures there are",
                                  t->graph->values[value].name);
         return hedge_why(why, HEDGE_EUNSUPPORTED, "node '%.120s' (%s) mixes pictures", node->name,
-                         hedge_op_name(node->op.kind));
+                         hedge_op_title(&node->op));
 }
 
 static int other_graph(hedge_why_t *why)

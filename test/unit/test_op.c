@@ -177,6 +177,10 @@ static void element_wise(void **state)
         op = (hedge_op_t){ .kind = HEDGE_OP_KINDS };
         refuses(&op, in, 1, -EINVAL, "unknown");
         assert_string_equal(hedge_op_name(HEDGE_OP_KINDS), "unknown operator");
+        op = (hedge_op_t){ .kind = HEDGE_OP_UNARY, .unary = { HEDGE_UNARY_MISH, 0, 0 } };
+        assert_string_equal(hedge_op_title(&op), "Mish");
+        op.unary.kind = HEDGE_UNARY_KINDS;
+        assert_string_equal(hedge_op_title(&op), "Function");
 }
 
 static void joins(void **state)
