@@ -56,15 +56,21 @@ static int add_all_shares(hedged_registry_t *registry, const hedged_model_set_t 
         return r;
 }
 
+/* memcpy of none may not have NULL, which an empty registry has. */
+static void copy(hedged_model_t **to, hedged_model_t *const *from, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++)
+                to[i] = from[i];
+}
+
 /* Where `old` models begin with `first`, have those of the set instead. */
 static void replace(hedged_registry_t *registry, unsigned first, unsigned old, const hedged_model_set_t *set,
                     hedged_model_t **room)
 {
         const unsigned rest = registry->count - first - old;
 
-        for (unsigned i = 0; i < first; i++)
-                room[i] = registry->models[i];
-        memcpy(room + first, set->models, set->count * sizeof(hedged_model_t *));
+        copy(room, registry->models, first);
+        copy(room + first, set->models, set->count);
         for (unsigned i = 0; i < rest; i++)
                 room[first + set->count + i] = registry->models[first + old + i];
         free(registry->models);
@@ -89,7 +95,8 @@ int hedged_registry_put(hedged_registry_t *registry, const hedged_model_set_t *s
                 return r;
         }
         ret_replaced->count = old;
-        memcpy(ret_replaced->models, registry->models + first, old * sizeof(hedged_model_t *));
+        for (unsigned i = 0; i < old; i++)
+                ret_replaced->models[i] = registry->models[first + i];
         replace(registry, first, old, set, room);
         return 0;
 }
@@ -127,10 +134,11 @@ void hedged_registry_remove(hedged_registry_t *registry, const char *name, hedge
         unsigned first;
 
         ret->count = find_all(registry, name, &first);
-        memcpy(ret->models, registry->models + first, ret->count * sizeof(hedged_model_t *));
+        if (ret->count == 0)
+                return;
+        copy(ret->models, registry->models + first, ret->count);
         registry->count -= ret->count;
-        memmove(registry->models + first, registry->models + first + ret->count,
-                (registry->count - first) * sizeof(hedged_model_t *));
+        copy(registry->models + first, registry->models + first + ret->count, registry->count - first);
 }
 
 void hedged_registry_release(hedged_registry_t *registry)

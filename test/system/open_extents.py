@@ -105,6 +105,10 @@ with Cluster(boards=4, options=["--set", "plan.min_macs=0", "--set", "plan.macs_
     check(plans[0]["layers"][0]["macs"] * 40 * 40 == plans[1]["layers"][0]["macs"] * 24 * 16, plans)
     one = json.loads(c.hedge("plan", "open", "--json", "--shape", "1x3x40x40").stdout)
     check(one["inputs"] == [[1, 3, 40, 40]], one)
+    values = read_floats(tensors[1])[-3 * 40 * 40:]
+    two = [write_npy(c.dir / f"two{i}.npy", (1, 3, 40, 40), [sign * v for v in values]) for i, sign in enumerate((1, -1))]
+    both = write_npy(c.dir / "both.npy", (2, 3, 40, 40), [sign * v for sign in (1, -1) for v in values])
+    check_close(infer(c, "open", both), local(c.dir, c.dir / "fixed40.onnx", *two), "several in the second shape")
     other = write_npy(c.dir / "other.npy", (1, 3, 8, 8), [0.0] * 192)
     said = c.hedge("infer", "open", other, status=1).stderr
     check("is 1x3x8x8, the model wants 1x3x24x16 or 1x3x40x40 or 1x3x30x60" in said, said)
