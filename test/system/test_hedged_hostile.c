@@ -110,6 +110,41 @@ static void who_has_not_said_hello_is_told_to(void **state)
         fake_peer_close(&stranger);
 }
 
+/* What is loaded stays as it is. */
+static void shapes_that_cannot_be_are_refused(void **state)
+{
+        hedged_bed_t *bed = hedged_bed_ready(state, "");
+        hedge_input_shape_t good = { "", bed->input.shape };
+        const struct {
+                hedge_input_shape_t shapes[2];
+                int code;
+                const char *words;
+        } cases[] = {
+                { { good, { "x\ny", { 1, { 1 } } } }, -EINVAL, "not printable" },
+                { { good, { "x", { 2, { 1, 0 } } } }, -EINVAL, "an extent of 0" },
+                { { good, { "x", { 1, { 1 } } } }, HEDGE_ESHAPE, "no input of the model" },
+                { { good, { "", { 1, { 7 } } } }, HEDGE_ESHAPE, "axes in the model's file" },
+                { { good, good }, HEDGE_ESHAPE, "are stated twice" },
+        };
+        hedge_message_t plan = { .type = HEDGE_MSG_PLAN,
+                                 .plan = { .id = ++bed->id, .model = "digits", .n_inputs = 1 } };
+        hedge_shape_t other = { 1, { 3 } };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                hedge_message_t m = { .type = HEDGE_MSG_LOAD,
+                                      .load = { .id = ++bed->id, .name = "digits", .n_shapes = 2 } };
+
+                m.load.shapes = (hedge_input_shape_t *)(uintptr_t)cases[i].shapes;
+                fake_peer_send(&bed->client, &m, NULL, 0);
+                assert_non_null(strstr(hedged_bed_expect_error(bed, cases[i].code)->text, cases[i].words));
+        }
+        plan.plan.id = ++bed->id;
+        plan.plan.inputs = &other;
+        fake_peer_send(&bed->client, &plan, NULL, 0);
+        assert_non_null(strstr(hedged_bed_expect_error(bed, HEDGE_ESHAPE)->text, "not loaded for inputs"));
+        assert_true(hedged_bed_says_coded(hedged_bed_infer(bed, "digits")));
+}
+
 static bool first_is_suspect(hedged_bed_t *bed)
 {
         return !strcmp(hedged_bed_status(bed)->boards[0].state, "suspect");
@@ -338,6 +373,7 @@ int main(void)
                 TEST(malformed_messages_are_answered_and_survived),
                 TEST(types_that_boards_do_not_send_are_refused),
                 TEST(who_has_not_said_hello_is_told_to),
+                TEST(shapes_that_cannot_be_are_refused),
                 TEST(an_oversize_frame_costs_the_connection_only),
                 TEST(keys_decide_who_is_who),
                 TEST(wrong_inputs_are_refused_with_a_sentence),
