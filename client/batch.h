@@ -33,7 +33,7 @@ typedef struct hedgec_batch_answers {
         char *const *operands; /**< n_pictures of them hold a picture each; or one holds them all */
         uint32_t n_operands;
         uint32_t n_pictures; /**< to be shown; those behind them only filled the request */
-        uint32_t from, of; /**< the number of the first within its operand, which holds `of` */
+        uint32_t from, of;   /**< the number of the first within its operand, which holds `of` */
         uint32_t run_layers; /**< coded layers of a run */
 } hedgec_batch_answers_t;
 

@@ -377,20 +377,11 @@ static void quantised(make_t *m)
 static const struct {
         const char *name;
         void (*fill)(make_t *m);
-} seeds[] = { { "net", net },
-              { "shapes", shapes },
-              { "constants", constants },
-              { "images", images },
-              { "upward", upward },
-              { "volumes", volumes },
-              { "newer", newer },
-              { "older", older },
-              { "open_extents", open_extents },
-              { "choices", choices },
-              { "open_batch", open_batch },
-              { "boxes", boxes },
-              { "branches", branches },
-              { "quantised", quantised } };
+} seeds[] = { { "net", net },           { "shapes", shapes },         { "constants", constants },
+              { "images", images },     { "upward", upward },         { "volumes", volumes },
+              { "newer", newer },       { "older", older },           { "open_extents", open_extents },
+              { "choices", choices },   { "open_batch", open_batch }, { "boxes", boxes },
+              { "branches", branches }, { "quantised", quantised } };
 
 static int write_model(make_t *m, FILE *f)
 {
