@@ -62,10 +62,12 @@ class Model:
         self.constants.append(dims + field(2, 1) + field(8, name) + field(9, data))
         return name
 
-    def integers(self, shape, values):
+    def integers(self, shape, values, element=7):
+        """uint8 (2), int8 (3), int32 (6) or int64 (7)."""
         name = f"w{len(self.constants)}"
         dims = b"".join(field(1, d) for d in shape)
-        self.constants.append(dims + field(2, 7) + field(8, name) + field(9, struct.pack(f"<{len(values)}q", *values)))
+        data = struct.pack(f"<{len(values)}{ {2: 'B', 3: 'b', 6: 'i', 7: 'q'}[element]}", *values)
+        self.constants.append(dims + field(2, element) + field(8, name) + field(9, data))
         return name
 
     def node(self, op, *inputs, **attributes):
