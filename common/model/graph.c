@@ -25,23 +25,52 @@ int hedge_value_floats(const hedge_value_t *value, const float **ret, float **re
         return 0;
 }
 
+static uint64_t bytes_of(const hedge_value_t *v)
+{
+        if (v->narrow)
+                return hedge_narrow_bytes(v->narrow);
+        return v->data ? (uint64_t)hedge_shape_elements(&v->shape) * sizeof(float) : 0;
+}
+
 uint64_t hedge_graph_constant_bytes(const hedge_graph_t *g)
 {
         uint64_t bytes = 0;
 
-        for (uint32_t i = 0; i < g->n_values; i++) {
-                const hedge_value_t *v = &g->values[i];
-
-                bytes += v->data ? (uint64_t)hedge_shape_elements(&v->shape) * sizeof(float) : 0;
-                bytes += v->narrow ? hedge_narrow_bytes(v->narrow) : 0;
-        }
+        for (uint32_t i = 0; i < g->n_values; i++)
+                bytes += bytes_of(&g->values[i]);
         return bytes;
+}
+
+static bool worth_borrowing(const hedge_value_t *v)
+{
+        return hedge_value_is_constant(v) && hedge_shape_elements(&v->shape) >= WORTH_BORROWING;
 }
 
 static bool are_equal(const hedge_value_t *a, const hedge_value_t *b)
 {
-        return hedge_shape_equal(&a->shape, &b->shape) &&
-               memcmp(a->data, b->data, hedge_shape_elements(&a->shape) * sizeof(float)) == 0;
+        if (!hedge_shape_equal(&a->shape, &b->shape) || !a->narrow != !b->narrow)
+                return false;
+        return a->narrow ? hedge_narrow_equal(a->narrow, b->narrow)
+                         : memcmp(a->data, b->data, hedge_shape_elements(&a->shape) * sizeof(float)) == 0;
+}
+
+static void free_constant(hedge_value_t *v)
+{
+        if (v->lent)
+                return;
+        free((void *)(uintptr_t)v->data);
+        hedge_narrow_destroy(&v->narrow);
+}
+
+static uint64_t borrow(hedge_value_t *v, const hedge_value_t *lender)
+{
+        uint64_t bytes = bytes_of(v);
+
+        free_constant(v);
+        v->data = lender->data;
+        v->narrow = lender->narrow;
+        v->lent = true;
+        return bytes;
 }
 
 uint64_t hedge_graph_borrow(hedge_graph_t *g, const hedge_graph_t *lender)
@@ -51,23 +80,19 @@ uint64_t hedge_graph_borrow(hedge_graph_t *g, const hedge_graph_t *lender)
 
         for (uint32_t i = 0; i < g->n_values; i++) {
                 hedge_value_t *v = &g->values[i];
-                const size_t elements = v->data ? hedge_shape_elements(&v->shape) : 0;
                 unsigned tries = 0;
 
-                if (elements < WORTH_BORROWING || v->lent)
+                if (!worth_borrowing(v) || v->lent)
                         continue;
                 for (uint32_t at = next; at < lender->n_values && tries < BORROW_TRIES; at++) {
                         const hedge_value_t *other = &lender->values[at];
 
-                        if (!other->data || hedge_shape_elements(&other->shape) < WORTH_BORROWING)
+                        if (!worth_borrowing(other))
                                 continue;
                         tries++;
                         if (!are_equal(v, other))
                                 continue;
-                        free((void *)(uintptr_t)v->data);
-                        v->data = other->data;
-                        v->lent = true;
-                        bytes += elements * sizeof(float);
+                        bytes += borrow(v, other);
                         next = at + 1;
                         break;
                 }
@@ -81,11 +106,8 @@ void hedge_graph_destroy(hedge_graph_t **graph)
 
         if (!g)
                 return;
-        for (uint32_t i = 0; i < g->n_values; i++) {
-                if (!g->values[i].lent)
-                        free((void *)(uintptr_t)g->values[i].data);
-                hedge_narrow_destroy(&g->values[i].narrow);
-        }
+        for (uint32_t i = 0; i < g->n_values; i++)
+                free_constant(&g->values[i]);
         for (uint32_t i = 0; i < g->n_nodes; i++)
                 free(g->nodes[i].inputs);
         free(g->values);

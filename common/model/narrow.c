@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int hedge_narrow_new(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret)
 {
@@ -63,6 +64,14 @@ void hedge_narrow_order(hedge_narrow_t *to, const hedge_narrow_t *from, const he
                         index[d] = 0;
                 }
         }
+}
+
+bool hedge_narrow_equal(const hedge_narrow_t *a, const hedge_narrow_t *b)
+{
+        return a->elements == b->elements && a->rows == b->rows && a->is_signed == b->is_signed &&
+               memcmp(a->bytes, b->bytes, a->elements) == 0 &&
+               memcmp(a->scale, b->scale, a->rows * sizeof(*a->scale)) == 0 &&
+               memcmp(a->zero, b->zero, a->rows * sizeof(*a->zero)) == 0;
 }
 
 size_t hedge_narrow_bytes(const hedge_narrow_t *n)

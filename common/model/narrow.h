@@ -31,6 +31,9 @@ void hedge_narrow_expand(const hedge_narrow_t *narrow, float *out);
 void hedge_narrow_order(hedge_narrow_t *to, const hedge_narrow_t *from, const hedge_shape_t *shape,
                         const int64_t *strides);
 
+/** Do two stand for the same numbers in the same way? */
+bool hedge_narrow_equal(const hedge_narrow_t *a, const hedge_narrow_t *b);
+
 /** Bytes of memory that it takes. */
 size_t hedge_narrow_bytes(const hedge_narrow_t *narrow);
 

@@ -162,6 +162,59 @@ static void test_memory(void **state)
         hedge_graph_destroy(&qlinear);
 }
 
+/* Two graphs of a file have one copy of what is equal, bytes as well. */
+static void test_bytes_are_lent(void **state)
+{
+        hedge_graph_t *lender = make_mobile(QDQ), *g = make_mobile(QDQ);
+        const uint64_t all = hedge_graph_constant_bytes(g), lent = hedge_graph_borrow(g, lender);
+        float *x = make_picture();
+        hedge_tensor_t want = run_on(lender, "plain", x), got = run_on(g, "plain", x);
+        unsigned narrow = 0;
+
+        for (uint32_t i = 0; i < g->n_values; i++)
+                narrow += g->values[i].lent && g->values[i].narrow;
+        assert_true(narrow >= 3 && lent * 10 > all * 8);
+        assert_memory_equal(got.data, want.data, CLASSES * sizeof(float));
+        hedge_tensor_release(&want);
+        hedge_tensor_release(&got);
+        free(x);
+        hedge_graph_destroy(&g);
+        hedge_graph_destroy(&lender);
+}
+
+/* Bytes become integers of 64 bits one layer at a time: all at once they would take more than all floats. */
+static void test_bytes_wait(void **state)
+{
+        enum { WIDTH = 256, DEPTH = 4 };
+        const uint64_t floats = sizeof(float) * WIDTH * WIDTH, integers = sizeof(int64_t) * WIDTH * WIDTH;
+        const hedge_onnx_limits_t limits = { 1 << 30, 1 << 20, DEPTH * floats + integers + (1 << 16), 64, 1 << 20 };
+        const float scale = 0.5f;
+        hedge_graph_t *g = NULL;
+        hedge_why_t why = { { 0 } };
+        unsigned char *bytes;
+        int64_t *w;
+        size_t size;
+        make_t m;
+
+        assert_true(DEPTH * integers > limits.max_constant_bytes);
+        make_init(&m, 13);
+        make_input(&m, "x0", DIMS(1, WIDTH));
+        make_output(&m, "x4");
+        make_floats(&m, "scale", SCALAR, &scale);
+        for (size_t i = 0; i < DEPTH; i++) {
+                w = any_integers(&m, INT8, WIDTH * WIDTH);
+                make_integers(&m, word("w#", i), DIMS(WIDTH, WIDTH), INT8, w);
+                make_node(&m, "DequantizeLinear", word("w# scale", i), word("r#", i));
+                make_node(&m, "MatMul", word("x# r#", i), word("x#", i + 1));
+                free(w);
+        }
+        bytes = make_bytes(&m, &size);
+        if (hedge_onnx_import(bytes, size, &(hedge_onnx_options_t){ .limits = &limits }, &g, &why) < 0)
+                fail_msg("%s", why.text);
+        hedge_graph_destroy(&g);
+        make_free(&m);
+}
+
 /* One run with all convolutions coded, each compared with itself computed here. */
 typedef struct coded {
         hedge_kernels_t *kernels;
@@ -401,8 +454,8 @@ static void test_coded_whole(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_memory),
-                cmocka_unit_test(test_coded),
+                cmocka_unit_test(test_memory),         cmocka_unit_test(test_bytes_wait),
+                cmocka_unit_test(test_bytes_are_lent), cmocka_unit_test(test_coded),
                 cmocka_unit_test(test_coded_whole),
         };
 
