@@ -33,7 +33,8 @@ int hedge_scaling_check(hedge_import_t *imp, const hedge_scaling_t *s, const hed
 {
         if (is_one(s))
                 return 0;
-        if (s->scale && s->zero && !hedge_shape_equal(&s->scale->shape, &s->zero->shape))
+        if (s->scale && s->zero && hedge_shape_elements(&s->zero->shape) != 1 &&
+            !hedge_shape_equal(&s->scale->shape, &s->zero->shape))
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "scale and zero point have different shapes");
         if (s->block > 0 ? blocks_fit(s, x)
                          : shape_of(s)->rank == 1 && s->axis < x->rank && shape_of(s)->dims[0] == x->dims[s->axis])
@@ -72,7 +73,9 @@ static float scale_at(const hedge_scaling_t *s, size_t i)
 
 static float zero_at(const hedge_scaling_t *s, size_t i)
 {
-        return s->zero ? hedge_literal_float(s->zero, i) : 0;
+        if (!s->zero)
+                return 0;
+        return hedge_literal_float(s->zero, hedge_shape_elements(&s->zero->shape) == 1 ? 0 : i);
 }
 
 /* The same in bytes, where a row has one scale. */

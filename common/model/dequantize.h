@@ -6,7 +6,7 @@
 
 /** How a tensor is scaled: all of it, each place of one axis, or each block of places of it. */
 typedef struct hedge_scaling {
-        const hedge_literal_t *scale, *zero; /**< of one shape; NULL: 1 and 0 */
+        const hedge_literal_t *scale, *zero; /**< of one shape, or zero one number for all; NULL: 1 and 0 */
         uint32_t axis;
         uint32_t block; /**< places of the axis that share a scale; 0: not in blocks */
 } hedge_scaling_t;

@@ -168,6 +168,24 @@ static void test_whole(void **state)
         hedge_kernels_destroy(&kernels);
 }
 
+/* One zero point for all scales of a constant. */
+static void test_one_zero_point(void **state)
+{
+        static const float scale[2] = { 1, 2 }, x[2] = { 1, 10 };
+        static const int64_t w[4] = { 1, 2, 3, 4 }, zero = 1, want[2] = { 0 + 40, 1 + 60 };
+        make_t m;
+
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, 2));
+        make_output(&m, "y");
+        make_integers(&m, "w", DIMS(2, 2), INT8, w);
+        make_floats(&m, "scale", DIMS(2), scale);
+        make_integers(&m, "zero", SCALAR, INT8, &zero);
+        make_int(&m, make_node(&m, "DequantizeLinear", "w scale zero", "r"), "axis", 0);
+        make_node(&m, "MatMul", "x r", "y");
+        gives_integers(imported(&m), x, want, 2);
+}
+
 /* Weights whose scale goes along the rows that are summed over do not stay in bytes, and are the same numbers. */
 static void test_scale_along_the_sum(void **state)
 {
@@ -260,10 +278,15 @@ static void test_blocks(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_quantize),     cmocka_unit_test(test_axis),
-                cmocka_unit_test(test_back_at_once), cmocka_unit_test(test_dynamic),
-                cmocka_unit_test(test_whole),        cmocka_unit_test(test_scale_along_the_sum),
-                cmocka_unit_test(test_refused),      cmocka_unit_test(test_blocks),
+                cmocka_unit_test(test_quantize),
+                cmocka_unit_test(test_axis),
+                cmocka_unit_test(test_back_at_once),
+                cmocka_unit_test(test_dynamic),
+                cmocka_unit_test(test_whole),
+                cmocka_unit_test(test_one_zero_point),
+                cmocka_unit_test(test_scale_along_the_sum),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_blocks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
