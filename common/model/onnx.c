@@ -239,6 +239,17 @@ static int read_tensor(const void *bytes, size_t size, hedge_budget_t *budget, h
         return r;
 }
 
+/* A literal's integers are signed, and unsigned ones that are too large for that are kept as the largest that is not. */
+static int check_unsigned(const hedge_literal_t *literal, hedge_why_t *why)
+{
+        if (literal->element != HEDGE_ELEMENT_UINT64)
+                return 0;
+        for (size_t i = 0, n = hedge_shape_elements(&literal->shape); i < n; i++)
+                if (literal->ints[i] == INT64_MAX)
+                        return hedge_why(why, HEDGE_ELIMIT, "holds a number of 2^63 - 1 or more, which is not read");
+        return 0;
+}
+
 int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge_why_t *why)
 {
         hedge_budget_t budget = { hedge_onnx_default_limits.max_tensor_elements,
@@ -252,6 +263,11 @@ int hedge_onnx_tensor(const void *bytes, size_t size, hedge_tensor_t *ret, hedge
                 return hedge_why(why, HEDGE_EUNSUPPORTED, "is %s; one tensor is wanted in each file", other);
         if (r < 0)
                 return r;
+        r = check_unsigned(literal, why);
+        if (r < 0) {
+                hedge_literal_destroy(&literal);
+                return r;
+        }
         r = hedge_tensor_alloc(&tensor, &literal->shape);
         if (r == 0) {
                 for (size_t i = 0, n = hedge_shape_elements(&literal->shape); i < n; i++)

@@ -296,6 +296,13 @@ static void test_tensor_types(void **state)
         assert_int_equal(hedge_onnx_tensor(strange, sizeof(strange) - 1, &t, &why), HEDGE_EUNSUPPORTED);
         assert_int_equal(hedge_onnx_tensor(int8, sizeof(int8) - 2, &t, &why), HEDGE_EMALFORMED);
         assert_int_equal(hedge_onnx_tensor("", 0, &t, &why), HEDGE_EMALFORMED);
+        /* UINT64, raw: 2^62 and 2^64 - 1 */
+        assert_int_equal(hedge_onnx_tensor("\x08\x01\x10\x0d\x4a\x08\0\0\0\0\0\0\0\x40", 14, &t, &why), 0);
+        assert_true(t.data[0] == 0x1p62f);
+        hedge_tensor_release(&t);
+        assert_int_equal(hedge_onnx_tensor("\x08\x01\x10\x0d\x4a\x08\xff\xff\xff\xff\xff\xff\xff\xff", 14, &t, &why),
+                         HEDGE_ELIMIT);
+        assert_string_equal(why.text, "holds a number of 2^63 - 1 or more, which is not read");
 }
 
 /* Files of one value that is no tensor: FLOAT tensors of one element within. */
