@@ -57,7 +57,7 @@ static int make_form(const hedgec_local_model_t *m, hedgec_local_shape_t *shape,
 static int make_shape(const hedgec_local_model_t *m, const hedge_input_shape_t *stated, uint32_t n,
                       hedgec_local_shape_t *ret, hedge_why_t *why)
 {
-        const hedge_onnx_options_t options = { .shapes = stated, .n_shapes = n };
+        const hedge_onnx_options_t options = { .shapes = stated, .n_shapes = n, .take_apart = true };
         hedgec_local_shape_t shape = { .graph = NULL };
         int r = hedge_onnx_load(m->path, &options, &shape.graph, why);
 

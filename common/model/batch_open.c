@@ -22,12 +22,12 @@ static bool has_value(const Onnx__TensorShapeProto__Dimension *d)
         return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value > 0;
 }
 
-bool hedge_batch_may_be_open(const Onnx__GraphProto *g)
+bool hedge_batch_may_be(const Onnx__GraphProto *g, bool fixed)
 {
         for (size_t i = 0; i < g->n_input; i++) {
                 const Onnx__TensorShapeProto__Dimension *d = first_axis(g->input[i]);
 
-                if (!d || !has_value(d))
+                if (!d || !has_value(d) || (fixed && d->dim_value > 1))
                         return true;
         }
         return false;
@@ -72,15 +72,24 @@ static uint32_t fixed_batch(uint32_t n, const hedge_shape_t *shapes)
         return n > 0 && shapes[0].dims[0] > 1 ? shapes[0].dims[0] : 0;
 }
 
+/* A batch of several that nobody but the file has fixed. */
+static bool is_the_files(const hedge_import_t *imp, uint32_t n)
+{
+        for (uint32_t i = 0; i < n; i++)
+                if (imp->graph->open[i] & 1)
+                        return false;
+        return imp->batch > 1;
+}
+
 int hedge_batch_settle(hedge_import_t *imp, const Onnx__ValueInfoProto *const *infos, uint32_t n, hedge_shape_t *shapes)
 {
         imp->batch = one_name(imp, infos, n, shapes) ? 1 : fixed_batch(n, shapes);
         if (imp->pictures == 0)
                 return 0;
-        if (imp->batch != 1)
+        if (imp->batch != 1 && !(imp->take_apart && is_the_files(imp, n)))
                 return 1;
         for (uint32_t i = 0; i < n; i++) {
-                if (!is_open(imp, i, shapes))
+                if (imp->batch == 1 && !is_open(imp, i, shapes))
                         continue;
                 shapes[i].dims[0] = imp->pictures;
                 if (hedge_shape_check(&shapes[i], imp->limits->max_tensor_elements) < 0)

@@ -52,7 +52,9 @@ typedef struct hedge_import {
         hedge_budget_t budget;
         hedge_why_t *why;
         uint32_t opset;
-        uint32_t pictures;    /**< 0; else the graph is wanted for so many pictures, if its batch is open */
+        uint32_t
+                pictures; /**< 0; else the graph is wanted for so many pictures, if its batch is open or may be taken apart */
+        bool take_apart;      /**< also a batch that the file fixes */
         uint32_t batch;       /**< pictures of one run as the file and the caller say; 1: open; 0: there is no batch */
         hedge_proto_t *proto; /**< the file; what has been read of it is freed early */
         hedge_graph_t *graph;

@@ -31,6 +31,7 @@ typedef struct hedge_onnx_options {
         uint32_t n_shapes;
         const hedge_onnx_binding_t *bindings;
         size_t n_bindings;
+        bool take_apart; /**< images of a batch of several that the file fixes are taken one by one, where that is proven to be the same */
 } hedge_onnx_options_t;
 
 /** Make a graph of an ONNX model of any opset that its operators are known for (operators.h; IR version from 3).

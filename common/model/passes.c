@@ -89,6 +89,7 @@ static int import_proto(hedge_proto_t *proto, const source_t *source, hedge_impo
         int r;
 
         imp->limits = limits;
+        imp->take_apart = source->options->take_apart;
         imp->proto = proto;
         imp->budget = (hedge_budget_t){ limits->max_tensor_elements, limits->max_constant_bytes,
                                         limits->max_constant_bytes / sizeof(float) * WORK_PER_ELEMENT };
@@ -99,7 +100,7 @@ static int import_proto(hedge_proto_t *proto, const source_t *source, hedge_impo
         return r;
 }
 
-/* The file for some pictures. @return 1: its batch is not open. */
+/* The file for some pictures. @return 1: it has no batch that could be of so many. */
 static int rehearse(const source_t *source, uint32_t pictures, hedge_skeleton_t **ret, hedge_why_t *why)
 {
         hedge_import_t imp = { .why = why, .pictures = pictures };
@@ -118,11 +119,11 @@ static int rehearse(const source_t *source, uint32_t pictures, hedge_skeleton_t 
         return r;
 }
 
-static bool leaves_batch_open(const hedge_proto_t *proto)
+static bool may_have_batch(const hedge_proto_t *proto, const hedge_onnx_options_t *options)
 {
         const Onnx__ModelProto *model = model_of(proto);
 
-        return model->graph && hedge_batch_may_be_open(model->graph);
+        return model->graph && hedge_batch_may_be(model->graph, options->take_apart);
 }
 
 static void rehearsal_release(rehearsal_t *rehearsal)
@@ -141,20 +142,23 @@ static int rehearse_both(const source_t *source, rehearsal_t *ret)
         return r == -ENOMEM ? r : 0;
 }
 
-/* How many pictures may a request to this graph, which is not folded yet, hold? */
+/* How many pictures may a request to this graph, which is not folded yet, hold?
+ * @return 1: it is for one picture of a fixed batch that is not proven to be one: the file is wanted as it is. */
 static int find_batch(const hedge_import_t *imp, const rehearsal_t *rehearsal, hedge_batch_t *batch)
 {
         hedge_why_t why = rehearsal->why;
         int r = HEDGE_EUNSUPPORTED;
 
-        if (imp->batch > 1)
-                return hedge_batch_trace(imp->graph, imp->batch, batch);
         if (imp->batch == 0)
                 return 0;
+        if (imp->batch > 1 && imp->pictures == 0)
+                return hedge_batch_trace(imp->graph, imp->batch, batch);
         if (rehearsal->three)
                 r = hedge_batch_prove(rehearsal->two, rehearsal->three, imp->graph, batch, &why);
         if (r != HEDGE_EUNSUPPORTED)
                 return r;
+        if (imp->batch > 1)
+                return 1;
         snprintf(batch->why, sizeof(batch->why), "%.*s", (int)sizeof(batch->why) - 1, why.text);
         return 0;
 }
@@ -169,7 +173,25 @@ static int finish(hedge_import_t *imp, const rehearsal_t *rehearsal)
         if (r < 0)
                 return hedge_why(imp->why, r, "out of memory");
         imp->graph->opset = imp->opset;
-        return hedge_fold(imp->graph, imp->limits, imp->why);
+        return r == 0 ? hedge_fold(imp->graph, imp->limits, imp->why) : r;
+}
+
+/* @param proto  The file, open; taken over. @return as find_batch too. */
+static int import_for(hedge_proto_t *proto, const source_t *source, const rehearsal_t *rehearsal, uint32_t pictures,
+                      hedge_graph_t **ret, hedge_why_t *why)
+{
+        hedge_import_t imp = { .why = why, .pictures = pictures };
+        int r = import_proto(proto, source, &imp);
+
+        if (r == 0)
+                r = finish(&imp, rehearsal);
+        if (r == 0) {
+                *ret = imp.graph;
+                imp.graph = NULL;
+        }
+        release(&imp);
+        hedge_proto_destroy(&proto);
+        return r;
 }
 
 int hedge_passes_import(hedge_passes_open_t *open, void *arg, const hedge_onnx_options_t *options, hedge_graph_t **ret,
@@ -177,25 +199,21 @@ int hedge_passes_import(hedge_passes_open_t *open, void *arg, const hedge_onnx_o
 {
         const source_t source = { open, arg, options };
         rehearsal_t rehearsal = { 0 };
-        hedge_import_t imp = { .why = why };
         hedge_proto_t *proto = NULL;
         int r = open(arg, &proto, why);
 
-        if (r == 0 && leaves_batch_open(proto)) {
+        if (r == 0 && may_have_batch(proto, options)) {
                 hedge_proto_destroy(&proto); /* one file at a time */
                 r = rehearse_both(&source, &rehearsal);
                 r = r < 0 ? hedge_why(why, r, "out of memory") : open(arg, &proto, why);
         }
         if (r == 0)
-                r = import_proto(proto, &source, &imp);
-        if (r == 0)
-                r = finish(&imp, &rehearsal);
-        if (r == 0) {
-                *ret = imp.graph;
-                imp.graph = NULL;
+                r = import_for(proto, &source, &rehearsal, rehearsal.three ? 1 : 0, ret, why);
+        if (r != 0 && rehearsal.three) { /* not for one picture, but perhaps as the file has it */
+                r = open(arg, &proto, why);
+                if (r == 0)
+                        r = import_for(proto, &source, &rehearsal, 0, ret, why);
         }
-        release(&imp);
-        hedge_proto_destroy(&proto);
         rehearsal_release(&rehearsal);
         return r;
 }

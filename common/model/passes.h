@@ -10,7 +10,7 @@
  * A file that leaves its batch open is read for two and for three pictures before it is read for one
  * (common/model/batch_prove.h), one after the other: no two are in memory with their weights. */
 
-/** Read and unpack the file. Called up to four times. */
+/** Read and unpack the file. Called up to five times. */
 typedef int hedge_passes_open_t(void *arg, hedge_proto_t **ret, hedge_why_t *why);
 
 /** @param options  Complete: with limits. @return 0, or what `open` or the import failed with. */

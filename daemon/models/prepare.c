@@ -82,7 +82,9 @@ static int read_graph(const hedged_config_t *config, const source_t *source, con
                       uint32_t n_shapes, hedge_graph_t **ret, hedge_why_t *why)
 {
         const hedge_onnx_limits_t limits = limits_of(config);
-        const hedge_onnx_options_t options = { .limits = &limits, .shapes = shapes, .n_shapes = n_shapes };
+        const hedge_onnx_options_t options = {
+                .limits = &limits, .shapes = shapes, .n_shapes = n_shapes, .take_apart = true
+        };
 
         if (source->onnx)
                 return hedge_onnx_import(source->onnx, source->onnx_bytes, &options, ret, why);

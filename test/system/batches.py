@@ -13,15 +13,16 @@ PICTURE = 3 * SIDE * SIDE
 TOLERANCE = 1e-5
 
 
-def net(path, batch, mixed=False):
-    """Convolutions, pools and a classifier; or one that takes the mean of all its pictures off each."""
+def net(path, batch, mixed=False, stated=False):
+    """Convolutions, pools and a classifier; or one that takes the mean of all its pictures off each, or that states its batch."""
     m = Model((batch, 3, SIDE, SIDE))
     x = m.node("Relu", m.node("Conv", "x", m.weights(8, 3, 3, 3), pads=[1] * 4))
     if mixed:
         x = m.node("Sub", x, m.node("ReduceMean", x, axes=[0]))
     x = m.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
     x = m.node("Relu", m.node("Conv", x, m.weights(12, 8, 3, 3), pads=[1] * 4))
-    x = m.node("Flatten", m.node("GlobalAveragePool", x))
+    x = m.node("GlobalAveragePool", x)
+    x = m.node("Reshape", x, m.integers((2,), (batch, 12))) if stated else m.node("Flatten", x)
     return m.write(path, m.node("Softmax", m.node("Gemm", x, m.weights(12, 7)), axis=1))
 
 
@@ -127,6 +128,11 @@ def groups(c):
         check_close(read_floats(c.dir / "raw.f32"), wanted[:14], f"{command}: around one that is not there", TOLERANCE)
     said = c.hedge("infer", "four", c.dir / "three.npy", status=1).stderr
     check("3x3x24x24, the model wants 4x3x24x24" in said, said)
+    check("batch         4" in c.hedge("models", "four").stdout, "four")
+    # A file that only says four, and would be the same for any number, is taken one by one, and over the boards.
+    check("batch         any" in c.hedge("models", "apart").stdout, "apart")
+    check_close(raw(c, "infer", "apart", eight, singles[8]), wanted[:63], "eight and one", TOLERANCE)
+    check(all(l["scheme"] == "nsctc" for a in answers(c, "infer", "apart", singles[0]) for l in a["layers"]), "apart")
     # Pictures that are mixed are answered together, and not with others in place of those that are missing.
     got = answers(c, "infer", "mixed4", eight)
     check([a["input"] for a in got] == [str(eight)] * 2, got)
@@ -137,7 +143,8 @@ def groups(c):
 with Cluster(boards=6, options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
     c.load(net(c.dir / "net.onnx", "N"), "net")
     c.load(net(c.dir / "mixed.onnx", "N", mixed=True), "mixed")
-    c.load(net(c.dir / "four.onnx", 4), "four")
+    c.load(net(c.dir / "four.onnx", 4, stated=True), "four")
+    c.load(net(c.dir / "apart.onnx", 4), "apart")
     c.load(net(c.dir / "mixed4.onnx", 4, mixed=True), "mixed4")
     tiny = Model(("N", 3, 8, 8))
     c.load(tiny.write(c.dir / "tiny.onnx", tiny.node("Relu", "x")), "tiny")

@@ -195,8 +195,9 @@ static void test_runs(void **state)
 }
 
 /* Images with a batch that the file fixes. */
-static hedge_graph_t *import_images(make_dims_t reshaped, size_t n, bool reduce)
+static hedge_graph_t *import_images(make_dims_t reshaped, size_t n, bool reduce, bool take_apart)
 {
+        const hedge_onnx_options_t options = { .take_apart = take_apart };
         hedge_graph_t *graph = NULL;
         unsigned char *bytes;
         hedge_why_t why = { "" };
@@ -210,7 +211,7 @@ static hedge_graph_t *import_images(make_dims_t reshaped, size_t n, bool reduce)
         if (reduce)
                 make_int_list(&m, make_node(&m, "ReduceMean", "flat", "y"), "axes", DIMS(0));
         bytes = make_bytes(&m, &size);
-        if (hedge_onnx_import(bytes, size, NULL, &graph, &why) < 0)
+        if (hedge_onnx_import(bytes, size, &options, &graph, &why) < 0)
                 fail_msg("%s", why.text);
         make_free(&m);
         return graph;
@@ -218,7 +219,7 @@ static hedge_graph_t *import_images(make_dims_t reshaped, size_t n, bool reduce)
 
 static void test_fixed(void **state)
 {
-        hedge_graph_t *g = import_images((const int64_t[]){ 4, 18 }, 2, false); /* it is known whose is what */
+        hedge_graph_t *g = import_images((const int64_t[]){ 4, 18 }, 2, false, false); /* it is known whose is what */
         char text[64];
 
         assert_false(g->batch->any);
@@ -229,13 +230,34 @@ static void test_fixed(void **state)
         assert_int_equal(edge(g, g->inputs[0])->dims[0], 4);
         assert_string_equal(hedge_batch_text(g->batch, text, sizeof(text)), "4");
         hedge_graph_destroy(&g);
-        g = import_images((const int64_t[]){ 2, 36 }, 2, false); /* two rows of two pictures each */
+        g = import_images((const int64_t[]){ 2, 36 }, 2, false, false); /* two rows of two pictures each */
         assert_int_equal(g->batch->outputs[0], HEDGE_NO_AXIS);
         assert_false(g->batch->apart);
         hedge_graph_destroy(&g);
-        g = import_images((const int64_t[]){ 4, 18 }, 2, true);
+        g = import_images((const int64_t[]){ 4, 18 }, 2, true, false);
         assert_int_equal(g->batch->size, 4);
         assert_int_equal(g->batch->outputs[0], HEDGE_NO_AXIS);
+        assert_false(g->batch->apart);
+        hedge_graph_destroy(&g);
+}
+
+/* One by one where that is proven to be the same; else as without. */
+static void test_taken_apart(void **state)
+{
+        hedge_graph_t *g = import_images((const int64_t[]){ -1, 18 }, 2, false, true);
+
+        assert_true(g->batch->any);
+        assert_int_equal(g->batch->size, 1);
+        assert_int_equal(edge(g, g->inputs[0])->dims[0], 1);
+        hedge_graph_destroy(&g);
+        g = import_images((const int64_t[]){ 4, 18 }, 2, false, true);
+        assert_false(g->batch->any);
+        assert_int_equal(g->batch->size, 4);
+        assert_true(g->batch->apart);
+        assert_int_equal(edge(g, g->inputs[0])->dims[0], 4);
+        hedge_graph_destroy(&g);
+        g = import_images((const int64_t[]){ -1, 18 }, 2, true, true);
+        assert_int_equal(g->batch->size, 4);
         assert_false(g->batch->apart);
         hedge_graph_destroy(&g);
 }
@@ -259,8 +281,9 @@ static void test_unknown_kind(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_models), cmocka_unit_test(test_several_inputs), cmocka_unit_test(test_runs),
-                cmocka_unit_test(test_fixed),  cmocka_unit_test(test_unknown_kind),
+                cmocka_unit_test(test_models),      cmocka_unit_test(test_several_inputs),
+                cmocka_unit_test(test_runs),        cmocka_unit_test(test_fixed),
+                cmocka_unit_test(test_taken_apart), cmocka_unit_test(test_unknown_kind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
