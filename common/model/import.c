@@ -233,11 +233,13 @@ int hedge_import_set_literal(hedge_import_t *imp, uint32_t i, hedge_literal_t *l
         return 0;
 }
 
-const Onnx__AttributeProto *hedge_attr_find(const hedge_import_t *imp, const char *name)
+const Onnx__AttributeProto *hedge_attr_find(hedge_import_t *imp, const char *name)
 {
         for (size_t i = 0; i < imp->node->n_attribute; i++)
-                if (imp->node->attribute[i]->name && strcmp(imp->node->attribute[i]->name, name) == 0)
+                if (imp->node->attribute[i]->name && strcmp(imp->node->attribute[i]->name, name) == 0) {
+                        imp->attr_read |= i < 64 ? UINT64_C(1) << i : 0;
                         return imp->node->attribute[i];
+                }
         return NULL;
 }
 

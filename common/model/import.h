@@ -62,6 +62,7 @@ typedef struct hedge_import {
         hedge_relaid_t *relaid; /**< one per value */
         hedge_scope_t scope;
         const Onnx__NodeProto *node;   /**< the current one */
+        uint64_t attr_read;            /**< bit i: its attribute i has been looked for */
         int attr_error;                /**< the first wrong attribute of the current node */
         struct hedge_kernels *kernels; /**< for what is computed now; NULL before the first */
 } hedge_import_t;
@@ -128,7 +129,7 @@ float hedge_attr_float(hedge_import_t *imp, const char *name, float otherwise);
 hedge_ints_t hedge_attr_ints(hedge_import_t *imp, const char *name);
 /** The position of a string attribute in a NULL-terminated list; an unknown word is an error too. */
 int hedge_attr_choice(hedge_import_t *imp, const char *name, const char *const *choices, int otherwise);
-const Onnx__AttributeProto *hedge_attr_find(const hedge_import_t *imp, const char *name);
+const Onnx__AttributeProto *hedge_attr_find(hedge_import_t *imp, const char *name);
 
 /** A new literal; says so if the constants take too much. */
 int hedge_import_new_literal(hedge_import_t *imp, const hedge_shape_t *shape, bool is_int, hedge_literal_t **ret);

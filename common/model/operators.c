@@ -269,6 +269,35 @@ static void document_rows(FILE *to, const hedge_operator_t *rows, size_t n)
                         rows[i].note ? rows[i].note : "");
 }
 
+bool hedge_operator_may_ignore(const hedge_operator_t *op, const char *attribute)
+{
+        static const struct {
+                const char *name, *attribute; /* name NULL: of any operator */
+        } rows[] = {
+                { NULL, "consumed_inputs" },          /* a hint on memory, up to opset 5 */
+                { "BatchNormalization", "is_test" },  /* with one output it makes no difference */
+                { "BatchNormalization", "momentum" }, /* of training */
+                { "Cast", "saturate" },               /* to types of 8 bits, which are refused */
+                { "CastLike", "saturate" },
+                { "Dropout", "ratio" }, /* of training */
+                { "Dropout", "seed" },
+                { "Gemm", "broadcast" },                /* allowed what is always allowed by now */
+                { "GroupNormalization", "stash_type" }, /* a precision that is exceeded */
+                { "If", "else_branch" },                /* the one that is not taken */
+                { "If", "then_branch" },
+                { "LayerNormalization", "stash_type" },
+                { "MaxPool", "storage_order" },   /* of the indices, which are refused */
+                { "QuantizeLinear", "saturate" }, /* to floats of 8 bits, which are refused */
+                { "RMSNormalization", "stash_type" },
+                { "TopK", "sorted" }, /* in order is one of the orders that are allowed */
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                if (strcmp(rows[i].attribute, attribute) == 0 && (!rows[i].name || strcmp(rows[i].name, op->name) == 0))
+                        return true;
+        return false;
+}
+
 void hedge_operators_document(FILE *to)
 {
         const hedge_operator_t *rows;

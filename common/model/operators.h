@@ -30,6 +30,9 @@ const hedge_operator_t *hedge_operator_find(const char *name);
 /** Is it right for computed integers and booleans too: does it move them, or compute them as their type would? */
 bool hedge_operator_takes_integers(const hedge_operator_t *op);
 
+/** Does an attribute say nothing that changes the answer, so that it need not be looked at? */
+bool hedge_operator_may_ignore(const hedge_operator_t *op, const char *attribute);
+
 /** Write docs/operators.md. */
 void hedge_operators_document(FILE *to);
 

@@ -69,6 +69,20 @@ static int call(hedge_import_t *imp, const hedge_operator_t *op, bool constant)
         return r < 0 ? r : imp->attr_error;
 }
 
+/* An attribute that no one looked for says something that is not heard. */
+static int check_attributes(hedge_import_t *imp, const Onnx__NodeProto *node, const hedge_operator_t *op)
+{
+        for (size_t i = 0; i < node->n_attribute; i++) {
+                const char *name = hedge_scope_text(node->attribute[i]->name);
+
+                if ((i < 64 && imp->attr_read >> i & 1) || hedge_operator_may_ignore(op, name))
+                        continue;
+                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "it has an attribute '%.60s', which is not known",
+                                         name);
+        }
+        return 0;
+}
+
 static int import_node(hedge_import_t *imp, Onnx__NodeProto *node)
 {
         const hedge_operator_t *op = hedge_support_find(imp, node);
@@ -78,6 +92,7 @@ static int import_node(hedge_import_t *imp, Onnx__NodeProto *node)
 
         imp->node = node;
         imp->attr_error = 0;
+        imp->attr_read = 0;
         r = check_inputs(imp, &constant);
         if (r == 0)
                 r = check_elements(imp, op);
@@ -85,6 +100,8 @@ static int import_node(hedge_import_t *imp, Onnx__NodeProto *node)
                 r = hedge_rows_check(imp, &rows);
         if (r == 0)
                 r = call(imp, op, constant);
+        if (r == 0)
+                r = check_attributes(imp, node, op);
         if (r == 0)
                 r = hedge_rows_pass_on(imp, rows);
         if (r < 0)

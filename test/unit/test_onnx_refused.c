@@ -47,6 +47,26 @@ static void test_refusals_name_operator_node_and_opset(void **state)
         refused(&m, HEDGE_EUNSUPPORTED, "Conv 'y' (opset 13): the filter ('w') is not constant");
 }
 
+/* What a file says that no one hears would change the answer and say nothing. */
+static void test_attributes_that_are_not_known(void **state)
+{
+        Onnx__NodeProto *node;
+        make_t m;
+
+        start(&m, DIMS(2));
+        make_float(&m, make_node(&m, "Relu", "x", "y"), "ceiling", 6);
+        refused(&m, HEDGE_EUNSUPPORTED, "Relu 'y' (opset 13): it has an attribute 'ceiling', which is not known");
+        start(&m, DIMS(1, 1, 4, 4));
+        node = make_node(&m, "GlobalAveragePool", "x", "y");
+        make_int_list(&m, node, "kernel_shape", DIMS(2, 2));
+        refused(&m, HEDGE_EUNSUPPORTED, "'kernel_shape', which is not known");
+        start(&m, DIMS(2));
+        node = make_node(&m, "Relu", "x", "y");
+        for (int i = 0; i < 70; i++)
+                make_int(&m, node, i ? "alpha" : "consumed_inputs", 1);
+        refused(&m, HEDGE_EUNSUPPORTED, "'alpha', which is not known");
+}
+
 static void test_graphs_that_are_wrong(void **state)
 {
         make_t m;
@@ -167,6 +187,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_refusals_name_operator_node_and_opset),
+                cmocka_unit_test(test_attributes_that_are_not_known),
                 cmocka_unit_test(test_graphs_that_are_wrong),
                 cmocka_unit_test(test_shapes_that_are_wrong),
                 cmocka_unit_test(test_types_that_are_not_supported),
