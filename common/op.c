@@ -120,6 +120,15 @@ static int infer_pool(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_
         return 0;
 }
 
+static int infer_pool_indices(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
+                              hedge_why_t *why)
+{
+        if (hedge_shape_elements(&in[0]) > HEDGE_MAX_INDEXED)
+                return hedge_why(why, HEDGE_ELIMIT, "more than %u elements cannot be told by an index",
+                                 HEDGE_MAX_INDEXED);
+        return infer_pool(op, in, n_in, out, why);
+}
+
 static int infer_global_pool(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
                              hedge_why_t *why)
 {
@@ -532,6 +541,7 @@ static const struct {
         [HEDGE_OP_TILE] = { "Tile", 1, 1, false, hedge_op_infer_tile },
         [HEDGE_OP_MARK_ROWS] = { "Rows", 2, 2, false, hedge_op_infer_mark_rows },
         [HEDGE_OP_NMS] = { "NonMaxSuppression", 2, 2, false, hedge_op_infer_nms },
+        [HEDGE_OP_MAX_POOL_INDICES] = { "MaxPoolIndices", 1, 1, false, infer_pool_indices },
         [HEDGE_OP_GRID_SAMPLE] = { "GridSample", 2, 2, false, hedge_op_infer_grid_sample },
 };
 

@@ -76,6 +76,7 @@ typedef enum hedge_op_kind {
         HEDGE_OP_NMS,              /**< (boxes B x N x 4, scores B x C x N) -> rows (batch, class, box), see nms */
         HEDGE_OP_GRID_SAMPLE, /**< (x N x [D x] H x W x C, grid N x [d x] h x w x (2 or 3)) -> N x [d x] h x w x C */
         HEDGE_OP_MARK_ROWS, /**< (x, rows N x 3): x; where a row of `rows` begins with -1, x's begins with HEDGE_NO_ROW */
+        HEDGE_OP_MAX_POOL_INDICES, /**< (x): of each maximum, its place in N x C x H x W; see indices */
         HEDGE_OP_KINDS
 } hedge_op_kind_t;
 
@@ -212,6 +213,10 @@ typedef struct hedge_op {
         union {
                 hedge_conv_t conv;
                 hedge_pool_t pool;
+                struct {
+                        hedge_pool_t pool; /**< is op.pool */
+                        bool by_columns; /**< the places of a plane are counted down its columns, not along its rows */
+                } indices;               /**< MAX_POOL_INDICES */
                 hedge_unary_t unary;
                 hedge_to_integer_t to_integer;
                 hedge_quantize_t quantize;

@@ -63,6 +63,7 @@ static hedge_plain_fn *const functions[HEDGE_OP_KINDS] = {
         [HEDGE_OP_TILE] = hedge_plain_tile,
         [HEDGE_OP_MARK_ROWS] = hedge_plain_mark_rows,
         [HEDGE_OP_NMS] = hedge_plain_nms,
+        [HEDGE_OP_MAX_POOL_INDICES] = hedge_plain_max_pool_indices,
         [HEDGE_OP_GRID_SAMPLE] = hedge_plain_grid_sample,
 };
 

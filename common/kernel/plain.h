@@ -15,7 +15,8 @@ typedef int hedge_plain_fn(const hedge_kernel_t *kernel, const float *const *in,
 hedge_plain_fn hedge_plain_conv, hedge_plain_fully_connected, hedge_plain_matmul;
 
 /* plain_pool.c: a window without any input element gives -INFINITY (max) or 0 (average). */
-hedge_plain_fn hedge_plain_max_pool, hedge_plain_average_pool, hedge_plain_global_average, hedge_plain_global_max;
+hedge_plain_fn hedge_plain_max_pool, hedge_plain_max_pool_indices, hedge_plain_average_pool, hedge_plain_global_average,
+        hedge_plain_global_max;
 
 /* plain_elementwise.c: the output may be in[0]. */
 hedge_plain_fn hedge_plain_binary, hedge_plain_clamp, hedge_plain_leaky_relu, hedge_plain_unary, hedge_plain_to_integer;

@@ -102,6 +102,58 @@ int hedge_plain_max_pool(const hedge_kernel_t *k, const float *const *in, float 
         return pool(k, in[0], out, max_window);
 }
 
+/* The place of a window's first greatest element, in its plane; 0 where the window has none. */
+static uint32_t where_greatest(const hedge_kernel_t *k, const float *plane, range_t y, range_t x)
+{
+        const hedge_pool_t *p = &k->op.pool;
+        uint32_t h = k->in[0].dims[1], w = k->in[0].dims[2], c = k->in[0].dims[3], best = 0;
+        float most = -INFINITY;
+        bool any = false;
+
+        for (uint32_t kh = y.from; kh < y.to; kh++) {
+                for (uint32_t kw = x.from; kw < x.to; kw++) {
+                        uint32_t row = (uint32_t)(y.first + kh * p->dilation_h),
+                                 column = (uint32_t)(x.first + kw * p->dilation_w);
+                        float v = plane[((size_t)row * w + column) * c];
+
+                        if (any && !(v > most))
+                                continue;
+                        most = v > most ? v : most;
+                        best = k->op.indices.by_columns ? column * h + row : row * w + column;
+                        any = true;
+                }
+        }
+        return best;
+}
+
+/* One image's. */
+static void index_image(const hedge_kernel_t *k, const float *image, size_t before, float *out)
+{
+        const hedge_pool_t *p = &k->op.pool;
+        const uint32_t *dims = k->in[0].dims;
+
+        for (uint32_t i = 0; i < k->out.dims[1]; i++) {
+                range_t y = clip(i, p->stride_h, p->pad_top, p->kernel_h, p->dilation_h, dims[1]);
+
+                for (uint32_t j = 0; j < k->out.dims[2]; j++) {
+                        range_t x = clip(j, p->stride_w, p->pad_left, p->kernel_w, p->dilation_w, dims[2]);
+
+                        for (uint32_t c = 0; c < dims[3]; c++)
+                                *out++ = (float)((before + c) * dims[1] * dims[2] + where_greatest(k, image + c, y, x));
+                }
+        }
+}
+
+int hedge_plain_max_pool_indices(const hedge_kernel_t *k, const float *const *in, float *out)
+{
+        const uint32_t *dims = k->in[0].dims;
+        size_t each = hedge_shape_elements(&k->out) / dims[0];
+
+        for (uint32_t n = 0; n < dims[0]; n++)
+                index_image(k, in[0] + (size_t)n * dims[1] * dims[2] * dims[3], (size_t)n * dims[3], out + n * each);
+        return 0;
+}
+
 int hedge_plain_average_pool(const hedge_kernel_t *k, const float *const *in, float *out)
 {
         return pool(k, in[0], out, average_window);

@@ -4,6 +4,7 @@
 #include "common/model/build.h"
 #include "common/model/import_volume.h"
 #include "common/model/operators.h"
+#include "common/model/volume.h"
 
 void hedge_pool_round_up(hedge_window3_t *w, const uint32_t *in)
 {
@@ -66,10 +67,41 @@ static int import_pool(hedge_import_t *imp, hedge_op_kind_t kind)
         return r < 0 ? r : hedge_image_build(imp, &op, &value, 1, &x);
 }
 
+/* The second output: where each maximum was. */
+static int import_indices(hedge_import_t *imp)
+{
+        hedge_op_t op = { .kind = HEDGE_OP_MAX_POOL_INDICES };
+        const uint32_t *out;
+        hedge_view_t x;
+        uint32_t value;
+        int r = hedge_import_view(imp, 0, &x);
+
+        if (r == 0)
+                r = hedge_image_open(imp, &x, &value);
+        if (r == 0)
+                r = pool_geometry(imp, &imp->graph->values[value].shape, x.shape.rank, false, &op.pool);
+        if (r < 0)
+                return r;
+        op.indices.by_columns = hedge_attr_int(imp, "storage_order", 0) != 0;
+        r = hedge_volume_step(imp, &op, &value, 1, "indices", &value);
+        if (r < 0)
+                return r;
+        out = imp->graph->values[value].shape.dims;
+        r = hedge_volume_reshape(imp, value, (hedge_shape_t){ 5, { out[0], 1, out[1], out[2], out[3] } }, &value);
+        if (r == 0)
+                r = hedge_volume_view(imp, value, x.shape.rank, &x);
+        x.element = HEDGE_ELEMENT_INT64;
+        return r < 0 ? r : hedge_import_set_view(imp, 1, &x);
+}
+
 int hedge_import_max_pool(hedge_import_t *imp)
 {
-        if (hedge_import_wanted(imp, 1))
-                return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "the indices are not supported");
+        if (hedge_import_wanted(imp, 1)) {
+                int r = import_indices(imp);
+
+                if (r < 0)
+                        return r;
+        }
         return import_pool(imp, HEDGE_OP_MAX_POOL);
 }
 

@@ -40,7 +40,7 @@ void hedge_operators_document(FILE *to);
 hedge_operator_fn_t hedge_import_conv, hedge_import_max_pool, hedge_import_average_pool, hedge_import_global_pool,
         hedge_import_lrn, hedge_import_batch_norm, hedge_import_resize, hedge_import_upsample;
 hedge_operator_fn_t hedge_import_conv_transpose, hedge_import_depth_to_space, hedge_import_space_to_depth,
-        hedge_import_grid_sample, hedge_import_affine_grid;
+        hedge_import_grid_sample, hedge_import_affine_grid, hedge_import_max_unpool;
 hedge_operator_fn_t hedge_import_gemm, hedge_import_matmul;
 hedge_operator_fn_t hedge_import_binary, hedge_import_sum, hedge_import_min_max, hedge_import_prelu, hedge_import_clip,
         hedge_import_unary, hedge_import_relu, hedge_import_leaky_relu, hedge_import_pow, hedge_import_softmax,

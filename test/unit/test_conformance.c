@@ -54,8 +54,6 @@ static const struct {
         { "test_identity_sequence", "an optional value or a sequence, not a tensor" },
         { "test_if_opt", "an optional value or a sequence, not a tensor" },
         { "test_if_seq", "an optional value or a sequence, not a tensor" },
-        { "test_maxpool_with_argmax_2d_precomputed_pads", "the indices of the maxima" },
-        { "test_maxpool_with_argmax_2d_precomputed_strides", "the indices of the maxima" },
         { "test_nllloss_NCd1d2d3d4d5_mean_weight_expanded", "more than six axes" },
         { "test_nllloss_NCd1d2d3d4d5_none_no_weight_expanded", "more than six axes" },
         { "test_reshape_allowzero_reordered", "an empty tensor" },

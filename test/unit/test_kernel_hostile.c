@@ -73,6 +73,7 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                 }
                 break;
         case HEDGE_OP_MAX_POOL:
+        case HEDGE_OP_MAX_POOL_INDICES:
         case HEDGE_OP_AVERAGE_POOL:
                 op->pool = (hedge_pool_t){ wild(),    wild(),    wild(),   wild(), any(0, 2) ? 1 : wild(),
                                            wild(),    wild(),    wild(),   wild(), wild(),
@@ -338,7 +339,7 @@ static bool small(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, 
 
         for (unsigned i = 0; i < n_in; i++)
                 n += hedge_shape_elements(&in[i]);
-        if (op->kind == HEDGE_OP_MAX_POOL || op->kind == HEDGE_OP_AVERAGE_POOL)
+        if (op->kind == HEDGE_OP_MAX_POOL || op->kind == HEDGE_OP_MAX_POOL_INDICES || op->kind == HEDGE_OP_AVERAGE_POOL)
                 n += (uint64_t)op->pool.kernel_h * op->pool.kernel_w;
         return n <= MAX_TO_RUN && hedge_op_work(op, in, n_in) <= 10 * MAX_TO_RUN;
 }
