@@ -12,8 +12,16 @@
  * 1.9e-6, F(2x2) 8e-7, F(4x4) 2.7e-6; of layers with 512 channels 4e-6 (F(4x4)); twice that. */
 #define HEDGE_CONV_ERROR 8e-6
 
+/** What a module and a program must agree on: how many operators there are, and how long their descriptions. */
+#define HEDGE_BACKEND_BUILD                                                                                            \
+        ((uint64_t)HEDGE_OP_KINDS << 48 | (uint64_t)HEDGE_UNARY_KINDS << 32 | (uint64_t)sizeof(hedge_kernel_t) << 16 | \
+         sizeof(hedge_op_t))
+
 /** Inside common/kernel: what kernel.c asks of a back end. */
 typedef struct hedge_backend {
+        /** HEDGE_BACKEND_BUILD. A module of another build knows other operators and would compute something else. First, so that
+         * it is found in any of them. */
+        uint64_t build;
         const char *name;
         size_t slack;      /**< hedge_kernels_slack */
         double conv_error; /**< hedge_kernels_conv_error */

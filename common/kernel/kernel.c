@@ -54,9 +54,13 @@ static int find_backend(const char *name, const hedge_backend_t **ret, hedge_why
                 if (strcmp(backends[i].name, name) != 0)
                         continue;
                 r = backends[i].symbol ? hedge_plugin_open(name, &backends[i].symbol, 1, &found, why) : 0;
-                if (r == 0)
-                        *ret = found ? found : &hedge_backend_plain;
-                return r;
+                if (r < 0)
+                        return r;
+                if (found && ((const hedge_backend_t *)found)->build != HEDGE_BACKEND_BUILD)
+                        return hedge_why(why, HEDGE_EVERSION, "the module of the back end %s is of another build",
+                                         name);
+                *ret = found ? found : &hedge_backend_plain;
+                return 0;
         }
         return hedge_why(why, HEDGE_EUNSUPPORTED, "the back end %s is not in this build", name);
 }

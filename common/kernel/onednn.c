@@ -175,6 +175,7 @@ static int run_onednn(hedge_kernel_t *k, const float *const *in, float *out)
 }
 
 const hedge_backend_t hedge_backend_onednn = {
+        .build = HEDGE_BACKEND_BUILD,
         .name = "onednn",
         .slack = 0,
         .conv_error = HEDGE_CONV_ERROR,

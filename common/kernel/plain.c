@@ -73,6 +73,7 @@ static int run(hedge_kernel_t *kernel, const float *const *in, float *out)
 }
 
 const hedge_backend_t hedge_backend_plain = {
+        .build = HEDGE_BACKEND_BUILD,
         .name = "plain",
         .slack = 0,
         .conv_error = 1e-7,

@@ -320,6 +320,7 @@ static int run_begun(hedge_kernel_t *k, const float *input, float *out)
 }
 
 const hedge_backend_t hedge_backend_winograd = {
+        .build = HEDGE_BACKEND_BUILD,
         .name = "winograd",
         .prepare = prepare_winograd,
         .run = run_winograd,

@@ -130,6 +130,7 @@ static void spread_xnnpack(hedge_kernel_t *k, size_t count, void (*work)(void *a
 }
 
 const hedge_backend_t hedge_backend_xnnpack = {
+        .build = HEDGE_BACKEND_BUILD,
         .name = "xnnpack",
         .slack = XNN_EXTRA_BYTES,
         .conv_error = HEDGE_CONV_ERROR,

@@ -198,7 +198,7 @@ static int set_list(hedge_import_t *imp, uint32_t i, const groups_t *g, uint32_t
 int hedge_eval_unique(hedge_import_t *imp)
 {
         bool sorted = hedge_attr_int(imp, "sorted", 1) != 0;
-        groups_t g = { NULL };
+        groups_t g = { 0 };
         slices_t s;
         int r = open_slices(imp, &s);
 

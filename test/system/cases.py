@@ -8,31 +8,7 @@ import tempfile
 from pathlib import Path
 
 from cluster import HEDGE, Cluster, check, hedge, read_floats, skip, test_data, write_npy
-
-
-def fields(data):
-    """The fields of a protocol buffer message: number, value (an integer, or bytes)."""
-    at = 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(data):
-        tag = varint()
-        if tag & 7 == 0:
-            yield tag >> 3, varint()
-        else:
-            size = {1: 8, 5: 4}.get(tag & 7) or varint()
-            yield tag >> 3, data[at:at + size]
-            at += size
+from small_models import fields
 
 
 def constants(path):

@@ -7,6 +7,7 @@ import itertools
 import json
 
 from cluster import Cluster, check, check_close, read_floats, test_data, write_npy
+from small_models import fields
 
 DATA = test_data()
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -36,30 +37,11 @@ def run(cluster, name, inputs, *words):
 
 def tensor(path):
     """The float32 raw_data (field 9) of an ONNX TensorProto file."""
-    data, at = path.read_bytes(), 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(data):
-        key = varint()
-        if key & 7 == 0:
-            varint()
-            continue
-        size = varint()
-        if key >> 3 == 9:
+    for number, value in fields(path.read_bytes()):
+        if number == 9:
             values = array.array("f")
-            values.frombytes(data[at:at + size])
+            values.frombytes(value)
             return values
-        at += size
     raise ValueError(f"{path} has no raw data")
 
 

@@ -283,7 +283,7 @@ static void normalises(void **state)
         GIVES(op, in, x, ((const float[]){ -1, 0, 1 }));
         op = (hedge_op_t){ .kind = HEDGE_OP_NORMALIZE, .normalize = { 2, 0, true } };
         GIVES(op, in, x, ((const float[]){ -1.22474487f, 0, 1.22474487f, -1.22474487f, 0, 1.22474487f }));
-        op.normalize = (typeof(op.normalize)){ 1, 0, false };
+        op = (hedge_op_t){ .kind = HEDGE_OP_NORMALIZE, .normalize = { 1, 0, false } };
         GIVES(op, in, x, ((const float[]){ 1.41421286f, 1.41421356f, 1.41421286f, -0.00141421f, 0, 0.00141142f }));
         /* An even size reaches one further up than down. */
         op = (hedge_op_t){ .kind = HEDGE_OP_LRN, .lrn = { 4, 4, 1, 1 } };
@@ -363,7 +363,7 @@ static void resizes_nearest(void **state)
         hedge_shape_t in = image(1, 1, 4, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
                           .resize = { HEDGE_RESIZE_NEAREST, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_ROUND_PREFER_FLOOR, 1,
-                                      8, 1, 2, -0.75f, false, 0, 0, 0, 0, 0 } };
+                                      8, 1, 2, -0.75f, false, 0, 0, 0, 0, 0, false } };
 
         GIVES(op, in, x, ((const float[]){ 1, 1, 2, 2, 3, 3, 4, 4 }));
         op.resize.coord = HEDGE_COORD_ASYMMETRIC;
@@ -392,7 +392,7 @@ static void resizes_linear(void **state)
         hedge_shape_t in = image(1, 2, 2, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
                           .resize = { HEDGE_RESIZE_LINEAR, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_FLOOR, 4, 4, 2, 2,
-                                      -0.75f, false, 0, 0, 0, 0, 0 } };
+                                      -0.75f, false, 0, 0, 0, 0, 0, false } };
 
         GIVES(op, in, x,
               ((const float[]){ 1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f,
@@ -418,7 +418,7 @@ static void resizes_cubic(void **state)
         hedge_shape_t in = image(1, 4, 4, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
                           .resize = { HEDGE_RESIZE_CUBIC, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_FLOOR, 8, 8, 2, 2,
-                                      -0.75f, false, 0, 0, 0, 0, 0 } };
+                                      -0.75f, false, 0, 0, 0, 0, 0, false } };
 
         for (int i = 0; i < 16; i++)
                 x[i] = (float)(i + 1);
@@ -434,7 +434,7 @@ static void crops_and_resizes(void **state)
         hedge_shape_t in = image(1, 4, 4, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
                           .resize = { HEDGE_RESIZE_LINEAR, HEDGE_COORD_TF_CROP_AND_RESIZE, HEDGE_NEAREST_FLOOR, 3, 3,
-                                      0.75f, 0.75f, -0.75f, false, 0.4f, 0.6f, 0.6f, 0.8f, 10 } };
+                                      0.75f, 0.75f, -0.75f, false, 0.4f, 0.6f, 0.6f, 0.8f, 10, false } };
 
         for (int i = 0; i < 16; i++)
                 x[i] = (float)(i + 1);

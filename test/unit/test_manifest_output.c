@@ -68,8 +68,8 @@ static void test_written_and_read_back(void **state)
         static const char *const texts[] = {
                 "output: {kind: boxes, boxes: b, scores: s, labels: l, units: relative, nms: none, max: 3}",
                 "output: {kind: boxes, boxes: b, scores: s, indices: i, format: yxyx}",
-                "output: {kind: boxes, boxes: [b, c], scores: [s, t], format: ssd, variance: [0.1, 0.3],\n"
-                "         levels: [{stride: 8, anchors: [16, 16.25]}, {stride: 16, anchors: [1, 2, 3, 4]}]}",
+                ("output: {kind: boxes, boxes: [b, c], scores: [s, t], format: ssd, variance: [0.1, 0.3],\n"
+                 "         levels: [{stride: 8, anchors: [16, 16.25]}, {stride: 16, anchors: [1, 2, 3, 4]}]}"),
                 "output: {kind: segmentation, scores: 'a b', activation: sigmoid, score: 0.123456789}",
                 "letterbox: centre\noutput: {kind: boxes, tensors: x, columns: [image, label, score, box]}",
         };

@@ -264,7 +264,7 @@ static void moves(void **state)
         infers(&op, &in, 1, in);
         op.normalize.axes = 8;
         refuses(&op, &in, 1, HEDGE_ESHAPE, "axis");
-        op.normalize = (typeof(op.normalize)){ 1, -1, true };
+        op = (hedge_op_t){ .kind = HEDGE_OP_NORMALIZE, .normalize = { 1, -1, true } };
         refuses(&op, &in, 1, -EINVAL, "epsilon");
 
         op = (hedge_op_t){ .kind = HEDGE_OP_RESHAPE, .shape = { shape(2, 6, 4) } };
