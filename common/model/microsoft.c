@@ -150,7 +150,7 @@ static int import_wrapped(hedge_import_t *imp)
                 r = dequantise(imp, w->first + 3 * i, &floats.syms[i].view);
         if (r == 0)
                 r = call_float(imp, w, &floats);
-        if (r == 0)
+        if (r == 0 && hedge_import_wanted(imp, 0))
                 r = quantise(imp, w, element);
         floats_free(&floats);
         return r;

@@ -8,10 +8,11 @@
 static const float scales[3] = { 0.1f, 0.05f, 0.2f };
 static const int64_t zeros[3] = { 128, 7, 99 };
 
+static char domain[] = "com.microsoft";
+
 static Onnx__NodeProto *microsoft(make_t *m, const char *op, const char *inputs)
 {
         Onnx__NodeProto *node = make_node(m, op, inputs, "y");
-        static char domain[] = "com.microsoft";
 
         node->domain = domain;
         return node;
@@ -217,6 +218,9 @@ static void test_refused(void **state)
         open_model(&m, x);
         microsoft(&m, "QGemm", "x xs");
         refused(&m, HEDGE_EMALFORMED, "B is missing");
+        open_model(&m, x);
+        make_node(&m, "QLinearAdd", "x xs xz x xs xz ys yz", "- y")->domain = domain;
+        refused(&m, HEDGE_EMALFORMED, "the output 'y' is not computed");
         open_model(&m, x);
         microsoft(&m, "QAttention", "x xs");
         refused(&m, HEDGE_EUNSUPPORTED, "operator of domain com.microsoft: QAttention");
