@@ -20,6 +20,26 @@ static hedge_element_t quantized_element(hedge_import_t *imp)
         return named < 0 || named > INT32_MAX ? HEDGE_ELEMENT_UNDEFINED : (hedge_element_t)named;
 }
 
+/* What the division is to be computed in, from opset 23 on. */
+static int check_precision(hedge_import_t *imp)
+{
+        int64_t precision = hedge_attr_int(imp, "precision", 0);
+
+        if (precision == 0 || precision == HEDGE_ELEMENT_FLOAT)
+                return 0;
+        return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "in another precision than float32");
+}
+
+/* Floats of any type, which are float32 here. */
+static int check_result(hedge_import_t *imp)
+{
+        int64_t named = hedge_attr_int(imp, "output_dtype", 0);
+
+        if (named == 0 || (named > 0 && named <= INT32_MAX && hedge_element_is_float((int)named)))
+                return 0;
+        return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "to numbers that are no floats");
+}
+
 int hedge_import_quantize_linear(hedge_import_t *imp)
 {
         hedge_quantize_t quantize = { .result = HEDGE_QUANTIZED_CODE };
@@ -28,6 +48,8 @@ int hedge_import_quantize_linear(hedge_import_t *imp)
         hedge_view_t x;
         int r = hedge_quantize_range(imp, element, &quantize);
 
+        if (r == 0)
+                r = check_precision(imp);
         if (r == 0)
                 r = hedge_import_view(imp, 0, &x);
         if (r == 0)
@@ -60,6 +82,8 @@ int hedge_import_dequantize_linear(hedge_import_t *imp)
         int r = check_quantized(imp);
 
         if (r == 0)
+                r = check_result(imp);
+        if (r == 0)
                 r = hedge_import_view(imp, 0, &x);
         if (r == 0)
                 r = hedge_scales_open(imp, 1, 2, &x, &scales);
@@ -75,14 +99,14 @@ static int read_scaling(hedge_import_t *imp, hedge_scaling_t *ret)
         const hedge_shape_t *x = &hedge_import_sym(imp, 0)->literal->shape;
         const hedge_sym_t *zero = hedge_import_sym(imp, 2);
         hedge_scaling_t s = { .scale = hedge_import_sym(imp, 1)->literal, .zero = zero ? zero->literal : NULL };
-        int64_t block = hedge_attr_int(imp, "block_size", 0);
+        int64_t block = hedge_attr_int(imp, "block_size", 0), axis = hedge_attr_int(imp, "axis", 1);
         int r = 0;
 
         if (block < 0 || block > INT32_MAX)
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "blocks of %lld", (long long)block);
         if (hedge_shape_elements(&s.scale->shape) != 1) {
                 s.block = (uint32_t)block;
-                r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 1), x->rank, &s.axis);
+                r = hedge_import_axis(imp, axis, x->rank, &s.axis);
         }
         if (r == 0)
                 *ret = s;
@@ -97,6 +121,8 @@ int hedge_eval_quantize_linear(hedge_import_t *imp)
         int r = hedge_quantize_range(imp, quantized_element(imp), &range);
 
         if (r == 0)
+                r = check_precision(imp);
+        if (r == 0)
                 r = read_scaling(imp, &scaling);
         if (r == 0)
                 r = hedge_quantize(imp, hedge_import_sym(imp, 0)->literal, &scaling, quantized_element(imp), &y);
@@ -109,6 +135,8 @@ int hedge_eval_dequantize_linear(hedge_import_t *imp)
         hedge_scaling_t scaling;
         int r = check_quantized(imp);
 
+        if (r == 0)
+                r = check_result(imp);
         if (r == 0)
                 r = read_scaling(imp, &scaling);
         if (r == 0)

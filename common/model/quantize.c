@@ -87,11 +87,11 @@ static const hedge_shape_t *shape_of(const hedge_import_t *imp, uint32_t input)
         return sym->literal ? &sym->literal->shape : &sym->view.shape;
 }
 
-/* The axis is read only where it matters: one number for all fits a tensor without axes too. */
+/* The axis counts only where there are several numbers: one for all fits a tensor without axes too. */
 static int read_axis(hedge_import_t *imp, const hedge_view_t *x, size_t numbers, uint32_t *ret_axis,
                      uint32_t *ret_block)
 {
-        int64_t block = hedge_attr_int(imp, "block_size", 0);
+        int64_t block = hedge_attr_int(imp, "block_size", 0), axis = hedge_attr_int(imp, "axis", 1);
 
         *ret_axis = 0;
         *ret_block = 0;
@@ -100,7 +100,7 @@ static int read_axis(hedge_import_t *imp, const hedge_view_t *x, size_t numbers,
         if (block < 0 || block > INT32_MAX)
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "blocks of %lld", (long long)block);
         *ret_block = (uint32_t)block;
-        return hedge_import_axis(imp, hedge_attr_int(imp, "axis", 1), x->shape.rank, ret_axis);
+        return hedge_import_axis(imp, axis, x->shape.rank, ret_axis);
 }
 
 int hedge_scales_open(hedge_import_t *imp, uint32_t scale, uint32_t zero, const hedge_view_t *x, hedge_scales_t *ret)

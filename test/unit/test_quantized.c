@@ -207,6 +207,39 @@ static void test_scale_along_the_sum(void **state)
         gives_integers(g, x, want, 2);
 }
 
+/* Attributes that say nothing for one scale, or what is done anyway, are no reason to refuse. */
+static void test_attributes(void **state)
+{
+        static const float scale = 0.5f, x[2] = { 1.2f, -3 }, want[2] = { 1, -3 };
+        static const int64_t w[2] = { 4, 6 }, zero = 0;
+        hedge_graph_t *g;
+        make_t m;
+
+        make_init(&m, 23);
+        make_input(&m, "x", DIMS(2));
+        make_output(&m, "y");
+        make_floats(&m, "scale", SCALAR, &scale);
+        make_integers(&m, "zero", SCALAR, INT8, &zero);
+        make_integers(&m, "w", DIMS(2), INT8, w);
+        for (unsigned k = 0; k < 3; k++) {
+                Onnx__NodeProto *node = k == 0   ? make_node(&m, "QuantizeLinear", "x scale zero", "q")
+                                        : k == 1 ? make_node(&m, "DequantizeLinear", "q scale zero", "d")
+                                                 : make_node(&m, "DequantizeLinear", "w scale zero", "v");
+
+                make_int(&m, node, "axis", 1);
+                make_int(&m, node, "block_size", 0);
+                make_int(&m, node, "output_dtype", k ? ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT : INT8);
+                if (k == 0)
+                        make_int(&m, node, "precision", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+                if (k == 0)
+                        make_int(&m, node, "saturate", 1);
+        }
+        make_node(&m, "Mul", "d v", "p");
+        make_node(&m, "Div", "p v", "y");
+        g = imported(&m);
+        gives(g, x, want, 2);
+}
+
 static void start_scaled(make_t *m, const char *op, int type, make_dims_t scales)
 {
         static const int64_t zeros[4];
@@ -286,6 +319,7 @@ int main(void)
                 cmocka_unit_test(test_one_zero_point),
                 cmocka_unit_test(test_scale_along_the_sum),
                 cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_attributes),
                 cmocka_unit_test(test_blocks),
         };
 
