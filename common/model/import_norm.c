@@ -84,12 +84,23 @@ static int computed_factors(hedge_import_t *imp, batch_t *b, float epsilon)
         return r;
 }
 
+/* From 14 on it is said by a word; before, by asking for more than the result. */
+static bool says_training(hedge_import_t *imp)
+{
+        bool more = false;
+
+        for (size_t i = 1; i < imp->node->n_output; i++)
+                more = more || imp->node->output[i][0];
+        if (imp->opset >= 14)
+                return hedge_attr_int(imp, "training_mode", 0) != 0;
+        return more && (imp->opset >= 7 || hedge_attr_int(imp, "is_test", 0) == 0);
+}
+
 static int check_batch_norm(hedge_import_t *imp, const hedge_view_t *x)
 {
         if (x->shape.rank < 2)
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "a tensor without channels");
-        if (hedge_attr_int(imp, "training_mode", 0) != 0 ||
-            (imp->opset < 7 && imp->node->n_output > 1 && hedge_attr_int(imp, "is_test", 0) == 0))
+        if (says_training(imp))
                 return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "training mode is not supported");
         for (uint32_t i = 1; i < imp->node->n_output; i++)
                 if (hedge_import_wanted(imp, i))

@@ -47,6 +47,18 @@ static void test_refusals_name_operator_node_and_opset(void **state)
         refused(&m, HEDGE_EUNSUPPORTED, "Conv 'y' (opset 13): the filter ('w') is not constant");
 }
 
+/* Before opset 14 a batch normalisation that gives more than its result is one that trains. */
+static void test_training_is_refused(void **state)
+{
+        make_t m;
+
+        start(&m, DIMS(1, 2, 3, 3));
+        for (int i = 0; i < 4; i++)
+                make_weights(&m, (const char *[]){ "scale", "b", "mean", "var" }[i], DIMS(2));
+        make_node(&m, "BatchNormalization", "x scale b mean var", "y m v sm sv");
+        refused(&m, HEDGE_EUNSUPPORTED, "BatchNormalization 'y' (opset 13): training mode is not supported");
+}
+
 /* What a file says that no one hears would change the answer and say nothing. */
 static void test_attributes_that_are_not_known(void **state)
 {
@@ -187,6 +199,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_refusals_name_operator_node_and_opset),
+                cmocka_unit_test(test_training_is_refused),
                 cmocka_unit_test(test_attributes_that_are_not_known),
                 cmocka_unit_test(test_graphs_that_are_wrong),
                 cmocka_unit_test(test_shapes_that_are_wrong),
