@@ -110,12 +110,12 @@ static int take_file(hedgec_input_file_t *file, const char *path, const hedgec_f
         const char *name = hedgec_file_name(path);
         int r;
 
-        if (file->is_picture)
+        if (file->is_picture) {
                 r = take_picture(name, &file->picture, form, &form->shapes[input], ret, why);
-        if (file->is_picture && r == 0 && input < 64 && form->whole >> input & 1)
-                make_whole(ret);
-        if (file->is_picture)
+                if (r == 0 && input < 64 && form->whole >> input & 1)
+                        make_whole(ret);
                 return r;
+        }
         r = take_tensor(name, &file->tensor, form, input, why);
         if (!r) {
                 *ret = file->tensor;
