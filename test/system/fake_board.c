@@ -273,10 +273,20 @@ static void refuse_training(fake_board_t *board, uint64_t train)
         fake_peer_send(&board->peer, &message, NULL, 0);
 }
 
+static void count_shard(fake_board_t *board, const hedge_digest_t *digest)
+{
+        for (unsigned i = 0; i < board->shards && i < FAKE_SHARDS; i++)
+                board->again += memcmp(&board->held[i], digest, sizeof(*digest)) == 0;
+        if (board->shards < FAKE_SHARDS)
+                board->held[board->shards] = *digest;
+        board->shards++;
+}
+
 static void count_training(fake_board_t *board, const hedge_message_t *m)
 {
         board->joins += m->type == HEDGE_MSG_JOIN;
-        board->shards += m->type == HEDGE_MSG_SHARD;
+        if (m->type == HEDGE_MSG_SHARD)
+                count_shard(board, &m->shard.digest);
         board->steps += m->type == HEDGE_MSG_STEP;
         board->leaves += m->type == HEDGE_MSG_LEAVE;
         if (m->type == HEDGE_MSG_LEAVE)

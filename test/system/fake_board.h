@@ -23,6 +23,7 @@ typedef enum fake_mood {
 
 #define FAKE_MAX_SHARES 128
 #define FAKE_MAX_TASKS  64
+#define FAKE_SHARDS     8
 
 typedef struct fake_share {
         hedge_digest_t digest;
@@ -45,7 +46,9 @@ typedef struct fake_board {
         unsigned welcomes, shares_sent, tasks, cancels, drops, errors, byes;
         hedgew_training_t *training; /**< from the first JOIN on */
         unsigned joins, shards, steps, leaves;
-        uint64_t left; /**< the last LEAVE's */
+        hedge_digest_t held[FAKE_SHARDS]; /* the first shards that came */
+        unsigned again;                   /* those that had come before */
+        uint64_t left;                    /**< the last LEAVE's */
         uint64_t first_job;
         hedge_msg_error_t error; /**< the last one */
 } fake_board_t;

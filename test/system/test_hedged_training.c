@@ -480,7 +480,8 @@ static void shards_outlive_the_coordinator(void **state)
         hedged_bed_join(bed, 2);
         until_event(bed, 1, "started anew");
         until_epoch(bed, 1, show(bed, 1)->epoch + 2);
-        assert_int_equal(bed->boards[0].shards + bed->boards[1].shards, 2);
+        /* A board that is slow to come back may have lost its shard to the other, to which it is new. */
+        assert_int_equal(bed->boards[0].again + bed->boards[1].again, 0);
         assert_int_equal(bed->boards[0].leaves + bed->boards[1].leaves, 0);
         assert_string_equal(stop(bed, 1)->state, "stopped");
         hedged_bed_until(bed, two_left, "LEAVE");
