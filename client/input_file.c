@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "client/media/file.h"
-#include "client/media/kind.h"
 #include "client/media/npy.h"
+#include "common/io/kind.h"
 #include "common/model/onnx.h"
 
 #define PROTO_MAX_BYTES ((size_t)1 << 30)
@@ -50,14 +50,14 @@ static int read_bytes(const char *path, const uint8_t *bytes, size_t size, bool 
 
         if (!size)
                 return hedge_why(why, HEDGE_EMALFORMED, is_stdin ? "is empty, or has been read before" : "is empty");
-        switch (hedgec_kind(bytes, size)) {
-        case HEDGEC_KIND_NPY:
+        switch (hedge_kind(bytes, size)) {
+        case HEDGE_KIND_NPY:
                 return hedgec_npy_decode(bytes, size, &ret->tensor, why);
-        case HEDGEC_KIND_PNG:
-        case HEDGEC_KIND_JPEG:
-        case HEDGEC_KIND_PNM:
+        case HEDGE_KIND_PNG:
+        case HEDGE_KIND_JPEG:
+        case HEDGE_KIND_PNM:
                 return read_picture(bytes, size, as_stored, ret, why);
-        case HEDGEC_KIND_UNKNOWN:
+        case HEDGE_KIND_UNKNOWN:
                 if (is_stdin)
                         return read_proto(bytes, size, true, ret, why);
                 break;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "client/media/file.h"
-#include "client/media/kind.h"
+#include "common/io/kind.h"
 
 #define MAX_HEADER 65536
 
@@ -145,11 +145,11 @@ static int read_header(const uint8_t *bytes, size_t size, header_t *h, size_t *r
         size_t offset = 10, length;
         int r;
 
-        if (hedgec_kind(bytes, size) != HEDGEC_KIND_NPY)
-                return hedgec_kind(bytes, size) == HEDGEC_KIND_UNKNOWN && size
+        if (hedge_kind(bytes, size) != HEDGE_KIND_NPY)
+                return hedge_kind(bytes, size) == HEDGE_KIND_UNKNOWN && size
                                ? hedge_why(why, HEDGE_EMALFORMED, "is no .npy file")
                                : hedge_why(why, HEDGE_EMALFORMED, "is no .npy file: it is %s",
-                                           hedgec_kind_text(bytes, size));
+                                           hedge_kind_text(bytes, size));
         if (size < 12)
                 return hedge_why(why, HEDGE_EMALFORMED, "is a damaged .npy: it ends early");
         if (bytes[6] < 1 || bytes[6] > 3)

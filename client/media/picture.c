@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "client/media/file.h"
-#include "client/media/kind.h"
 #include "client/media/picture_jpeg.h"
 #include "client/media/picture_png.h"
 #include "client/media/picture_pnm.h"
+#include "common/io/kind.h"
 
 void hedgec_picture_release(hedgec_picture_t *picture)
 {
@@ -37,16 +37,19 @@ int hedgec_picture_alloc(uint32_t width, uint32_t height, uint32_t channels, hed
 
 int hedgec_picture_decode(const uint8_t *bytes, size_t size, bool as_stored, hedgec_picture_t *ret, hedge_why_t *why)
 {
-        switch (hedgec_kind(bytes, size)) {
-        case HEDGEC_KIND_PNG:
+        switch (hedge_kind(bytes, size)) {
+        case HEDGE_KIND_PNG:
                 return hedgec_picture_decode_png(bytes, size, as_stored, ret, why);
-        case HEDGEC_KIND_JPEG:
+        case HEDGE_KIND_JPEG:
                 return hedgec_picture_decode_jpeg(bytes, size, as_stored, ret, why);
-        case HEDGEC_KIND_PNM:
+        case HEDGE_KIND_PNM:
                 return hedgec_picture_decode_pnm(bytes, size, ret, why);
+        case HEDGE_KIND_UNKNOWN:
+                return hedge_why(why, HEDGE_EMALFORMED, "is %s; pictures are read from PNG, JPEG, PPM, PGM and PBM",
+                                 size ? "no picture that hedge knows" : "empty");
         default:
                 return hedge_why(why, HEDGE_EMALFORMED, "is %s; pictures are read from PNG, JPEG, PPM, PGM and PBM",
-                                 hedgec_kind_text(bytes, size));
+                                 hedge_kind_text(bytes, size));
         }
 }
 

@@ -314,14 +314,21 @@ static uint32_t most_inputs(const hedge_graph_t *g)
         return most;
 }
 
+static bool is_marked(const float *row)
+{
+        uint32_t bits;
+
+        memcpy(&bits, row, sizeof(bits));
+        return bits == HEDGE_NO_ROW;
+}
+
 /* Rows that turned out not to be there are the last. */
 static void cut_rows(const hedge_value_t *value, hedge_tensor_t *output)
 {
-        const uint32_t mark = HEDGE_NO_ROW;
         size_t each = value->marked ? hedge_shape_elements(&output->shape) / output->shape.dims[0] : 0;
 
         while (value->marked && output->shape.dims[0] > 0 &&
-               memcmp(output->data + (output->shape.dims[0] - 1) * each, &mark, sizeof(mark)) == 0)
+               is_marked(output->data + (output->shape.dims[0] - 1) * each))
                 output->shape.dims[0]--;
 }
 

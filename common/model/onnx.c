@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "common/io/file.h"
+#include "common/io/kind.h"
 #include "common/model/declared.h"
 #include "common/model/external.h"
-#include "common/model/foreign.h"
 #include "common/model/literal.h"
 #include "common/model/passes.h"
 #include "common/model/value_kind.h"
@@ -39,7 +39,7 @@ static const Onnx__ModelProto *model_of(const hedge_proto_t *proto)
 /* What does not unpack, or to nothing, may be something else. */
 static int unpack(const void *bytes, size_t size, uint64_t max_bytes, hedge_proto_t **ret, hedge_why_t *why)
 {
-        const char *kind = hedge_foreign_kind(bytes, size);
+        const char *kind = hedge_kind_text(bytes, size);
         hedge_proto_t *proto = NULL;
         int r;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "client/media/kind.h"
+#include "common/io/kind.h"
 #include "client/media/preprocess.h"
 #include "test/fuzz/fuzz.h"
 
@@ -52,9 +52,9 @@ static int is_slow(const uint8_t *data, size_t size)
 {
         uint64_t pixels = 0;
 
-        if (hedgec_kind(data, size) == HEDGEC_KIND_PNG && size >= 24)
+        if (hedge_kind(data, size) == HEDGE_KIND_PNG && size >= 24)
                 pixels = (uint64_t)big_endian(data + 16, 4) * big_endian(data + 20, 4);
-        for (size_t i = 0; hedgec_kind(data, size) == HEDGEC_KIND_JPEG && i + 9 <= size; i++) {
+        for (size_t i = 0; hedge_kind(data, size) == HEDGE_KIND_JPEG && i + 9 <= size; i++) {
                 uint64_t here = (uint64_t)big_endian(data + i + 5, 2) * big_endian(data + i + 7, 2);
 
                 if (data[i] == 0xff && data[i + 1] >> 4 == 0xc && here > pixels)
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         hedgec_picture_t picture = { .pixels = NULL };
         hedge_why_t why = { "" };
 
-        if (!hedgec_kind_text(data, size))
+        if (!hedge_kind_text(data, size))
                 abort();
         if (is_slow(data, size))
                 return 0;

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/media/kind.h"
+#include "common/io/kind.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct row {
         const char *magic;
         unsigned size, offset;
-        hedgec_kind_t kind;
+        hedge_kind_t kind;
         const char *text;
 } row_t;
 
-#define MAGIC(magic, offset, kind, text)                                   \
-        {                                                                  \
-                magic, sizeof(magic) - 1, offset, HEDGEC_KIND_##kind, text \
+#define MAGIC(magic, offset, kind, text)                                  \
+        {                                                                 \
+                magic, sizeof(magic) - 1, offset, HEDGE_KIND_##kind, text \
         }
 
 /* The first that fits. */
@@ -47,21 +49,25 @@ static const row_t rows[] = {
         MAGIC("Pf\n", 0, OTHER, "a PFM picture"),
         MAGIC("%PDF-", 0, OTHER, "a PDF document"),
         MAGIC("version https://git-lfs", 0, OTHER, "a pointer of Git LFS, whose file is elsewhere (git lfs pull)"),
+        MAGIC("TFL3", 4, OTHER, "a TensorFlow Lite model"),
+        MAGIC("GGUF", 0, OTHER, "a GGUF model"),
+        MAGIC("{\"__metadata__\"", 8, OTHER, "a safetensors file"),
         MAGIC("PK\x03\x04", 0, OTHER, NULL), /* looked at below */
-        MAGIC("\x1f\x8b", 0, OTHER, "packed with gzip"),
+        MAGIC("\x1f\x8b", 0, OTHER, "a gzip archive"),
         MAGIC("\xfd"
               "7zXZ",
-              0, OTHER, "packed with xz"),
-        MAGIC("BZh", 0, OTHER, "packed with bzip2"),
-        MAGIC("\x28\xb5\x2f\xfd", 0, OTHER, "packed with zstd"),
+              0, OTHER, "an xz archive"),
+        MAGIC("BZh", 0, OTHER, "a bzip2 archive"),
+        MAGIC("\x28\xb5\x2f\xfd", 0, OTHER, "a zstd archive"),
         MAGIC("\x89HDF", 0, OTHER, "an HDF5 file"),
         MAGIC("\x80\x02", 0, OTHER, "a Python pickle"),
         MAGIC("\x80\x04\x95", 0, OTHER, "a Python pickle"),
-        MAGIC("<!DOCTYPE", 0, OTHER, "a page (HTML)"),
-        MAGIC("<!doctype", 0, OTHER, "a page (HTML)"),
-        MAGIC("<html", 0, OTHER, "a page (HTML)"),
-        MAGIC("<svg", 0, OTHER, "an SVG drawing"),
-        MAGIC("<?xml", 0, OTHER, "XML (an SVG drawing, perhaps)"),
+        MAGIC("7z\xbc\xaf\x27\x1c", 0, OTHER, "a 7z archive"),
+        MAGIC("Rar!", 0, OTHER, "a RAR archive"),
+        MAGIC("ustar", 257, OTHER, "a tar archive"),
+        MAGIC("\x7f"
+              "ELF",
+              0, OTHER, "a program"),
 };
 
 static bool has(const uint8_t *bytes, size_t size, size_t offset, const char *magic, size_t n)
@@ -76,7 +82,32 @@ static const char *zip_text(const uint8_t *bytes, size_t size)
 
         if (n >= 4 && n <= size - 30 && !memcmp(bytes + 30 + n - 4, ".npy", 4))
                 return "an archive of NumPy arrays (.npz): save the one that is meant with numpy.save";
-        return "a zip archive";
+        return "a zip archive (a PyTorch file is one too)";
+}
+
+/* Texts by their first word, in capitals or not, behind a byte order mark and white space. */
+static const row_t *find_text(const uint8_t *bytes, size_t size)
+{
+        static const row_t texts[] = {
+                MAGIC("<!doctype", 0, OTHER, "a web page (HTML)"),
+                MAGIC("<html", 0, OTHER, "a web page (HTML)"),
+                MAGIC("<svg", 0, OTHER, "an SVG drawing"),
+                MAGIC("<?xml", 0, OTHER, "XML (an SVG drawing, perhaps)"),
+        };
+        size_t at = has(bytes, size, 0, "\xef\xbb\xbf", 3) ? 3 : 0;
+
+        while (at < size && isspace(bytes[at]))
+                at++;
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                if (size - at >= texts[i].size && !strncasecmp((const char *)bytes + at, texts[i].magic, texts[i].size))
+                        return &texts[i];
+        return NULL;
+}
+
+static bool is_pnm(const uint8_t *bytes, size_t size)
+{
+        return size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' &&
+               (isspace(bytes[2]) || bytes[2] == '#');
 }
 
 static const row_t *find(const uint8_t *bytes, size_t size)
@@ -84,30 +115,32 @@ static const row_t *find(const uint8_t *bytes, size_t size)
         static const row_t bmp = MAGIC("BM", 0, OTHER, "a BMP picture");
         static const row_t pnm = MAGIC("P", 0, PNM, "a PPM, PGM or PBM picture");
 
-        if (size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' && memchr(" \t\n\v\f\r#", bytes[2], 7))
+        if (is_pnm(bytes, size))
                 return &pnm;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 if (has(bytes, size, rows[i].offset, rows[i].magic, rows[i].size))
                         return &rows[i];
         }
         /* two letters are few: its four reserved bytes are 0 */
-        return has(bytes, size, 0, "BM", 2) && has(bytes, size, 6, "\0\0\0\0", 4) ? &bmp : NULL;
+        if (has(bytes, size, 0, "BM", 2) && has(bytes, size, 6, "\0\0\0\0", 4))
+                return &bmp;
+        return find_text(bytes, size);
 }
 
-hedgec_kind_t hedgec_kind(const uint8_t *bytes, size_t size)
+hedge_kind_t hedge_kind(const uint8_t *bytes, size_t size)
 {
         const row_t *row = find(bytes, size);
 
-        return row ? row->kind : HEDGEC_KIND_UNKNOWN;
+        return row ? row->kind : HEDGE_KIND_UNKNOWN;
 }
 
-const char *hedgec_kind_text(const uint8_t *bytes, size_t size)
+const char *hedge_kind_text(const uint8_t *bytes, size_t size)
 {
         const row_t *row = find(bytes, size);
 
         if (!size)
                 return "empty";
         if (!row)
-                return "no picture that hedge knows";
+                return NULL;
         return row->text ? row->text : zip_text(bytes, size);
 }
