@@ -11,8 +11,11 @@ STEP = 4 / 255  # of activations, 0 .. 4
 LAYERS = [  # input and output channels, kernel, stride, groups
     (3, 16, 3, 2, 1), (16, 16, 3, 1, 16), (16, 32, 1, 1, 1), (32, 32, 3, 2, 32), (32, 48, 1, 1, 1), (48, 24, 3, 1, 1)]
 SHAPE = (1, 3, 32, 32)
-# An error moves a number where it lies as near to the border between two: about 2 error / STEP of all, a thousandth at errors
-# of 1e-5. None did in any run seen; ten times that share may, and what follows from one may be another step.
+# As in every_scheme.py: error per unit of condition, relative to the peak of a layer's sums, which is within twice the activations'.
+PER_CONDITION, PEAK = 3e-7, 8
+# An error moves a number where it lies as near to the border between two: 2 error / STEP of all, at most; what it moves changes what
+# follows, so that twice as many may. Which parts come first decides the condition. Of 600 runs of krp at most 40 of 1536 numbers moved
+# (condition 353), a tenth of what is allowed there, and mostly none.
 MOVED, FURTHEST = 0.01, 2
 
 
@@ -43,11 +46,12 @@ def mobile(path, qlinear):
     return m.write(path, m.node("DequantizeLinear", x, step, zero))
 
 
-def compare(got, wanted, what):
+def compare(got, wanted, layers, what):
+    error = PEAK * PER_CONDITION * sum(layer["condition"] for layer in layers) / STEP
     steps = [abs(a - b) / STEP for a, b in zip(got, wanted)]
     moved = sum(s > 0.5 for s in steps)
-    check(len(got) == len(wanted) > 0 and max(steps) < FURTHEST + 0.5, what, "furthest:", max(steps), "steps")
-    check(moved <= MOVED * len(wanted), what, moved, "of", len(wanted), "numbers moved")
+    check(len(got) == len(wanted) > 0 and max(steps) < FURTHEST + 0.5 + error, what, "furthest:", max(steps), "steps")
+    check(moved <= max(MOVED, 2 * 2 * error) * len(wanted), what, moved, "of", len(wanted), "moved; error", error, "steps")
     return moved
 
 
@@ -64,6 +68,7 @@ for scheme in SCHEMES:
             answer = c.infer(name, values, "--raw", c.dir / "coded.f32")[0]
             coded = [layer for layer in answer["layers"] if layer["scheme"] == scheme]
             check(len(coded) >= 4, name, scheme, "only", len(coded), "layers are coded:", answer["layers"])
-            moved = compare(read_floats(c.dir / "coded.f32"), wanted, f"{name}, {scheme}")
-            print(f"{name}, {scheme}: {len(coded)} coded layers, {moved} of {len(wanted)} numbers moved")
+            moved = compare(read_floats(c.dir / "coded.f32"), wanted, coded, f"{name}, {scheme}")
+            print(f"{name}, {scheme}: {len(coded)} coded layers, condition at most",
+                  f"{max(layer['condition'] for layer in coded):.0f}, {moved} of {len(wanted)} numbers moved")
             c.hedge("unload", name)
