@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "common/io/kind.h"
 #include "client/media/preprocess.h"
+#include "common/io/kind.h"
 #include "test/fuzz/fuzz.h"
 
 /* A picture that is read has all its pixels, and makes a model's input. */
