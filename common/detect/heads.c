@@ -98,8 +98,11 @@ static double distance(const decoder_t *d, const place_t *p, uint32_t side)
 
         if (bins == 1)
                 return number(p, HEDGE_ROLE_BOX, side);
-        for (uint32_t i = 0; i < bins; i++)
-                most = fmax(most, number(p, HEDGE_ROLE_BOX, side * bins + i));
+        for (uint32_t i = 0; i < bins; i++) {
+                double v = number(p, HEDGE_ROLE_BOX, side * bins + i);
+
+                most = v > most ? v : most;
+        }
         for (uint32_t i = 0; i < bins; i++) {
                 double e = exp(number(p, HEDGE_ROLE_BOX, side * bins + i) - most);
 
@@ -173,8 +176,11 @@ static softmax_t weigh(const decoder_t *d, const place_t *p)
 {
         softmax_t s = { .most = -INFINITY };
 
-        for (uint32_t c = 0; c < d->layout.classes; c++)
-                s.most = fmax(s.most, number(p, HEDGE_ROLE_SCORES, c));
+        for (uint32_t c = 0; c < d->layout.classes; c++) {
+                double v = number(p, HEDGE_ROLE_SCORES, c);
+
+                s.most = v > s.most ? v : s.most;
+        }
         for (uint32_t c = 0; c < d->layout.classes; c++)
                 s.sum += exp(number(p, HEDGE_ROLE_SCORES, c) - s.most);
         return s;

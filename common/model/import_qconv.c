@@ -28,7 +28,7 @@ static double largest_filter(const hedge_literal_t *weights, uint32_t filters)
 
                 for (size_t i = o * each; i < (o + 1) * each; i++)
                         sum += fabsf(weights->floats[i]);
-                most = fmax(most, sum);
+                most = sum > most ? sum : most;
         }
         return most;
 }

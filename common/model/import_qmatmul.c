@@ -18,7 +18,7 @@ static double largest_column(const hedge_literal_t *weights)
 
                 for (uint32_t k = 0; k < rows; k++)
                         sum += fabsf(weights->floats[(size_t)k * columns + n]);
-                most = fmax(most, sum);
+                most = sum > most ? sum : most;
         }
         return most;
 }

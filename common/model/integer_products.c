@@ -19,9 +19,9 @@ double hedge_integer_magnitude(const hedge_import_t *imp, uint32_t input, uint32
         if (!sym->literal)
                 return hi - lo;
         for (size_t i = 0, n = hedge_shape_elements(&sym->literal->shape); i < n; i++) {
-                float z = hedge_literal_float(sym->literal, i);
+                float z = hedge_literal_float(sym->literal, i), each = fmaxf(hi - z, z - lo);
 
-                most = fmaxf(most, fmaxf(hi - z, z - lo));
+                most = each > most ? each : most;
         }
         return most;
 }
