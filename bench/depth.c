@@ -191,18 +191,23 @@ static signal_t block(bed_t *bed, signal_t *x, bool depthwise)
         return out;
 }
 
+static double largest(double a, double b)
+{
+        return b > a ? b : a;
+}
+
 static void errors_of(const signal_t *s, double *errors)
 {
         double peak = 0;
 
         for (size_t i = 0; i < s->n; i++)
-                peak = fmax(peak, fabs(s->exact[i]));
+                peak = largest(peak, fabs(s->exact[i]));
         for (size_t j = 0; j < N_CHOICES; j++) {
                 double worst = 0;
 
                 for (size_t i = 0; i < s->n; i++)
-                        worst = fmax(worst, fabs((double)s->by[j][i] - s->exact[i]));
-                errors[j] = fmax(errors[j], worst / peak);
+                        worst = largest(worst, fabs((double)s->by[j][i] - s->exact[i]));
+                errors[j] = largest(errors[j], worst / peak);
         }
 }
 
