@@ -8,11 +8,6 @@
 
 /* Operators whose every input is constant, computed at import. Integers wrap, as those of their type do. */
 
-static bool is(const hedge_import_t *imp, const char *op_type)
-{
-        return strcmp(imp->node->op_type, op_type) == 0;
-}
-
 static int divide(int64_t a, int64_t b, int64_t *ret)
 {
         if (b == 0)
@@ -145,11 +140,15 @@ static int combine_input(hedge_import_t *imp, char op, uint32_t i, hedge_literal
 /* Add, Sub, Mul, Div, Min, Max. */
 int hedge_eval_binary(hedge_import_t *imp)
 {
-        char op = is(imp, "Add") ? '+' : is(imp, "Sub") ? '-' : is(imp, "Mul") ? '*' : is(imp, "Div") ? '/' : '<';
+        char op = hedge_import_is(imp, "Add")   ? '+'
+                  : hedge_import_is(imp, "Sub") ? '-'
+                  : hedge_import_is(imp, "Mul") ? '*'
+                  : hedge_import_is(imp, "Div") ? '/'
+                                                : '<';
         hedge_literal_t *y = NULL;
         int r;
 
-        if (is(imp, "Max"))
+        if (hedge_import_is(imp, "Max"))
                 op = '>';
         r = hedge_eval_broadcast(imp, hedge_import_sym(imp, 0)->literal, &hedge_import_sym(imp, 0)->literal->shape, &y);
         for (uint32_t i = 1; r == 0 && i < imp->node->n_input; i++)

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <string.h>
 
 #include "common/model/eval.h"
 #include "common/model/operators.h"
 
 /* Comparisons, logic, what chooses, remainders and shifts of constants: integers in 64 bits, as shapes and their bounds need. */
-
-static bool is(const hedge_import_t *imp, const char *op_type)
-{
-        return strcmp(imp->node->op_type, op_type) == 0;
-}
 
 /* The inputs from `first` on under the shape that all broadcast to. Release them with let_go, also after a failure. */
 static int take_operands(hedge_import_t *imp, uint32_t n, hedge_literal_t **ret)
@@ -113,7 +107,7 @@ int hedge_eval_compare(hedge_import_t *imp)
                 return hedge_import_compare(imp);
         r = take_operands(imp, 2, in);
         for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-                if (is(imp, answers[i].name))
+                if (hedge_import_is(imp, answers[i].name))
                         answer = answers[i].answer;
         if (r == 0 && in[0]->is_int != in[1]->is_int)
                 r = hedge_import_fail(imp, HEDGE_EMALFORMED, "of an integer and a float tensor");
@@ -182,7 +176,7 @@ static int calculate(hedge_import_t *imp, hedge_literal_t *a, const hedge_litera
         static const char *const directions[] = { "LEFT", "RIGHT", NULL };
         int r = 0;
 
-        if (is(imp, "BitShift"))
+        if (hedge_import_is(imp, "BitShift"))
                 left = hedge_attr_choice(imp, "direction", directions, 0) == 0;
         if (a->is_int != b->is_int || (!a->is_int && !sign_of_a))
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "of %s and %s", hedge_element_name((int)a->element),
@@ -190,7 +184,7 @@ static int calculate(hedge_import_t *imp, hedge_literal_t *a, const hedge_litera
         for (size_t i = 0, n = hedge_shape_elements(&a->shape); r == 0 && i < n; i++) {
                 if (!a->is_int)
                         a->floats[i] = fmodf(a->floats[i], b->floats[i]);
-                else if (is(imp, "BitShift"))
+                else if (hedge_import_is(imp, "BitShift"))
                         a->ints[i] = shifted(a->element, a->ints[i], b->ints[i], left);
                 else
                         r = remainder_of(a->element, a->ints[i], b->ints[i], sign_of_a, &a->ints[i]);

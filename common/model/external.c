@@ -181,7 +181,7 @@ static int read_graph(reader_t *reader, const Onnx__GraphProto *graph, unsigned 
 int hedge_external_read(hedge_proto_t *proto, const char *folder, uint64_t max_bytes, crypto_generichash_state *hash,
                         bool *ret_found, hedge_why_t *why)
 {
-        const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+        const Onnx__ModelProto *model = hedge_proto_model(proto);
         reader_t reader = { proto, folder, max_bytes, max_bytes, hash, false, why, "", -1, 0 };
         int r = model->graph ? read_graph(&reader, model->graph, 0) : 0;
 

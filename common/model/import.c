@@ -33,6 +33,11 @@ int hedge_import_fail(hedge_import_t *imp, int code, const char *format, ...)
                          imp->opset, text);
 }
 
+bool hedge_import_is(const hedge_import_t *imp, const char *op_type)
+{
+        return strcmp(imp->node->op_type, op_type) == 0;
+}
+
 bool hedge_import_has(const hedge_import_t *imp, uint32_t i)
 {
         return i < imp->node->n_input && imp->node->input[i][0];
@@ -176,6 +181,11 @@ hedge_element_t hedge_import_element(const hedge_import_t *imp, uint32_t i)
         if (!sym)
                 return HEDGE_ELEMENT_UNDEFINED;
         return sym->literal ? sym->literal->element : sym->view.element;
+}
+
+int hedge_import_pass_on(hedge_import_t *imp, int r, const hedge_view_t *view)
+{
+        return r < 0 ? r : hedge_import_set_view(imp, 0, view);
 }
 
 bool hedge_import_wanted(const hedge_import_t *imp, uint32_t i)

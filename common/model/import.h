@@ -70,6 +70,9 @@ typedef struct hedge_import {
 /** Say what is wrong with the current node: "Conv 'conv1' (opset 9): ..." (between nodes only the dots). @return code. */
 int hedge_import_fail(hedge_import_t *imp, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/** Is the current node's operator this one? */
+bool hedge_import_is(const hedge_import_t *imp, const char *op_type);
+
 /** Is the input there (an empty name means it is not)? */
 bool hedge_import_has(const hedge_import_t *imp, uint32_t i);
 
@@ -119,6 +122,9 @@ int hedge_import_set_literal(hedge_import_t *imp, uint32_t i, hedge_literal_t *l
 
 /** What the elements of the node's input i are. UNDEFINED if it is left out. */
 hedge_element_t hedge_import_element(const hedge_import_t *imp, uint32_t i);
+
+/** The end of a handler: define output 0 as the view, unless r says that something went wrong. @return r, or as hedge_import_set_view. */
+int hedge_import_pass_on(hedge_import_t *imp, int r, const hedge_view_t *view);
 
 /** Does anything ask for output i? */
 bool hedge_import_wanted(const hedge_import_t *imp, uint32_t i);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
 
 #include "common/model/binary.h"
 #include "common/model/build.h"
@@ -7,16 +6,6 @@
 #include "common/model/operators.h"
 
 /* Comparisons, logic, what chooses, remainders, shifts. */
-
-static bool is(const hedge_import_t *imp, const char *op_type)
-{
-        return strcmp(imp->node->op_type, op_type) == 0;
-}
-
-static int pass_on(hedge_import_t *imp, int r, const hedge_view_t *view)
-{
-        return r < 0 ? r : hedge_import_set_view(imp, 0, view);
-}
 
 /* Inputs `first` and `second` of the node, in this order. */
 static int of_two(hedge_import_t *imp, const hedge_op_t *op, uint32_t first, uint32_t second, hedge_view_t *ret)
@@ -57,21 +46,21 @@ int hedge_import_compare(hedge_import_t *imp)
         int r;
 
         for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-                if (is(imp, answers[i].name)) {
+                if (hedge_import_is(imp, answers[i].name)) {
                         op.kind = answers[i].kind;
                         swapped = answers[i].swapped;
                 }
         r = of_two(imp, &op, swapped ? 1 : 0, swapped ? 0 : 1, &y);
         y.element = HEDGE_ELEMENT_BOOL;
-        return pass_on(imp, r, &y);
+        return hedge_import_pass_on(imp, r, &y);
 }
 
 /* Not, IsNaN, IsInf. */
 int hedge_import_test(hedge_import_t *imp)
 {
-        hedge_op_t op = { .kind = is(imp, "Not")     ? HEDGE_OP_NOT
-                                  : is(imp, "IsNaN") ? HEDGE_OP_IS_NAN
-                                                     : HEDGE_OP_IS_INF };
+        hedge_op_t op = { .kind = hedge_import_is(imp, "Not")     ? HEDGE_OP_NOT
+                                  : hedge_import_is(imp, "IsNaN") ? HEDGE_OP_IS_NAN
+                                                                  : HEDGE_OP_IS_INF };
         hedge_view_t x;
         int r = hedge_import_view(imp, 0, &x);
 
@@ -82,7 +71,7 @@ int hedge_import_test(hedge_import_t *imp)
         if (r == 0)
                 r = hedge_build_unary(imp, &op, &x);
         x.element = HEDGE_ELEMENT_BOOL;
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 int hedge_import_where(hedge_import_t *imp)
@@ -97,7 +86,7 @@ int hedge_import_where(hedge_import_t *imp)
         if (r == 0)
                 r = hedge_elementwise(imp, &op, operands, 3, &y);
         y.element = hedge_import_element(imp, 1);
-        return pass_on(imp, r, &y);
+        return hedge_import_pass_on(imp, r, &y);
 }
 
 /* With fmod = 0 (integers only) the remainder has the divisor's sign. By 0 there is none, which integers cannot say. */
@@ -113,7 +102,7 @@ int hedge_import_mod(hedge_import_t *imp)
         r = of_two(imp, &op, 0, 1, &y);
         if (r == 0)
                 r = hedge_integers_finish(imp, element, HEDGE_PAST_EXACT, &y);
-        return pass_on(imp, r, &y);
+        return hedge_import_pass_on(imp, r, &y);
 }
 
 int hedge_import_bit_shift(hedge_import_t *imp)
@@ -132,5 +121,5 @@ int hedge_import_bit_shift(hedge_import_t *imp)
         r = of_two(imp, &op, 0, 1, &y);
         if (r == 0)
                 r = hedge_integers_finish(imp, element, HEDGE_PAST_TYPE, &y);
-        return pass_on(imp, r, &y);
+        return hedge_import_pass_on(imp, r, &y);
 }

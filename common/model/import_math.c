@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #include "common/model/binary.h"
 #include "common/model/build.h"
 #include "common/model/integers.h"
 #include "common/model/operators.h"
-
-static int pass_on(hedge_import_t *imp, int r, const hedge_view_t *view)
-{
-        return r < 0 ? r : hedge_import_set_view(imp, 0, view);
-}
-
-static bool is(const hedge_import_t *imp, const char *op_type)
-{
-        return strcmp(imp->node->op_type, op_type) == 0;
-}
 
 static int binary(hedge_import_t *imp, hedge_op_kind_t kind, hedge_view_t *ret)
 {
@@ -42,10 +31,10 @@ static hedge_past_t past_of(hedge_op_kind_t kind, hedge_element_t element)
 
 int hedge_import_binary(hedge_import_t *imp)
 {
-        hedge_op_kind_t kind = is(imp, "Add")   ? HEDGE_OP_ADD
-                               : is(imp, "Sub") ? HEDGE_OP_SUB
-                               : is(imp, "Mul") ? HEDGE_OP_MUL
-                                                : HEDGE_OP_DIV;
+        hedge_op_kind_t kind = hedge_import_is(imp, "Add")   ? HEDGE_OP_ADD
+                               : hedge_import_is(imp, "Sub") ? HEDGE_OP_SUB
+                               : hedge_import_is(imp, "Mul") ? HEDGE_OP_MUL
+                                                             : HEDGE_OP_DIV;
         hedge_element_t element = hedge_import_element(imp, 0);
         hedge_view_t y;
         int r = hedge_integers_agree(imp, 0, 1);
@@ -54,7 +43,7 @@ int hedge_import_binary(hedge_import_t *imp)
                 r = binary(imp, kind, &y);
         if (r == 0)
                 r = hedge_integers_finish(imp, element, past_of(kind, element), &y);
-        return pass_on(imp, r, &y);
+        return hedge_import_pass_on(imp, r, &y);
 }
 
 /* Is input i a constant with one element, which leaves the shape of input `other` as it is? */
@@ -95,7 +84,7 @@ int hedge_import_pow(hedge_import_t *imp)
         }
         if (r == 0)
                 r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_EXACT, &x);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 int hedge_import_neg(hedge_import_t *imp)
@@ -107,7 +96,7 @@ int hedge_import_neg(hedge_import_t *imp)
                 r = hedge_binary_number(imp, HEDGE_OP_MUL, &x, -1.0f, false);
         if (r == 0)
                 r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_TYPE, &x);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 int hedge_import_reciprocal(hedge_import_t *imp)
@@ -117,7 +106,7 @@ int hedge_import_reciprocal(hedge_import_t *imp)
 
         if (r == 0)
                 r = hedge_binary_number(imp, HEDGE_OP_DIV, &x, 1.0f, true);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 /* All inputs, one after the other. */
@@ -141,7 +130,7 @@ static int import_all(hedge_import_t *imp, hedge_op_kind_t kind)
         hedge_view_t y;
         int r = combine_all(imp, kind, &y);
 
-        return pass_on(imp, r, &y);
+        return hedge_import_pass_on(imp, r, &y);
 }
 
 /* Sum and Mean. */
@@ -151,9 +140,9 @@ int hedge_import_sum(hedge_import_t *imp)
         hedge_view_t y;
         int r = combine_all(imp, HEDGE_OP_ADD, &y);
 
-        if (r == 0 && is(imp, "Mean") && n > 1)
+        if (r == 0 && hedge_import_is(imp, "Mean") && n > 1)
                 r = hedge_binary_number(imp, HEDGE_OP_MUL, &y, 1.0f / (float)n, false);
-        return pass_on(imp, r, &y);
+        return hedge_import_pass_on(imp, r, &y);
 }
 
 static int clamp(hedge_import_t *imp, float lo, float hi, hedge_view_t *x)
@@ -174,7 +163,7 @@ static hedge_past_t past_bound(float bound)
 /* One tensor against a number is a clamp, which may be fused; what is more is compared two by two. */
 int hedge_import_min_max(hedge_import_t *imp)
 {
-        bool max = is(imp, "Max"), two = imp->node->n_input == 2;
+        bool max = hedge_import_is(imp, "Max"), two = imp->node->n_input == 2;
         uint32_t number = is_number(imp, 1, 0) ? 1 : 0;
         hedge_view_t x;
         float bound;
@@ -190,7 +179,7 @@ int hedge_import_min_max(hedge_import_t *imp)
                 r = clamp(imp, max ? bound : -INFINITY, max ? INFINITY : bound, &x);
         if (r == 0)
                 r = hedge_integers_finish(imp, hedge_import_element(imp, 0), past_bound(bound), &x);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 /* Before opset 7 a list of slopes has one for each channel. */
@@ -220,13 +209,13 @@ int hedge_import_prelu(hedge_import_t *imp)
 
         if (!slope->literal || hedge_shape_elements(&slope->literal->shape) != 1) {
                 r = channels_slope(imp, &x);
-                return pass_on(imp, r, &x);
+                return hedge_import_pass_on(imp, r, &x);
         }
         op.activation = (hedge_activation_t){ HEDGE_ACT_LEAKY_RELU, hedge_literal_float(slope->literal, 0), 0 };
         r = hedge_import_view(imp, 0, &x);
         if (r == 0)
                 r = hedge_build_unary(imp, &op, &x);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 /* A bound that is an input: a number that is known, or (*ret_computed) one that the graph computes. */
@@ -275,7 +264,7 @@ int hedge_import_clip(hedge_import_t *imp)
                 r = computed_bound(imp, 2, HEDGE_OP_MIN, &x);
         if (r == 0 && (lo > HEDGE_EXACT || hi < -HEDGE_EXACT))
                 r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_TYPE, &x);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 /* Relu and LeakyRelu, which are fused behind what comes before. */
@@ -287,7 +276,7 @@ static int import_activation(hedge_import_t *imp, hedge_op_kind_t kind, hedge_ac
 
         if (r == 0)
                 r = hedge_build_unary(imp, &op, &x);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 int hedge_import_relu(hedge_import_t *imp)
@@ -333,7 +322,7 @@ int hedge_import_unary(hedge_import_t *imp)
                 r = hedge_build_unary(imp, &op, &x);
         if (r == 0 && op.unary.kind == HEDGE_UNARY_ABS)
                 r = hedge_integers_finish(imp, hedge_import_element(imp, 0), HEDGE_PAST_TYPE, &x);
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }
 
 /* Of floats as kernels would, of integers what has a meaning. */
@@ -397,7 +386,7 @@ static int softmax_flat(hedge_import_t *imp, hedge_op_t *op, uint32_t axis, hedg
 
 int hedge_import_softmax(hedge_import_t *imp)
 {
-        hedge_op_t op = { .kind = is(imp, "Softmax") ? HEDGE_OP_SOFTMAX : HEDGE_OP_LOG_SOFTMAX };
+        hedge_op_t op = { .kind = hedge_import_is(imp, "Softmax") ? HEDGE_OP_SOFTMAX : HEDGE_OP_LOG_SOFTMAX };
         hedge_view_t x;
         uint32_t axis;
         int r = hedge_import_view(imp, 0, &x);
@@ -412,5 +401,5 @@ int hedge_import_softmax(hedge_import_t *imp)
                 op.axis.axis = hedge_view_axis(&x, axis);
                 r = hedge_build_unary(imp, &op, &x);
         }
-        return pass_on(imp, r, &x);
+        return hedge_import_pass_on(imp, r, &x);
 }

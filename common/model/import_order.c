@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
 
 #include "common/model/build.h"
 #include "common/model/integers.h"
 #include "common/model/operators.h"
 
 /* Operators along an axis that order or add up its elements. */
-
-static bool is(const hedge_import_t *imp, const char *op_type)
-{
-        return strcmp(imp->node->op_type, op_type) == 0;
-}
 
 /* Input 0, and an axis of it. */
 static int open_axis(hedge_import_t *imp, int64_t given, hedge_view_t *x, uint32_t *axis)
@@ -32,7 +26,7 @@ static hedge_shape_t without_axis(const hedge_shape_t *shape, uint32_t axis)
 
 int hedge_import_arg_extreme(hedge_import_t *imp)
 {
-        hedge_op_t op = { .kind = is(imp, "ArgMax") ? HEDGE_OP_ARG_MAX : HEDGE_OP_ARG_MIN };
+        hedge_op_t op = { .kind = hedge_import_is(imp, "ArgMax") ? HEDGE_OP_ARG_MAX : HEDGE_OP_ARG_MIN };
         bool keep = hedge_attr_int(imp, "keepdims", 1) != 0;
         hedge_shape_t squeezed;
         hedge_view_t x;

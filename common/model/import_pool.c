@@ -112,6 +112,6 @@ int hedge_import_average_pool(hedge_import_t *imp)
 
 int hedge_import_global_pool(hedge_import_t *imp)
 {
-        return import_pool(imp, strcmp(imp->node->op_type, "GlobalMaxPool") == 0 ? HEDGE_OP_GLOBAL_MAX_POOL
-                                                                                 : HEDGE_OP_GLOBAL_AVERAGE_POOL);
+        return import_pool(imp, hedge_import_is(imp, "GlobalMaxPool") ? HEDGE_OP_GLOBAL_MAX_POOL
+                                                                      : HEDGE_OP_GLOBAL_AVERAGE_POOL);
 }

@@ -6,11 +6,6 @@
 
 /* Operators that change only the shape, or nothing; each works on constants and on computed values. */
 
-static const hedge_shape_t *input_shape(const hedge_import_t *imp)
-{
-        return hedge_import_shape_of(imp, 0);
-}
-
 /* Output 0 is input 0 under another shape. */
 static int reshape_to(hedge_import_t *imp, const hedge_shape_t *shape)
 {
@@ -21,9 +16,10 @@ static int reshape_to(hedge_import_t *imp, const hedge_shape_t *shape)
 
         if (hedge_shape_check(shape, imp->limits->max_tensor_elements) < 0)
                 return hedge_import_fail(imp, HEDGE_ELIMIT, "a shape that is too large");
-        if (hedge_shape_elements(shape) != hedge_shape_elements(input_shape(imp)))
+        if (hedge_shape_elements(shape) != hedge_shape_elements(hedge_import_shape_of(imp, 0)))
                 return hedge_import_fail(imp, HEDGE_ESHAPE, "%zu elements cannot take a shape of %zu",
-                                         hedge_shape_elements(input_shape(imp)), hedge_shape_elements(shape));
+                                         hedge_shape_elements(hedge_import_shape_of(imp, 0)),
+                                         hedge_shape_elements(shape));
         if (sym->literal) {
                 r = hedge_import_take(imp, 0, &literal);
                 if (r < 0)
@@ -50,7 +46,7 @@ static int product(hedge_import_t *imp, const hedge_shape_t *s, uint32_t from, u
 
 int hedge_import_flatten(hedge_import_t *imp)
 {
-        const hedge_shape_t *in = input_shape(imp);
+        const hedge_shape_t *in = hedge_import_shape_of(imp, 0);
         int64_t axis = hedge_attr_int(imp, "axis", 1);
         hedge_shape_t out = { .rank = 2 };
         int r;
@@ -68,7 +64,7 @@ int hedge_import_flatten(hedge_import_t *imp)
 /* 0 copies the input's extent (without allowzero), -1 is worked out from the others. */
 static int reshape_target(hedge_import_t *imp, const hedge_ints_t *spec, hedge_shape_t *out)
 {
-        const hedge_shape_t *in = input_shape(imp);
+        const hedge_shape_t *in = hedge_import_shape_of(imp, 0);
         bool allow_zero = hedge_attr_int(imp, "allowzero", 0) != 0;
         uint64_t known = 1, all = hedge_shape_elements(in);
         int unknown = -1;
@@ -128,7 +124,7 @@ int hedge_import_reshape(hedge_import_t *imp)
 
 int hedge_import_squeeze(hedge_import_t *imp)
 {
-        const hedge_shape_t *in = input_shape(imp);
+        const hedge_shape_t *in = hedge_import_shape_of(imp, 0);
         hedge_shape_t out = { .rank = 0 };
         uint32_t mask = 0;
         hedge_ints_t axes;
@@ -151,7 +147,7 @@ int hedge_import_squeeze(hedge_import_t *imp)
 
 int hedge_import_unsqueeze(hedge_import_t *imp)
 {
-        const hedge_shape_t *in = input_shape(imp);
+        const hedge_shape_t *in = hedge_import_shape_of(imp, 0);
         hedge_shape_t out = { .rank = 0 };
         uint32_t mask = 0, next = 0;
         hedge_ints_t axes;
@@ -172,7 +168,7 @@ int hedge_import_unsqueeze(hedge_import_t *imp)
 
 int hedge_import_identity(hedge_import_t *imp)
 {
-        hedge_shape_t shape = *input_shape(imp);
+        hedge_shape_t shape = *hedge_import_shape_of(imp, 0);
 
         return reshape_to(imp, &shape);
 }
@@ -185,7 +181,7 @@ static int set_mask(hedge_import_t *imp)
 
         if (!hedge_import_wanted(imp, 1))
                 return 0;
-        r = hedge_import_new_literal(imp, input_shape(imp), true, &mask);
+        r = hedge_import_new_literal(imp, hedge_import_shape_of(imp, 0), true, &mask);
         if (r < 0)
                 return r;
         mask->element = HEDGE_ELEMENT_BOOL;
@@ -238,7 +234,7 @@ static uint32_t clip_index(int64_t i, uint32_t rank)
 
 int hedge_import_shape(hedge_import_t *imp)
 {
-        const hedge_shape_t *in = input_shape(imp);
+        const hedge_shape_t *in = hedge_import_shape_of(imp, 0);
         uint32_t start = clip_index(hedge_attr_int(imp, "start", 0), in->rank);
         uint32_t end = clip_index(hedge_attr_int(imp, "end", in->rank), in->rank);
         int64_t dims[HEDGE_MAX_RANK];
@@ -250,7 +246,7 @@ int hedge_import_shape(hedge_import_t *imp)
 
 int hedge_import_size(hedge_import_t *imp)
 {
-        int64_t n = (int64_t)hedge_shape_elements(input_shape(imp));
+        int64_t n = (int64_t)hedge_shape_elements(hedge_import_shape_of(imp, 0));
 
         return set_ints(imp, &n, 1, 0);
 }

@@ -202,14 +202,9 @@ static int cut_axis(hedge_import_t *imp, cut_t *cut, uint32_t axis, int64_t star
         return 0;
 }
 
-static const hedge_shape_t *input_shape(const hedge_import_t *imp)
-{
-        return hedge_import_shape_of(imp, 0);
-}
-
 int hedge_import_slice(hedge_import_t *imp)
 {
-        const hedge_shape_t *in = input_shape(imp);
+        const hedge_shape_t *in = hedge_import_shape_of(imp, 0);
         hedge_ints_t starts, ends, axes, steps;
         uint32_t seen = 0, axis;
         cut_t cut;
@@ -253,7 +248,7 @@ static int part_size(hedge_import_t *imp, uint32_t extent, int64_t n, int64_t *r
 
 int hedge_import_split(hedge_import_t *imp)
 {
-        const hedge_shape_t in = *input_shape(imp);
+        const hedge_shape_t in = *hedge_import_shape_of(imp, 0);
         int64_t n = (int64_t)imp->node->n_output, from = 0, each = 0, size;
         hedge_ints_t sizes;
         uint32_t axis;
@@ -407,7 +402,7 @@ static int pick(hedge_import_t *imp, uint32_t value, uint32_t axis, const hedge_
 /* By few constant indices. Of a computed value: its axis is replaced by the indices' axes. */
 static int gather_few(hedge_import_t *imp, const hedge_literal_t *indices, uint32_t axis)
 {
-        const hedge_shape_t in = *input_shape(imp);
+        const hedge_shape_t in = *hedge_import_shape_of(imp, 0);
         hedge_shape_t out = { .rank = 0 };
         size_t n = hedge_shape_elements(&indices->shape);
         hedge_view_t x;
@@ -434,7 +429,7 @@ int hedge_import_gather(hedge_import_t *imp)
 {
         const hedge_literal_t *indices = hedge_import_sym(imp, 1)->literal;
         uint32_t axis;
-        int r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), input_shape(imp)->rank, &axis);
+        int r = hedge_import_axis(imp, hedge_attr_int(imp, "axis", 0), hedge_import_shape_of(imp, 0)->rank, &axis);
 
         if (r < 0)
                 return r;
@@ -485,7 +480,7 @@ static int expand_view(hedge_import_t *imp, const hedge_shape_t *out)
 int hedge_import_expand(hedge_import_t *imp)
 {
         const hedge_sym_t *sym = hedge_import_sym(imp, 0);
-        const hedge_shape_t *in = input_shape(imp);
+        const hedge_shape_t *in = hedge_import_shape_of(imp, 0);
         int64_t plain[HEDGE_MAX_RANK], stride[HEDGE_MAX_RANK] = { 0 };
         hedge_literal_t *spec;
         hedge_shape_t out;

@@ -91,7 +91,7 @@ static bool takes_nearest(const Onnx__NodeProto *node, size_t input)
 static bool becomes_float(const hedge_import_t *imp)
 {
         const char *name = imp->node->output[0];
-        const Onnx__ModelProto *model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(imp->proto);
+        const Onnx__ModelProto *model = hedge_proto_model(imp->proto);
         const Onnx__GraphProto *g = model->graph;
         bool read = false;
 

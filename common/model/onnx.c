@@ -31,11 +31,6 @@ const hedge_onnx_limits_t hedge_onnx_default_limits = {
         .max_run_bytes = UINT64_C(4) << 30,
 };
 
-static const Onnx__ModelProto *model_of(const hedge_proto_t *proto)
-{
-        return (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
-}
-
 /* What does not unpack, or to nothing, may be something else. */
 static int unpack(const void *bytes, size_t size, uint64_t max_bytes, hedge_proto_t **ret, hedge_why_t *why)
 {
@@ -47,7 +42,7 @@ static int unpack(const void *bytes, size_t size, uint64_t max_bytes, hedge_prot
                 return hedge_why(why, HEDGE_ELIMIT, "a file of %zu bytes; at most %llu are allowed", size,
                                  (unsigned long long)max_bytes);
         r = hedge_proto_unpack(bytes, size, &onnx__model_proto__descriptor, &proto, why);
-        if (r == 0 && kind && !model_of(proto)->graph)
+        if (r == 0 && kind && !hedge_proto_model(proto)->graph)
                 r = HEDGE_EMALFORMED;
         if (r == HEDGE_EMALFORMED && kind)
                 hedge_why(why, r, "not an ONNX model but %s", kind);
@@ -182,10 +177,10 @@ int hedge_onnx_inputs(const char *path, hedge_onnx_input_t **ret, uint32_t *ret_
         if (r == 0)
                 r = unpack(bytes, size, max_bytes, &proto, &detail);
         free(bytes);
-        if (r == 0 && !model_of(proto)->graph)
+        if (r == 0 && !hedge_proto_model(proto)->graph)
                 r = hedge_why(&detail, HEDGE_EMALFORMED, "not an ONNX model: it has no graph");
         if (r == 0)
-                r = hedge_declared(model_of(proto)->graph, ret, ret_n, &detail);
+                r = hedge_declared(hedge_proto_model(proto)->graph, ret, ret_n, &detail);
         hedge_proto_destroy(&proto);
         return r < 0 ? hedge_why(why, r, "%.200s: %.300s", path, detail.text) : 0;
 }
@@ -208,14 +203,14 @@ int hedge_onnx_gather(const char *path, uint64_t max_bytes, char **ret, size_t *
         int r = read_model(path, max_bytes, digest, &proto, &outside, &detail);
 
         if (r == 0 && outside) {
-                size = onnx__model_proto__get_packed_size(model_of(proto));
+                size = onnx__model_proto__get_packed_size(hedge_proto_model(proto));
                 if (size > max_bytes)
                         r = hedge_why(&detail, HEDGE_ELIMIT, "more than %llu bytes with the files beside it",
                                       (unsigned long long)max_bytes);
                 else if (!(bytes = malloc(size)))
                         r = hedge_why(&detail, -ENOMEM, "out of memory");
                 else
-                        onnx__model_proto__pack(model_of(proto), bytes);
+                        onnx__model_proto__pack(hedge_proto_model(proto), bytes);
         }
         hedge_proto_destroy(&proto);
         if (r < 0)

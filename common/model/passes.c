@@ -76,15 +76,10 @@ static void release(hedge_import_t *imp)
         hedge_graph_destroy(&imp->graph);
 }
 
-static const Onnx__ModelProto *model_of(const hedge_proto_t *proto)
-{
-        return (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
-}
-
 /* Import an unpacked file; nothing is folded. */
 static int import_proto(hedge_proto_t *proto, const source_t *source, hedge_import_t *imp)
 {
-        const Onnx__ModelProto *model = model_of(proto);
+        const Onnx__ModelProto *model = hedge_proto_model(proto);
         const hedge_onnx_limits_t *limits = source->options->limits;
         int r;
 
@@ -121,7 +116,7 @@ static int rehearse(const source_t *source, uint32_t pictures, hedge_skeleton_t 
 
 static bool may_have_batch(const hedge_proto_t *proto, const hedge_onnx_options_t *options)
 {
-        const Onnx__ModelProto *model = model_of(proto);
+        const Onnx__ModelProto *model = hedge_proto_model(proto);
 
         return model->graph && hedge_batch_may_be(model->graph, options->take_apart);
 }

@@ -203,6 +203,11 @@ const ProtobufCMessage *hedge_proto_message(const hedge_proto_t *proto)
         return proto->message;
 }
 
+const Onnx__ModelProto *hedge_proto_model(const hedge_proto_t *proto)
+{
+        return (const Onnx__ModelProto *)(const void *)proto->message;
+}
+
 void hedge_proto_release(hedge_proto_t *proto, ProtobufCBinaryData *data)
 {
         give_back(proto, data->data);

@@ -34,6 +34,9 @@ int hedge_proto_unpack(const void *bytes, size_t size, const ProtobufCMessageDes
 /** The message; it lives as long as its hedge_proto_t. */
 const ProtobufCMessage *hedge_proto_message(const hedge_proto_t *proto);
 
+/** The message of one that was unpacked as a model. */
+const Onnx__ModelProto *hedge_proto_model(const hedge_proto_t *proto);
+
 /** Free the bytes of a field early; the field is then empty. `data` is of this message. */
 void hedge_proto_release(hedge_proto_t *proto, ProtobufCBinaryData *data);
 

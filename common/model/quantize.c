@@ -80,13 +80,6 @@ static bool all_zero(const hedge_literal_t *literal)
         return true;
 }
 
-static const hedge_shape_t *shape_of(const hedge_import_t *imp, uint32_t input)
-{
-        const hedge_sym_t *sym = hedge_import_sym(imp, input);
-
-        return sym->literal ? &sym->literal->shape : &sym->view.shape;
-}
-
 /* The axis counts only where there are several numbers: one for all fits a tensor without axes too. */
 static int read_axis(hedge_import_t *imp, const hedge_view_t *x, size_t numbers, uint32_t *ret_axis,
                      uint32_t *ret_block)
@@ -117,9 +110,11 @@ int hedge_scales_open(hedge_import_t *imp, uint32_t scale, uint32_t zero, const 
         if (has_zero && hedge_import_sym(imp, zero)->literal && all_zero(hedge_import_sym(imp, zero)->literal))
                 has_zero = false;
         if (has_scale && has_zero &&
-            hedge_shape_elements(shape_of(imp, scale)) != hedge_shape_elements(shape_of(imp, zero)))
+            hedge_shape_elements(hedge_import_shape_of(imp, scale)) !=
+                    hedge_shape_elements(hedge_import_shape_of(imp, zero)))
                 return hedge_import_fail(imp, HEDGE_EMALFORMED, "scale and zero point have different shapes");
-        r = read_axis(imp, x, hedge_shape_elements(shape_of(imp, has_scale ? scale : zero)), &axis, &block);
+        r = read_axis(imp, x, hedge_shape_elements(hedge_import_shape_of(imp, has_scale ? scale : zero)), &axis,
+                      &block);
         if (r == 0 && has_scale)
                 r = hedge_scales_place(imp, scale, x, axis, block, &scales.scale);
         if (r == 0 && has_zero)

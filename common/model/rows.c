@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/rows.h"
 
-#include <string.h>
-
 #include "common/model/build.h"
 #include "common/model/scope.h"
-
-static bool is(const hedge_import_t *imp, const char *op_type)
-{
-        return strcmp(imp->node->op_type, op_type) == 0;
-}
 
 static bool is_one_of(const hedge_import_t *imp, const char *const *names)
 {
         for (; *names; names++)
-                if (is(imp, *names))
+                if (hedge_import_is(imp, *names))
                         return true;
         return false;
 }
@@ -75,15 +68,15 @@ static bool goes_by_rows(hedge_import_t *imp)
 
         if (is_one_of(imp, alone))
                 return rows_of(imp, 0) != 0;
-        if (is(imp, "Cast"))
+        if (hedge_import_is(imp, "Cast"))
                 return casts_anything(imp);
-        if (is(imp, "Gather"))
+        if (hedge_import_is(imp, "Gather"))
                 return gathers_rows(imp);
-        if (is(imp, "GatherND"))
+        if (hedge_import_is(imp, "GatherND"))
                 return !rows_of(imp, 0) && hedge_attr_int(imp, "batch_dims", 0) == 0;
-        if (is(imp, "Slice"))
+        if (hedge_import_is(imp, "Slice"))
                 return rows_of(imp, 0) && slices_forwards(imp);
-        return is(imp, "Concat") && joins_columns(imp);
+        return hedge_import_is(imp, "Concat") && joins_columns(imp);
 }
 
 static int refuse(hedge_import_t *imp, const char *name)

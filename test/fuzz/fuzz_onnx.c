@@ -141,7 +141,7 @@ static void declare(const uint8_t *data, size_t size)
 
         if (hedge_proto_unpack(data, size, &onnx__model_proto__descriptor, &proto, NULL) < 0)
                 return;
-        model = (const Onnx__ModelProto *)(const void *)hedge_proto_message(proto);
+        model = hedge_proto_model(proto);
         if (model->graph && hedge_declared(model->graph, &inputs, &n, NULL) == 0)
                 free(inputs);
         hedge_proto_destroy(&proto);

@@ -133,7 +133,7 @@ static void open_sample(const char *folder, const char *name, sample_t *s)
         assert_non_null(s->model.bytes);
         if (hedge_proto_unpack(s->model.bytes, s->model.size, &onnx__model_proto__descriptor, &s->proto, &why) < 0)
                 fail_msg("%s: %s", name, why.text);
-        s->graph = ((const Onnx__ModelProto *)(const void *)hedge_proto_message(s->proto))->graph;
+        s->graph = hedge_proto_model(s->proto)->graph;
         for (; s->n_inputs < s->graph->n_input && s->n_inputs < MAX_INPUTS; s->n_inputs++) {
                 size_t i = s->n_inputs;
 
