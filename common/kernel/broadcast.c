@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/kernel/broadcast.h"
 
-static void operand_strides(const hedge_shape_t *shape, const hedge_shape_t *out, int64_t *strides)
-{
-        int64_t dense[HEDGE_MAX_RANK] = { 0 };
-        uint32_t missing = out->rank - shape->rank;
-
-        hedge_plain_strides(shape, dense);
-        for (uint32_t d = 0; d < out->rank; d++)
-                strides[d] = d < missing || shape->dims[d - missing] == 1 ? 0 : dense[d - missing];
-}
-
 /* Do all operands go from the last axis on to this one as if both were one? */
 static bool goes_on(const hedge_broadcast_t *b, unsigned n, int64_t strides[][HEDGE_MAX_RANK], uint32_t axis,
                     uint32_t extent)
@@ -27,7 +17,7 @@ hedge_broadcast_t hedge_broadcast_plan(const hedge_kernel_t *k)
         hedge_broadcast_t b = { .axes = 0 };
 
         for (unsigned i = 0; i < k->n_in; i++)
-                operand_strides(&k->in[i], &k->out, strides[i]);
+                hedge_plain_broadcast_strides(&k->in[i], &k->out, strides[i]);
         for (uint32_t d = 0; d < k->out.rank; d++) {
                 uint32_t extent = k->out.dims[d];
 

@@ -68,6 +68,18 @@ static inline void hedge_plain_strides(const hedge_shape_t *shape, int64_t *ret_
         }
 }
 
+/** The same along the axes of `out`, to which a tensor of this shape broadcasts: 0 where it is repeated. */
+static inline void hedge_plain_broadcast_strides(const hedge_shape_t *shape, const hedge_shape_t *out,
+                                                 int64_t *ret_strides)
+{
+        int64_t dense[HEDGE_MAX_RANK] = { 0 };
+        uint32_t missing = out->rank - shape->rank;
+
+        hedge_plain_strides(shape, dense);
+        for (uint32_t d = 0; d < out->rank; d++)
+                ret_strides[d] = d < missing || shape->dims[d - missing] == 1 ? 0 : dense[d - missing];
+}
+
 /** Advance a position over the first `axes` axes of dims, last axis fastest. @return false after the last one. */
 static inline bool hedge_plain_next(uint32_t *at, const uint32_t *dims, uint32_t axes)
 {

@@ -73,17 +73,6 @@ static void choose_row(const hedge_quantize_t *q, const row_t *row)
                 run_row(q, row, q->multiplies, q->whole, q->result);
 }
 
-/* How far the scale goes on for each step along an axis of x; 0 where it is repeated. */
-static void scale_strides(const hedge_shape_t *x, const hedge_shape_t *scale, int64_t *strides)
-{
-        int64_t dense[HEDGE_MAX_RANK] = { 0 };
-        uint32_t missing = x->rank - scale->rank;
-
-        hedge_plain_strides(scale, dense);
-        for (uint32_t d = 0; d < x->rank; d++)
-                strides[d] = d < missing || scale->dims[d - missing] == 1 ? 0 : dense[d - missing];
-}
-
 int hedge_plain_quantize(const hedge_kernel_t *k, const float *const *in, float *out)
 {
         const hedge_shape_t *shape = &k->in[0];
@@ -96,7 +85,7 @@ int hedge_plain_quantize(const hedge_kernel_t *k, const float *const *in, float 
                 choose_row(&k->op.quantize, &row);
                 return 0;
         }
-        scale_strides(shape, &k->in[1], strides);
+        hedge_plain_broadcast_strides(&k->in[1], shape, strides);
         row.n = shape->dims[last];
         row.same = strides[last] == 0;
         do {

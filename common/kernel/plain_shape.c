@@ -208,13 +208,10 @@ int hedge_plain_slice(const hedge_kernel_t *k, const float *const *in, float *ou
 
 int hedge_plain_expand(const hedge_kernel_t *k, const float *const *in, float *out)
 {
-        int64_t dense[HEDGE_MAX_RANK], strides[HEDGE_MAX_RANK];
-        uint32_t missing = k->out.rank - k->in[0].rank;
+        int64_t strides[HEDGE_MAX_RANK];
         gather_t g;
 
-        hedge_plain_strides(&k->in[0], dense);
-        for (uint32_t d = 0; d < k->out.rank; d++)
-                strides[d] = d < missing || k->in[0].dims[d - missing] == 1 ? 0 : dense[d - missing];
+        hedge_plain_broadcast_strides(&k->in[0], &k->out, strides);
         g = plan_gather(&k->out, strides);
         gather_rows(&g, in[0], out);
         return 0;
