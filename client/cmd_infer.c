@@ -188,15 +188,9 @@ static void show_result(infer_t *infer, const slot_t *slot, char **operands, con
 {
         const hedge_msg_result_t *result = &slot->answer.message.result;
         const hedgec_request_t *q = &slot->request;
-        const hedgec_batch_answers_t answers = { .batch = q->form->batch,
-                                                 .runs = q->runs,
-                                                 .operands = operands + q->first,
-                                                 .n_operands = q->count,
-                                                 .n_pictures = q->n_pictures,
-                                                 .from = q->from,
-                                                 .of = q->of,
-                                                 .run_layers = infer->run_layers[q->form - infer->forms] };
+        hedgec_batch_answers_t answers = hedgec_request_answers(q, operands);
 
+        answers.run_layers = infer->run_layers[q->form - infer->forms];
         hedgec_batch_show(
                 &infer->show, &answers,
                 &(hedgec_answer_t){ .input = operands[q->first],

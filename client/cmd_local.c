@@ -44,21 +44,9 @@ typedef struct local {
         hedgec_show_t show;
 } local_t;
 
-static void show(local_t *local, char **operands, const hedgec_request_t *q, const hedgec_answer_t *answer)
-{
-        const hedgec_batch_answers_t answers = { .batch = q->form->batch,
-                                                 .runs = q->runs,
-                                                 .operands = operands + q->first,
-                                                 .n_operands = q->count,
-                                                 .n_pictures = q->n_pictures,
-                                                 .from = q->from,
-                                                 .of = q->of };
-
-        hedgec_batch_show(&local->show, &answers, answer);
-}
-
 static int compute(local_t *local, char **operands, const hedgec_request_t *q)
 {
+        const hedgec_batch_answers_t answers = hedgec_request_answers(q, operands);
         const hedgec_local_shape_t *shape = hedgec_local_model_shape(local->model, q->form);
         const uint32_t n = shape->graph->n_outputs;
         hedge_tensor_t *outputs = calloc(n + 1, sizeof(*outputs));
@@ -72,14 +60,14 @@ static int compute(local_t *local, char **operands, const hedgec_request_t *q)
                 names[i] = shape->graph->values[shape->graph->outputs[i]].name;
         }
         if (r == 0)
-                show(local, operands, q,
-                     &(hedgec_answer_t){ .input = operands[q->first],
-                                         .model = local->name,
-                                         .n_outputs = n,
-                                         .outputs = outputs,
-                                         .names = names,
-                                         .elements = elements,
-                                         .latency_ms = (double)(hedge_now_us() - start_us) / 1000 });
+                hedgec_batch_show(&local->show, &answers,
+                                  &(hedgec_answer_t){ .input = operands[q->first],
+                                                      .model = local->name,
+                                                      .n_outputs = n,
+                                                      .outputs = outputs,
+                                                      .names = names,
+                                                      .elements = elements,
+                                                      .latency_ms = (double)(hedge_now_us() - start_us) / 1000 });
         for (uint32_t i = 0; r == 0 && i < n; i++)
                 hedge_tensor_release(&outputs[i]);
         free(names);

@@ -251,6 +251,17 @@ bool hedgec_feed_next(hedgec_feed_t *f, hedgec_request_t *q)
         return true;
 }
 
+hedgec_batch_answers_t hedgec_request_answers(const hedgec_request_t *q, char **operands)
+{
+        return (hedgec_batch_answers_t){ .batch = q->form->batch,
+                                         .runs = q->runs,
+                                         .operands = operands + q->first,
+                                         .n_operands = q->count,
+                                         .n_pictures = q->n_pictures,
+                                         .from = q->from,
+                                         .of = q->of };
+}
+
 void hedgec_request_release(hedgec_request_t *request)
 {
         if (request->form)

@@ -44,6 +44,9 @@ typedef struct hedgec_feed {
 /** The next request. @return false: there is none. */
 bool hedgec_feed_next(hedgec_feed_t *feed, hedgec_request_t *ret);
 
+/** What an answer to it needs to be shown. `operands` are the feed's; run_layers is left 0. */
+hedgec_batch_answers_t hedgec_request_answers(const hedgec_request_t *request, char **operands);
+
 void hedgec_request_release(hedgec_request_t *request);
 void hedgec_feed_release(hedgec_feed_t *feed);
 
