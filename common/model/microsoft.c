@@ -157,18 +157,18 @@ static int import_wrapped(hedge_import_t *imp)
 }
 
 static const hedge_operator_t operators[] = {
-        { "DequantizeLinear", 1, NEWEST, 2, 3, hedge_import_dequantize_linear, hedge_eval_dequantize_linear,
+        { "DequantizeLinear", 1, NEWEST, 2, 3, hedge_import_dequantize_linear, hedge_eval_dequantize_linear, true,
           "of 8, 16 and 32 bits" },
-        { "QGemm", 1, NEWEST, 2, 9, hedge_import_qgemm, NULL,
+        { "QGemm", 1, NEWEST, 2, 9, hedge_import_qgemm, NULL, true,
           "A as it is, B, C and all scales constant, an alpha of 1" },
-        { "QLinearAdd", 1, NEWEST, 2, 8, import_wrapped, NULL, NULL },
-        { "QLinearAveragePool", 1, NEWEST, 2, 5, import_wrapped, NULL, "channels first" },
-        { "QLinearConcat", 1, NEWEST, 1, MANY, import_wrapped, NULL, NULL },
-        { "QLinearGlobalAveragePool", 1, NEWEST, 2, 5, import_wrapped, NULL, "channels first" },
-        { "QLinearLeakyRelu", 1, NEWEST, 2, 5, import_wrapped, NULL, NULL },
-        { "QLinearMul", 1, NEWEST, 2, 8, import_wrapped, NULL, NULL },
-        { "QLinearSigmoid", 1, NEWEST, 2, 5, import_wrapped, NULL, NULL },
-        { "QuantizeLinear", 1, NEWEST, 2, 3, hedge_import_quantize_linear, hedge_eval_quantize_linear,
+        { "QLinearAdd", 1, NEWEST, 2, 8, import_wrapped, NULL, true, NULL },
+        { "QLinearAveragePool", 1, NEWEST, 2, 5, import_wrapped, NULL, true, "channels first" },
+        { "QLinearConcat", 1, NEWEST, 1, MANY, import_wrapped, NULL, true, NULL },
+        { "QLinearGlobalAveragePool", 1, NEWEST, 2, 5, import_wrapped, NULL, true, "channels first" },
+        { "QLinearLeakyRelu", 1, NEWEST, 2, 5, import_wrapped, NULL, true, NULL },
+        { "QLinearMul", 1, NEWEST, 2, 8, import_wrapped, NULL, true, NULL },
+        { "QLinearSigmoid", 1, NEWEST, 2, 5, import_wrapped, NULL, true, NULL },
+        { "QuantizeLinear", 1, NEWEST, 2, 3, hedge_import_quantize_linear, hedge_eval_quantize_linear, true,
           "to 8 and 16 bits" },
 };
 

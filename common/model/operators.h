@@ -19,16 +19,14 @@ typedef struct hedge_operator {
         uint32_t min_in, max_in;     /**< inputs */
         hedge_operator_fn_t *import; /**< adds it to the graph; NULL: only among constants */
         hedge_operator_fn_t *eval;   /**< computes it when every input is constant; NULL: not then either */
-        const char *note;            /**< what is not taken, for the documentation; may be NULL */
+        bool integers; /**< right for computed integers and booleans too: moves them, or computes them as their type would */
+        const char *note; /**< what is not taken, for the documentation; may be NULL */
 } hedge_operator_t;
 
 /** All rows, sorted by name, and their number. */
 const hedge_operator_t *hedge_operators(size_t *ret_n);
 
 const hedge_operator_t *hedge_operator_find(const char *name);
-
-/** Is it right for computed integers and booleans too: does it move them, or compute them as their type would? */
-bool hedge_operator_takes_integers(const hedge_operator_t *op);
 
 /** Does an attribute say nothing that changes the answer, so that it need not be looked at? */
 bool hedge_operator_may_ignore(const hedge_operator_t *op, const char *attribute);

@@ -39,8 +39,7 @@ static int check_elements(hedge_import_t *imp, const hedge_operator_t *op)
         for (uint32_t i = 0; i < imp->node->n_input; i++) {
                 const hedge_sym_t *sym = hedge_import_sym(imp, i);
 
-                if (sym && !sym->literal && hedge_element_is_integer((int)sym->view.element) &&
-                    !hedge_operator_takes_integers(op))
+                if (sym && !sym->literal && hedge_element_is_integer((int)sym->view.element) && !op->integers)
                         return hedge_import_fail(imp, HEDGE_EUNSUPPORTED, "'%.100s' is %s, which it is not done with",
                                                  sym->name, hedge_element_name((int)sym->view.element));
         }
