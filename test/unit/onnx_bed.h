@@ -18,24 +18,9 @@
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
 #include "common/model/operators.h"
-#include "make_onnx.h"
+#include "import_made.h"
 
 /** Models of make_onnx, imported and refused. */
-
-/* The model must be refused with this code and a sentence that has these words. */
-static inline void refused_with(make_t *m, const hedge_onnx_limits_t *limits, int code, const char *words)
-{
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
-        int r = hedge_onnx_import(bytes, size, &(hedge_onnx_options_t){ .limits = limits }, &graph, &why);
-
-        if (r != code || !strstr(why.text, words))
-                fail_msg("%d '%s' instead of %d '%s'", r, why.text, code, words);
-        assert_null(graph);
-        make_free(m);
-}
 
 static inline void refused(make_t *m, int code, const char *words)
 {

@@ -15,7 +15,7 @@
 
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
-#include "make_onnx.h"
+#include "import_made.h"
 
 /* Run a model with inputs 0, 1, 2, ... on the plain kernels; its first output must be `want`. */
 static inline void check(make_t *m, make_dims_t dims, const float *want)
@@ -23,13 +23,9 @@ static inline void check(make_t *m, make_dims_t dims, const float *want)
         hedge_tensor_t in[2] = { { { 0 }, NULL } }, out[4] = { { { 0 }, NULL } };
         hedge_kernels_t *kernels = NULL;
         hedge_engine_t *engine = NULL;
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size, n = 1;
-        unsigned char *bytes = make_bytes(m, &size);
+        hedge_graph_t *graph = import_made(m);
+        size_t n = 1;
 
-        if (hedge_onnx_import(bytes, size, NULL, &graph, &why) < 0)
-                fail_msg("%s", why.text);
         assert_int_equal(hedge_kernels_new("plain", 1, &kernels), 0);
         assert_int_equal(hedge_engine_new(graph, kernels, &engine), 0);
         for (uint32_t i = 0; i < graph->n_inputs; i++) {

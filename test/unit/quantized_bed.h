@@ -61,13 +61,8 @@ static inline int64_t to_type(float v, int64_t zero, int type)
 /* Import the model; it is freed. */
 static inline hedge_graph_t *imported(make_t *m)
 {
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
+        hedge_graph_t *graph = import_made(m);
 
-        if (hedge_onnx_import(bytes, size, NULL, &graph, &why) < 0)
-                fail_msg("%s", why.text);
         make_free(m);
         return graph;
 }

@@ -15,7 +15,7 @@
 
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
-#include "make_onnx.h"
+#include "import_made.h"
 
 /** Models with one input "x" and one output "y", computed on every back end and compared with sums in double. */
 
@@ -65,19 +65,6 @@ static inline bool next_place(int64_t *place, const uint32_t *extent)
                 place[i] = 0;
         }
         return false;
-}
-
-static inline hedge_graph_t *import_model(make_t *m)
-{
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
-        int r = hedge_onnx_import(bytes, size, NULL, &graph, &why);
-
-        if (r < 0)
-                fail_msg("%d: %s", r, why.text);
-        return graph;
 }
 
 /** Run the graph on one back end. @param x  In ONNX order. @return the output, to be released. */

@@ -29,19 +29,6 @@ static void start_if(make_t *m, int64_t condition, make_t *taken, make_t *other)
         give_branch(m, node, condition ? "else_branch" : "then_branch", other);
 }
 
-static void refuses(make_t *m, int code, const char *words)
-{
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
-        int r = hedge_onnx_import(bytes, size, NULL, &graph, &why);
-
-        if (r != code || !strstr(why.text, words))
-                fail_msg("%d '%s' instead of %d '%s'", r, why.text, code, words);
-        make_free(m);
-}
-
 static void test_the_branch_that_is_taken_counts(void **state)
 {
         for (int64_t condition = 0; condition < 2; condition++) {
@@ -152,31 +139,31 @@ static void test_what_is_refused(void **state)
         node = make_node(&m, "If", "c", "y");
         give_branch(&m, node, "then_branch", &taken);
         give_branch(&m, node, "else_branch", &taken);
-        refuses(&m, HEDGE_EUNSUPPORTED, "the condition ('c') is not constant");
+        refused_with(&m, NULL, HEDGE_EUNSUPPORTED, "the condition ('c') is not constant");
         make_free(&taken);
 
         start_if(&m, 1, &taken, &other); /* unknown operators in the branch that is taken */
         make_node(&taken, "NoSuchOperator", "x", "out");
-        refuses(&m, HEDGE_EUNSUPPORTED, "NoSuchOperator");
+        refused_with(&m, NULL, HEDGE_EUNSUPPORTED, "NoSuchOperator");
         make_free(&taken);
         make_free(&other);
 
         start_if(&m, 1, &taken, &other); /* a name that is nowhere */
         make_node(&taken, "Relu", "nowhere", "out");
-        refuses(&m, HEDGE_EMALFORMED, "'nowhere'");
+        refused_with(&m, NULL, HEDGE_EMALFORMED, "'nowhere'");
         make_free(&taken);
         make_free(&other);
 
         start_if(&m, 1, &taken, &other); /* the node's own output */
         make_node(&taken, "Relu", "y", "out");
-        refuses(&m, HEDGE_EMALFORMED, "before it is computed");
+        refused_with(&m, NULL, HEDGE_EMALFORMED, "before it is computed");
         make_free(&taken);
         make_free(&other);
 
         start_if(&m, 1, &taken, &other); /* another number of outputs */
         make_node(&taken, "Relu", "x", "out");
         make_output(&taken, "out");
-        refuses(&m, HEDGE_EMALFORMED, "does not fit the outputs");
+        refused_with(&m, NULL, HEDGE_EMALFORMED, "does not fit the outputs");
         make_free(&taken);
         make_free(&other);
 
@@ -184,14 +171,14 @@ static void test_what_is_refused(void **state)
         make_input(&m, "later", DIMS(1));
         make_node(&m, "Relu", "later", "after");
         taken.graph.output[0]->name = (char *)(uintptr_t) "after";
-        refuses(&m, HEDGE_EMALFORMED, "does not compute 'after'");
+        refused_with(&m, NULL, HEDGE_EMALFORMED, "does not compute 'after'");
         make_free(&taken);
         make_free(&other);
 
         start(&m, 13, DIMS(1)); /* no branches */
         make_ints(&m, "c", SCALAR, (const int64_t[]){ 1 });
         make_node(&m, "If", "c", "y");
-        refuses(&m, HEDGE_EMALFORMED, "a branch is missing");
+        refused_with(&m, NULL, HEDGE_EMALFORMED, "a branch is missing");
 }
 
 int main(void)

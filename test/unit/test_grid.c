@@ -151,7 +151,7 @@ static void check_case(make_t *m, const grid_t *g)
         else
                 make_input(m, "x", DIMS(g->images, g->channels, g->in[1], g->in[2]));
         make_output(m, "y");
-        graph = import_model(m);
+        graph = import_made(m);
         cube_new(&x);
         cube_new(&y);
         for (size_t i = 0, n = cube_elements(&x); i < n; i++)
@@ -240,7 +240,7 @@ static void test_affine(void **state)
                         make_ints(&m, "size", DIMS(4), (const int64_t[]){ 2, 7, 3, 1 });
                 node = make_node(&m, "AffineGrid", "x size", "y");
                 make_int(&m, node, "align_corners", align);
-                graph = import_model(&m);
+                graph = import_made(&m);
                 for (int k = 0; k < 24; k++)
                         theta[k] = (double)make_random(&m);
                 for (uint32_t image = 0; image < 2; image++) {

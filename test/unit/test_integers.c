@@ -34,7 +34,7 @@ static void two_fail(hedge_element_t element, const char *op_type, float a, floa
         hedge_graph_t *g;
 
         start_two(&m, element, op_type, 1);
-        g = typed_import(&m);
+        g = import_made(&m);
         for (const char *const *backend = hedge_kernels_available(); *backend; backend++) {
                 hedge_tensor_t out = { { 0 }, NULL };
 
@@ -83,7 +83,7 @@ static void test_quotients_truncate(void **state)
                 a[i] = b[i] * floorf(16777215 / b[i]) - 1;
         }
         start_two(&m, INT32, "Div", 999);
-        g = typed_import(&m);
+        g = import_made(&m);
         for (const char *const *backend = hedge_kernels_available(); *backend; backend++) {
                 hedge_tensor_t out = { { 0 }, NULL };
 
@@ -239,7 +239,7 @@ static void test_integers_are_padded(void **state)
         make_ints(&m, "pads", DIMS(2), (const int64_t[]){ 1, 0 });
         make_ints(&m, "value", SCALAR, (const int64_t[]){ INT64_MAX });
         make_node(&m, "Pad", "x pads value", "y");
-        typed_refused(&m, HEDGE_EUNSUPPORTED, "more than is computed exactly");
+        refused_with(&m, NULL, HEDGE_EUNSUPPORTED, "more than is computed exactly");
 }
 
 /* What comes of constants is a constant: a shape may be worked out by any operator. */
@@ -283,27 +283,27 @@ static void test_what_is_refused(void **state)
         typed_start(&m, INT64, DIMS(2)); /* a constant that float32 has not */
         make_ints(&m, "big", DIMS(1), (const int64_t[]){ 16777217 });
         make_node(&m, "Add", "x big", "y");
-        typed_refused(&m, HEDGE_EUNSUPPORTED, "a constant of 16777217, which is more than is computed exactly");
+        refused_with(&m, NULL, HEDGE_EUNSUPPORTED, "a constant of 16777217, which is more than is computed exactly");
         typed_start(&m, INT64, DIMS(2));
         make_floats(&m, "half", DIMS(1), FLOATS(0.5f));
         make_node(&m, "Mul", "x half", "y");
-        typed_refused(&m, HEDGE_EMALFORMED, "of INT64 and FLOAT");
+        refused_with(&m, NULL, HEDGE_EMALFORMED, "of INT64 and FLOAT");
         typed_start(&m, INT32, DIMS(2));
         make_node(&m, "Sigmoid", "x", "y");
-        typed_refused(&m, HEDGE_EUNSUPPORTED, "INT32");
+        refused_with(&m, NULL, HEDGE_EUNSUPPORTED, "INT32");
         typed_start(&m, FLOAT, DIMS(2));
         make_ints(&m, "i", DIMS(1), (const int64_t[]){ 2 });
         make_floats(&m, "t", DIMS(2), FLOATS(1, 2));
         make_node(&m, "GatherElements", "t i", "g");
         make_node(&m, "Mul", "x g", "y");
-        typed_refused(&m, HEDGE_EMALFORMED, "GatherElements 'g' (opset 13)");
+        refused_with(&m, NULL, HEDGE_EMALFORMED, "GatherElements 'g' (opset 13)");
         typed_start(&m, FLOAT, DIMS(2));
         make_node(&m, "NonZero", "x", "y");
-        typed_refused(&m, HEDGE_EUNSUPPORTED, "only with constant inputs");
+        refused_with(&m, NULL, HEDGE_EUNSUPPORTED, "only with constant inputs");
         typed_start(&m, FLOAT, DIMS(2));
         make_ints(&m, "k", DIMS(1), (const int64_t[]){ 3 });
         make_node(&m, "TopK", "x k", "y i");
-        typed_refused(&m, HEDGE_EUNSUPPORTED, "the first 3 of 2 elements");
+        refused_with(&m, NULL, HEDGE_EUNSUPPORTED, "the first 3 of 2 elements");
 }
 
 int main(void)

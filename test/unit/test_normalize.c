@@ -13,7 +13,7 @@
 
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
-#include "make_onnx.h"
+#include "import_made.h"
 
 /* The input of all: 2 pictures of 4 channels, 3 x 5 pixels; that many elements. */
 #define N     2
@@ -65,13 +65,8 @@ static void run_on(const char *backend, const hedge_graph_t *graph, const run_t 
 /* Import the model and check its first output, of `elements`. */
 static void check(make_t *m, const run_t *run, size_t elements, double bound)
 {
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
+        hedge_graph_t *graph = import_made(m);
 
-        if (hedge_onnx_import(bytes, size, NULL, &graph, &why) < 0)
-                fail_msg("%s", why.text);
         assert_int_equal(hedge_shape_elements(&graph->values[graph->outputs[0]].shape), elements);
         for (const char *const *b = hedge_kernels_available(); *b; b++)
                 run_on(*b, graph, run, bound);

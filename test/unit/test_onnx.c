@@ -4,13 +4,8 @@
 
 static hedge_graph_t *import(make_t *m)
 {
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
+        hedge_graph_t *graph = import_made(m);
 
-        if (hedge_onnx_import(bytes, size, NULL, &graph, &why) < 0)
-                fail_msg("%s", why.text);
         make_free(m);
         return graph;
 }

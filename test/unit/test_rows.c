@@ -41,7 +41,7 @@ static void test_there_may_be_none(void **state)
 
         start_boxes(&m);
         make_node(&m, "Identity", "kept", "y");
-        g = typed_import(&m);
+        g = import_made(&m);
         assert_int_equal(typed_run(g, "plain", (const float *const[]){ LOW }, &out), 0);
         assert_int_equal(out.shape.rank, 2);
         assert_int_equal(out.shape.dims[0], 0);
@@ -94,7 +94,7 @@ static void test_scores_are_looked_up(void **state)
 
 static void cannot_follow(make_t *m)
 {
-        typed_refused(m, HEDGE_EUNSUPPORTED, "as many rows as it turns out");
+        refused_with(m, NULL, HEDGE_EUNSUPPORTED, "as many rows as it turns out");
 }
 
 static void test_what_cannot_follow(void **state)

@@ -211,7 +211,7 @@ static void check_case(make_t *m, const transposed_t *t, const transposed_t *mea
                 y.dims[2 + i] = (t->in[i] - 1) * t->stride[i] + (t->kernel[i] - 1) * t->dilation[i] + 1 + t->more[i] -
                                 meant->before[i] - meant->after[i];
         make_model(m, t, auto_pad, &c);
-        graph = import_model(m);
+        graph = import_made(m);
         cube_new(&x);
         for (size_t i = 0, n = cube_elements(&x); i < n; i++)
                 x.v[i] = (double)make_random(m);
@@ -286,7 +286,7 @@ static void test_folded(void **state)
                 t = pick(&m);
                 t.norm = t.relu = true;
                 make_model(&m, &t, NULL, &c);
-                graph = import_model(&m);
+                graph = import_made(&m);
                 for (uint32_t n = 0; n < graph->n_nodes; n++) {
                         const hedge_op_t *op = &graph->nodes[n].op;
 
@@ -343,7 +343,7 @@ static void test_constant(void **state)
         make_floats(&m, "w", DIMS(1, 1, 2, 2), (const float[]){ 1, 1, 1, 1 });
         make_node(&m, "ConvTranspose", "c w", "up");
         make_node(&m, "Add", "up x", "y");
-        graph = import_model(&m);
+        graph = import_made(&m);
         assert_int_equal(graph->n_nodes, 1);
         check_graph(graph, x, want, 9, 1e-6, "of a constant");
         hedge_graph_destroy(&graph);

@@ -90,7 +90,7 @@ static void test_places(void **state)
 
                 begin(&m, p);
                 make_int(&m, make_node(&m, "Cast", "i", "y"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
-                graph = import_model(&m);
+                graph = import_made(&m);
                 fill(&m, &x);
                 for (uint32_t plane = 0; plane < 6; plane++)
                         for (uint32_t at = 0; at < h * w; at++) {
@@ -119,7 +119,7 @@ static void test_there_and_back(void **state)
                         continue;
                 begin(&m, p);
                 set_window(&m, make_node(&m, "MaxUnpool", "p i", "y"), p);
-                graph = import_model(&m);
+                graph = import_made(&m);
                 fill(&m, &x);
                 cube_new(&y);
                 for (uint32_t plane = 0; plane < 6; plane++)
@@ -160,7 +160,7 @@ static void test_no_such_place(void **state)
         make_t m;
 
         begin_unpool(&m, DIMS(1, 1, 2, 2));
-        graph = import_model(&m);
+        graph = import_made(&m);
         assert_int_equal(hedge_kernels_new(NULL, 1, &kernels), 0);
         assert_int_equal(hedge_engine_new(graph, kernels, &engine), 0);
         assert_int_equal(hedge_engine_run(engine, &in, NULL, NULL, &out), HEDGE_ERANGE);

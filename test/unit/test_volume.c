@@ -140,7 +140,7 @@ static void check_conv(make_t *m, bool relu)
         make_int(m, m->graph.node[0], "group", f.groups);
         if (relu)
                 make_node(m, "Relu", "conv", "y");
-        graph = import_model(m);
+        graph = import_made(m);
         fill(m, &x);
         for (int i = 0; i < 3; i++)
                 y.dims[2 + i] = out_extent(&w, i, false);
@@ -237,7 +237,7 @@ static void check_pool(make_t *m, const pool_t *p)
         make_int(m, node, "ceil_mode", p->up);
         if (p->average)
                 make_int(m, node, "count_include_pad", p->count_pad);
-        graph = import_model(m);
+        graph = import_made(m);
         fill(m, &x);
         for (int i = 0; i < 3; i++)
                 y.dims[2 + i] = out_extent(&w, i, p->up);
@@ -286,7 +286,7 @@ static void test_global_pools(void **state)
                 make_input(&m, "x", DIMS(2, 3, 4, 5, 6));
                 make_output(&m, "y");
                 make_node(&m, average ? "GlobalAveragePool" : "GlobalMaxPool", "x", "y");
-                graph = import_model(&m);
+                graph = import_made(&m);
                 fill(&m, &x);
                 for (int c = 0; c < 6; c++) {
                         double sum = 0, most = -INFINITY;
@@ -363,7 +363,7 @@ static void check_resize(make_t *m, int i)
         make_string(m, node, "mode", z.linear ? "linear" : "nearest");
         make_string(m, node, "nearest_mode", "floor");
         make_string(m, node, "coordinate_transformation_mode", coords[z.coord]);
-        graph = import_model(m);
+        graph = import_made(m);
         fill(m, &x);
         cube_new(&y);
         for (uint32_t n = 0; n < 2; n++) {
@@ -426,7 +426,7 @@ static void test_blocks(void **state)
                 make_int(&m, make_node(&m, mode == 2 ? "SpaceToDepth" : "DepthToSpace", "x", "y"), "blocksize", 2);
                 if (mode < 2)
                         make_string(&m, m.graph.node[0], "mode", mode == 1 ? "CRD" : "DCR");
-                graph = import_model(&m);
+                graph = import_made(&m);
                 check_graph(graph, x, want, 480, 0, "blocks");
                 hedge_graph_destroy(&graph);
                 make_free(&m);

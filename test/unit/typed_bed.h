@@ -15,7 +15,7 @@
 
 #include "common/engine/engine.h"
 #include "common/model/onnx.h"
-#include "make_onnx.h"
+#include "import_made.h"
 
 /* Models of make_onnx whose inputs have types and values; all back ends must give exactly what is wanted. */
 
@@ -34,18 +34,6 @@ static inline void typed_start(make_t *m, hedge_element_t element, make_dims_t d
         make_init(m, 13);
         typed_input(m, "x", element, dims);
         make_output(m, "y");
-}
-
-static inline hedge_graph_t *typed_import(make_t *m)
-{
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
-
-        if (hedge_onnx_import(bytes, size, NULL, &graph, &why) < 0)
-                fail_msg("%s", why.text);
-        return graph;
 }
 
 static inline int typed_run(const hedge_graph_t *g, const char *backend, const float *const *values,
@@ -90,7 +78,7 @@ static inline void typed_compare(const hedge_tensor_t *out, make_dims_t dims, co
 static inline void typed_gives(make_t *m, const float *const *values, hedge_element_t element, make_dims_t dims,
                                const float *want)
 {
-        hedge_graph_t *g = typed_import(m);
+        hedge_graph_t *g = import_made(m);
 
         assert_int_equal(g->values[g->outputs[0]].element, element);
         for (const char *const *backend = hedge_kernels_available(); *backend; backend++) {
@@ -111,7 +99,7 @@ static inline void typed_gives(make_t *m, const float *const *values, hedge_elem
 /* A value has no place in its type: the run fails. */
 static inline void typed_fails(make_t *m, const float *values)
 {
-        hedge_graph_t *g = typed_import(m);
+        hedge_graph_t *g = import_made(m);
 
         for (const char *const *backend = hedge_kernels_available(); *backend; backend++) {
                 hedge_tensor_t out[TYPED_INPUTS_MAX] = { { { 0 }, NULL } };
@@ -119,19 +107,6 @@ static inline void typed_fails(make_t *m, const float *values)
                 assert_int_equal(typed_run(g, *backend, &values, out), HEDGE_ERANGE);
         }
         hedge_graph_destroy(&g);
-        make_free(m);
-}
-
-static inline void typed_refused(make_t *m, int code, const char *words)
-{
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { { 0 } };
-        size_t size;
-        unsigned char *bytes = make_bytes(m, &size);
-        int r = hedge_onnx_import(bytes, size, NULL, &graph, &why);
-
-        if (r != code || !strstr(why.text, words))
-                fail_msg("%d '%s' instead of %d '%s'", r, why.text, code, words);
         make_free(m);
 }
 
