@@ -97,6 +97,11 @@ Onnx__ValueInfoProto *make_input(make_t *make, const char *name, make_dims_t dim
         return info;
 }
 
+void make_typed_input(make_t *make, const char *name, int type, make_dims_t dims)
+{
+        make_input(make, name, dims)->type->tensor_type->elem_type = type;
+}
+
 void make_output(make_t *make, const char *name)
 {
         Onnx__ValueInfoProto *info = block(make, sizeof(*info));

@@ -26,6 +26,8 @@ typedef const int64_t *make_dims_t;
 
 /** A float32 graph input. */
 Onnx__ValueInfoProto *make_input(make_t *make, const char *name, make_dims_t dims);
+/** One of another element type of ONNX. */
+void make_typed_input(make_t *make, const char *name, int type, make_dims_t dims);
 void make_output(make_t *make, const char *name);
 
 /** Initialisers: small random numbers, given floats, given integers. */

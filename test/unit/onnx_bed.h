@@ -27,6 +27,15 @@ static inline void refused(make_t *m, int code, const char *words)
         refused_with(m, NULL, code, words);
 }
 
+static inline unsigned nodes_of(const hedge_graph_t *g, hedge_op_kind_t kind)
+{
+        unsigned n = 0;
+
+        for (uint32_t i = 0; i < g->n_nodes; i++)
+                n += g->nodes[i].op.kind == kind;
+        return n;
+}
+
 static inline void start(make_t *m, make_dims_t dims)
 {
         make_init(m, 13);

@@ -115,18 +115,4 @@ static inline void gives_integers(hedge_graph_t *g, const float *x, const int64_
         free(floats);
 }
 
-static inline unsigned nodes_of(const hedge_graph_t *g, hedge_op_kind_t kind)
-{
-        unsigned n = 0;
-
-        for (uint32_t i = 0; i < g->n_nodes; i++)
-                n += g->nodes[i].op.kind == kind;
-        return n;
-}
-
-static inline void typed_input(make_t *m, const char *name, int type, make_dims_t dims)
-{
-        make_input(m, name, dims)->type->tensor_type->elem_type = type;
-}
-
 #endif

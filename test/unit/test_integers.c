@@ -15,7 +15,7 @@
 static void start_two(make_t *m, hedge_element_t element, const char *op_type, int64_t n)
 {
         typed_start(m, element, DIMS(n));
-        typed_input(m, "b", element, DIMS(n));
+        make_typed_input(m, "b", element, DIMS(n));
         make_node(m, op_type, "x b", "y");
 }
 
@@ -153,7 +153,7 @@ static void test_casts(void **state)
         GIVES(&m, FLOATS(0, 1), FLOAT, DIMS(2), 0, 1);
         typed_start(&m, FLOAT, DIMS(2));
         m.opset.version = 15;
-        typed_input(&m, "like", INT16, DIMS(1));
+        make_typed_input(&m, "like", INT16, DIMS(1));
         make_node(&m, "CastLike", "x like", "y");
         typed_gives(&m, (const float *const[]){ FLOATS(-3.7f, 3.7f), FLOATS(0) }, INT16, DIMS(2), FLOATS(-3, 3));
 }
@@ -216,7 +216,7 @@ static void test_axes_of_images(void **state)
         make_node(&m, "CumSum", "c axis", "y");
         GIVES(&m, FLOATS(1, 2, 3, 5), FLOAT, DIMS(1, 2, 1, 2), 1, 2, 4, 7);
         typed_start(&m, FLOAT, DIMS(1, 2, 1, 2)); /* a mask in the plain order */
-        typed_input(&m, "mask", BOOL, DIMS(1, 2, 1, 2));
+        make_typed_input(&m, "mask", BOOL, DIMS(1, 2, 1, 2));
         make_floats(&m, "w", DIMS(2, 2, 1, 1), FLOATS(1, 0, 0, 1));
         make_floats(&m, "none", SCALAR, FLOATS(-1));
         make_node(&m, "Conv", "x w", "c");

@@ -10,15 +10,6 @@ static hedge_graph_t *import(make_t *m)
         return graph;
 }
 
-static unsigned count_kind(const hedge_graph_t *g, hedge_op_kind_t kind)
-{
-        unsigned n = 0;
-
-        for (uint32_t i = 0; i < g->n_nodes; i++)
-                n += g->nodes[i].op.kind == kind;
-        return n;
-}
-
 static void test_net_is_folded(void **state)
 {
         hedge_graph_t *g;
@@ -37,7 +28,7 @@ static void test_net_is_folded(void **state)
         assert_int_equal(g->nodes[1].n_inputs, 3);
         assert_int_equal(g->nodes[1].op.activation.kind, HEDGE_ACT_CLAMP);
         assert_int_equal(g->nodes[4].op.kind, HEDGE_OP_FULLY_CONNECTED);
-        assert_int_equal(count_kind(g, HEDGE_OP_TRANSPOSE), 1);
+        assert_int_equal(nodes_of(g, HEDGE_OP_TRANSPOSE), 1);
         assert_int_equal(hedge_graph_macs(g), 4 * 36 * 18 + 3 * 36);
         hedge_graph_destroy(&g);
 }
@@ -117,8 +108,8 @@ static void test_shared_values_are_not_folded(void **state)
         make_node(&m, "Relu", "conv", "relu");
         make_node(&m, "Add", "conv relu", "y");
         g = import(&m);
-        assert_int_equal(count_kind(g, HEDGE_OP_CLAMP), 1);
-        assert_int_equal(count_kind(g, HEDGE_OP_ADD), 1);
+        assert_int_equal(nodes_of(g, HEDGE_OP_CLAMP), 1);
+        assert_int_equal(nodes_of(g, HEDGE_OP_ADD), 1);
         hedge_graph_destroy(&g);
         start(&m, DIMS(1, 1, 3, 3));
         make_weights(&m, "w", DIMS(2, 1, 1, 1));
@@ -127,7 +118,7 @@ static void test_shared_values_are_not_folded(void **state)
         make_output(&m, "conv");
         g = import(&m);
         assert_int_equal(g->n_outputs, 2);
-        assert_int_equal(count_kind(g, HEDGE_OP_CLAMP), 1);
+        assert_int_equal(nodes_of(g, HEDGE_OP_CLAMP), 1);
         hedge_graph_destroy(&g);
 }
 
@@ -158,7 +149,7 @@ static void test_transposes_vanish(void **state)
         make_node(&m, "GlobalAveragePool", "conv", "pool");
         make_node(&m, "Flatten", "pool", "y");
         g = import(&m);
-        assert_int_equal(count_kind(g, HEDGE_OP_TRANSPOSE), 0);
+        assert_int_equal(nodes_of(g, HEDGE_OP_TRANSPOSE), 0);
         hedge_graph_destroy(&g);
 }
 
@@ -243,7 +234,7 @@ static void test_integer_inputs(void **state)
         make_t m;
 
         make_init(&m, 13);
-        make_input(&m, "x", DIMS(1))->type->tensor_type->elem_type = HEDGE_ELEMENT_INT32;
+        make_typed_input(&m, "x", HEDGE_ELEMENT_INT32, DIMS(1));
         make_output(&m, "y");
         make_int(&m, make_node(&m, "Cast", "x", "y"), "to", HEDGE_ELEMENT_UINT8);
         g = import(&m);

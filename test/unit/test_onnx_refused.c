@@ -158,12 +158,12 @@ static void test_types_that_are_not_supported(void **state)
         make_node(&m, "Add", "x w", "y");
         refused(&m, HEDGE_EUNSUPPORTED, "keeps its data in another file");
         make_init(&m, 13);
-        make_input(&m, "x", DIMS(2))->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__STRING;
+        make_typed_input(&m, "x", ONNX__TENSOR_PROTO__DATA_TYPE__STRING, DIMS(2));
         make_output(&m, "y");
         make_node(&m, "Relu", "x", "y");
         refused(&m, HEDGE_EUNSUPPORTED, "the input 'x' is STRING");
         make_init(&m, 13);
-        make_input(&m, "x", DIMS(2))->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__UINT8;
+        make_typed_input(&m, "x", ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, DIMS(2));
         make_output(&m, "y");
         make_node(&m, "Sigmoid", "x", "y");
         refused(&m, HEDGE_EUNSUPPORTED, "Sigmoid 'y' (opset 13): 'x' is UINT8");

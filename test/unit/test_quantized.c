@@ -292,7 +292,7 @@ static void test_blocks(void **state)
                         make_integers(&m, "w", DIMS(2, 3), UINT8, codes);
                         make_input(&m, "x", DIMS(2, 3));
                 } else {
-                        typed_input(&m, "w", UINT8, DIMS(2, 3));
+                        make_typed_input(&m, "w", UINT8, DIMS(2, 3));
                 }
                 make_int(&m, make_node(&m, "DequantizeLinear", "w scale zero", constant ? "v" : "y"), "block_size", 2);
                 if (constant)

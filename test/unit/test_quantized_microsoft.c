@@ -26,7 +26,7 @@ static void open_model(make_t *m, int64_t *x)
         any = any_integers(m, UINT8, N);
         memcpy(x, any, N * sizeof(*x));
         free(any);
-        typed_input(m, "x", UINT8, DIMS(1, 2, 3, 4));
+        make_typed_input(m, "x", UINT8, DIMS(1, 2, 3, 4));
         make_output(m, "y");
         make_floats(m, "xs", SCALAR, &scales[0]);
         make_integers(m, "xz", SCALAR, UINT8, &zeros[0]);

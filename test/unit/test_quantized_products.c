@@ -90,7 +90,7 @@ static void make_conv(make_t *m, const conv_case_t *c, conv_kind_t kind)
         const hedge_conv_t *g = &c->conv;
         const int64_t out_c = g->out_c;
 
-        typed_input(m, "x", c->x_type, DIMS(1, g->in_c, g->in_h, g->in_w));
+        make_typed_input(m, "x", c->x_type, DIMS(1, g->in_c, g->in_h, g->in_w));
         make_output(m, "y");
         make_integers(m, "xz", SCALAR, c->x_type, &c->x_zero);
         make_integers(m, "w", DIMS(out_c, g->in_c / g->groups, g->kernel_h, g->kernel_w), c->w_type, c->w);
@@ -219,7 +219,7 @@ static void check_matmul(unsigned round, bool integer)
                 scaled = (float)sum * (a_scale * b_scale[column] / y_scale);
                 want[i] = integer ? sum : to_type(scaled, y_zero, type);
         }
-        typed_input(&m, "a", type, DIMS(rows, depth));
+        make_typed_input(&m, "a", type, DIMS(rows, depth));
         make_output(&m, "y");
         make_integers(&m, "az", SCALAR, type, &a_zero);
         make_integers(&m, "b", DIMS(depth, columns), INT8, b);
@@ -264,7 +264,7 @@ static void test_order_of_factors(void **state)
                         continue;
                 found++;
                 make_init(&model, 13);
-                typed_input(&model, "a", UINT8, DIMS(1, 1));
+                make_typed_input(&model, "a", UINT8, DIMS(1, 1));
                 make_output(&model, "y");
                 make_integers(&model, "z", SCALAR, UINT8, &zero);
                 make_integers(&model, "wz", SCALAR, INT8, &zero);
@@ -287,7 +287,7 @@ static void start_product(make_t *m, int64_t depth, int64_t weight)
         for (int64_t k = 0; k < depth; k++)
                 b[k] = weight;
         make_init(m, 13);
-        typed_input(m, "a", UINT8, DIMS(1, depth));
+        make_typed_input(m, "a", UINT8, DIMS(1, depth));
         make_output(m, "y");
         make_integers(m, "b", DIMS(depth, 1), INT8, b);
         free(b);

@@ -9,7 +9,7 @@
 static void start_boxes(make_t *m)
 {
         make_init(m, 13);
-        typed_input(m, "scores", FLOAT, DIMS(1, 1, 4));
+        make_typed_input(m, "scores", FLOAT, DIMS(1, 1, 4));
         make_output(m, "y");
         make_floats(m, "boxes", DIMS(1, 4, 4), FLOATS(0, 0, 2, 2, 0, 0.5f, 2, 2.5f, 5, 5, 6, 6, 8, 8, 9, 9));
         make_ints(m, "most", SCALAR, (const int64_t[]){ 3 });

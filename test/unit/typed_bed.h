@@ -23,16 +23,11 @@
 
 #define FLOATS(...) ((const float[]){ __VA_ARGS__ })
 
-static inline void typed_input(make_t *m, const char *name, hedge_element_t element, make_dims_t dims)
-{
-        make_input(m, name, dims)->type->tensor_type->elem_type = (int)element;
-}
-
 /* A model of opset 13 with input x and output y. */
 static inline void typed_start(make_t *m, hedge_element_t element, make_dims_t dims)
 {
         make_init(m, 13);
-        typed_input(m, "x", element, dims);
+        make_typed_input(m, "x", element, dims);
         make_output(m, "y");
 }
 
