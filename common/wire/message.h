@@ -28,7 +28,8 @@
 struct zmq_msg_t; /* a frame: <zmq.h>, for those who handle them */
 
 #define HEDGE_WIRE_VERSION 1
-#define HEDGE_STEP_UPDATES 16 /**< frames of a STEP at most */
+#define HEDGE_STEP_UPDATES 16  /**< frames of a STEP at most */
+#define HEDGE_PART_FRAMES  64u /**< parts in a PART at most */
 
 typedef enum hedge_message_type {
         /* coordinator and board */
@@ -37,8 +38,8 @@ typedef enum hedge_message_type {
         HEDGE_MSG_SHARE,     /**< coordinator: keep these coded filter blocks; 1 frame */
         HEDGE_MSG_SHARE_OK,  /**< board: kept */
         HEDGE_MSG_TASK,      /**< coordinator: coded inputs for a share; 1 frame per coded input */
-        HEDGE_MSG_PART,      /**< board: a finished part; 1 frame */
-        HEDGE_MSG_TASK_END,  /**< board: no more parts will come of this task */
+        HEDGE_MSG_PART,      /**< board: finished parts; 1 frame per part */
+        HEDGE_MSG_TASK_END,  /**< board: no more parts will come of this task, where no PART could say it */
         HEDGE_MSG_CANCEL,    /**< coordinator: stop this task */
         HEDGE_MSG_DROP,      /**< coordinator: forget this share */
         HEDGE_MSG_PING,      /**< coordinator */
@@ -120,15 +121,22 @@ typedef struct hedge_msg_task {
         uint32_t n_inputs;
         uint32_t *inputs; /**< number la of each frame's coded input; none: 0, 1, ... */
         uint32_t n_order;
-        uint32_t *order; /**< parts to compute, in this order: la * ell_b + lb; their inputs are among the frames */
-        uint32_t wire;   /**< hedge_precision_t of the frames, and of the parts that are asked for */
+        uint32_t *order;  /**< parts to compute, in this order: la * ell_b + lb; their inputs are among the frames */
+        uint32_t wire;    /**< hedge_precision_t of the frames, and of the parts that are asked for */
+        uint32_t hold_us; /**< a finished part may wait so long for later ones, to be sent in one message with them */
 } hedge_msg_task_t;
 
-typedef struct hedge_msg_part {
-        uint64_t run;
+typedef struct hedge_part { /**< one of a PART's, and what its frame holds */
         uint32_t part;
         uint64_t compute_us;
         uint32_t wire; /**< hedge_precision_t of the frame: as asked for, or float32 where q16 cannot hold it */
+} hedge_part_t;
+
+typedef struct hedge_msg_part {
+        uint64_t run;
+        uint32_t n_parts; /**< 1 .. HEDGE_PART_FRAMES: as many as there are frames */
+        hedge_part_t *parts;
+        bool last; /**< nothing more comes of the task: there is no TASK_END */
 } hedge_msg_part_t;
 
 typedef struct hedge_msg_task_end {

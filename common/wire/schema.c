@@ -14,6 +14,7 @@
 #define MAX_KNOWN      1024 /* boards, also those that are gone */
 #define MAX_BAD_KEYS   1024
 #define MAX_MS         3600000
+#define MAX_HOLD_US    60000000
 #define MAX_CANDIDATES 64
 #define MAX_TRAIN      1024 /* layers of a network to be trained */
 #define MAX_SHARDS     1024
@@ -88,13 +89,20 @@ static const hedge_field_t task[] = {
         { LIST(hedge_msg_task_t, inputs, n_inputs, 0, MAX_TENSORS), .kind = HEDGE_FIELD_U32,
           .max = HEDGE_CODE_MAX_PARTS - 1 },
         { U32(hedge_msg_task_t, wire, 0, HEDGE_PRECISIONS - 1) },
+        { U32(hedge_msg_task_t, hold_us, 0, MAX_HOLD_US) },
 };
+
+static const hedge_field_t sent_part_fields[] = {
+        { U32(hedge_part_t, part, 0, HEDGE_CODE_MAX_PARTS - 1), REQUIRED },
+        { U64(hedge_part_t, compute_us) },
+        { U32(hedge_part_t, wire, 0, HEDGE_PRECISIONS - 1) },
+};
+static const hedge_record_t sent_part = RECORD_OF("sent_part", sent_part_fields);
 
 static const hedge_field_t part[] = {
         { U64(hedge_msg_part_t, run), REQUIRED },
-        { U32(hedge_msg_part_t, part, 0, HEDGE_CODE_MAX_PARTS - 1), REQUIRED },
-        { U64(hedge_msg_part_t, compute_us) },
-        { U32(hedge_msg_part_t, wire, 0, HEDGE_PRECISIONS - 1) },
+        { LIST(hedge_msg_part_t, parts, n_parts, 1, HEDGE_PART_FRAMES), RECORD(sent_part), REQUIRED },
+        { BOOL(hedge_msg_part_t, last) },
 };
 
 static const hedge_field_t task_end[] = {
@@ -614,7 +622,7 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         FRAMES(SHARE, share, 1, 1),
         TYPE(SHARE_OK, share_ok),
         FRAMES(TASK, task, 1, MAX_TENSORS),
-        FRAMES(PART, part, 1, 1),
+        FRAMES_BY(PART, part, part, n_parts),
         TYPE(TASK_END, task_end),
         TYPE(CANCEL, cancel),
         TYPE(DROP, drop),

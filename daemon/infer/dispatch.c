@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { NOT_ASKED, ASKED, CAME }; /* of a part */
+enum { NOT_ASKED, ASKED, CLAIMED, CAME }; /* of a part; CLAIMED: it is in the message that is looked at */
 
 /* What one board was asked for. */
 typedef struct holder {
@@ -369,20 +369,44 @@ static hedged_layer_run_t *find_run(hedged_dispatch_t *d, uint64_t id)
 }
 
 /* Is this a part that was asked for, and a frame of its size? */
-static int check_part(const hedged_layer_run_t *run, unsigned board, const hedge_msg_part_t *part, zmq_msg_t *frame)
+static int check_part(const hedged_layer_run_t *run, unsigned board, const hedge_part_t *part, zmq_msg_t *frame,
+                      hedge_why_t *why)
 {
         const size_t elements = hedge_partition_part_elements(&run->variant->partition);
+        size_t bytes;
 
-        if (part->part >= hedge_code_parts(run->variant->code, board) || *part_state(run, board, part->part) != ASKED)
-                return HEDGE_EMALFORMED;
+        if (part->part >= hedge_code_parts(run->variant->code, board) ||
+            *part_state(run, board, part->part) == NOT_ASKED)
+                return hedge_why(why, HEDGE_EMALFORMED, "part %u was not asked for", part->part);
+        if (*part_state(run, board, part->part) != ASKED)
+                return hedge_why(why, HEDGE_EMALFORMED, "part %u comes twice", part->part);
         if (part->wire != HEDGE_PRECISION_F32 && part->wire != run->variant->cut.wire)
-                return HEDGE_EMALFORMED;
-        if (zmq_msg_size(frame) != hedge_precision_bytes((hedge_precision_t)part->wire, elements))
-                return HEDGE_EMALFORMED;
+                return hedge_why(why, HEDGE_EMALFORMED, "part %u is in precision %u", part->part, part->wire);
+        bytes = hedge_precision_bytes((hedge_precision_t)part->wire, elements);
+        if (zmq_msg_size(frame) != bytes)
+                return hedge_why(why, HEDGE_EMALFORMED, "part %u has %zu bytes, not %zu", part->part,
+                                 zmq_msg_size(frame), bytes);
         return 0;
 }
 
-static void note_part(hedged_layer_run_t *run, const hedged_event_t *e)
+/* All of a message's parts, or none. */
+static int claim_parts(const hedged_layer_run_t *run, unsigned board, hedge_envelope_t *envelope, hedge_why_t *why)
+{
+        const hedge_msg_part_t *message = &envelope->message.part;
+        uint32_t n = 0;
+        int r = 0;
+
+        for (; n < message->n_parts && r == 0; n += r == 0) {
+                r = check_part(run, board, &message->parts[n], &envelope->frames[n], why);
+                if (r == 0)
+                        *part_state(run, board, message->parts[n].part) = CLAIMED;
+        }
+        while (r < 0 && n > 0)
+                *part_state(run, board, message->parts[--n].part) = ASKED;
+        return r;
+}
+
+static void note_part(hedged_layer_run_t *run, const hedged_event_t *e, bool first)
 {
         holder_t *h = &run->holders[e->board];
         hedged_task_sample_t *sample = &h->sample;
@@ -390,42 +414,68 @@ static void note_part(hedged_layer_run_t *run, const hedged_event_t *e)
         *part_state(run, e->board, e->part) = CAME;
         h->parts_left--;
         sample->elapsed_us = (uint64_t)(e->received_us - h->sent_us);
-        if (sample->parts_done++ == 0) {
+        sample->parts_done++;
+        if (first) {
                 sample->first_us = sample->elapsed_us;
                 sample->ahead_bytes = run->first_bytes - sample->up_bytes; /* they shared the coordinator's link */
-                sample->first_compute_us = e->compute_us;
+                sample->first_parts++;
+                sample->first_compute_us += e->compute_us;
         }
         sample->compute_us += e->compute_us;
         sample->macs_done += hedge_conv_macs(&run->variant->partition.part);
 }
 
-int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedge_envelope_t *envelope)
+static void fill_event(hedged_event_t *e, unsigned board, const hedge_part_t *part, int64_t now_us, zmq_msg_t *frame)
 {
-        const hedge_msg_part_t *part = &envelope->message.part;
-        hedged_layer_run_t *run = find_run(d, part->run);
-        hedged_event_t *e;
-        int r;
-
-        if (!run || board->index >= run->boards || run->holders[board->index].parts_left == 0)
-                return -ENOENT;
-        r = check_part(run, board->index, part, &envelope->frames[0]);
-        if (r < 0)
-                return r;
-        e = calloc(1, sizeof(*e));
-        if (!e) {
-                lose(run, board->index);
-                return -ENOMEM;
-        }
-        e->board = board->index;
+        e->board = board;
         e->part = part->part;
         e->compute_us = part->compute_us;
         e->wire = (hedge_precision_t)part->wire;
-        e->received_us = hedge_now_us();
+        e->received_us = now_us;
         zmq_msg_init(&e->frame);
-        zmq_msg_move(&e->frame, &envelope->frames[0]);
-        note_part(run, e);
-        post(run, e, HEDGED_EVENT_PART);
-        return 0;
+        zmq_msg_move(&e->frame, frame);
+}
+
+/* They are claimed. Without memory for one, the board is lost to the run: what it owes is asked of others. */
+static int take_parts(hedged_layer_run_t *run, unsigned board, hedge_envelope_t *envelope)
+{
+        const hedge_msg_part_t *message = &envelope->message.part;
+        const bool first = run->holders[board].sample.parts_done == 0;
+        const int64_t now_us = hedge_now_us();
+        int r = 0;
+
+        for (uint32_t i = 0; i < message->n_parts; i++) {
+                hedged_event_t *e = r == 0 ? calloc(1, sizeof(*e)) : NULL;
+
+                if (!e) {
+                        *part_state(run, board, message->parts[i].part) = ASKED;
+                        r = -ENOMEM;
+                        continue;
+                }
+                fill_event(e, board, &message->parts[i], now_us, &envelope->frames[i]);
+                note_part(run, e, first);
+                post(run, e, HEDGED_EVENT_PART);
+        }
+        if (r < 0)
+                lose(run, board);
+        return r;
+}
+
+int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedge_envelope_t *envelope,
+                         hedge_why_t *why)
+{
+        const hedge_msg_part_t *message = &envelope->message.part;
+        hedged_layer_run_t *run = find_run(d, message->run);
+        int r;
+
+        if (!run || board->index >= run->boards)
+                return -ENOENT;
+        r = run->holders[board->index].parts_left == 0 ? -ENOENT : claim_parts(run, board->index, envelope, why);
+        if (r == 0)
+                r = take_parts(run, board->index, envelope);
+        if (message->last)
+                end_task(run, board->index);
+        return r;
 }
 
 void hedged_dispatch_ended(hedged_dispatch_t *d, const hedged_board_t *board, uint64_t id)

@@ -78,9 +78,12 @@ void hedged_dispatch_destroy(hedged_dispatch_t **dispatch);
 /** Mail of kind HEDGED_MAIL_TASK or HEDGED_MAIL_CLOSE. Takes it over. */
 void hedged_dispatch_mail(hedged_dispatch_t *dispatch, hedge_mail_t *mail);
 
-/** A board's PART; takes the frame out of the envelope. @return 0, -ENOENT (late: the run is closed),
- * HEDGE_EMALFORMED (of no size or number that was asked for, or the same again). */
-int hedged_dispatch_part(hedged_dispatch_t *dispatch, const hedged_board_t *board, hedge_envelope_t *envelope);
+/** A board's PART; takes the frames out of the envelope, all of them or none. Where it is the task's last, the task has ended
+ * in any case.
+ * @return 0, -ENOENT (late: the run is closed), HEDGE_EMALFORMED (a part of no size or number that was asked for, or the same
+ * again), -ENOMEM (the board is lost to the run). */
+int hedged_dispatch_part(hedged_dispatch_t *dispatch, const hedged_board_t *board, hedge_envelope_t *envelope,
+                         hedge_why_t *why);
 
 /** A board says that nothing more comes of a run's oldest task (TASK_END, or ERROR naming the run). */
 void hedged_dispatch_ended(hedged_dispatch_t *dispatch, const hedged_board_t *board, uint64_t run);

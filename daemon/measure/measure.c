@@ -149,7 +149,7 @@ static void take_way(entry_t *e, const hedged_task_sample_t *s, double here_s)
 {
         double way_s = ((double)s->first_us - (double)s->first_compute_us) / 1e6;
         double waited_s = fmax(here_s - (double)s->up_bytes / e->transfer.rate, 0);
-        double bytes = (double)s->up_bytes + (double)s->part_bytes;
+        double bytes = (double)s->up_bytes + s->first_parts * (double)s->part_bytes;
 
         if (way_s > 0)
                 hedged_transfer_add(&e->transfer, bytes, fmax(way_s - waited_s, LEAST_OF_WAY * way_s), false);

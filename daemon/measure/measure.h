@@ -22,9 +22,10 @@ typedef struct hedged_task_sample {
         uint64_t macs_asked, macs_done;   /**< of all parts; of those that came. Parts of a run are equally heavy */
         unsigned parts_asked, parts_done; /**< of all its tasks of the run */
         uint64_t compute_us;              /**< sum of those that came */
-        uint64_t elapsed_us; /**< from sending the first task to the last part, or to the cancel where none came */
-        uint64_t first_us;   /**< from sending the first task to the first part */
-        uint64_t first_compute_us; /**< of that part */
+        uint64_t elapsed_us;  /**< from sending the first task to the last part, or to the cancel where none came */
+        uint64_t first_us;    /**< from sending the first task to the first parts, which came in one message */
+        unsigned first_parts; /**< how many */
+        uint64_t first_compute_us; /**< of them together */
         uint64_t up_bytes;         /**< of the first task's frames */
         uint64_t ahead_bytes;      /**< of other boards' tasks of the run that were sent before it: they share the
                                    coordinator's link */

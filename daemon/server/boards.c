@@ -69,15 +69,17 @@ static void handle_hello(hedged_server_t *c, hedge_envelope_t *e)
 
 static void handle_part(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
-        int r = hedged_dispatch_part(c->dispatch, board, e);
+        const hedge_msg_part_t *part = &e->message.part;
+        hedge_why_t why = { .text = "no memory" };
+        int r = hedged_dispatch_part(c->dispatch, board, e, &why);
 
         if (r == -ENOENT) {
-                c->late_parts++;
+                c->late_parts += part->n_parts;
         } else if (r < 0) {
                 c->malformed++;
-                log_warning("board=%s run=%llu: part %u does not fit its task, ignoring it", board->name,
-                            (unsigned long long)e->message.part.run, e->message.part.part);
-                refuse(c, &e->route, e->message.part.run, r, "this part does not fit its task");
+                log_warning("board=%s run=%llu: of %u parts: %s, ignoring them", board->name,
+                            (unsigned long long)part->run, part->n_parts, why.text);
+                refuse(c, &e->route, part->run, r, why.text);
         }
 }
 

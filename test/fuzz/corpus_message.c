@@ -7,6 +7,10 @@
 
 /* Writes the seeds of fuzz_message into a folder: a valid header of every type, and hostile ones. */
 
+#define A_PART        "\x81\xa4part\x01"
+#define FOUR_PARTS    A_PART A_PART A_PART A_PART
+#define SIXTEEN_PARTS FOUR_PARTS FOUR_PARTS FOUR_PARTS FOUR_PARTS
+
 static const struct {
         const char *name;
         const char *bytes;
@@ -41,6 +45,9 @@ static const struct {
         SEED("order-1024", "\x85\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6"
                            "digest\xc4\x10"
                            "0123456789abcdef\xa5order\x91\xcd\x04\x00"),
+        SEED("parts-none", "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x90"),
+        SEED("parts-65", "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\xdc\x00\x41" SIXTEEN_PARTS SIXTEEN_PARTS
+                                 SIXTEEN_PARTS SIXTEEN_PARTS A_PART),
         SEED("text-with-zero", "\x83\xa1v\x01\xa1t\xa3"
                                "BYE\xa6reason\xa3"
                                "a\0b"),
@@ -51,14 +58,16 @@ static const struct {
              "\x85\xa1v\x01\xa1t\xa6RESULT\xa2id\x01\xaalatency_ms\xcb\x7f\xf8\0\0\0\0\0\0\xa7outputs\x91\x90"),
 };
 
-static int write_valid(const char *folder, hedge_message_type_t type, uint64_t *state)
+/* Random from the type's own seed on: what becomes of one changes no other. */
+static int write_valid(const char *folder, hedge_message_type_t type)
 {
+        uint64_t state = type;
         static random_blocks_t blocks = { .full = true };
         hedge_message_t message;
         zmq_msg_t header;
         int r;
 
-        random_message(state, type, 2, &message, &blocks);
+        random_message(&state, type, 2, &message, &blocks);
         r = hedge_message_pack(&message, &header);
         if (r == 0) {
                 r = write_seed(folder, hedge_message_name(type), zmq_msg_data(&header), zmq_msg_size(&header));
@@ -70,11 +79,10 @@ static int write_valid(const char *folder, hedge_message_type_t type, uint64_t *
 
 int main(int argc, char **argv)
 {
-        uint64_t state = 5;
         int r = argc == 2 ? 0 : -1;
 
         for (unsigned type = 1; type < HEDGE_MSG_TYPES && r == 0; type++)
-                r = write_valid(argv[1], type, &state);
+                r = write_valid(argv[1], type);
         for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]) && r == 0; i++)
                 r = write_seed(argv[1], hostile[i].name, hostile[i].bytes, hostile[i].size);
         if (r < 0)

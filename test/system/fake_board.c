@@ -152,11 +152,12 @@ static void compute(const fake_share_t *s, zmq_msg_t *input, uint32_t lb, zmq_ms
         assert_int_equal(hedge_frame_floats(ret, out, elements), 0);
 }
 
-static void send_part(fake_board_t *board, uint64_t job, uint32_t part, zmq_msg_t *frame)
+static void send_parts(fake_board_t *board, uint64_t job, hedge_part_t *parts, zmq_msg_t *frames, uint32_t n, bool last)
 {
-        const hedge_message_t message = { .type = HEDGE_MSG_PART, .part = { .run = job, .part = part } };
+        const hedge_message_t message = { .type = HEDGE_MSG_PART,
+                                          .part = { .run = job, .n_parts = n, .parts = parts, .last = last } };
 
-        fake_peer_send(&board->peer, &message, frame, 1);
+        fake_peer_send(&board->peer, &message, frames, n);
 }
 
 /* The frame of a coded input. */
@@ -172,28 +173,49 @@ static zmq_msg_t *find_input(hedge_envelope_t *e, uint32_t la)
         return NULL;
 }
 
+static void cut_short(zmq_msg_t *frame)
+{
+        size_t size = zmq_msg_size(frame) - sizeof(float);
+
+        zmq_msg_close(frame);
+        assert_int_equal(zmq_msg_init_size(frame, size), 0);
+        memset(zmq_msg_data(frame), 0, size);
+}
+
+/* Which part it sends when the i-th is due. */
+static uint32_t choose_part(const fake_board_t *board, const hedge_msg_task_t *task, uint32_t i)
+{
+        return board->mood == FAKE_TWICE || board->mood == FAKE_TWICE_AT_ONCE ? task->order[0] : task->order[i];
+}
+
+/* As many together as a message takes, or one by one. */
 static void work(fake_board_t *board, hedge_envelope_t *e)
 {
         const hedge_msg_task_t *task = &e->message.task;
+        const uint64_t job = board->mood == FAKE_UNKNOWN_JOB ? task->run + 1000 : task->run;
+        const bool apart = board->mood == FAKE_TWICE || board->mood == FAKE_UNKNOWN_JOB;
         fake_share_t *s = find_share(board, &task->digest);
+        hedge_part_t parts[HEDGE_PART_FRAMES];
+        zmq_msg_t frames[HEDGE_PART_FRAMES];
+        const uint32_t most = task->n_order + (board->mood == FAKE_TWICE_AT_ONCE);
+        uint32_t n = 0;
 
         assert_non_null(s);
-        for (uint32_t i = 0; i < task->n_order; i++) {
-                uint32_t part = board->mood == FAKE_TWICE ? task->order[0] : task->order[i];
-                uint64_t job = board->mood == FAKE_UNKNOWN_JOB ? task->run + 1000 : task->run;
-                zmq_msg_t frame;
+        for (uint32_t i = 0; i < most; i++) {
+                const uint32_t part = choose_part(board, task, i);
+                const bool last = i + 1 == most;
 
-                compute(s, find_input(e, part / s->ell_b), part % s->ell_b, &frame);
-                if (board->mood == FAKE_WRONG_SIZE) {
-                        size_t size = zmq_msg_size(&frame) - sizeof(float);
-
-                        zmq_msg_close(&frame);
-                        assert_int_equal(zmq_msg_init_size(&frame, size), 0);
-                        memset(zmq_msg_data(&frame), 0, size);
-                }
-                send_part(board, job, board->mood == FAKE_WRONG_INDEX ? part + 500 : part, &frame);
+                compute(s, find_input(e, part / s->ell_b), part % s->ell_b, &frames[n]);
+                if (board->mood == FAKE_WRONG_SIZE)
+                        cut_short(&frames[n]);
+                parts[n++] = (hedge_part_t){ .part = board->mood == FAKE_WRONG_INDEX ? part + 500 : part };
+                if (!apart && !last && n < HEDGE_PART_FRAMES)
+                        continue;
+                send_parts(board, job, parts, frames, n, !apart && last);
+                n = 0;
         }
-        say_end(board, task->run, task->n_order, false);
+        if (apart)
+                say_end(board, task->run, task->n_order, false);
 }
 
 static void keep_task(fake_board_t *board, hedge_envelope_t *e)

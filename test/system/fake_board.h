@@ -7,18 +7,19 @@
 
 /** What a board does with a task (or a share), or with what it is asked for in a training. */
 typedef enum fake_mood {
-        FAKE_GOOD,        /**< computes, by the plain kernel; trains as a worker does */
-        FAKE_SILENT,      /**< never answers a task, nor a CANCEL, nor a STEP */
-        FAKE_WRONG_SIZE,  /**< sends its parts a float short, then ends the task; its gradients a byte */
-        FAKE_WRONG_INDEX, /**< numbers its parts beyond what was asked for, then ends the task */
-        FAKE_TWICE,       /**< sends its first part in place of all others; its gradients twice */
-        FAKE_LATE,        /**< computes once the task is cancelled */
-        FAKE_UNKNOWN_JOB, /**< sends its parts for a job that does not exist, then ends the real one */
-        FAKE_EMPTY,       /**< TASK_END at once */
-        FAKE_FORGETFUL,   /**< "I do not hold that share", once for every share; then good */
-        FAKE_FULL,        /**< takes no share at all: no memory; nor part in a training */
-        FAKE_HANGS_UP,    /**< closes its connection in answer to a task or a STEP */
-        FAKE_HELD_BACK,   /**< keeps every task until its mood changes */
+        FAKE_GOOD,          /**< computes, by the plain kernel; trains as a worker does */
+        FAKE_SILENT,        /**< never answers a task, nor a CANCEL, nor a STEP */
+        FAKE_WRONG_SIZE,    /**< sends its parts a float short, which ends the task; its gradients a byte */
+        FAKE_WRONG_INDEX,   /**< numbers its parts beyond what was asked for, which ends the task */
+        FAKE_TWICE,         /**< sends its first part in place of all others, one by one; its gradients twice */
+        FAKE_TWICE_AT_ONCE, /**< the same, once more than there are, in one message */
+        FAKE_LATE,          /**< computes once the task is cancelled */
+        FAKE_UNKNOWN_JOB,   /**< sends its parts for a job that does not exist, then ends the real one */
+        FAKE_EMPTY,         /**< TASK_END at once */
+        FAKE_FORGETFUL,     /**< "I do not hold that share", once for every share; then good */
+        FAKE_FULL,          /**< takes no share at all: no memory; nor part in a training */
+        FAKE_HANGS_UP,      /**< closes its connection in answer to a task or a STEP */
+        FAKE_HELD_BACK,     /**< keeps every task until its mood changes */
 } fake_mood_t;
 
 #define FAKE_MAX_SHARES 128

@@ -99,6 +99,7 @@ static void wrong_parts_are_refused(void **state)
 
         expect_refused(bed, FAKE_WRONG_SIZE);
         expect_refused(bed, FAKE_WRONG_INDEX);
+        expect_refused(bed, FAKE_TWICE_AT_ONCE);
         assert_true(hedged_bed_status(bed)->malformed > 3);
         /* all of them: nothing is left but the coordinator itself, at once and not after a time-out */
         bed->boards[2].mood = bed->boards[3].mood = FAKE_WRONG_SIZE;

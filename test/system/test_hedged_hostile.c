@@ -35,7 +35,8 @@ static size_t bend(uint8_t *header, size_t size, const char *from, const char *t
 
 static void malformed_messages_are_answered_and_survived(void **state)
 {
-        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 77, .part = 1 } };
+        hedge_part_t first = { .part = 1 };
+        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 77, .n_parts = 1, .parts = &first } };
         hedged_bed_t *bed = hedged_bed_ready(state, "");
         fake_board_t *board = &bed->boards[0];
         uint64_t before = hedged_bed_status(bed)->malformed;
@@ -152,7 +153,8 @@ static bool first_is_suspect(hedged_bed_t *bed)
 
 static void an_oversize_frame_costs_the_connection_only(void **state)
 {
-        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 77, .part = 1 } };
+        hedge_part_t first = { .part = 1 };
+        const hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 77, .n_parts = 1, .parts = &first } };
         hedged_bed_t *bed = hedged_bed_ready(state, "limits: {frame_bytes: 1M, header_bytes: 4K}");
         uint8_t header[256];
         size_t size = fake_peer_header(&part, header, sizeof(header));

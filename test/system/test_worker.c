@@ -209,7 +209,7 @@ static void keeps_trying_a_coordinator_with_a_wrong_key(void **state)
         worker_bed_give_share(bed, 1);
         worker_bed_give_task(bed, 1);
         worker_bed_expect_part(bed, 1, 1, worker_bed_parts[0]);
-        worker_bed_expect_end(bed, 1, 4, false);
+        worker_bed_expect_last(bed, 1);
 }
 
 /* Run to its end with this configuration; it must refuse it with this sentence. */
@@ -291,7 +291,7 @@ static void is_small_when_idle(void **state)
         idle = test_process_memory_kib(&bed->worker, "VmRSS");
         worker_bed_give_share(bed, 1);
         worker_bed_give_task(bed, 1);
-        worker_bed_expect_end(bed, 1, 4, false);
+        worker_bed_expect_last(bed, 1);
         held = test_process_memory_kib(&bed->worker, "VmRSS");
         worker_bed_drop(bed, 1);
         do {

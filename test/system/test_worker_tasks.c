@@ -37,10 +37,10 @@ static void computes_parts_of_shares(void **state)
         worker_bed_give_task(bed, 41);
         for (int i = 0; i < 4; i++)
                 worker_bed_expect_part(bed, 41, 1, worker_bed_parts[i]);
-        worker_bed_expect_end(bed, 41, 4, false);
+        worker_bed_expect_last(bed, 41);
         worker_bed_send_task(bed, 42, 2, worker_bed_parts, 1, IN);
         worker_bed_expect_part(bed, 42, 2, worker_bed_parts[0]);
-        worker_bed_expect_end(bed, 42, 1, false);
+        worker_bed_expect_last(bed, 42);
         pong = fake_coordinator_ping(&bed->fake);
         assert_int_equal(pong->incarnation, hello.incarnation);
         assert_int_equal(pong->shares, 2);
@@ -69,12 +69,12 @@ static void answers_while_it_computes_and_cancels_between_parts(void **state)
         for (int i = 0; i < 5; i++)
                 assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 2);
         worker_bed_expect_part(bed, 1, 1, worker_bed_parts[0]);
-        assert_true(bed->fake.last.message.part.compute_us >= 1000000);
+        assert_true(bed->fake.last.message.part.parts[0].compute_us >= 1000000);
         worker_bed_cancel(bed, 1);
         worker_bed_cancel(bed, 2);
         worker_bed_cancel(bed, 3); /* nobody knows it */
-        worker_bed_expect_end(bed, 1, 1, true);
-        worker_bed_expect_end(bed, 2, 0, true);
+        worker_bed_expect_cancelled(bed, 1, 1);
+        worker_bed_expect_cancelled(bed, 2, 0);
         assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 0);
 }
 
@@ -91,7 +91,7 @@ static void a_share_may_be_dropped_while_it_is_computed_with(void **state)
         assert_int_equal(fake_coordinator_ping(&bed->fake)->shares, 0);
         for (int i = 0; i < 4; i++)
                 worker_bed_expect_part(bed, 1, 1, worker_bed_parts[i]);
-        worker_bed_expect_end(bed, 1, 4, false);
+        worker_bed_expect_last(bed, 1);
         assert_int_equal(fake_coordinator_ping(&bed->fake)->held_bytes, 0);
 }
 
@@ -127,7 +127,7 @@ static void malformed_messages_are_answered_and_survived(void **state)
         worker_bed_expect_error(bed, HEDGE_EUNSUPPORTED, 0, 0);
         worker_bed_give_task(bed, 4);
         worker_bed_expect_part(bed, 4, 1, worker_bed_parts[0]);
-        worker_bed_expect_end(bed, 4, 4, false);
+        worker_bed_expect_last(bed, 4);
         assert_int_equal(fake_coordinator_ping(&bed->fake)->shares, 1);
 }
 
@@ -199,10 +199,10 @@ static void waits_without_turning_when_nobody_reads(void **state)
                 nanosleep(&pause, NULL);
         } while (test_process_cpu_ms(&bed->worker) - cpu_ms > 40);
         for (uint32_t i = 0; i < 32; i++) {
-                assert_int_equal(fake_coordinator_expect(&bed->fake, HEDGE_MSG_PART)->part.part, i);
+                assert_int_equal(fake_coordinator_expect(&bed->fake, HEDGE_MSG_PART)->part.parts[0].part, i);
                 assert_int_equal(zmq_msg_size(&bed->fake.last.frames[0]), (size_t)256 * 256 * 16 * sizeof(float));
         }
-        worker_bed_expect_end(bed, 9, 32, false);
+        worker_bed_expect_last(bed, 9);
 }
 
 /* First what one coded input gives, then further tasks of the job with other inputs, in both precisions. */
@@ -221,20 +221,38 @@ static void a_job_has_several_tasks_each_with_its_inputs(void **state)
                                                  .order = (uint32_t[]){ 5 } });
         worker_bed_expect_part(bed, 5, 1, 1);
         worker_bed_expect_part(bed, 5, 1, 0);
-        assert_int_equal(bed->fake.last.message.part.wire, HEDGE_PRECISION_F32);
-        worker_bed_expect_end(bed, 5, 2, false);
+        assert_int_equal(bed->fake.last.message.part.parts[0].wire, HEDGE_PRECISION_F32);
+        worker_bed_expect_last(bed, 5);
         worker_bed_expect_part(bed, 5, 1, 14);
         worker_bed_expect_part(bed, 5, 1, 15);
-        assert_int_equal(bed->fake.last.message.part.wire, HEDGE_PRECISION_Q16);
-        worker_bed_expect_end(bed, 5, 2, false);
+        assert_int_equal(bed->fake.last.message.part.parts[0].wire, HEDGE_PRECISION_Q16);
+        worker_bed_expect_last(bed, 5);
         worker_bed_expect_part(bed, 5, 1, 5);
-        worker_bed_expect_end(bed, 5, 1, false);
+        worker_bed_expect_last(bed, 5);
         worker_bed_send(bed, (hedge_msg_task_t){ 6, .n_inputs = 2, .inputs = (uint32_t[]){ 3, 3 }, .n_order = 1,
                                                  .order = (uint32_t[]){ 6 } });
         worker_bed_expect_error(bed, HEDGE_EMALFORMED, 6, 1);
         worker_bed_send(bed, (hedge_msg_task_t){ 7, .n_inputs = 1, .inputs = (uint32_t[]){ 3 }, .n_order = 1,
                                                  .order = (uint32_t[]){ 0 } });
         worker_bed_expect_error(bed, HEDGE_EMALFORMED, 7, 1);
+}
+
+static void parts_that_may_wait_travel_together(void **state)
+{
+        uint32_t order[] = { 1, 0, 15, 14 };
+        worker_bed_t *bed = *state;
+
+        worker_bed_start(bed, PLAIN);
+        fake_coordinator_welcome(&bed->fake, HEARTBEAT, NULL);
+        worker_bed_give_share(bed, 1);
+        for (unsigned wire = 0; wire < HEDGE_PRECISIONS; wire++) {
+                worker_bed_send(bed, (hedge_msg_task_t){ 5, .n_inputs = 2, .inputs = (uint32_t[]){ 0, 7 }, .n_order = 4,
+                                                         .order = order, .wire = wire, .hold_us = 60000000 });
+                worker_bed_expect_together(bed, 5, 1, order, 4);
+                assert_int_equal(bed->fake.last.message.part.parts[3].wire, wire);
+                assert_true(bed->fake.last.message.part.last);
+        }
+        assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 0);
 }
 
 static void one_cancel_ends_all_tasks_of_a_job(void **state)
@@ -253,7 +271,7 @@ static void one_cancel_ends_all_tasks_of_a_job(void **state)
         assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 3);
         worker_bed_cancel(bed, 5);
         for (int i = 0; i < 3; i++)
-                worker_bed_expect_end(bed, 5, 0, true);
+                worker_bed_expect_cancelled(bed, 5, 0);
         worker_bed_send(bed, task); /* and this one it did not know of */
         assert_int_equal(fake_coordinator_ping(&bed->fake)->queued, 1);
 }
@@ -277,12 +295,12 @@ static void a_board_can_be_emulated_by_a_file(void **state)
         worker_bed_give_task(bed, 3);
         worker_bed_expect_part(bed, 3, 1, worker_bed_parts[0]);
         assert_true(hedge_now_ms() - start_ms >= 200);
-        worker_bed_expect_end(bed, 3, 4, false);
+        worker_bed_expect_last(bed, 3);
         worker_bed_cancel(bed, 2);
-        worker_bed_expect_end(bed, 2, 0, true);
+        worker_bed_expect_cancelled(bed, 2, 0);
         worker_bed_emulate(bed, "round 1\nround 2\n");
         worker_bed_give_task(bed, 4);
-        worker_bed_expect_end(bed, 4, 4, false);
+        worker_bed_expect_last(bed, 4);
         assert_true(test_process_said(&bed->worker, "emulate:2: round came in line 1 already"));
 }
 
@@ -297,7 +315,7 @@ static void emulation_has_to_be_allowed(void **state)
         fake_coordinator_welcome(&bed->fake, HEARTBEAT, NULL);
         worker_bed_give_share(bed, 1);
         worker_bed_give_task(bed, 1);
-        worker_bed_expect_end(bed, 1, 4, false);
+        worker_bed_expect_last(bed, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, worker_bed_set_up, worker_bed_tear_down)
@@ -312,6 +330,7 @@ int main(void)
                 TEST(the_memory_cap_holds),
                 TEST(waits_without_turning_when_nobody_reads),
                 TEST(a_job_has_several_tasks_each_with_its_inputs),
+                TEST(parts_that_may_wait_travel_together),
                 TEST(one_cancel_ends_all_tasks_of_a_job),
                 TEST(a_board_can_be_emulated_by_a_file),
                 TEST(emulation_has_to_be_allowed),

@@ -215,17 +215,12 @@ void worker_bed_compute(uint8_t share, uint32_t part, float *out)
         hedge_kernels_destroy(&kernels);
 }
 
-void worker_bed_expect_part(worker_bed_t *bed, uint64_t job, uint8_t share, uint32_t part)
+static void check_part(const hedge_part_t *said, zmq_msg_t *frame, uint8_t share, uint32_t part)
 {
-        const hedge_message_t *message = fake_coordinator_expect(&bed->fake, HEDGE_MSG_PART);
-        const hedge_precision_t wire = message->part.wire;
+        const hedge_precision_t wire = said->wire;
         float expected[OUT], got[OUT];
-        zmq_msg_t *frame;
 
-        assert_int_equal(message->part.run, job);
-        assert_int_equal(message->part.part, part);
-        assert_int_equal(bed->fake.last.n_frames, 1);
-        frame = &bed->fake.last.frames[0];
+        assert_int_equal(said->part, part);
         assert_int_equal(zmq_msg_size(frame), hedge_precision_bytes(wire, OUT));
         if (wire == HEDGE_PRECISION_Q16)
                 hedge_q16_decode(zmq_msg_data(frame), 0, OUT, got);
@@ -236,13 +231,42 @@ void worker_bed_expect_part(worker_bed_t *bed, uint64_t job, uint8_t share, uint
                 assert_float_equal(got[i], expected[i], wire == HEDGE_PRECISION_Q16 ? 2e-3 : 1e-4);
 }
 
-void worker_bed_expect_end(worker_bed_t *bed, uint64_t job, uint32_t parts, bool cancelled)
+void worker_bed_expect_together(worker_bed_t *bed, uint64_t job, uint8_t share, const uint32_t *parts, uint32_t n)
+{
+        const hedge_message_t *message = fake_coordinator_expect(&bed->fake, HEDGE_MSG_PART);
+
+        assert_int_equal(message->part.run, job);
+        assert_int_equal(message->part.n_parts, n);
+        assert_int_equal(bed->fake.last.n_frames, n);
+        for (uint32_t i = 0; i < n; i++)
+                check_part(&message->part.parts[i], &bed->fake.last.frames[i], share, parts[i]);
+}
+
+void worker_bed_expect_part(worker_bed_t *bed, uint64_t job, uint8_t share, uint32_t part)
+{
+        worker_bed_expect_together(bed, job, share, &part, 1);
+}
+
+static bool is_last(const hedge_message_t *message, uint64_t job)
+{
+        return message->type == HEDGE_MSG_PART && message->part.last && message->part.run == job;
+}
+
+void worker_bed_expect_last(worker_bed_t *bed, uint64_t job)
+{
+        const hedge_message_t *message = &bed->fake.last.message;
+
+        while (!is_last(message, job))
+                message = fake_coordinator_expect(&bed->fake, HEDGE_MSG_PART);
+}
+
+void worker_bed_expect_cancelled(worker_bed_t *bed, uint64_t job, uint32_t parts)
 {
         const hedge_message_t *message = fake_coordinator_expect(&bed->fake, HEDGE_MSG_TASK_END);
 
         assert_int_equal(message->task_end.run, job);
         assert_int_equal(message->task_end.parts_sent, parts);
-        assert_int_equal(message->task_end.cancelled, cancelled);
+        assert_true(message->task_end.cancelled);
 }
 
 void worker_bed_expect_error(worker_bed_t *bed, int code, uint64_t job, uint8_t share)

@@ -75,7 +75,15 @@ void worker_bed_compute(uint8_t share, uint32_t part, float *out);
 
 /** In whichever precision it says. */
 void worker_bed_expect_part(worker_bed_t *bed, uint64_t job, uint8_t share, uint32_t part);
-void worker_bed_expect_end(worker_bed_t *bed, uint64_t job, uint32_t parts, bool cancelled);
+
+/** The message that came last, or the next that does so, ends a task of the job. */
+void worker_bed_expect_last(worker_bed_t *bed, uint64_t job);
+
+/** TASK_END, after so many parts. */
+void worker_bed_expect_cancelled(worker_bed_t *bed, uint64_t job, uint32_t parts);
+
+/** One message with these parts. */
+void worker_bed_expect_together(worker_bed_t *bed, uint64_t job, uint8_t share, const uint32_t *parts, uint32_t n);
 void worker_bed_expect_error(worker_bed_t *bed, int code, uint64_t job, uint8_t share);
 
 /** So many tasks are there, now or soon. */

@@ -220,29 +220,48 @@ static inline size_t dispatch_bed_part_bytes(const dispatch_bed_t *bed, hedge_pr
         return hedge_precision_bytes(wire, hedge_partition_part_elements(&bed->variant.partition));
 }
 
-/** Board i sends a PART. @param frame  Closed afterwards. @return what hedged_dispatch_part says. */
-static inline int dispatch_bed_send_part(dispatch_bed_t *bed, unsigned i, const hedge_msg_part_t *part,
-                                         zmq_msg_t *frame)
+/** Board i sends a PART. @param frames  Closed afterwards. @return what hedged_dispatch_part says. */
+static inline int dispatch_bed_send_frames(dispatch_bed_t *bed, unsigned i, const hedge_msg_part_t *m,
+                                           zmq_msg_t *frames)
 {
-        const size_t bytes = zmq_msg_size(frame);
-        hedge_envelope_t e = { .message = { .type = HEDGE_MSG_PART, .part = *part }, .frames = frame, .n_frames = 1 };
-        int r = hedged_dispatch_part(bed->dispatch, dispatch_bed_board(bed, i), &e);
+        hedge_envelope_t e = { .message = { .type = HEDGE_MSG_PART, .part = *m },
+                               .frames = frames,
+                               .n_frames = m->n_parts };
+        size_t bytes[HEDGE_PART_FRAMES];
+        hedge_why_t why = { .text = "" };
+        int r;
 
-        MUST(zmq_msg_size(frame) == (r == 0 ? 0 : bytes)); /* it is taken, or it is not */
-        zmq_msg_close(frame);
+        for (uint32_t k = 0; k < m->n_parts; k++)
+                bytes[k] = zmq_msg_size(&frames[k]);
+        r = hedged_dispatch_part(bed->dispatch, dispatch_bed_board(bed, i), &e, &why);
+        MUST((r == HEDGE_EMALFORMED) == (why.text[0] != 0));
+        for (uint32_t k = 0; k < m->n_parts; k++) {
+                MUST(zmq_msg_size(&frames[k]) == (r == 0 ? 0 : bytes[k])); /* all are taken, or none is */
+                zmq_msg_close(&frames[k]);
+        }
         return r;
 }
 
-/** One whose frame has so many bytes, each of them the part's number. */
+/** One whose frames have so many bytes each, all of them the part's number. */
+static inline int dispatch_bed_send_parts(dispatch_bed_t *bed, unsigned i, const hedge_msg_part_t *m,
+                                          const size_t *bytes)
+{
+        zmq_msg_t frames[HEDGE_PART_FRAMES];
+
+        for (uint32_t k = 0; k < m->n_parts; k++) {
+                MUST(zmq_msg_init_size(&frames[k], bytes[k]) == 0);
+                memset(zmq_msg_data(&frames[k]), (int)m->parts[k].part, bytes[k]);
+        }
+        return dispatch_bed_send_frames(bed, i, m, frames);
+}
+
+/** One part whose frame has so many bytes. */
 static inline int dispatch_bed_part(dispatch_bed_t *bed, unsigned i, uint64_t run, unsigned number, size_t bytes,
                                     hedge_precision_t wire)
 {
-        const hedge_msg_part_t part = { .run = run, .part = number, .compute_us = number + 1, .wire = wire };
-        zmq_msg_t frame;
+        hedge_part_t part = { .part = number, .compute_us = number + 1, .wire = wire };
 
-        MUST(zmq_msg_init_size(&frame, bytes) == 0);
-        memset(zmq_msg_data(&frame), (int)number, bytes);
-        return dispatch_bed_send_part(bed, i, &part, &frame);
+        return dispatch_bed_send_parts(bed, i, &(hedge_msg_part_t){ .run = run, .n_parts = 1, .parts = &part }, &bytes);
 }
 
 #endif

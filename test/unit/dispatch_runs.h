@@ -85,6 +85,20 @@ static inline int part(unsigned board, uint64_t run, unsigned number)
         return dispatch_bed_part(&bed, board, run, number, f32_bytes(), HEDGE_PRECISION_F32);
 }
 
+/* Several in one message, float32. @param last  They are a task's last. */
+static inline int parts(unsigned board, uint64_t run, const unsigned *numbers, unsigned n, bool last)
+{
+        hedge_part_t said[HEDGE_PART_FRAMES];
+        size_t bytes[HEDGE_PART_FRAMES];
+
+        for (unsigned i = 0; i < n; i++) {
+                said[i] = (hedge_part_t){ .part = numbers[i], .compute_us = numbers[i] + 1 };
+                bytes[i] = f32_bytes();
+        }
+        return dispatch_bed_send_parts(
+                &bed, board, &(hedge_msg_part_t){ .run = run, .n_parts = n, .parts = said, .last = last }, bytes);
+}
+
 /* The next event is of this kind, of this board. */
 static inline void expect(hedged_layer_run_t *run, hedged_event_kind_t kind, unsigned board)
 {

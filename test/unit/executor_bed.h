@@ -37,6 +37,8 @@ typedef struct fixture {
         hedgew_emulate_t *emulate;
         hedgew_executor_t *executor;
         float filters[FILTERS];
+        uint64_t ended;    /* the run whose task the last part ended; 0: none did */
+        uint32_t ended_by; /* that part */
 } fixture_t;
 
 /** @param path, macs_per_s  As hedgew_emulate_new; NULL and 0: the board is not emulated. */
@@ -154,6 +156,20 @@ static inline int give_task(fixture_t *f, uint64_t run, uint32_t *order, uint32_
         return give(f, (hedge_msg_task_t){ .run = run, .n_order = n_order, .order = order }, n_frames);
 }
 
+/** All parts, which may wait for one another so long. */
+static inline void give_holding(fixture_t *f, uint64_t run, uint32_t hold_us)
+{
+        uint32_t order[BLOCKS * INPUTS];
+
+        for (uint32_t i = 0; i < BLOCKS * INPUTS; i++)
+                order[i] = i;
+        assert_int_equal(
+                give(f,
+                     (hedge_msg_task_t){ .run = run, .n_order = BLOCKS * INPUTS, .order = order, .hold_us = hold_us },
+                     INPUTS),
+                0);
+}
+
 /** What the part should be, by the kernel itself. */
 static inline void compute_part(const fixture_t *f, uint32_t part, float *out)
 {
@@ -174,18 +190,42 @@ static inline void compute_part(const fixture_t *f, uint32_t part, float *out)
         hedge_kernels_destroy(&kernels);
 }
 
-static inline void expect_part(fixture_t *f, hedgew_report_t *report, uint64_t run, uint32_t part)
+/** The report is of these parts. What ends a task is kept for expect_end; nothing may come behind it. */
+static inline void expect_parts(fixture_t *f, hedgew_report_t *report, uint64_t run, const uint32_t *parts, uint32_t n)
 {
+        const hedge_msg_part_t *m = &report->message.part;
         float out[OUT];
 
         assert_int_equal(report->message.type, HEDGE_MSG_PART);
-        assert_int_equal(report->message.part.run, run);
-        assert_int_equal(report->message.part.part, part);
-        assert_int_equal(report->message.part.wire, HEDGE_PRECISION_F32);
-        assert_int_equal(report->n_frames, 1);
-        compute_part(f, part, out);
-        assert_int_equal(zmq_msg_size(&report->frame), sizeof(out));
-        assert_memory_equal(zmq_msg_data(&report->frame), out, sizeof(out));
+        assert_int_equal(m->run, run);
+        assert_int_equal(m->n_parts, n);
+        assert_int_equal(report->n_frames, n);
+        for (uint32_t i = 0; i < n; i++) {
+                assert_int_equal(m->parts[i].part, parts[i]);
+                assert_int_equal(m->parts[i].wire, HEDGE_PRECISION_F32);
+                compute_part(f, parts[i], out);
+                assert_int_equal(zmq_msg_size(&report->frames[i]), sizeof(out));
+                assert_memory_equal(zmq_msg_data(&report->frames[i]), out, sizeof(out));
+        }
+        assert_true(f->ended != run || (m->last && f->ended_by == parts[n - 1]));
+        f->ended = m->last ? run : f->ended;
+        f->ended_by = m->last ? parts[n - 1] : f->ended_by;
+}
+
+/** The next report is parts `first` to `first + n - 1`; it is taken. */
+static inline void take_parts(fixture_t *f, uint64_t run, uint32_t first, uint32_t n)
+{
+        uint32_t parts[HEDGE_PART_FRAMES];
+
+        for (uint32_t i = 0; i < n; i++)
+                parts[i] = first + i;
+        expect_parts(f, next_report(f), run, parts, n);
+        hedgew_executor_reported(f->executor);
+}
+
+static inline void expect_part(fixture_t *f, hedgew_report_t *report, uint64_t run, uint32_t part)
+{
+        expect_parts(f, report, run, &part, 1);
 }
 
 /** The next report is this part; it is taken. */
@@ -195,14 +235,21 @@ static inline void take_part(fixture_t *f, uint64_t run, uint32_t part)
         hedgew_executor_reported(f->executor);
 }
 
-static inline void expect_end(fixture_t *f, uint64_t run, uint32_t parts, bool cancelled)
+/** The last part said that it was that. */
+static inline void expect_ended(fixture_t *f, uint64_t run)
+{
+        assert_int_equal(f->ended, run);
+        f->ended = 0;
+}
+
+static inline void expect_cancelled(fixture_t *f, uint64_t run, uint32_t parts)
 {
         const hedgew_report_t *report = next_report(f);
 
         assert_int_equal(report->message.type, HEDGE_MSG_TASK_END);
         assert_int_equal(report->message.task_end.run, run);
         assert_int_equal(report->message.task_end.parts_sent, parts);
-        assert_int_equal(report->message.task_end.cancelled, cancelled);
+        assert_true(report->message.task_end.cancelled);
         hedgew_executor_reported(f->executor);
 }
 

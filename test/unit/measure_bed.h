@@ -108,7 +108,9 @@ static inline hedged_task_sample_t task(layer_random_t *r, const board_t *b, uin
         double slowness = late * (1 + b->noise * normal(r));
         double compute_us = 1e6 * (double)macs / b->macs_per_s * slowness;
         double way_us = 1e6 * ((double)(up + part) / b->bytes_per_s + b->constant_s + b->delay_s * exponential(r));
-        hedged_task_sample_t s = { .macs_asked = macs, .macs_done = macs, .parts_asked = parts, .parts_done = parts };
+        hedged_task_sample_t s = {
+                .macs_asked = macs, .macs_done = macs, .parts_asked = parts, .parts_done = parts, .first_parts = 1
+        };
 
         s.compute_us = (uint64_t)compute_us;
         s.first_compute_us = (uint64_t)(compute_us / parts);

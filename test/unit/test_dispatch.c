@@ -43,6 +43,93 @@ static void parts_become_events(void **state)
         end_run(&run);
 }
 
+static void parts_of_one_message_are_taken_together(void **state)
+{
+        (void)state;
+        uint64_t id;
+        hedged_layer_run_t *run = begin_run(2, &id);
+
+        assert_int_equal(parts(1, id, (unsigned[]){ 2, 0, 3 }, 3, false), 0);
+        assert_int_equal(parts(0, id, (unsigned[]){ 1 }, 1, false), 0);
+        assert_int_equal(parts(1, id, (unsigned[]){ 1 }, 1, true), 0);
+        expect_part(run, 1, 2, HEDGE_PRECISION_F32);
+        expect_part(run, 1, 0, HEDGE_PRECISION_F32);
+        expect_part(run, 1, 3, HEDGE_PRECISION_F32);
+        expect_part(run, 0, 1, HEDGE_PRECISION_F32);
+        expect_part(run, 1, 1, HEDGE_PRECISION_F32);
+        expect_nothing(run);
+        assert_int_equal(parts(1, id + 1, (unsigned[]){ 0, 1 }, 2, true), -ENOENT);
+        assert_int_equal(parts(1, id, (unsigned[]){ 0, 1 }, 2, true), -ENOENT); /* it owes nothing */
+        expect_nothing(run);
+        end_run(&run);
+}
+
+/* Whatever is wrong with one of them, wherever it stands: none is taken, and all may come again. */
+static void a_message_is_refused_as_a_whole(void **state)
+{
+        (void)state;
+        static const unsigned wrong[][3] = { { 0, 2, 0 },          { 2, 0, 0 }, { 0, PARTS, 2 },
+                                             { UINT32_MAX, 0, 2 }, { 0, 2, 3 }, { 3, 0, 2 } };
+        const size_t one = f32_bytes();
+        hedge_part_t said[] = { { .part = 0 }, { .part = 2 } };
+        uint64_t id;
+        hedged_layer_run_t *run = begin_run(1, &id);
+
+        assert_int_equal(part(0, id, 3), 0); /* so it comes twice in the last two */
+        expect_part(run, 0, 3, HEDGE_PRECISION_F32);
+        for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+                assert_int_equal(parts(0, id, wrong[i], 3, false), HEDGE_EMALFORMED);
+        for (unsigned i = 0; i < 2; i++) {
+                size_t bytes[] = { one - 4 * (i == 0), one - 4 * (i == 1) };
+
+                assert_int_equal(dispatch_bed_send_parts(
+                                         &bed, 0, &(hedge_msg_part_t){ .run = id, .n_parts = 2, .parts = said }, bytes),
+                                 HEDGE_EMALFORMED);
+        }
+        said[1].wire = HEDGE_PRECISIONS;
+        assert_int_equal(dispatch_bed_send_parts(&bed, 0, &(hedge_msg_part_t){ .run = id, .n_parts = 2, .parts = said },
+                                                 (size_t[]){ one, one }),
+                         HEDGE_EMALFORMED);
+        expect_nothing(run);
+        assert_int_equal(parts(0, id, (unsigned[]){ 0, 2, 1 }, 3, true), 0);
+        expect_part(run, 0, 0, HEDGE_PRECISION_F32);
+        expect_part(run, 0, 2, HEDGE_PRECISION_F32);
+        expect_part(run, 0, 1, HEDGE_PRECISION_F32);
+        expect_nothing(run);
+        end_run(&run);
+}
+
+static void the_last_parts_end_their_task(void **state)
+{
+        (void)state;
+        uint64_t id;
+        hedged_layer_run_t *run = begin_run(3, &id);
+
+        give(run, 3, 1);
+        give(run, 3, 2);
+        dispatch_bed_turn(&bed);
+        assert_int_equal(parts(0, id, (unsigned[]){ 0, 1, 2, 3 }, 4, true), 0);
+        for (unsigned i = 0; i < PARTS; i++)
+                expect_part(run, 0, i, HEDGE_PRECISION_F32);
+        expect_nothing(run); /* all that was owed came */
+        assert_int_equal(parts(1, id, (unsigned[]){ 0, 1 }, 2, true), 0);
+        expect_part(run, 1, 0, HEDGE_PRECISION_F32);
+        expect_part(run, 1, 1, HEDGE_PRECISION_F32);
+        expect(run, HEDGED_EVENT_LOST, 1); /* and nothing more will */
+        assert_int_equal(parts(2, id, (unsigned[]){ 0, 0 }, 2, true), HEDGE_EMALFORMED);
+        expect(run, HEDGED_EVENT_LOST, 2); /* likewise */
+        assert_int_equal(parts(3, id, (unsigned[]){ 0 }, 1, true), 0);
+        expect_part(run, 3, 0, HEDGE_PRECISION_F32);
+        expect_nothing(run); /* one of two tasks */
+        assert_int_equal(parts(3, id, (unsigned[]){ 1 }, 1, true), 0);
+        expect_part(run, 3, 1, HEDGE_PRECISION_F32);
+        expect_nothing(run);
+        end_run(&run);
+        for (unsigned b = 0; b < DISPATCH_BOARDS; b++)
+                while (bed.boards[b].n_sent)
+                        assert_true(was_task(b, id)); /* no board has anything to cancel */
+}
+
 static void what_was_not_asked_for_is_refused(void **state)
 {
         (void)state;
@@ -240,8 +327,8 @@ static void boards_are_measured_by_what_they_did(void **state)
         uint64_t id, other_id;
         hedged_layer_run_t *other = begin_run(1, &other_id), *run = begin_run(3, &id);
 
-        for (unsigned i = 0; i < PARTS; i++)
-                assert_int_equal(part(0, id, i), 0);
+        assert_int_equal(parts(0, id, (unsigned[]){ 1, 0, 2 }, 3, false), 0);
+        assert_int_equal(part(0, id, 3), 0);
         assert_int_equal(part(1, id, 2), 0);
         hedged_cluster_lost(bed.cluster, dispatch_bed_board(&bed, 2));
         give(run, 3, 1u << 0);
@@ -256,7 +343,8 @@ static void boards_are_measured_by_what_they_did(void **state)
         assert_int_equal(sample_of(0)->macs_asked, PARTS * macs);
         assert_int_equal(sample_of(0)->macs_done, PARTS * macs);
         assert_int_equal(sample_of(0)->compute_us, 1 + 2 + 3 + 4);
-        assert_int_equal(sample_of(0)->first_compute_us, 1);
+        assert_int_equal(sample_of(0)->first_parts, 3);
+        assert_int_equal(sample_of(0)->first_compute_us, 2 + 1 + 3);
         assert_int_equal(sample_of(0)->up_bytes, 201);
         assert_int_equal(sample_of(0)->ahead_bytes, 402);
         assert_int_equal(sample_of(0)->part_bytes, f32_bytes());
@@ -264,6 +352,7 @@ static void boards_are_measured_by_what_they_did(void **state)
         assert_false(sample_of(0)->cancelled);
         assert_true(sample_of(0)->queued); /* behind the other run's */
         assert_int_equal(sample_of(1)->parts_done, 1);
+        assert_int_equal(sample_of(1)->first_parts, 1);
         assert_int_equal(sample_of(1)->macs_done, macs);
         assert_true(sample_of(1)->cancelled);
         assert_false(sample_of(1)->queued);
@@ -282,6 +371,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
                 TEST(a_task_goes_out_as_it_was_given),
                 TEST(parts_become_events),
+                TEST(parts_of_one_message_are_taken_together),
+                TEST(a_message_is_refused_as_a_whole),
+                TEST(the_last_parts_end_their_task),
                 TEST(what_was_not_asked_for_is_refused),
                 TEST(parts_are_written_as_asked_or_as_floats),
                 TEST(a_task_that_ends_without_its_parts_is_lost),

@@ -133,12 +133,35 @@ static void parts_take_their_emulated_time(void **state)
         for (uint32_t i = 0; i < 4; i++) {
                 report = next_report(&f);
                 expect_part(&f, report, 1, i);
-                assert_in_range(report->message.part.compute_us, 19999,
+                assert_in_range(report->message.part.parts[0].compute_us, 19999,
                                 20000); /* exactly, however long it really took */
                 assert_true(hedge_now_us() - start_us >= 19999 * (int64_t)(i + 1));
                 hedgew_executor_reported(f.executor);
         }
-        expect_end(&f, 1, 4, false);
+        expect_ended(&f, 1);
+        finish(&f);
+}
+
+/* By the emulated board's time: of parts of 10 ms each, three have waited 20 ms when the fourth would be too late. What is held
+ * back is so from the last of them on. */
+static void parts_wait_for_one_another_in_emulated_time(void **state)
+{
+        const int64_t start_us = hedge_now_us();
+        char text[100];
+        fixture_t f;
+
+        snprintf(text, sizeof(text), "macs_per_s %.17g\nboards 1\nfixed 1 50\n", RATE(0.01));
+        write_file(text);
+        start_emulated(&f, &(hedgew_executor_settings_t){ 0 }, path, 0);
+        give_share(&f);
+        give_holding(&f, 1, 25000);
+        for (uint32_t i = 0; i < 6; i += 3) {
+                for (uint32_t k = 0; k < 3; k++)
+                        assert_in_range(next_report(&f)->message.part.parts[k].compute_us, 9999, 10000);
+                assert_true(hedge_now_us() - start_us >= 9999 * (int64_t)(i + 3) + 50000);
+                take_parts(&f, 1, i, 3);
+        }
+        expect_ended(&f, 1);
         finish(&f);
 }
 
@@ -167,7 +190,7 @@ static void time_without_room_is_not_computing(void **state)
         }
         take_part(&f, 1, 2);
         assert_true(hedge_now_us() - freed_us >= 19999);
-        expect_end(&f, 1, 3, false);
+        expect_ended(&f, 1);
         finish(&f);
 }
 
@@ -206,13 +229,13 @@ static void a_task_on_its_way_keeps_nothing_waiting(void **state)
         assert_int_equal(give_task(&f, 2, order, 2, 1), 0);
         take_part(&f, 2, 0);
         take_part(&f, 2, 1);
-        expect_end(&f, 2, 2, false);
+        expect_ended(&f, 2);
         hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.tasks, 1);
         assert_int_equal(hedgew_executor_drop(f.executor, &digest), 0);
         give_share(&f); /* shares come as always */
         assert_int_equal(hedgew_executor_cancel(f.executor, 1), 0);
-        expect_end(&f, 1, 0, true);
+        expect_cancelled(&f, 1, 0);
         assert_int_equal(hedgew_executor_cancel(f.executor, 1), -ENOENT);
         finish(&f);
 }
@@ -238,7 +261,7 @@ static void a_task_arrives_when_its_time_has_come(void **state)
                 assert_int_equal(give_task(&f, job, order, 1, 1), 0);
                 take_part(&f, job, 0);
                 assert_true(hedge_now_us() - start_us >= fate.arrival_us + fate.hold_us - 1000);
-                expect_end(&f, job, 1, false);
+                expect_ended(&f, job);
                 hedgew_emulate_destroy(&twin);
         }
         finish(&f);
@@ -260,14 +283,14 @@ static void answers_that_are_held_back_keep_nothing_waiting(void **state)
         assert_int_equal(give_task(&f, 2, order, 2, 1), 0);
         take_part(&f, 2, 0);
         take_part(&f, 2, 1);
-        expect_end(&f, 2, 2, false);
+        expect_ended(&f, 2);
         while (status.parts_done < 4 && hedge_now_ms() < end_ms)
                 hedgew_executor_status(f.executor, &status);
         assert_int_equal(status.parts_done, 4);
         assert_int_equal(status.tasks, 1);
         assert_null(hedgew_executor_report(f.executor));
         assert_int_equal(hedgew_executor_cancel(f.executor, 1), 0);
-        expect_end(&f, 1, 0, true);
+        expect_cancelled(&f, 1, 0);
         /* and one that takes all the room, and is held back when everything ends */
         write_file("boards 1\nfixed 1 3600000\n");
         assert_int_equal(give_task(&f, 3, order, 4, 2), 0);
@@ -291,7 +314,7 @@ static void a_fixed_delay_is_waited_for(void **state)
         assert_int_equal(give_task(&f, 1, order, 1, 1), 0);
         take_part(&f, 1, 0);
         assert_true(hedge_now_us() - start_us >= 50000);
-        expect_end(&f, 1, 1, false);
+        expect_ended(&f, 1);
         finish(&f);
 }
 
@@ -311,10 +334,10 @@ static void a_failing_board_refuses_and_a_silent_one_says_nothing(void **state)
         write_file("round 1\n");
         assert_int_equal(give_task(&f, 4, order, 1, 1), 0);
         take_part(&f, 4, 0);
-        expect_end(&f, 4, 1, false);
+        expect_ended(&f, 4);
         assert_int_equal(hedgew_executor_cancel(f.executor, 2), 0);
-        expect_end(&f, 2, 0, true);
-        expect_end(&f, 2, 0, true);
+        expect_cancelled(&f, 2, 0);
+        expect_cancelled(&f, 2, 0);
         finish(&f); /* with one that never answers */
 }
 
@@ -345,6 +368,7 @@ int main(void)
                 cmocka_unit_test(jobs_are_counted_by_round),
                 cmocka_unit_test(nothing_is_emulated_without_a_reason),
                 cmocka_unit_test(parts_take_their_emulated_time),
+                cmocka_unit_test(parts_wait_for_one_another_in_emulated_time),
                 cmocka_unit_test(time_without_room_is_not_computing),
                 cmocka_unit_test(a_task_on_its_way_keeps_nothing_waiting),
                 cmocka_unit_test(a_task_arrives_when_its_time_has_come),

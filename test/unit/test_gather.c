@@ -471,7 +471,8 @@ static void compute(unsigned board, dispatch_sent_t *s, unsigned part)
 {
         const hedge_partition_t *p = &bed.variant.partition;
         const unsigned ell_b = hedge_code_ell_b(bed.code, board), la = part / ell_b;
-        const hedge_msg_part_t message = { .run = s->run, .part = part, .compute_us = 1 };
+        hedge_part_t said = { .part = part, .compute_us = 1 };
+        const hedge_msg_part_t message = { .run = s->run, .n_parts = 1, .parts = &said };
         const size_t n = hedge_partition_part_elements(p);
         float *block = malloc(hedge_partition_filter_elements(p) * sizeof(float));
         double *exact;
@@ -487,7 +488,7 @@ static void compute(unsigned board, dispatch_sent_t *s, unsigned part)
         MUST(zmq_msg_init_size(&frame, n * sizeof(float)) == 0);
         for (size_t i = 0; i < n; i++)
                 ((float *)zmq_msg_data(&frame))[i] = (float)exact[i];
-        dispatch_bed_send_part(&bed, board, &message, &frame); /* may be late */
+        dispatch_bed_send_frames(&bed, board, &message, &frame); /* may be late */
         free(exact);
         free(block);
 }

@@ -110,7 +110,8 @@ static void messages_and_frames_go_both_ways(void **state)
         for (unsigned i = 0; i < 3; i++) {
                 uint32_t order[] = { 1, 0, 3 };
                 hedge_message_t task = { .type = HEDGE_MSG_TASK, .task = { .run = 7, .n_order = 3, .order = order } };
-                hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 7, .part = 3 } };
+                hedge_part_t third = { .part = 3 };
+                hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .run = 7, .n_parts = 1, .parts = &third } };
                 zmq_msg_t *frames = filled_frames(3, 100000);
                 hedge_envelope_t got;
                 pair_t pair;
@@ -131,7 +132,7 @@ static void messages_and_frames_go_both_ways(void **state)
                 hedge_envelope_release(&got);
                 hedge_envelope_release(&got);
                 assert_int_equal(receive(pair.router, true, &got, NULL), 1);
-                assert_int_equal(got.message.part.part, 3);
+                assert_int_equal(got.message.part.parts[0].part, 3);
                 assert_int_equal(got.route.size, pair.board.size);
                 assert_memory_equal(got.route.bytes, pair.board.bytes, got.route.size);
                 assert_int_equal(((uint8_t *)zmq_msg_data(&got.frames[0]))[0], 2);
@@ -148,6 +149,10 @@ static void send_raw(void *socket, const char *const *parts, unsigned n)
         for (unsigned i = 0; i < n; i++)
                 assert_true(zmq_send(socket, parts[i], strlen(parts[i]), i + 1 < n ? ZMQ_SNDMORE : 0) >= 0);
 }
+
+/* A PART up to its list, and a member of that. */
+#define PART  "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts"
+#define FIRST "\x81\xa4part\x01"
 
 static void what_is_wrong_is_drained_and_can_be_answered(void **state)
 {
@@ -167,8 +172,15 @@ static void what_is_wrong_is_drained_and_can_be_answered(void **state)
                     "one frame too many" },
                   2,
                   HEDGE_EMALFORMED },
-                { { "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa4part\x01" }, 1, HEDGE_EMALFORMED },
-                { { "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa4part\x01", "1", "2", "3" }, 4, HEDGE_EMALFORMED },
+                { { PART "\x91" FIRST }, 1, HEDGE_EMALFORMED },
+                { { PART "\x91" FIRST, "1", "2", "3" }, 4, HEDGE_EMALFORMED },
+                { { PART "\x92" FIRST FIRST, "1" }, 2, HEDGE_EMALFORMED },
+                { { PART "\x92" FIRST FIRST, "1", "2", "3" }, 4, HEDGE_EMALFORMED },
+                { { PART "\x90" }, 1, HEDGE_EMALFORMED },
+                { { PART "\x90", "1" }, 2, HEDGE_EMALFORMED },
+                { { "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa4part\x01", "1" },
+                  2,
+                  HEDGE_EMALFORMED }, /* as it once was */
         };
         pair_t *pair = *state;
 
@@ -199,7 +211,8 @@ static void a_frame_above_the_limit_is_refused(void **state)
 {
         /* The receiver allows less than the sender's socket does: libzmq lets it through, we do not. */
         const hedge_wire_limits_t less = { .max_header_bytes = 4096, .max_frames = 4, .max_frame_bytes = 999 };
-        hedge_message_t part = { .type = HEDGE_MSG_PART };
+        hedge_part_t first = { .part = 0 };
+        hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .n_parts = 1, .parts = &first } };
         uint32_t order = 0;
         hedge_message_t task = { .type = HEDGE_MSG_TASK, .task = { .n_order = 1, .order = &order } };
         pair_t *pair = *state;
@@ -238,8 +251,9 @@ static zmq_msg_t *noted_frame(void)
 
 static void nothing_is_sent_in_part(void **state)
 {
-        hedge_message_t part = { .type = HEDGE_MSG_PART };
-        hedge_message_t wrong = { .type = HEDGE_MSG_PART, .part = { .part = HEDGE_CODE_MAX_PARTS } };
+        hedge_part_t first = { .part = 0 }, no_part = { .part = HEDGE_CODE_MAX_PARTS };
+        hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .n_parts = 1, .parts = &first } };
+        hedge_message_t wrong = { .type = HEDGE_MSG_PART, .part = { .n_parts = 1, .parts = &no_part } };
         pair_t *pair = *state;
         hedge_route_t nobody = { .bytes = { 0, 1, 2, 3, 4 }, .size = 5 };
         zmq_msg_t *frame;
@@ -296,7 +310,8 @@ static void a_dead_context_says_so(void **state)
 static void floats_travel_without_a_copy(void **state)
 {
         pair_t *pair = *state;
-        hedge_message_t part = { .type = HEDGE_MSG_PART };
+        hedge_part_t first = { .part = 0 };
+        hedge_message_t part = { .type = HEDGE_MSG_PART, .part = { .n_parts = 1, .parts = &first } };
         hedge_shape_t shape = { 2, { 10, 1000 } };
         float *data = hedge_floats_new(10000);
         zmq_msg_t frame;

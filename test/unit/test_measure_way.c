@@ -25,6 +25,30 @@ static void rate_and_delay_are_told_apart(void **state)
                 }
 }
 
+/* Parts that wait for one another come together: all of them were computed, and all of them had to travel. */
+static void parts_that_come_together_are_no_slow_link(void **state)
+{
+        const board_t board = { 2.5e9, 0, 0.02, 100 * MBIT, 0.002, 0.001 };
+        layer_random_t r = { 7 };
+        hedged_measure_t *m = start(NULL);
+
+        (void)state;
+        for (unsigned i = 0; i < 200; i++) {
+                const unsigned together = layer_between(&r, 1, 3);
+                const uint64_t part = 20000 * layer_between(&r, 1, 20);
+                hedged_task_sample_t t = task(&r, &board, 100000000, 20000 * layer_between(&r, 1, 20), together * part);
+
+                t.part_bytes = part;
+                t.first_parts = together;
+                t.first_us += (together - 1) * t.first_compute_us;
+                t.first_compute_us *= together;
+                hedged_measure_task(m, "pi", &t);
+        }
+        assert_near(speed(m, "pi").up_bytes_per_s, board.bytes_per_s, 0.08);
+        assert_near(speed(m, "pi").delay_s, board.delay_s + board.constant_s, 0.2);
+        hedged_measure_destroy(&m);
+}
+
 /* Hardly different sizes: what a task takes is right, and the rate is not what noise makes of it. */
 static void one_size_is_enough_to_predict_it(void **state)
 {
@@ -115,9 +139,8 @@ static void waiting_for_another_job_says_nothing(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(rate_and_delay_are_told_apart),
-                TEST(one_size_is_enough_to_predict_it),
-                TEST(sharing_the_coordinators_link_is_no_slow_link),
+                TEST(rate_and_delay_are_told_apart),        TEST(parts_that_come_together_are_no_slow_link),
+                TEST(one_size_is_enough_to_predict_it),     TEST(sharing_the_coordinators_link_is_no_slow_link),
                 TEST(waiting_for_another_job_says_nothing),
         };
 

@@ -521,6 +521,10 @@ static void a_sentence_names_the_place(void **unused)
                       "digest\xc4\x10"
                       "0123456789abcdef\xa5order\x93\x00\x01\xcd\x04\x00"),
                 HEDGE_ELIMIT, "TASK: order[2]: 1024 is above 1023");
+        refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa4part\x01"), HEDGE_EMALFORMED, "PART: parts: missing");
+        refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x90"), HEDGE_EMALFORMED, "PART: parts: ");
+        refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x92\x81\xa4part\x01\x81\xa4part\xcd\x04\x00"),
+                HEDGE_ELIMIT, "PART: parts[1]: part: 1024 is above 1023");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa6RESULT\xa2id\x01\xa6layers\x91\x81\xa4name\x01"), HEDGE_EMALFORMED,
                 "RESULT: layers[0]: name: not a text");
 }
@@ -532,7 +536,7 @@ static void the_number_of_raw_frames_is_the_schema_s(void **unused)
                 uint32_t least, most;
         } rows[] = {
                 { HEDGE_MSG_HELLO, 0, 0 },     { HEDGE_MSG_SHARE, 1, 1 }, { HEDGE_MSG_TASK, 1, 64 },
-                { HEDGE_MSG_PART, 1, 1 },      { HEDGE_MSG_ERROR, 0, 0 }, { HEDGE_MSG_INFER, 3, 3 },
+                { HEDGE_MSG_PART, 5, 5 },      { HEDGE_MSG_ERROR, 0, 0 }, { HEDGE_MSG_INFER, 3, 3 },
                 { HEDGE_MSG_RESULT, 2, 2 },    { HEDGE_MSG_LOAD, 0, 2 },  { HEDGE_MSG_MODELS_OK, 0, 2 },
                 { HEDGE_MSG_UNLOAD_OK, 0, 0 },
         };
@@ -544,6 +548,8 @@ static void the_number_of_raw_frames_is_the_schema_s(void **unused)
                         message.infer.n_inputs = 3;
                 if (message.type == HEDGE_MSG_RESULT)
                         message.result.n_outputs = 2;
+                if (message.type == HEDGE_MSG_PART)
+                        message.part.n_parts = 5;
                 assert_int_equal(hedge_message_max_frames(&message), rows[i].most);
                 for (uint32_t n = 0; n < 70; n++)
                         assert_int_equal(hedge_message_check_frames(&message, n, NULL),

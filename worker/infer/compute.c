@@ -7,14 +7,23 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/thread.h"
+#include "worker/infer/handover.h"
 #include "worker/memory.h"
 
 #define REST_AFTER_MS 1000 /* idle for so long: give memory back */
 #define STACK_BYTES   (1024 * 1024)
 
-static bool is_wanted(const hedgew_compute_t *c, const hedgew_task_t *task)
+bool hedgew_compute_wants(const hedgew_compute_t *c, const hedgew_task_t *task)
 {
         return !c->stopping && !(task && task->cancelled);
+}
+
+void hedgew_compute_sent(hedgew_compute_t *c, uint64_t bytes)
+{
+        pthread_mutex_lock(&c->lock);
+        c->unsent_bytes -= bytes;
+        pthread_cond_signal(&c->changed);
+        pthread_mutex_unlock(&c->lock);
 }
 
 /* About to be busy for a while. @return false: there is no point any more. */
@@ -23,7 +32,7 @@ static bool begin_step(hedgew_compute_t *c, const hedgew_task_t *task)
         bool wanted;
 
         pthread_mutex_lock(&c->lock);
-        wanted = is_wanted(c, task);
+        wanted = hedgew_compute_wants(c, task);
         if (wanted)
                 c->busy_since_us = hedge_now_us();
         pthread_mutex_unlock(&c->lock);
@@ -61,23 +70,10 @@ static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
         end_step(c);
 }
 
-/* Let the emulated board finish a part. @return false: woken because nobody wants it. */
-static bool linger(hedgew_compute_t *c, const hedgew_task_t *task, int64_t until_us)
-{
-        const struct timespec until = { until_us / 1000000, until_us % 1000000 * 1000 };
-        bool wanted;
-
-        pthread_mutex_lock(&c->lock);
-        while ((wanted = is_wanted(c, task)) && hedge_now_us() < until_us)
-                pthread_cond_timedwait(&c->changed, &c->lock, &until);
-        pthread_mutex_unlock(&c->lock);
-        return wanted;
-}
-
-/* A part is computed: say when, and how long it took. On a slower board it begins where the one before ended and takes its
- * own time, whenever it was really begun: then this one may be late, but all of them together are not.
- * @return false: nobody wants it any more. */
-static bool pass_time(hedgew_compute_t *c, hedgew_task_t *task, int64_t start_us, hedgew_part_t *part)
+/* A part is computed: move the task's clock on. On a slower board it begins where the one before ended and takes its own
+ * time, whenever it was really begun: then this one may be late, but all of them together are not.
+ * @return how long it took. */
+static int64_t pass_time(hedgew_task_t *task, int64_t start_us)
 {
         const double rate = task->fate.macs_per_s;
         const double us = 1e6 * (double)hedge_conv_macs(hedgew_share_conv(task->share)) / rate;
@@ -85,44 +81,16 @@ static bool pass_time(hedgew_compute_t *c, hedgew_task_t *task, int64_t start_us
         if (rate > 0) {
                 start_us = task->clock_us;
                 task->clock_us += (int64_t)(us < 1e12 ? us : 1e12);
-                if (!linger(c, task, task->clock_us))
-                        return false;
         } else {
                 task->clock_us = hedge_now_us();
         }
-        part->compute_us = (uint64_t)(task->clock_us - start_us);
-        part->due_us = task->fate.hold_us ? task->clock_us + task->fate.hold_us : 0;
-        return true;
-}
-
-/* Hand a part to the I/O loop, when there is room. @return false: nobody wants it any more. */
-static bool deliver(hedgew_compute_t *c, hedgew_part_t *part)
-{
-        const uint64_t most = c->settings.unsent_bytes_max;
-        hedgew_task_t *task = part->task;
-        bool wanted, waited = false;
-
-        pthread_mutex_lock(&c->lock);
-        while ((wanted = is_wanted(c, task)) && c->unsent_bytes && c->unsent_bytes + part->bytes > most) {
-                pthread_cond_wait(&c->changed, &c->lock);
-                waited = true;
-        }
-        if (wanted) {
-                c->unsent_bytes += part->bytes;
-                c->parts_done++;
-        }
-        pthread_mutex_unlock(&c->lock);
-        if (wanted)
-                hedge_mailbox_put(c->results, &part->mail);
-        if (waited) /* so would the emulated board have done */
-                task->clock_us = hedge_now_us();
-        return wanted;
+        return task->clock_us - start_us;
 }
 
 /* @return 0, 1 (nobody wants it any more), HEDGE_EKERNEL, -ENOMEM. */
-static int do_part(hedgew_compute_t *c, hedgew_task_t *task, const hedgew_task_part_t *which)
+static int do_part(hedgew_compute_t *c, hedgew_task_t *task, uint32_t at)
 {
-        hedgew_part_t *part = NULL;
+        hedgew_part_t part;
         int64_t start_us;
         int r;
 
@@ -132,15 +100,12 @@ static int do_part(hedgew_compute_t *c, hedgew_task_t *task, const hedgew_task_p
         if (task->fate.store_bytes && !c->stored && hedgew_stored_parts_new(&c->stored) < 0)
                 log_warning("run=%llu: no memory for a store of parts, ignoring: everything is computed",
                             (unsigned long long)task->run);
-        r = hedgew_part_compute(task, which, hedge_kernels_slack(c->kernels), c->stored, &part);
+        r = hedgew_part_compute(task, &task->order[at], hedge_kernels_slack(c->kernels), c->stored, &part);
         end_step(c);
         if (r < 0)
                 return r;
-        part->mail.kind = HEDGEW_MAIL_PART;
-        if (pass_time(c, task, start_us, part) && deliver(c, part))
-                return 0;
-        hedgew_part_destroy(&part);
-        return 1;
+        part.said.compute_us = (uint64_t)pass_time(task, start_us);
+        return hedgew_handover_part(c, task, &part, task->n_order - at - 1);
 }
 
 static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
@@ -155,12 +120,12 @@ static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
                                  ? task->fate.arrival_us
                                  : now_us;
         for (uint32_t i = 0; i < task->n_order && r == 0; i++) {
-                r = do_part(c, task, &task->order[i]);
+                r = do_part(c, task, i);
                 if (r < 0)
                         hedge_why(&task->why, r, "computing part %u: %s", task->order[i].number, hedge_strerror(r));
         }
         task->code = r < 0 ? r : 0;
-        task->due_us = task->fate.hold_us ? task->clock_us + task->fate.hold_us : 0;
+        hedgew_handover_rest(c, task, r);
         hedgew_task_strip(task);
 }
 

@@ -11,11 +11,11 @@
 /** The compute thread: the other half of the executor, and what both halves share. Only executor.c uses it.
  *
  * Mail goes to the thread by `work` and comes back by `results`: a share or a task comes back when it is done, a task behind
- * its parts. */
+ * its parts and with the last of them. */
 enum {
         HEDGEW_MAIL_SHARE, /**< hedgew_share_work_t */
         HEDGEW_MAIL_TASK,  /**< hedgew_task_t */
-        HEDGEW_MAIL_PART,  /**< hedgew_part_t, from the thread */
+        HEDGEW_MAIL_PARTS, /**< hedgew_parts_t, from the thread */
         HEDGEW_MAIL_NUDGE, /**< a hedge_mail_t, freed by the thread: have a look at what was dropped or cancelled */
         HEDGEW_MAIL_STOP,
 };
@@ -48,6 +48,12 @@ typedef struct hedgew_compute {
 
 /** Start the thread, with all signals blocked. @return 0, -ENOMEM, -errno. */
 int hedgew_compute_start(const hedgew_executor_settings_t *settings, hedgew_compute_t **ret);
+
+/** The caller holds the lock. @param task  May be NULL: is anything wanted at all? */
+bool hedgew_compute_wants(const hedgew_compute_t *compute, const hedgew_task_t *task);
+
+/** So many bytes of parts wait no more. */
+void hedgew_compute_sent(hedgew_compute_t *compute, uint64_t bytes);
 
 /** As hedgew_executor_stop and hedgew_executor_join. */
 void hedgew_compute_stop(hedgew_compute_t *compute);

@@ -26,6 +26,13 @@ static void free_share_work(hedgew_share_work_t *work)
         free(work);
 }
 
+static void free_parts(hedgew_executor_t *e, hedgew_parts_t **parts)
+{
+        if (*parts)
+                hedgew_compute_sent(e->compute, (*parts)->bytes);
+        hedgew_parts_destroy(parts);
+}
+
 static void forget_task(hedgew_executor_t *e, hedgew_task_t *task)
 {
         hedgew_task_t **link = &e->tasks;
@@ -35,26 +42,20 @@ static void forget_task(hedgew_executor_t *e, hedgew_task_t *task)
         *link = task->next;
         e->n_tasks--;
         e->task_bytes -= task->input_bytes;
+        free_parts(e, &task->parts);
         hedgew_task_destroy(&task);
-}
-
-static void free_part(hedgew_executor_t *e, hedgew_part_t *part)
-{
-        pthread_mutex_lock(&e->compute->lock);
-        e->compute->unsent_bytes -= part->bytes;
-        pthread_cond_signal(&e->compute->changed);
-        pthread_mutex_unlock(&e->compute->lock);
-        hedgew_part_destroy(&part);
 }
 
 static void free_mail(hedgew_executor_t *e, hedge_mail_t *mail)
 {
+        hedgew_parts_t *parts = (hedgew_parts_t *)mail;
+
         if (mail->kind == HEDGEW_MAIL_SHARE)
                 free_share_work((hedgew_share_work_t *)mail);
         else if (mail->kind == HEDGEW_MAIL_TASK)
                 forget_task(e, (hedgew_task_t *)mail);
-        else if (mail->kind == HEDGEW_MAIL_PART)
-                free_part(e, (hedgew_part_t *)mail);
+        else if (mail->kind == HEDGEW_MAIL_PARTS)
+                free_parts(e, &parts);
         else if (mail->kind == HEDGEW_MAIL_NUDGE)
                 free(mail); /* HEDGEW_MAIL_STOP is not ours to free */
 }
@@ -65,6 +66,12 @@ static void empty(hedgew_executor_t *e, hedge_mailbox_t *box)
 
         while ((mail = hedge_mailbox_take(box)))
                 free_mail(e, mail);
+}
+
+static void close_report(hedgew_report_t *report)
+{
+        while (report->n_frames > 0)
+                zmq_msg_close(&report->frames[--report->n_frames]);
 }
 
 void hedgew_executor_destroy(hedgew_executor_t **executor)
@@ -85,19 +92,21 @@ void hedgew_executor_destroy(hedgew_executor_t **executor)
                 hedgew_shares_clear(e->compute->settings.shares);
         }
         hedgew_compute_destroy(&e->compute);
-        zmq_msg_close(&e->report.frame);
+        close_report(&e->report);
         free(e);
         *executor = NULL;
 }
 
-/* When a result may be reported: 0: at once. What was cancelled waits for nothing. */
+/* When a result may be reported: 0: at once. Parts that leave together are due when their last is. What was cancelled waits for
+ * nothing. */
 static int64_t due_us(const hedge_mail_t *mail)
 {
-        if (mail->kind == HEDGEW_MAIL_PART)
-                return ((const hedgew_part_t *)mail)->task->cancelled ? 0 : ((const hedgew_part_t *)mail)->due_us;
-        if (mail->kind == HEDGEW_MAIL_TASK)
-                return ((const hedgew_task_t *)mail)->cancelled ? 0 : ((const hedgew_task_t *)mail)->due_us;
-        return 0;
+        const hedgew_parts_t *parts = (const hedgew_parts_t *)mail;
+        const hedgew_task_t *task = mail->kind == HEDGEW_MAIL_PARTS ? parts->task : (const hedgew_task_t *)mail;
+
+        if (mail->kind == HEDGEW_MAIL_SHARE || task->cancelled || !task->fate.hold_us)
+                return 0;
+        return task->fate.hold_us + (mail->kind == HEDGEW_MAIL_PARTS ? parts->ready_us : task->clock_us);
 }
 
 int hedgew_executor_new(const hedgew_executor_settings_t *settings, hedgew_executor_t **ret)
@@ -107,7 +116,6 @@ int hedgew_executor_new(const hedgew_executor_settings_t *settings, hedgew_execu
 
         if (!e)
                 return -ENOMEM;
-        zmq_msg_init(&e->report.frame);
         r = hedgew_compute_start(settings, &e->compute);
         if (r == 0 && settings->emulate)
                 r = hedgew_outbox_new(e->compute->results, due_us, &e->outbox);
@@ -276,14 +284,31 @@ static bool report_end(const hedgew_task_t *task, hedge_message_t *message)
         return !task->abandoned;
 }
 
-static bool report_part(const hedgew_part_t *part, hedge_message_t *message)
+/* Frames are counted, not copied. */
+static bool report_parts(hedgew_parts_t *parts, bool last, hedgew_report_t *report)
 {
-        message->type = HEDGE_MSG_PART;
-        message->part.run = part->task->run;
-        message->part.part = part->number;
-        message->part.compute_us = part->compute_us;
-        message->part.wire = part->wire;
-        return !part->task->cancelled;
+        hedge_msg_part_t *message = &report->message.part;
+
+        if (parts->task->cancelled)
+                return false;
+        report->message.type = HEDGE_MSG_PART;
+        message->run = parts->task->run;
+        message->n_parts = parts->n;
+        message->parts = parts->said;
+        message->last = last;
+        for (; report->n_frames < parts->n; report->n_frames++) {
+                zmq_msg_init(&report->frames[report->n_frames]);
+                zmq_msg_copy(&report->frames[report->n_frames], &parts->frames[report->n_frames]);
+        }
+        return true;
+}
+
+/* Its last parts, which end it; else that it ended. */
+static bool report_task(hedgew_task_t *task, hedgew_report_t *report)
+{
+        if (task->parts && report_parts(task->parts, true, report))
+                return true;
+        return report_end(task, &report->message);
 }
 
 /* Say what a mail means. @return false: nobody wants to hear it. */
@@ -291,19 +316,13 @@ static bool compose(hedgew_executor_t *e, hedge_mail_t *mail)
 {
         hedgew_report_t *report = &e->report;
 
+        close_report(report);
         memset(&report->message, 0, sizeof(report->message));
-        zmq_msg_close(&report->frame);
-        zmq_msg_init(&report->frame);
-        report->n_frames = 0;
         if (mail->kind == HEDGEW_MAIL_SHARE)
                 return report_share(e, (hedgew_share_work_t *)mail, &report->message);
         if (mail->kind == HEDGEW_MAIL_TASK)
-                return report_end((hedgew_task_t *)mail, &report->message);
-        if (!report_part((hedgew_part_t *)mail, &report->message))
-                return false;
-        zmq_msg_copy(&report->frame, &((hedgew_part_t *)mail)->frame); /* counted, not copied */
-        report->n_frames = 1;
-        return true;
+                return report_task((hedgew_task_t *)mail, report);
+        return report_parts((hedgew_parts_t *)mail, false, report);
 }
 
 static hedge_mail_t *take_result(hedgew_executor_t *e)
@@ -324,8 +343,10 @@ hedgew_report_t *hedgew_executor_report(hedgew_executor_t *e)
 
 void hedgew_executor_reported(hedgew_executor_t *e)
 {
-        if (e->current->kind == HEDGEW_MAIL_PART)
-                ((hedgew_part_t *)e->current)->task->parts_sent++;
+        const hedgew_parts_t *parts = (const hedgew_parts_t *)e->current;
+
+        if (e->current->kind == HEDGEW_MAIL_PARTS)
+                parts->task->parts_sent += parts->n;
         free_mail(e, e->current);
         e->current = NULL;
 }

@@ -9,8 +9,8 @@
 
 /** The compute thread, its queue, and what it has to report.
  *
- * Shares are packed and tasks computed one after the other, in the order in which they came. Every finished part is handed
- * to the I/O loop at once; cancelling is honoured between parts. All functions are called from one thread, the I/O loop's.
+ * Shares are packed and tasks computed one after the other, in the order in which they came. Finished parts are handed to the I/O
+ * loop at once, or as the task's hold_us lets them wait for one another; cancelling is honoured between parts. All functions are called from one thread, the I/O loop's.
  * None of them waits, but for hedgew_executor_join.
  *
  * Where a board is emulated, the parts of a task together take at least their emulated time: one that took longer than its own
@@ -31,8 +31,8 @@ typedef struct hedgew_executor_settings {
 /** One message for the coordinator. */
 typedef struct hedgew_report {
         hedge_message_t message; /**< SHARE_OK, PART, TASK_END or ERROR */
-        zmq_msg_t frame;         /**< of a PART, else empty */
-        uint32_t n_frames;
+        uint32_t n_frames;       /**< of a PART, else 0 */
+        zmq_msg_t frames[HEDGE_PART_FRAMES];
 } hedgew_report_t;
 
 /** Start the thread, with all signals blocked. @return 0, -ENOMEM, -errno. */
@@ -56,7 +56,8 @@ int hedgew_executor_share(hedgew_executor_t *executor, const hedge_msg_share_t *
 /** Forget a share. Tasks that wait for it or compute with it go on. @return 0, HEDGE_ENOSHARE. */
 int hedgew_executor_drop(hedgew_executor_t *executor, const hedge_digest_t *digest);
 
-/** Queue a task. PARTs are reported, then exactly one TASK_END, or an ERROR with its run that ends it.
+/** Queue a task. PARTs are reported, the last of which ends it; where something goes wrong an ERROR with its run does, and where it
+ * is cancelled a TASK_END.
  * @param frames  Its coded inputs; left empty on success, untouched on failure.
  * @return 0, HEDGE_ENOSHARE, HEDGE_EMALFORMED, HEDGE_ELIMIT (too much is queued), HEDGE_EKERNEL (an emulated failure), -ENOMEM. */
 int hedgew_executor_task(hedgew_executor_t *executor, const hedge_msg_task_t *message, zmq_msg_t *frames,
@@ -72,7 +73,7 @@ void hedgew_executor_abandon(hedgew_executor_t *executor);
 int hedgew_executor_fd(const hedgew_executor_t *executor);
 
 /** The oldest thing to report, or NULL. The same again until hedgew_executor_reported, or until it was cancelled: borrowed
- * until the next call of any function here. */
+ * until the next call of any function here, its frames are there to be sent. */
 hedgew_report_t *hedgew_executor_report(hedgew_executor_t *executor);
 
 /** It was sent. */

@@ -29,7 +29,7 @@ static int pack(hedgew_part_t *part, const float *floats, size_t elements)
         if (r < 0)
                 free(bytes);
         else
-                part->wire = HEDGE_PRECISION_Q16;
+                part->said.wire = HEDGE_PRECISION_Q16;
         return r;
 }
 
@@ -44,7 +44,7 @@ static int make_frame(hedgew_part_t *part, hedge_precision_t wire, float *floats
                         free(floats);
         }
         if (r == -EINVAL) {
-                part->wire = HEDGE_PRECISION_F32;
+                part->said.wire = HEDGE_PRECISION_F32;
                 r = hedge_frame_floats(&part->frame, floats, elements);
                 if (r < 0)
                         free(floats);
@@ -143,33 +143,19 @@ static int make_floats(hedgew_task_t *task, const hedgew_task_part_t *which, siz
 }
 
 int hedgew_part_compute(hedgew_task_t *task, const hedgew_task_part_t *which, size_t slack,
-                        hedgew_stored_parts_t *stored, hedgew_part_t **ret)
+                        hedgew_stored_parts_t *stored, hedgew_part_t *ret)
 {
         const size_t elements = hedge_conv_out_elements(hedgew_share_conv(task->share));
-        hedgew_part_t *part = calloc(1, sizeof(*part));
         float *floats = hedge_floats_new(elements);
-        int r = part && floats ? make_floats(task, which, slack, stored, floats, elements) : -ENOMEM;
+        hedgew_part_t part = { .said = { .part = which->number } };
+        int r = floats ? make_floats(task, which, slack, stored, floats, elements) : -ENOMEM;
 
-        if (r == 0)
-                r = make_frame(part, task->wire, floats, elements);
-        else
-                free(floats);
         if (r < 0) {
-                free(part);
+                free(floats);
                 return r;
         }
-        part->task = task;
-        part->number = which->number;
-        part->bytes = zmq_msg_size(&part->frame);
-        *ret = part;
-        return 0;
-}
-
-void hedgew_part_destroy(hedgew_part_t **part)
-{
-        if (!*part)
-                return;
-        zmq_msg_close(&(*part)->frame);
-        free(*part);
-        *part = NULL;
+        r = make_frame(&part, task->wire, floats, elements);
+        if (r == 0)
+                *ret = part;
+        return r;
 }

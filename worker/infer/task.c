@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/infer/parts.h"
+
 #define NO_FRAME UINT32_MAX
 
 static int check_frames(const hedge_msg_task_t *message, const hedge_conv_t *conv, zmq_msg_t *frames, uint32_t n_frames,
@@ -97,6 +99,7 @@ static hedgew_task_t *allocate(const hedge_msg_task_t *message, uint32_t n_frame
         task->digest = message->digest;
         task->n_order = message->n_order;
         task->wire = message->wire;
+        task->hold_us = message->hold_us;
         return task;
 }
 
@@ -158,6 +161,7 @@ void hedgew_task_destroy(hedgew_task_t **task)
         if (!*task)
                 return;
         hedgew_task_strip(*task);
+        hedgew_parts_destroy(&(*task)->parts);
         free((*task)->inputs);
         free((*task)->order);
         free(*task);

@@ -30,15 +30,16 @@ typedef struct hedgew_task {
         hedge_digest_t digested;     /* compute thread: of the input before the one with this number */
         uint32_t digested_input;     /* its number + 1; 0: none yet */
         hedge_precision_t wire;      /* of the inputs, and of the parts that are asked for */
+        uint32_t hold_us;            /* a finished part may wait so long for later ones */
+        struct hedgew_parts *parts;  /* compute thread: those that wait; when the task comes back: its last */
         uint64_t input_bytes; /* of the frames as they came; of the one task that runs they are decoded besides */
         hedgew_fate_t fate;
         struct hedgew_task *later; /* compute thread: of those that have not arrived yet */
-        int64_t clock_us;          /* compute thread: the emulated board's time: when the last part was finished */
-        int64_t due_us;            /* as of a part: 0, or before when its end is not to be reported */
-        bool cancelled;            /* written by the I/O loop under the executor's lock */
-        bool abandoned;            /* I/O loop: the coordinator that sent it is gone, nobody wants to hear of it */
-        uint32_t parts_sent;       /* I/O loop */
-        int code;                  /* compute thread: what went wrong, or 0 */
+        int64_t clock_us; /* compute thread, until it comes back: its board's time: when the last part was finished */
+        bool cancelled;   /* written by the I/O loop under the executor's lock */
+        bool abandoned;   /* I/O loop: the coordinator that sent it is gone, nobody wants to hear of it */
+        uint32_t parts_sent; /* I/O loop */
+        int code;            /* compute thread: what went wrong, or 0 */
         hedge_why_t why;
 } hedgew_task_t;
 
@@ -50,7 +51,7 @@ typedef struct hedgew_task {
 int hedgew_task_new(hedgew_shares_t *shares, const hedge_msg_task_t *message, zmq_msg_t *frames, uint32_t n_frames,
                     hedgew_task_t **ret, hedge_why_t *why);
 
-/** Free the coded inputs and give the share back; what is left is what a report needs. */
+/** Free the coded inputs and give the share back; what is left is what a report needs, its last parts too. */
 void hedgew_task_strip(hedgew_task_t *task);
 
 /** NULL-safe; nullifies. */

@@ -171,7 +171,7 @@ static bool send_part(hedgew_session_t *s)
 {
         hedgew_report_t *report = hedgew_executor_report(s->settings.executor);
 
-        if (!report || !push(s, &report->message, &report->frame, report->n_frames))
+        if (!report || !push(s, &report->message, report->frames, report->n_frames))
                 return false;
         hedgew_executor_reported(s->settings.executor);
         return true;
