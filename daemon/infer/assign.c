@@ -293,7 +293,8 @@ bool hedged_assign_more(hedged_assign_t *a, unsigned board, int64_t now_us, hedg
         const place_t *p = &a->places[board];
         unsigned late;
 
-        if (!a->alive[board] || p->came < p->asked || !is_needed(a, board, now_us, wake_us))
+        if (!a->alive[board] || p->came < p->asked || p->asked == hedge_code_parts(a->code, board) ||
+            !is_needed(a, board, now_us, wake_us))
                 return false;
         ret->board = board;
         ret->n_inputs = ret->n_order = 0;

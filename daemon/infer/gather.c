@@ -35,11 +35,7 @@ int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settin
 
 void hedged_gather_release(hedged_gather_t *g)
 {
-        hedged_layer_run_destroy(&g->run);
-        for (unsigned i = 0; i < g->n_taken; i++)
-                hedged_event_release(&g->taken[i]);
-        for (unsigned i = 0; i < g->n_held; i++)
-                hedged_event_release(&g->held[i]);
+        hedged_layer_run_destroy(&g->run); /* with all events */
         hedge_decoder_destroy(&g->decoder);
         hedged_assign_destroy(&g->assign);
         free(g->taken);
@@ -47,13 +43,14 @@ void hedged_gather_release(hedged_gather_t *g)
         free(g->received);
 }
 
-/* Solve as soon as the rank is full, and again with every further part while the answer would not be accurate enough. */
+/* Solve what has come, unless that was done. */
 static int try_solve(hedged_gather_t *g)
 {
         int r;
 
-        if (!hedge_decoder_ready(g->decoder))
+        if (!hedge_decoder_ready(g->decoder) || g->n_taken == g->n_tried)
                 return 0;
+        g->n_tried = g->n_taken;
         r = hedge_decoder_solve(g->decoder, &g->condition);
         if (r == HEDGE_EUNDECODABLE)
                 return 0;
@@ -68,14 +65,12 @@ static int take_part(hedged_gather_t *g, hedged_event_t *e)
 {
         int r = hedge_decoder_add(g->decoder, e->board, e->part);
 
-        if (r < 0) {
-                hedged_event_release(&e);
+        if (r < 0)
                 return r == -EALREADY ? 0 : r;
-        }
         g->taken[g->n_taken++] = e;
         g->received[e->board]++;
         hedged_assign_came(g->assign, e->board, e->part, e->received_us);
-        return try_solve(g);
+        return 0;
 }
 
 /* Parts of unfinished boards wait; a finished board's are taken together. */
@@ -115,11 +110,27 @@ static int take_event(hedged_gather_t *g, hedged_event_t *e)
                 g->lost++;
                 return possible(g) ? 0 : 1;
         case HEDGED_EVENT_SHUTDOWN:
-                return HEDGE_ESHUTDOWN;
-        case HEDGED_EVENT_CLOSED:
                 break;
         }
-        return -EINVAL; /* CLOSED comes after closing only */
+        return HEDGE_ESHUTDOWN;
+}
+
+/* What is there. As soon as the rank is full it is solved; where that is not accurate enough, with everything else that has come,
+ * once for all.
+ * @return as take_event. */
+static int take_all(hedged_gather_t *g)
+{
+        hedged_event_t *e;
+
+        while (!g->solved && (e = hedged_layer_run_next(g->run))) {
+                int r = take_event(g, e);
+
+                if (r == 0 && g->n_tried == 0)
+                        r = try_solve(g);
+                if (r != 0)
+                        return r;
+        }
+        return g->solved ? 0 : try_solve(g);
 }
 
 /* Encode the inputs of tasks and hand them out. */
@@ -128,7 +139,7 @@ static int give(hedged_gather_t *g, unsigned n, const hedged_task_t *const *task
         const int64_t begin_us = hedge_now_us();
         zmq_msg_t *frames = NULL, **of_task = calloc(n, sizeof(*of_task));
         hedge_precision_t wire = g->variant->cut.wire;
-        unsigned total = 0, done = 0;
+        unsigned total = 0;
         int r = -ENOMEM;
 
         for (unsigned t = 0; t < n; t++)
@@ -143,11 +154,8 @@ static int give(hedged_gather_t *g, unsigned n, const hedged_task_t *const *task
                 r = hedged_inputs_encode(g->variant, g->input, n, tasks, of_task, &wire, g->settings->threads);
         }
         g->encode_ms += (double)(hedge_now_us() - begin_us) / 1000.0;
-        for (; r == 0 && done < n; done++)
-                r = hedged_layer_run_give(g->run, tasks[done], wire, of_task[done]);
-        for (; r < 0 && done > 0 && done < n; done++)
-                for (unsigned i = 0; i < tasks[done]->n_inputs; i++)
-                        zmq_msg_close(&of_task[done][i]);
+        if (r == 0)
+                r = hedged_layer_run_give(g->run, n, tasks, wire, of_task);
         free(frames);
         free(of_task);
         return r;
@@ -174,8 +182,8 @@ static void opening_release(opening_t *o)
 
 static int opening_cut(const hedged_gather_t *g, opening_t *o, unsigned total)
 {
-        o->parts = calloc(total, sizeof(*o->parts));
-        o->given = calloc(total, sizeof(*o->given));
+        o->parts = malloc(total * sizeof(*o->parts) + 1);
+        o->given = malloc(total * sizeof(*o->given) + 1);
         if (!o->parts || !o->given)
                 return -ENOMEM;
         for (unsigned piece = 0; o->n_given < total; piece++)
@@ -196,8 +204,8 @@ static int opening_init(hedged_gather_t *g, opening_t *o)
         const int64_t now_us = hedge_now_us();
         unsigned total = 0;
 
-        o->tasks = calloc(g->boards, sizeof(*o->tasks));
-        o->pieces = calloc(g->boards, sizeof(*o->pieces));
+        o->tasks = malloc(g->boards * sizeof(*o->tasks)); /* large, and filled but little */
+        o->pieces = malloc(g->boards * sizeof(*o->pieces));
         o->n_pieces = calloc(g->boards, sizeof(*o->n_pieces));
         if (!o->tasks || !o->pieces || !o->n_pieces)
                 return -ENOMEM;
@@ -244,27 +252,35 @@ static int give_more(hedged_gather_t *g, int64_t *wake_us)
         return r;
 }
 
+/* So many more parts at least have to come before there is anything to decide. */
+static unsigned parts_missing(const hedged_gather_t *g)
+{
+        const unsigned rank = hedge_code_rank(g->variant->code), has = hedge_decoder_rank(g->decoder);
+        const unsigned outstanding = hedged_assign_outstanding(g->assign);
+        const unsigned missing = has < rank ? rank - has : 1;
+
+        return missing < outstanding ? missing : outstanding;
+}
+
 int hedged_gather_wait(hedged_gather_t *g)
 {
         const int64_t deadline_us = hedge_now_us() + g->settings->timeout_ms * (int64_t)1000;
 
-        while (!g->solved) {
-                int64_t wake_us = deadline_us, now_us = hedge_now_us();
-                hedged_event_t *e;
-                int r = give_more(g, &wake_us);
+        for (;;) {
+                const int64_t now_us = hedge_now_us(); /* what comes from here on is looked at in the next turn */
+                int64_t wake_us = deadline_us;
+                int r = take_all(g);
 
+                if (r != 0 || g->solved)
+                        return r;
+                r = give_more(g, &wake_us);
                 if (r < 0)
                         return r;
                 if (now_us >= deadline_us || hedged_assign_outstanding(g->assign) == 0)
                         return 1;
-                e = hedged_layer_run_next(g->run, wake_us > now_us ? (int)((wake_us - now_us + 999) / 1000) : 0);
-                if (!e)
-                        continue;
-                r = take_event(g, e);
-                if (r != 0)
-                        return r;
+                hedged_layer_run_wait(g->run, parts_missing(g), wake_us);
+                g->waits++;
         }
-        return 0;
 }
 
 static double ms_between(int64_t from_us, int64_t to_us)
@@ -309,10 +325,8 @@ int hedged_gather_trace(hedged_gather_t *g, int64_t began_us, hedge_layer_report
                 }
         for (unsigned i = 0; i < g->n_taken; i++)
                 note_received(report, g->taken[i], began_us, g->solved);
-        while ((e = hedged_layer_run_next(g->run, 0))) {
+        while ((e = hedged_layer_run_next(g->run)))
                 if (e->mail.kind == HEDGED_EVENT_PART)
                         note_received(report, e, began_us, false);
-                hedged_event_release(&e);
-        }
         return 0;
 }

@@ -21,6 +21,8 @@ typedef struct hedged_gather {
         unsigned n_held;
         unsigned *received; /**< parts per board that were taken */
         unsigned boards, lost;
+        unsigned n_tried; /**< parts that it was solved with last; 0: not yet */
+        unsigned waits;   /**< times that the request's thread has gone to sleep */
         double condition, gain;
         double encode_ms; /**< spent in encoding so far */
         bool solved;
@@ -35,7 +37,8 @@ void hedged_gather_release(hedged_gather_t *gather);
  * @return 0, 1 (too few boards: this cannot be decoded), -ENOMEM. */
 int hedged_gather_start(hedged_gather_t *gather);
 
-/** Take parts until they are enough; boards that run out of work get more.
+/** Take parts until they are enough; boards that run out of work get more. Sleeps until there is something to decide: while all
+ * goes well that is once for a layer.
  * @return 0 (solved), 1 (too few boards, or too late), HEDGE_ESHUTDOWN, -ENOMEM, HEDGE_EKERNEL. */
 int hedged_gather_wait(hedged_gather_t *gather);
 

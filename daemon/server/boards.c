@@ -70,7 +70,7 @@ static void handle_hello(hedged_server_t *c, hedge_envelope_t *e)
 static void handle_part(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         const hedge_msg_part_t *part = &e->message.part;
-        hedge_why_t why = { .text = "no memory" };
+        hedge_why_t why = { .text = "" };
         int r = hedged_dispatch_part(c->dispatch, board, e, &why);
 
         if (r == -ENOENT) {
