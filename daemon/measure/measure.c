@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
+#include "common/emulated.h"
+#include "daemon/measure/costs.h"
 #include "daemon/measure/here.h"
 #include "daemon/measure/measurements.h"
 #include "daemon/measure/pace.h"
@@ -40,6 +43,8 @@ struct hedged_measure {
         hedged_speed_t prior, here_prior;
         hedged_pace_t here;
         uint64_t here_tasks;
+        hedged_costs_t costs;
+        unsigned cores;
         entry_t *boards[HEDGED_MEASURE_MAX];
         unsigned count;
         char *path;
@@ -249,6 +254,8 @@ void hedged_measure_snapshot(hedged_measure_t *m, const hedged_cluster_t *cluste
         ret->boards = slots < HEDGE_CODE_MAX_BOARDS ? slots : HEDGE_CODE_MAX_BOARDS;
         pthread_mutex_lock(&m->lock);
         here_speed(m, &ret->here);
+        ret->costs = m->costs;
+        ret->here_cores = m->cores;
         for (unsigned i = 0; i < ret->boards; i++)
                 ret->board[i] = m->prior;
         for (unsigned i = 0; i < known; i++) {
@@ -257,6 +264,7 @@ void hedged_measure_snapshot(hedged_measure_t *m, const hedged_cluster_t *cluste
                 if (index >= ret->boards)
                         continue;
                 board_speed(m, boards[i]->name, &ret->board[index]);
+                ret->cores[index] = boards[i]->cores;
                 ret->usable[index] = boards[i]->usable;
         }
         pthread_mutex_unlock(&m->lock);
@@ -351,6 +359,24 @@ int hedged_measure_save(hedged_measure_t *m, bool now, hedge_why_t *why)
 
 /* ---- life ---- */
 
+/* A test bed's brake slows more than what is counted in multiply-accumulates. */
+static hedged_costs_t measure_costs(const hedged_config_t *config)
+{
+        const bool encrypted = config->security == HEDGED_SECURITY_CURVE;
+        double rate = 0;
+
+        if (config->test.allow_emulation)
+                hedge_emulated_rate(&rate, NULL);
+        return hedged_costs_measure(encrypted, rate > 0 ? hedged_costs_slower() : 1);
+}
+
+static unsigned count_cores(const hedged_config_t *config)
+{
+        const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+        return config->compute.threads ? (unsigned)config->compute.threads : cores > 0 ? (unsigned)cores : 1;
+}
+
 static void set_priors(hedged_measure_t *m, const hedged_config_t *config, hedge_kernels_t *kernels)
 {
         double rate = config->prior.link_mbit * 1e6 / BITS, here = (double)config->prior.here_macs_per_s;
@@ -362,6 +388,8 @@ static void set_priors(hedged_measure_t *m, const hedged_config_t *config, hedge
                 here = m->prior.macs_per_s;
         rate = config->prior.here_link_mbit * 1e6 / BITS;
         m->here_prior = (hedged_speed_t){ here, 0, rate, rate, 0, 0 };
+        m->costs = kernels ? measure_costs(config) : hedged_usual_costs;
+        m->cores = count_cores(config);
         hedged_pace_init(&m->here, 1 / here, 0, PRIOR_TASKS);
 }
 

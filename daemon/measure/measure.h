@@ -39,7 +39,7 @@ typedef struct hedged_task_sample {
  *
  * @param path     Of the file; NULL or empty: none. A damaged one is ignored, and `why` says so; a missing one is no news.
  * @param kernels  To time a convolution on (some milliseconds) where the configuration leaves the coordinator's rate open.
- *                 NULL: it is taken to be a board's. Not kept.
+ *                 NULL: it is taken to be a board's, and nothing is timed: costs are hedged_usual_costs. Not kept.
  * @param why      Its text is set empty where there is nothing to say.
  * @return 0, -ENOMEM. */
 int hedged_measure_new(const hedged_config_t *config, const char *path, hedge_kernels_t *kernels,

@@ -21,11 +21,30 @@ typedef struct hedged_speed {
         uint64_t tasks; /**< measured ones that this comes from; 0: it is the configured prior */
 } hedged_speed_t;
 
+/** What a layer costs a machine's processor beside its kernels. All zeros: nothing. */
+typedef struct hedged_costs {
+        double message_s; /**< a message, sent or received: system calls, and the threads that it wakes */
+        double byte_s;    /**< a byte of it, sent or received: encryption and copying */
+        double part_s;    /**< a part in a received message: looking it up, handing it to the decoder */
+        double entry_s;   /**< an entry of a tensor that is encoded or decoded: reading it, q16, writing it */
+        double coding_s;  /**< a multiply-add of it, where it is a combination of several */
+        double solve_s;   /**< solving for the decode matrix of u unknowns takes this times u^3 */
+        double layer_s;   /**< what every coded layer takes anyway */
+} hedged_costs_t;
+
 typedef struct hedged_speeds {
-        unsigned boards;     /**< slots */
-        hedged_speed_t here; /**< the coordinator; its link carries what all boards send and get */
+        unsigned boards;      /**< slots */
+        hedged_speed_t here;  /**< the coordinator; its link carries what all boards send and get */
+        hedged_costs_t costs; /**< the coordinator's */
+        unsigned here_cores;
         hedged_speed_t board[HEDGE_CODE_MAX_BOARDS];
-        bool usable[HEDGE_CODE_MAX_BOARDS]; /**< may be given work now */
+        unsigned cores[HEDGE_CODE_MAX_BOARDS]; /**< of the boards; 0: not known, more than one */
+        bool usable[HEDGE_CODE_MAX_BOARDS];    /**< may be given work now */
 } hedged_speeds_t;
+
+/** How many times longer a board's core is taken to need for a message than the coordinator's: nobody has measured it there, so
+ * it is the ratio of what their cores compute, within 1/10 and 10. (Computing goes by vectors, whose width differs more between
+ * machines than the time of a system call does: a core that multiplies 60 times faster hands messages on some ten times faster.) */
+double hedged_speeds_slower(const hedged_speeds_t *speeds, unsigned board);
 
 #endif

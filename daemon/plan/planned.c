@@ -9,7 +9,9 @@
 
 #include "common/io/replace.h"
 
-#define HEAD "hedge-planned 1"
+#define HEAD  "hedge-planned 2"
+#define SPEED 6 /* numbers of a machine */
+#define COSTS 7
 
 static int path_of(char *path, const char *repository, const char *model, const char *suffix)
 {
@@ -18,10 +20,16 @@ static int path_of(char *path, const char *repository, const char *model, const 
         return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static void write_speed(FILE *f, const hedged_speed_t *s)
+static void write_speed(FILE *f, const hedged_speed_t *s, unsigned cores)
 {
-        fprintf(f, "%.17g %.17g %.17g %.17g %.17g\n", s->macs_per_s, s->spread, s->up_bytes_per_s, s->down_bytes_per_s,
-                s->delay_s);
+        fprintf(f, "%.17g %.17g %.17g %.17g %.17g %u\n", s->macs_per_s, s->spread, s->up_bytes_per_s,
+                s->down_bytes_per_s, s->delay_s, cores);
+}
+
+static void write_costs(FILE *f, const hedged_costs_t *c)
+{
+        fprintf(f, "%.17g %.17g %.17g %.17g %.17g %.17g %.17g\n", c->message_s, c->byte_s, c->part_s, c->entry_s,
+                c->coding_s, c->solve_s, c->layer_s);
 }
 
 int hedged_planned_save(const char *repository, const char *model, const hedged_speeds_t *speeds)
@@ -35,9 +43,10 @@ int hedged_planned_save(const char *repository, const char *model, const hedged_
         if (r < 0)
                 return r;
         fprintf(file.file, HEAD "\n%u\n", speeds->boards);
-        write_speed(file.file, &speeds->here);
+        write_costs(file.file, &speeds->costs);
+        write_speed(file.file, &speeds->here, speeds->here_cores);
         for (unsigned b = 0; b < speeds->boards; b++)
-                write_speed(file.file, &speeds->board[b]);
+                write_speed(file.file, &speeds->board[b], speeds->cores[b]);
         return hedge_replace_end(&file, 0, NULL);
 }
 
@@ -74,14 +83,34 @@ static bool read_head(FILE *f, unsigned boards)
         return fgets(line, sizeof(line), f) && !strcmp(line, HEAD "\n") && read_numbers(f, &n, 1) && n == boards;
 }
 
-static bool read_speed(FILE *f, hedged_speed_t *s)
+static bool read_speed(FILE *f, hedged_speed_t *s, unsigned *cores)
 {
-        double x[5];
+        double x[SPEED];
 
-        if (!read_numbers(f, x, 5) || !is_rate(x[0]) || !is_mean(x[1]) || !is_rate(x[2]) || !is_rate(x[3]) ||
-            !is_mean(x[4]))
+        if (!read_numbers(f, x, SPEED) || !is_rate(x[0]) || !is_mean(x[1]) || !is_rate(x[2]) || !is_rate(x[3]) ||
+            !is_mean(x[4]) || !(x[5] >= 0 && x[5] <= UINT16_MAX))
                 return false;
         *s = (hedged_speed_t){ x[0], x[1], x[2], x[3], x[4], 0 };
+        *cores = (unsigned)x[5];
+        return true;
+}
+
+static bool read_costs(FILE *f, hedged_costs_t *c)
+{
+        double x[COSTS];
+
+        if (!read_numbers(f, x, COSTS))
+                return false;
+        for (unsigned i = 0; i < COSTS; i++)
+                if (!is_mean(x[i]))
+                        return false;
+        *c = (hedged_costs_t){ .message_s = x[0],
+                               .byte_s = x[1],
+                               .part_s = x[2],
+                               .entry_s = x[3],
+                               .coding_s = x[4],
+                               .solve_s = x[5],
+                               .layer_s = x[6] };
         return true;
 }
 
@@ -98,9 +127,10 @@ int hedged_planned_load(const char *repository, const char *model, unsigned boar
         f = fopen(path, "re");
         if (!f)
                 return -errno;
-        good = boards <= HEDGE_CODE_MAX_BOARDS && read_head(f, boards) && read_speed(f, &read.here);
+        good = boards <= HEDGE_CODE_MAX_BOARDS && read_head(f, boards) && read_costs(f, &read.costs) &&
+               read_speed(f, &read.here, &read.here_cores);
         for (unsigned b = 0; good && b < boards; b++) {
-                good = read_speed(f, &read.board[b]);
+                good = read_speed(f, &read.board[b], &read.cores[b]);
                 read.usable[b] = true;
         }
         fclose(f);

@@ -5,7 +5,7 @@
 #include "daemon/measure/speed.h"
 
 /** What a model was planned for, kept beside it: NAME/planned in the repository. Planning is a function of the configuration,
- * the model and these speeds, so that after a restart, when no board has come yet, the same plan is made again and the
+ * the model, these speeds and the costs of messages and coding, so that after a restart, when no board has come yet, the same plan is made again and the
  * boards' shares still fit it. */
 
 /** Write the file (beside, then renamed). @return 0, -errno. */

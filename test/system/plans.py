@@ -49,7 +49,7 @@ with Cluster(boards=6, options=OPTIONS) as c:
 
     # What it was planned for is kept, for the next start.
     noted = (c.dir / "models/digits/planned").read_text().splitlines()
-    check(noted[:2] == ["hedge-planned 1", "6"] and len(noted) == 9, noted)
+    check(noted[:2] == ["hedge-planned 2", "6"] and len(noted) == 10, noted)
 
     # It runs as planned, and as well when a board has gone.
     digit = write_digit(c.dir / "one.png")

@@ -14,14 +14,20 @@
 
 #include "daemon/plan/planned.h"
 
+#define GOOD_HEAD "hedge-planned 2\n1\n1 1 1 1 1 1 1\n"
+
 static char folder[] = "/tmp/hedge-planned-XXXXXX";
 
 static hedged_speeds_t some_speeds(unsigned n)
 {
-        hedged_speeds_t s = { .boards = n, .here = { 1.0 / 3 * 1e9, 0, 125e6, 124e6, 0, 0 } };
+        hedged_speeds_t s = { .boards = n,
+                              .here = { 1.0 / 3 * 1e9, 0, 125e6, 124e6, 0, 0 },
+                              .here_cores = 3,
+                              .costs = { 1e-5 / 3, 1e-9 / 3, 1e-6 / 3, 1e-10 / 3, 1e-11 / 3, 1e-9 / 7, 1e-4 / 3 } };
 
         for (unsigned b = 0; b < n; b++) {
                 s.board[b] = (hedged_speed_t){ 7e8 / (b + 1), b / 7.0, 12.5e6, 11e6, 1e-3 / (b + 3), 0 };
+                s.cores[b] = b;
                 s.usable[b] = true;
         }
         return s;
@@ -50,7 +56,10 @@ static void what_was_saved_comes_back_to_the_bit(void **state)
         assert_int_equal(hedged_planned_load(folder, "net", 5, &read), 0);
         assert_int_equal(read.boards, 5);
         assert_true(read.here.macs_per_s == saved.here.macs_per_s);
+        assert_int_equal(read.here_cores, 3);
+        assert_memory_equal(&read.costs, &saved.costs, sizeof(read.costs));
         for (unsigned b = 0; b < 5; b++) {
+                assert_int_equal(read.cores[b], saved.cores[b]);
                 assert_true(read.board[b].macs_per_s == saved.board[b].macs_per_s &&
                             read.board[b].spread == saved.board[b].spread &&
                             read.board[b].delay_s == saved.board[b].delay_s && read.usable[b]);
@@ -64,15 +73,21 @@ static void damaged_files_are_refused(void **state)
         (void)state;
         static const char *const texts[] = {
                 "",
-                "hedge-planned 2\n1\n1 0 1 1 0\n1 0 1 1 0\n",
-                "hedge-planned 1\n1\n1 0 1 1 0\n",
-                "hedge-planned 1\n1\n1 0 1 1 0\n1 0 1 1\n",
-                "hedge-planned 1\n1\n1 0 1 1 0\nnan 0 1 1 0\n",
-                "hedge-planned 1\n1\n1 0 1 1 0\n1 -1 1 1 0\n",
-                "hedge-planned 1\n1\n1 0 1 1 0\n1 0 inf 1 0\n",
-                "hedge-planned 1\n1\n0 0 1 1 0\n1 0 1 1 0\n",
-                "hedge-planned 1\n-1\n1 0 1 1 0\n1 0 1 1 0\n",
-                "hedge-planned 1\n999999999\n1 0 1 1 0\n1 0 1 1 0\n",
+                "hedge-planned 1\n1\n1 0 1 1 0\n1 0 1 1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0 -1\n",
+                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0 1e9\n",
+                "hedge-planned 2\n1\n1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
+                "hedge-planned 2\n1\n1 1 1 -1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
+                "hedge-planned 2\n1\nnan 1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
+                GOOD_HEAD "1 0 1 1 0 4\n",
+                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1\n",
+                GOOD_HEAD "1 0 1 1 0 4\nnan 0 1 1 0 4\n",
+                GOOD_HEAD "1 0 1 1 0 4\n1 -1 1 1 0 4\n",
+                GOOD_HEAD "1 0 1 1 0 4\n1 0 inf 1 0 4\n",
+                GOOD_HEAD "0 0 1 1 0 4\n1 0 1 1 0 4\n",
+                "hedge-planned 2\n-1\n1 1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
+                "hedge-planned 2\n999999999\n1 1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
         };
         hedged_speeds_t read;
 
@@ -80,7 +95,7 @@ static void damaged_files_are_refused(void **state)
                 write_text(texts[i]);
                 assert_int_equal(hedged_planned_load(folder, "net", 1, &read), -EINVAL);
         }
-        write_text("hedge-planned 1\n1\n1 0 1 1 0\n1 0 1 1 0\n");
+        write_text(GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0 4\n");
         assert_int_equal(hedged_planned_load(folder, "net", 1, &read), 0);
 }
 
