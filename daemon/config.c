@@ -131,6 +131,11 @@ const hedge_conf_row_t hedged_conf_rows[] = {
         { "plan.objective", HEDGE_CONF_CHOICE, AT(plan.objective), 0, 0, "latency", NULL,
           "What is made small: the mean latency, its 99th percentile, or the cost by the three prices below.",
           hedged_objectives, NULL, 0 },
+        { "plan.price_busy", HEDGE_CONF_FLOAT, AT(plan.price_busy), 0, 1000, "0.8", NULL,
+          "Objectives latency and p99: how many seconds more may a layer take so that the coordinator, or every board, "
+          "is "
+          "busy for a second less? 0: however busy, the sooner the better.",
+          NULL, NULL, 0 },
         { "plan.price_comm", HEDGE_CONF_FLOAT, AT(plan.price_comm), 0, 1e9, "800", NULL,
           "Objective cost: price of sending one tensor entry.", NULL, NULL, 0 },
         { "plan.price_comp", HEDGE_CONF_FLOAT, AT(plan.price_comp), 0, 1e9, "1", NULL,

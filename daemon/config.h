@@ -56,7 +56,7 @@ typedef struct hedged_config {
                 unsigned scheme; /**< as in a rule */
                 unsigned cut, objective, wire;
                 uint64_t k_a, k_b, spare, min_macs, macs_per_entry, share_bytes;
-                double accuracy, price_comm, price_comp, price_store;
+                double accuracy, price_busy, price_comm, price_comp, price_store;
                 hedge_conf_list_t rules; /**< of hedged_plan_rule_t */
         } plan;
         struct {

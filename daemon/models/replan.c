@@ -20,6 +20,7 @@ static int forecast(const hedged_variant_t *v, const hedged_speeds_t *speeds, co
                 return r;
         duties->whole = v->cut.whole_boards;
         duties->need = v->cut.need ? v->cut.need : duties->need;
+        duties->hold_s = v->cut.hold_us / 1e6;
         r = hedged_simulate(speeds, &v->partition, duties, v->cut.wire, luck, &f);
         hedged_duties_destroy(&duties);
         if (r == 0)

@@ -7,6 +7,9 @@
 static const uint8_t strips[] = { 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20 };
 static const uint8_t blocks[] = { 1, 2, 4, 5, 8, 10, 16, 20 };
 
+#define PARTS_EACH 4u
+#define SIDE_MOST  40u
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static unsigned divide_up(unsigned a, unsigned b)
@@ -19,12 +22,19 @@ static unsigned lesser(unsigned a, unsigned b)
         return a < b ? a : b;
 }
 
+/* Are parts combined, so that it matters how many there are, but not on how many boards? */
+static bool is_solved(hedge_scheme_t scheme)
+{
+        return scheme != HEDGE_SCHEME_UNCODED && scheme != HEDGE_SCHEME_REPLICATION && scheme != HEDGE_SCHEME_STEAL;
+}
+
 /* Can the scheme be cut so at all? What it does not say itself the code does when it is made. */
 static bool is_admissible(hedge_scheme_t scheme, unsigned k_a, unsigned k_b, unsigned n)
 {
         const unsigned parts = k_a * k_b;
 
-        if (parts < 2 || parts > HEDGED_MAX_PARTS)
+        if (parts < 2 || parts > (is_solved(scheme) ? HEDGED_MAX_PARTS : HEDGE_CODE_MAX_PARTS) ||
+            (scheme == HEDGE_SCHEME_STEAL && parts > HEDGE_CODE_MAX_ALL_PARTS / n))
                 return false;
         switch (scheme) {
         case HEDGE_SCHEME_NSCTC:
@@ -65,37 +75,87 @@ static unsigned add_krp(hedge_code_params_t *ret, unsigned count, hedge_code_par
         return count;
 }
 
+/* What is looked for, and what has been found. */
+typedef struct listing {
+        const hedged_wish_t *wish;
+        const hedge_conv_t *conv;
+        hedge_scheme_t scheme;
+        bool systematic;
+        unsigned n;
+        hedge_code_params_t *ret;
+        unsigned count;
+} listing_t;
+
+static bool is_listed(const listing_t *l, unsigned k_a, unsigned k_b)
+{
+        for (unsigned i = 0; i < l->count; i++)
+                if (l->ret[i].k_a == k_a && l->ret[i].k_b == k_b)
+                        return true;
+        return false;
+}
+
+static void list(listing_t *l, unsigned k_a, unsigned k_b)
+{
+        const bool takes_ell = l->scheme == HEDGE_SCHEME_KRP || l->scheme == HEDGE_SCHEME_LT;
+        const hedge_code_params_t params = { .scheme = l->scheme,
+                                             .k_a = k_a,
+                                             .k_b = k_b,
+                                             .n = l->n,
+                                             .systematic = l->systematic,
+                                             .ell_a = takes_ell ? l->wish->ell_a : 0,
+                                             .ell_b = l->scheme == HEDGE_SCHEME_KRP ? l->wish->ell_b : 0 };
+
+        if ((l->wish->k_a && k_a != l->wish->k_a) || (l->wish->k_b && k_b != l->wish->k_b) ||
+            k_a > hedge_conv_out_h(l->conv) || k_b > l->conv->out_c / l->conv->groups ||
+            !is_admissible(l->scheme, k_a, k_b, l->n) || is_listed(l, k_a, k_b))
+                return;
+        l->count = l->scheme == HEDGE_SCHEME_KRP && !l->systematic ? add_krp(l->ret, l->count, params)
+                                                                   : add(l->ret, l->count, &params);
+}
+
+/* All ways to make so many parts of strips and blocks. */
+static void list_products(listing_t *l, unsigned parts)
+{
+        for (unsigned k_b = 1; k_b <= parts && k_b <= SIDE_MOST; k_b++)
+                if (parts % k_b == 0 && parts / k_b <= SIDE_MOST)
+                        list(l, parts / k_b, k_b);
+}
+
+/* Where every part has its board: whole numbers of parts for all of them, one each for fewer. */
+static void list_even(listing_t *l)
+{
+        for (unsigned share = 1; share <= PARTS_EACH; share++)
+                list_products(l, share * l->n);
+        for (unsigned quarters = 1; quarters < 4; quarters++)
+                list_products(l, divide_up(quarters * l->n, 4));
+}
+
+static void list_strips(listing_t *l)
+{
+        for (unsigned k_a = 1; k_a <= l->n; k_a++)
+                list(l, k_a, 1);
+        for (unsigned times = 2; l->scheme == HEDGE_SCHEME_LT && times <= 6; times += 2)
+                list(l, times * l->n, 1);
+}
+
 unsigned hedged_candidates(const hedged_wish_t *wish, hedge_scheme_t scheme, bool systematic, const hedge_conv_t *conv,
                            unsigned n, hedge_code_params_t *ret)
 {
-        const bool strips_alone = scheme == HEDGE_SCHEME_MDS || scheme == HEDGE_SCHEME_LT;
-        const unsigned n_a = wish->k_a ? 1 : strips_alone ? n : COUNT(strips), n_b = wish->k_b ? 1 : COUNT(blocks);
-        const bool takes_ell = scheme == HEDGE_SCHEME_KRP || scheme == HEDGE_SCHEME_LT;
-        unsigned count = 0;
+        listing_t l = { wish, conv, scheme, systematic, n, ret, 0 };
+        const unsigned n_a = wish->k_a ? 1 : COUNT(strips), n_b = wish->k_b ? 1 : COUNT(blocks);
 
-        for (unsigned i = 0; i < n_a; i++)
-                for (unsigned j = 0; j < n_b; j++) {
-                        hedge_code_params_t params = { .scheme = scheme,
-                                                       .n = n,
-                                                       .systematic = systematic,
-                                                       .ell_a = takes_ell ? wish->ell_a : 0,
-                                                       .ell_b = scheme == HEDGE_SCHEME_KRP ? wish->ell_b : 0 };
-
-                        params.k_a = wish->k_a ? wish->k_a : strips_alone ? i + 1 : strips[i];
-                        params.k_b = wish->k_b ? wish->k_b : blocks[j];
-                        if (params.k_a > hedge_conv_out_h(conv) || params.k_b > conv->out_c / conv->groups ||
-                            !is_admissible(scheme, params.k_a, params.k_b, n))
-                                continue;
-                        count = scheme == HEDGE_SCHEME_KRP && !systematic ? add_krp(ret, count, params)
-                                                                          : add(ret, count, &params);
-                }
-        for (unsigned times = 2; scheme == HEDGE_SCHEME_LT && !wish->k_a && times <= 6; times += 2)
-                if (times * n <= HEDGED_MAX_PARTS && times * n <= hedge_conv_out_h(conv))
-                        count = add(
-                                ret, count,
-                                &(hedge_code_params_t){
-                                        .scheme = scheme, .n = n, .k_a = times * n, .k_b = 1, .ell_a = wish->ell_a });
-        return count;
+        if (wish->k_a && wish->k_b) {
+                list(&l, (unsigned)wish->k_a, (unsigned)wish->k_b);
+        } else if (scheme == HEDGE_SCHEME_MDS || scheme == HEDGE_SCHEME_LT) {
+                list_strips(&l);
+        } else {
+                for (unsigned i = 0; i < n_a; i++)
+                        for (unsigned j = 0; j < n_b; j++)
+                                list(&l, wish->k_a ? wish->k_a : strips[i], wish->k_b ? wish->k_b : blocks[j]);
+                if (!is_solved(scheme))
+                        list_even(&l);
+        }
+        return l.count;
 }
 
 /* The boards' mean speed. */

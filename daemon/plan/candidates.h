@@ -8,11 +8,13 @@
 /** Which cuts of a layer are worth simulating, and those that the papers' formulas name. Pure. */
 
 #define HEDGED_MAX_CUTS  320
-#define HEDGED_MAX_PARTS 128u /**< bound on K: beyond it solving costs more than finer parts save */
+#define HEDGED_MAX_PARTS 128u /**< bound on K where it is solved for: beyond it that costs more than finer parts save */
 
 /** The cuts of a scheme for n boards, with the code's parameters: k_a of {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20} times k_b of
- * {1, 2, 4, 5, 8, 10, 16, 20} as far as the scheme and the layer take them (mds, lt: every k_a up to n); what the wish says
- * stays. krp, plain: two coded inputs, and of filter blocks a board's part of K, half as many more, twice as many, or all.
+ * {1, 2, 4, 5, 8, 10, 16, 20}; where every part has its own board (uncoded, replication, steal) also all k_a k_b that make 1 to 4
+ * parts for each board, or one for each of a quarter, a half or three quarters of them; mds, lt: every k_a up to n, lt also 2, 4 and 6 n; as
+ * far as the scheme and the layer take them. What the wish says stays. krp, plain: two coded inputs, and of filter blocks a
+ * board's part of K, half as many more, twice as many, or all.
  * @param ret  HEDGED_MAX_CUTS entries; weights and seed are 0.
  * @return how many. */
 unsigned hedged_candidates(const hedged_wish_t *wish, hedge_scheme_t scheme, bool systematic, const hedge_conv_t *conv,

@@ -38,6 +38,7 @@ typedef struct hedged_duties {
         unsigned k_a, k_b, boards;
         hedged_done_t done;
         unsigned need, delta;
+        double hold_s; /**< so long may a finished part wait for the next ones of its task */
         bool whole; /**< parts count when their board has sent all of its (hedged_cut_t's whole_boards); nsctc, lt, mds, krp */
         bool steals; /**< a board that has nothing left redoes what others owe */
         hedged_duty_t *duty;

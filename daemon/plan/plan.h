@@ -23,6 +23,7 @@ typedef struct hedged_cut {
                 weighted; /**< weighted: the numbers of parts follow the boards' speeds when the model was loaded */
         bool whole_boards; /**< parts count only when their board has sent all of its (as in the papers; for comparison) */
         hedge_precision_t wire;
+        uint32_t hold_us; /**< so long may a finished part wait for the next ones of its task, to leave with them */
         unsigned delta;
         unsigned need;       /**< parts that decode, in the mean; 0: not known */
         unsigned enough;     /**< its shares are wanted where at most so many boards are left; 0: always */

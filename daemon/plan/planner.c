@@ -9,7 +9,8 @@
 #include "daemon/plan/candidates.h"
 
 #define WORTH   0.95 /* of the coordinator's own time: what a cut must be below */
-#define AS_GOOD 1.01 /* of the best: no difference worth memory */
+#define AS_GOOD 1.02 /* of the best: no difference worth work in vain or memory */
+#define ALIKE   0.99 /* of the work that is asked for: what less has to be below */
 #define CLOSE   1.05 /* of it: what a cut that is chosen for its cost must be below */
 
 enum { NOW, CALM, STORMY, WEATHERS };
@@ -147,7 +148,15 @@ static bool may_take(const hedged_planner_t *p, const hedged_query_t *q, const h
         return c->eligible && (q->given || is_worth(p, &choice->candidates[0], c));
 }
 
-/* The best; of those that are as good as that, the one that takes least memory. */
+/* Does a cut ask for clearly less, or for as much and keep less? */
+static bool is_leaner(const hedged_candidate_t *a, const hedged_candidate_t *b)
+{
+        if (a->asked_macs < ALIKE * b->asked_macs || b->asked_macs < ALIKE * a->asked_macs)
+                return a->asked_macs < b->asked_macs;
+        return a->share_bytes < b->share_bytes;
+}
+
+/* The best; of those that are as good as that, the one that asks boards for least, and then takes least memory. */
 static void take_best(const hedged_planner_t *p, const hedged_query_t *q, hedged_choice_t *choice)
 {
         const hedged_candidate_t *all = choice->candidates;
@@ -158,7 +167,7 @@ static void take_best(const hedged_planner_t *p, const hedged_query_t *q, hedged
                         best = fmin(best, hedged_search_score(p->search, &all[i]));
         for (unsigned i = 1; i < choice->n; i++)
                 if (may_take(p, q, choice, i) && hedged_search_score(p->search, &all[i]) <= AS_GOOD * best &&
-                    (choice->chosen == 0 || all[i].share_bytes < all[choice->chosen].share_bytes))
+                    (choice->chosen == 0 || is_leaner(&all[i], &all[choice->chosen])))
                         choice->chosen = i;
 }
 

@@ -13,6 +13,7 @@
 #define FINE_TRIALS   64u
 #define FINALISTS     4u
 #define SEED          UINT64_C(0x706c616e)
+#define HOLD_MOST_S   1.0
 #define UNEVEN        1.25 /* the fastest board against the slowest: from here on shares follow the speeds */
 
 /* A code that was looked at, kept for the layers to come. */
@@ -210,9 +211,12 @@ static double cost_of(const hedged_config_t *config, const hedged_duties_t *d, c
 
 double hedged_search_score(const hedged_search_t *p, const hedged_candidate_t *c)
 {
-        return p->objective == HEDGED_OBJECTIVE_COST  ? c->cost
-               : p->objective == HEDGED_OBJECTIVE_P99 ? c->forecast.p99_s
-                                                      : c->forecast.mean_s;
+        const hedged_forecast_t *f = &c->forecast;
+        const double busy_s = f->here_s + f->boards_s / p->boards;
+
+        if (p->objective == HEDGED_OBJECTIVE_COST)
+                return c->cost;
+        return (p->objective == HEDGED_OBJECTIVE_P99 ? f->p99_s : f->mean_s) + p->config->plan.price_busy * busy_s;
 }
 
 void hedged_search_local(const hedged_query_t *q, hedged_candidate_t *ret)
@@ -225,18 +229,26 @@ void hedged_search_local(const hedged_query_t *q, hedged_candidate_t *ret)
                 .note = "",
                 .eligible = true,
                 .forecast = { .mean_s = hedged_local_s(q->speeds, q->conv),
-                              .p99_s = best_s * (1 + q->speeds->here.spread * log(100)) },
+                              .p99_s = best_s * (1 + q->speeds->here.spread * log(100)),
+                              .here_s = hedged_local_s(q->speeds, q->conv) },
                 .cost = config->plan.price_comp * (double)hedge_conv_macs(q->conv) +
                         config->plan.price_store * (double)hedge_conv_filter_elements(q->conv),
                 .error = q->search->conv_error,
         };
 }
 
+/* What can be chosen of a cut that its code and its shares are not made for. */
+typedef struct way {
+        hedge_precision_t wire;
+        uint32_t hold_us;
+} way_t;
+
 /* Simulate a cut as it is, without asking whether it may be. @return 0, -ENOENT (there is no such cut), -ENOMEM. */
-static int forecast(const hedged_query_t *q, known_t *k, hedge_precision_t wire, const hedged_luck_t *luck,
+static int forecast(const hedged_query_t *q, known_t *k, const way_t *way, const hedged_luck_t *luck,
                     hedged_candidate_t *ret)
 {
         hedge_partition_t p;
+        int r;
 
         if (!k->code || hedge_partition_init(&p, q->conv, k->params.k_a, k->params.k_b) < 0)
                 return -ENOENT;
@@ -249,11 +261,15 @@ static int forecast(const hedged_query_t *q, known_t *k, hedge_precision_t wire,
                                               .systematic = k->params.systematic,
                                               .weighted = k->params.weights != NULL,
                                               .whole_boards = q->wish->whole_boards,
-                                              .wire = wire },
+                                              .wire = way->wire,
+                                              .hold_us = way->hold_us },
                                      .cost = cost_of(q->search->config, k->duties, &p),
                                      .share_bytes = share_bytes_of(k->duties, &p) };
         k->duties->whole = q->wish->whole_boards;
-        return hedged_simulate(q->speeds, &p, k->duties, wire, luck, &ret->forecast);
+        k->duties->hold_s = way->hold_us / 1e6;
+        r = hedged_simulate(q->speeds, &p, k->duties, way->wire, luck, &ret->forecast);
+        ret->asked_macs = ret->forecast.asked * (double)hedge_conv_macs(&p.part);
+        return r;
 }
 
 /* ---- the best of a scheme ---- */
@@ -279,7 +295,7 @@ static void keep_best(finalist_t *best, unsigned *n, known_t *k, double score)
 /* The few that look best, by few trials. @return how many, -ENOMEM. */
 static int coarse_round(const hedged_query_t *q, hedge_scheme_t scheme, bool systematic, finalist_t best[FINALISTS])
 {
-        const hedge_precision_t wire = q->wish->wire == HEDGED_WIRE_F32 ? HEDGE_PRECISION_F32 : HEDGE_PRECISION_Q16;
+        const way_t way = { q->wish->wire == HEDGED_WIRE_F32 ? HEDGE_PRECISION_F32 : HEDGE_PRECISION_Q16, 0 };
         hedge_code_params_t params[HEDGED_MAX_CUTS];
         const unsigned count = hedged_candidates(q->wish, scheme, systematic, q->conv, q->search->boards, params);
         unsigned n = 0;
@@ -290,7 +306,7 @@ static int coarse_round(const hedged_query_t *q, hedge_scheme_t scheme, bool sys
                 int r = look_up(q->search, &params[i], q->wish->even, &k);
 
                 if (r == 0)
-                        r = forecast(q, k, wire, q->search->coarse, &c);
+                        r = forecast(q, k, &way, q->search->coarse, &c);
                 if (r == -ENOMEM)
                         return r;
                 if (r == 0 && c.share_bytes <= q->share_bytes && isfinite(hedged_search_score(q->search, &c)))
@@ -304,23 +320,24 @@ static bool held_to_spare(hedge_scheme_t scheme)
         return scheme == HEDGE_SCHEME_NSCTC || scheme == HEDGE_SCHEME_MDS || scheme == HEDGE_SCHEME_KRP;
 }
 
-/* Simulate with many trials in one precision. @return 0, -ENOENT (it is not accurate enough), -ENOMEM, HEDGE_EKERNEL. */
-static int fine_round(const hedged_query_t *q, known_t *k, hedge_precision_t wire, hedged_candidate_t *ret)
+/* Simulate as the decoder finds it. @return 0, -ENOENT (it is not accurate enough), -ENOMEM, HEDGE_EKERNEL. */
+static int simulate(const hedged_query_t *q, known_t *k, const way_t *way, const hedged_luck_t *luck,
+                    hedged_candidate_t *ret)
 {
         hedged_search_t *p = q->search;
-        const hedged_quality_t *quality = &k->wire[wire].quality;
-        int r = calibrate(p, k, wire);
+        const hedged_quality_t *quality = &k->wire[way->wire].quality;
+        int r = calibrate(p, k, way->wire);
         unsigned usual;
         double error;
 
         if (r < 0)
                 return r == HEDGE_EUNDECODABLE ? -ENOENT : r;
-        error = hedge_decode_error(quality->gain, p->conv_error, wire);
+        error = hedge_decode_error(quality->gain, p->conv_error, way->wire);
         if (error > p->config->plan.accuracy)
                 return -ENOENT;
         usual = k->duties->need;
         k->duties->need = quality->need;
-        r = forecast(q, k, wire, p->fine, ret);
+        r = forecast(q, k, way, luck, ret);
         k->duties->need = usual; /* the first round must not depend on what was looked at before */
         if (r < 0)
                 return r;
@@ -331,25 +348,94 @@ static int fine_round(const hedged_query_t *q, known_t *k, hedge_precision_t wir
         return isfinite(ret->forecast.mean_s) ? 0 : -ENOENT;
 }
 
-/* The better one of the precisions that the wish allows. @return as above; -ENOENT too where it needs too many boards. */
+static bool is_spared(const hedged_query_t *q, const known_t *k)
+{
+        unsigned holders = 0;
+
+        for (unsigned b = 0; b < k->duties->boards; b++)
+                holders += k->duties->duty[b].ell_b > 0;
+        return hedge_code_delta(k->code) + (q->search->boards - q->most) <= holders;
+}
+
+/* How long does a part wait for others, so that `group` of a board's leave together? Between what it takes until the last of
+ * them but one is there, and until all are; by the boards' mean speed. */
+static uint32_t hold_for(const hedged_query_t *q, const known_t *k, unsigned group)
+{
+        hedge_partition_t p;
+        double part_s = 0;
+
+        if (group < 2 || hedge_partition_init(&p, q->conv, k->params.k_a, k->params.k_b) < 0)
+                return 0;
+        for (unsigned b = 0; b < q->speeds->boards; b++)
+                part_s += (double)hedge_conv_macs(&p.part) / mean_rate(&q->speeds->board[b]) / q->speeds->boards;
+        part_s *= group - 0.5;
+        return part_s < HOLD_MOST_S ? (uint32_t)(part_s * 1e6) : (uint32_t)(HOLD_MOST_S * 1e6);
+}
+
+/* Most parts that a board is asked for in a task. */
+static unsigned task_parts(const known_t *k)
+{
+        unsigned most = 0;
+
+        for (unsigned b = 0; b < k->duties->boards; b++) {
+                const hedged_duty_t *d = &k->duties->duty[b];
+                const unsigned parts = d->pieces ? (d->first_parts + d->pieces - 1) / d->pieces : 0;
+
+                most = parts > most ? parts : most;
+        }
+        return most;
+}
+
+/* Let parts travel together as far as that is better: by few trials, in one precision. @return as simulate(). */
+static int choose_hold(const hedged_query_t *q, known_t *k, way_t *way)
+{
+        const unsigned most = task_parts(k), groups[] = { 1, 2, 4, 2 * most };
+        double best = INFINITY;
+        uint32_t hold_us = 0;
+
+        for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+                hedged_candidate_t c;
+                int r;
+
+                if (groups[i] > most && i + 1 < sizeof(groups) / sizeof(groups[0]))
+                        continue;
+                way->hold_us = most > 1 ? hold_for(q, k, groups[i]) : 0;
+                r = simulate(q, k, way, q->search->coarse, &c);
+                if (r < 0)
+                        return r;
+                if (hedged_search_score(q->search, &c) < best) {
+                        best = hedged_search_score(q->search, &c);
+                        hold_us = way->hold_us;
+                }
+                if (most < 2)
+                        break;
+        }
+        way->hold_us = hold_us;
+        return isfinite(best) ? 0 : -ENOENT;
+}
+
+/* The best of the precisions that the wish allows, with parts that wait for one another as far as that is good: many trials.
+ * @return as above; -ENOENT too where it needs too many boards. */
 static int fine_rounds(const hedged_query_t *q, known_t *k, hedged_candidate_t *ret)
 {
         bool found = false;
 
-        if (!q->given && (q->wish->scheme == HEDGED_PLAN_AUTO || held_to_spare(k->params.scheme)) &&
-            hedge_code_delta(k->code) > q->most)
+        if (!q->given && (q->wish->scheme == HEDGED_PLAN_AUTO || held_to_spare(k->params.scheme)) && !is_spared(q, k))
                 return -ENOENT;
         for (hedge_precision_t wire = HEDGE_PRECISION_F32; wire < HEDGE_PRECISIONS; wire++) {
+                way_t way = { wire, 0 };
                 hedged_candidate_t c;
                 int r;
 
                 if ((q->wish->wire == HEDGED_WIRE_F32 && wire == HEDGE_PRECISION_Q16) ||
                     (q->wish->wire == HEDGED_WIRE_Q16 && wire == HEDGE_PRECISION_F32))
                         continue;
-                r = fine_round(q, k, wire, &c);
+                r = choose_hold(q, k, &way);
+                if (r == 0)
+                        r = simulate(q, k, &way, q->search->fine, &c);
                 if (r < 0 && r != -ENOENT)
                         return r;
-                if (r < 0 || (found && ret->forecast.mean_s <= c.forecast.mean_s))
+                if (r < 0 || (found && hedged_search_score(q->search, ret) <= hedged_search_score(q->search, &c)))
                         continue;
                 *ret = c;
                 found = true;

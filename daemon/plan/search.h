@@ -16,6 +16,7 @@ typedef struct hedged_candidate {
         hedged_forecast_t forecast;
         double cost;          /**< of the busiest machine, by the three prices */
         double error;         /**< expected, relative to the output's peak */
+        double asked_macs;    /**< of all parts that boards are asked for, mean */
         uint64_t share_bytes; /**< on the board that holds most */
         bool eligible;        /**< may be chosen: allowed by the wish and the limits */
 } hedged_candidate_t;

@@ -6,42 +6,39 @@
 #include "common/code/precision.h"
 #include "daemon/measure/speed.h"
 #include "daemon/plan/duties.h"
+#include "daemon/plan/luck.h"
 
 /** How long would a layer take, cut like this, on boards like these? By simulation (Monte Carlo); pure.
  *
  * One trial, as the dispatcher goes about it:
- *  - The coordinator encodes the inputs of the first tasks and sends them to all boards at the same time: each gets its
- *    own at its link's rate at most, and all together at the rate of the coordinator's link.
- *  - Each piece of it (one coded input) arrives when its share of the bytes has come, and after a delay, exponential of half the mean delay_s; the parts are computed one after the other, each
- *    in macs / macs_per_s * (1 + spread * e) with one e ~ Exp(1) for the board; each is sent when it is finished, behind
- *    those before it on the board's link, and arrives after the other half of the delay, the same for all of them.
- *  - All parts go through the coordinator's link, one after the other, and each costs it PART_S of work.
- *  - A board that has delivered all it was asked for gets more: with krp, its next coded input; with steal, the last part of
- *    the board that owes most, which it then does as well.
+ *  - The coordinator encodes the inputs of the first tasks and hands out one message for each piece (one coded input) of every board:
+ *    every board's first, then every board's second. They go to all boards at the same time: each gets its own at its link's
+ *    rate at most, and all together at the rate of the coordinator's link.
+ *  - A piece arrives when its share of the bytes has come, and after a delay, exponential of half the mean delay_s; the board takes
+ *    it in, and computes the parts one after the other, each in macs / macs_per_s * (1 + spread * e) with one e ~ Exp(1) for
+ *    the board (and for what is noise the mean, e = 1; likewise for delays). A finished part waits for the next ones of its piece as long as the oldest has not waited hold_s by then; they
+ *    leave in one message, behind those before it on the board's link, and arrive after the other half of the delay, the same
+ *    for all of them. On a board of one core a message stops the computing, elsewhere another core makes it.
+ *  - All messages go through the coordinator's link, one after the other, then through its processor.
+ *  - A board that has delivered all it was asked for gets more where others are late (daemon/plan/late.h) or all of them have delivered:
+ *    with krp its next coded input; with steal the last part of the board that owes most, which it then does as well.
  *  - When what came decodes, the coordinator decodes; all else is cancelled.
  *
- * Coding runs at CODING_MACS_PER_S per second (measured on one x86 core; bound by memory, so not much slower on others),
- * and a solve takes SOLVE_S times the cube of what is not plain. */
+ * The coordinator's processor does one thing after the other: encoding, each message out, each message in with its parts,
+ * decoding, and what every layer costs (hedged_costs_t). A board's messages cost it hedged_speeds_slower times as much. */
 
-#define HEDGED_CODING_MACS_PER_S 8e9
-#define HEDGED_SOLVE_S           3e-9
-#define HEDGED_PART_S            3e-5
-#define HEDGED_LAYER_S           3e-4 /**< for what is the same for every layer: messages, threads that wake up */
-
-/** Random numbers, drawn once: every cut that is compared gets the same. For each board they are stratified over the
- * trials, so that few trials do. */
-typedef struct hedged_luck {
-        unsigned trials, boards;
-        double *slow, *in, *out; /**< trials x boards each, Exp(1) */
-} hedged_luck_t;
-
-/** @return 0, -ENOMEM. */
-int hedged_luck_new(unsigned trials, unsigned boards, uint64_t seed, hedged_luck_t **ret);
-void hedged_luck_destroy(hedged_luck_t **luck);
+/** Up to here what is measured of a board's spread and delay is not told from noise: of the clocks, of threads that wake up, of
+ * a link that is shared for a moment. It costs every cut its time, but is not drawn: it is no reason to ask for more parts. */
+#define HEDGED_NOISE_SPREAD  0.05
+#define HEDGED_NOISE_DELAY_S 0.002
 
 typedef struct hedged_forecast {
         double mean_s, p99_s;        /**< infinite where some trial does not decode */
         double up_bytes, down_bytes; /**< of all boards, mean: sent before the layer is decoded */
+        double here_s;               /**< the coordinator's processor time, mean */
+        double boards_s;             /**< that of all boards together: computing, also in vain, and messages */
+        double asked, computed;      /**< parts, mean: asked for, and computed or begun when the layer is decoded */
+        double messages;             /**< with parts, mean */
 } hedged_forecast_t;
 
 /** Simulate.

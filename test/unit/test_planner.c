@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/measure/costs.h"
 #include "daemon/models/model.h"
 #include "daemon/plan/candidates.h"
 #include "test/unit/square.h"
@@ -433,6 +434,177 @@ static void budgets_are_divided_by_filters(void **state)
         assert_true(hedged_budget_part(&b, &small) == UINT64_MAX);
 }
 
+static void costs_are(double times)
+{
+        const hedged_costs_t *c = &hedged_usual_costs;
+
+        speeds.costs =
+                (hedged_costs_t){ times * c->message_s, times * c->byte_s,  times * c->part_s, times * c->entry_s,
+                                  times * c->coding_s,  times * c->solve_s, times * c->layer_s };
+}
+
+/* The dearer messages are, the fewer there are; in the end the coordinator does it alone. */
+static void dear_messages_are_few(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *price;
+                double times;
+        } cases[] = { { "0", 0 }, { "0.8", 0 }, { "0.8", 1 }, { "0.8", 10 }, { "0.8", 50 }, { "0.8", 10000 } };
+        const hedge_conv_t conv = square(56, 64, 64, 3);
+        double before = INFINITY, first = 0;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                hedged_choice_t c;
+                char yaml[100];
+
+                snprintf(yaml, sizeof(yaml), "cluster: {slots: 10}\nplan: {price_busy: %s}\n", cases[i].price);
+                configure(yaml);
+                boards(10, SLOW_100M, 0);
+                costs_are(cases[i].times);
+                plan();
+                c = choose(&conv, UINT64_MAX, false);
+                assert_true(c.candidates[c.chosen].forecast.messages <= before);
+                before = c.candidates[c.chosen].forecast.messages;
+                first = i ? first : before;
+                if (cases[i].times == 50)
+                        assert_true(c.chosen > 0 && before < first / 2);
+        }
+        assert_true(first >= 40 && before == 0);
+}
+
+/* A coordinator that is as slow as its boards, with messages ten times as dear: still nothing is slower than alone, all included. */
+static void nothing_is_slower_with_dear_messages(void **state)
+{
+        (void)state;
+        static const unsigned layers[][3] = {
+                { 56, 64, 3 }, { 28, 128, 3 }, { 14, 256, 1 }, { 7, 512, 3 }, { 28, 64, 1 }
+        };
+        unsigned coded = 0;
+
+        configure("cluster: {slots: 10}\nplan: {min_macs: 0}\n");
+        boards(10, PI4_1G, 0.1);
+        costs_are(10);
+        plan();
+        for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+                const hedge_conv_t conv = square(layers[i][0], layers[i][1], layers[i][1], layers[i][2]);
+                const hedged_choice_t c = choose(&conv, UINT64_MAX, false);
+
+                assert_true(c.chosen == 0 ||
+                            c.candidates[c.chosen].forecast.mean_s <= 0.95 * c.candidates[0].forecast.mean_s);
+                coded += c.chosen > 0;
+        }
+        assert_in_range(coded, 0, 4); /* 28 x 28 x 64 x 64 are 0.4 ms of computing, and 10 messages 2 ms */
+}
+
+/* Boards that are alike but for what may be noise: what is asked for is what is needed, and as soon as without a code. */
+static void in_the_calm_nothing_is_asked_in_vain(void **state)
+{
+        (void)state;
+        static const unsigned layers[][4] = {
+                { 56, 64, 64, 3 }, { 28, 128, 128, 3 }, { 14, 256, 256, 3 }, { 7, 512, 512, 3 }, { 28, 128, 256, 1 }
+        };
+
+        configure("cluster: {slots: 10}\nplan: {min_macs: 0}\n");
+        for (unsigned noisy = 0; noisy < 2; noisy++)
+                for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+                        const hedge_conv_t conv = square(layers[i][0], layers[i][1], layers[i][2], layers[i][3]);
+                        const hedged_candidate_t *chosen;
+                        hedged_choice_t c;
+
+                        boards(10, SLOW_100M, noisy * HEDGED_NOISE_SPREAD);
+                        for (unsigned b = 0; b < 10; b++)
+                                speeds.board[b].delay_s = noisy * HEDGED_NOISE_DELAY_S;
+                        costs_are(1);
+                        plan();
+                        c = choose(&conv, UINT64_MAX, true);
+                        chosen = &c.candidates[c.chosen];
+                        if (chosen->local)
+                                continue;
+                        assert_true(chosen->forecast.asked == chosen->cut.k_a * chosen->cut.k_b);
+                        assert_true(chosen->forecast.computed == chosen->forecast.asked);
+                        assert_true(chosen->cut.scheme != HEDGE_SCHEME_UNCODED); /* plan.spare is 2 */
+                        assert_true(chosen->forecast.mean_s <=
+                                    1.05 * find(&c, HEDGE_SCHEME_UNCODED, "")->forecast.mean_s);
+                }
+}
+
+/* Boards by the hundred, together as fast as ten: a request keeps the coordinator busy for at most twice as long. */
+static void a_hundred_boards_are_as_light(void **state)
+{
+        (void)state;
+        const hedge_conv_t conv = square(56, 128, 128, 3);
+        double busy[2], took[2];
+
+        for (unsigned i = 0; i < 2; i++) {
+                const unsigned n = i ? 100 : 10;
+                hedged_choice_t c;
+
+                configure(i ? "cluster: {slots: 100}\nplan: {scheme: steal}\n"
+                            : "cluster: {slots: 10}\nplan: {scheme: steal}\n");
+                boards(n, 7.5e9 / n, 12.5e6, 0);
+                speeds.here.macs_per_s = 0.75e9;
+                costs_are(1);
+                plan();
+                c = choose(&conv, UINT64_MAX, false);
+                assert_true(c.chosen > 0);
+                busy[i] = c.candidates[c.chosen].forecast.here_s;
+                took[i] = c.candidates[c.chosen].forecast.mean_s;
+        }
+        assert_true(busy[1] <= 2 * busy[0]);
+        assert_true(took[1] > 0 && took[0] > 0);
+}
+
+/* Parts travel together where messages are dear, and only there. */
+static void parts_wait_where_it_pays(void **state)
+{
+        (void)state;
+        const hedge_conv_t conv = square(14, 512, 512, 3);
+
+        for (unsigned dear = 0; dear < 2; dear++) {
+                const hedged_candidate_t *chosen;
+                hedged_choice_t c;
+
+                configure(dear ? "cluster: {slots: 10}\nplan: {rules: [{scheme: uncoded, k_a: 1, k_b: 40}]}\n"
+                               : "cluster: {slots: 10}\nplan: {price_busy: 0, rules: [{scheme: uncoded, k_a: 1, k_b: "
+                                 "40}]}\n");
+                boards(10, SLOW_100M, 0);
+                costs_are(dear * 20);
+                plan();
+                c = choose(&conv, UINT64_MAX, false);
+                chosen = &c.candidates[c.chosen];
+                assert_int_equal(c.chosen, 1);
+                assert_int_equal(chosen->cut.hold_us > 0, dear);
+                assert_true(chosen->forecast.messages == (dear ? 10 : 40));
+        }
+}
+
+/* One to four parts for each board, however many boards there are; and fewer boards. */
+static void every_number_of_boards_has_its_cuts(void **state)
+{
+        (void)state;
+        static const unsigned numbers[] = { 2, 3, 7, 10, 13, 31 };
+        const hedge_conv_t conv = square(224, 64, 128, 3);
+        static hedge_code_params_t cuts[HEDGED_MAX_CUTS];
+        const hedged_wish_t wish = { 0 };
+
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                for (unsigned each = 1; each <= 4; each++) {
+                        const unsigned n = numbers[i];
+                        const unsigned count = hedged_candidates(&wish, HEDGE_SCHEME_UNCODED, false, &conv, n, cuts);
+                        bool found = false, fewer = false;
+
+                        assert_true(count < HEDGED_MAX_CUTS);
+                        for (unsigned k = 0; k < count; k++) {
+                                found = found || cuts[k].k_a * cuts[k].k_b == each * n;
+                                fewer = fewer || cuts[k].k_a * cuts[k].k_b < n;
+                                for (unsigned j = 0; j < k; j++)
+                                        assert_true(cuts[j].k_a != cuts[k].k_a || cuts[j].k_b != cuts[k].k_b);
+                        }
+                        assert_true(found && (fewer || n == 2));
+                }
+}
+
 static int release(void **state)
 {
         (void)state;
@@ -457,6 +629,12 @@ int main(void)
                 cmocka_unit_test(a_layer_gets_cuts_for_other_weather_and_fewer_boards),
                 cmocka_unit_test(given_sides_are_given),
                 cmocka_unit_test(every_cut_can_be_built),
+                cmocka_unit_test(dear_messages_are_few),
+                cmocka_unit_test(nothing_is_slower_with_dear_messages),
+                cmocka_unit_test(in_the_calm_nothing_is_asked_in_vain),
+                cmocka_unit_test(a_hundred_boards_are_as_light),
+                cmocka_unit_test(parts_wait_where_it_pays),
+                cmocka_unit_test(every_number_of_boards_has_its_cuts),
                 cmocka_unit_test(budgets_are_divided_by_filters),
         };
 

@@ -11,10 +11,13 @@
 #include "test/unit/square.h"
 
 static hedged_speeds_t speeds;
+static double hold_s;
 
-/* Boards and a coordinator that are all alike: 1e9 MAC/s, links of 1e7 bytes/s, the coordinator's ten times that. */
+/* Boards and a coordinator that are all alike: 1e9 MAC/s, links of 1e7 bytes/s, the coordinator's ten times that; messages and coding
+ * cost nothing. */
 static void all_alike(unsigned n, double spread)
 {
+        hold_s = 0;
         speeds = (hedged_speeds_t){ .boards = n,
                                     .here = { .macs_per_s = 1e9, .up_bytes_per_s = 1e8, .down_bytes_per_s = 1e8 } };
         for (unsigned b = 0; b < n; b++) {
@@ -39,6 +42,7 @@ static hedged_forecast_t forecast(const hedge_conv_t *conv, hedge_code_params_t 
         assert_int_equal(hedged_duties_new(code, params.systematic,
                                            params.scheme == HEDGE_SCHEME_NSCTC ? hedge_code_delta(code) : 0, &duties),
                          0);
+        duties->hold_s = hold_s;
         assert_int_equal(hedged_luck_new(64, speeds.boards, 1, &luck), 0);
         assert_int_equal(hedged_simulate(&speeds, &p, duties, wire, luck, &f), 0);
         hedged_luck_destroy(&luck);
@@ -54,20 +58,125 @@ static void one_part_each_takes_what_it_takes(void **state)
         const hedge_conv_t conv = square(32, 64, 64, 3);
         const hedge_code_params_t params = { .scheme = HEDGE_SCHEME_UNCODED, .k_a = 4, .k_b = 1 };
         const double strip = 10 * 32 * 64, part = 8 * 32 * 64, macs = part * 64 * 9;
-        const double fixed = HEDGED_LAYER_S + HEDGED_PART_S;
-        const double coding = (4 * strip + 4 * part) / HEDGED_CODING_MACS_PER_S;
         hedged_forecast_t f;
 
         all_alike(4, 0);
         f = forecast(&conv, params, HEDGE_PRECISION_F32);
         /* the last of the four parts waits for the three before it on the coordinator's link */
-        assert_true(fabs(f.mean_s - (4 * strip / 1e7 + macs / 1e9 + 4 * part / 1e7 + 3 * 4 * part / 1e8 + fixed +
-                                     3 * HEDGED_PART_S + coding)) < 1e-9);
+        assert_true(fabs(f.mean_s - (4 * strip / 1e7 + macs / 1e9 + 4 * part / 1e7 + 3 * 4 * part / 1e8)) < 1e-9);
         assert_true(fabs(f.p99_s - f.mean_s) < 1e-12);
         assert_true(fabs(f.up_bytes - 4 * 4 * strip) < 1e-6 && fabs(f.down_bytes - 4 * 4 * part) < 1e-6);
+        assert_true(f.here_s == 0 && fabs(f.boards_s - 4 * macs / 1e9) < 1e-9);
+        assert_true(f.asked == 4 && f.computed == 4 && f.messages == 4);
         speeds.here.up_bytes_per_s = 1e7; /* now the four share one link */
         f = forecast(&conv, params, HEDGE_PRECISION_F32);
         assert_true(f.mean_s > 4 * 4 * strip / 1e7 + macs / 1e9);
+}
+
+/* Messages of a millisecond: the boards' inputs leave one after the other, so that their parts never meet. */
+static void processors_take_their_time(void **state)
+{
+        (void)state;
+        const hedge_conv_t conv = square(32, 64, 64, 3);
+        const hedge_code_params_t params = { .scheme = HEDGE_SCHEME_UNCODED, .k_a = 4, .k_b = 1 };
+        const double strip = 10 * 32 * 64, part = 8 * 32 * 64, macs = part * 64 * 9;
+        const double up = 1e-3 + 4 * strip * 1e-9, down = 1e-3 + 4 * part * 1e-9;
+        const double encode = 4 * strip * 1e-9, decode = 4 * part * 1e-9;
+        hedged_forecast_t f;
+
+        all_alike(4, 0);
+        speeds.costs = (hedged_costs_t){ .message_s = 1e-3,
+                                         .byte_s = 1e-9,
+                                         .part_s = 1e-5,
+                                         .entry_s = 1e-9,
+                                         .coding_s = 1, /* nothing is combined */
+                                         .solve_s = 1,
+                                         .layer_s = 2e-3 };
+        f = forecast(&conv, params, HEDGE_PRECISION_F32);
+        assert_true(fabs(f.mean_s - (encode + 4 * up + 4 * strip / 1e7 + up + macs / 1e9 + down + 4 * part / 1e7 +
+                                     down + 1e-5 + decode + 2e-3)) < 1e-9);
+        assert_true(fabs(f.here_s - (encode + 4 * up + 4 * (down + 1e-5) + decode + 2e-3)) < 1e-9);
+        assert_true(fabs(f.boards_s - 4 * (up + macs / 1e9 + down)) < 1e-9);
+        for (unsigned b = 0; b < 4; b++)
+                speeds.board[b].macs_per_s = 0.5e9; /* and messages take them twice as long */
+        f = forecast(&conv, params, HEDGE_PRECISION_F32);
+        assert_true(fabs(f.boards_s - 4 * 2 * (up + macs / 1e9 + down)) < 1e-9);
+}
+
+/* Sixteen parts of one input, four on each board: as many messages as the time allows that parts wait. */
+static void parts_travel_together(void **state)
+{
+        (void)state;
+        const hedge_conv_t conv = square(32, 64, 64, 3);
+        const double part_s = 32.0 * 32 * 4 * 64 * 9 / 1e9;
+        const struct {
+                double hold_s, messages;
+        } cases[] = { { 0, 16 },
+                      { 0.9 * part_s, 16 },
+                      { 1.1 * part_s, 8 },
+                      { 1.9 * part_s, 8 },
+                      { 2.5 * part_s, 8 },
+                      { 3.1 * part_s, 4 },
+                      { 1, 4 } };
+        double before = 0;
+
+        all_alike(4, 0);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                hedged_forecast_t f;
+
+                hold_s = cases[i].hold_s;
+                f = forecast(&conv, (hedge_code_params_t){ .k_a = 1, .k_b = 16 }, HEDGE_PRECISION_F32);
+                assert_true(f.messages == cases[i].messages && f.computed == 16);
+                assert_true(f.mean_s >= before - 1e-12); /* nothing is won where messages cost nothing */
+                before = f.mean_s;
+        }
+        speeds.costs.message_s = 0.5 * part_s;
+        before = forecast(&conv, (hedge_code_params_t){ .k_a = 1, .k_b = 16 }, HEDGE_PRECISION_F32).mean_s;
+        hold_s = 0;
+        assert_true(forecast(&conv, (hedge_code_params_t){ .k_a = 1, .k_b = 16 }, HEDGE_PRECISION_F32).mean_s > before);
+}
+
+/* Where there is one core, messages keep it from computing. */
+static void one_core_does_one_thing_at_a_time(void **state)
+{
+        (void)state;
+        const hedge_conv_t conv = square(32, 64, 64, 3);
+        const hedge_code_params_t params = { .k_a = 4, .k_b = 4 };
+        hedged_forecast_t many, one;
+
+        all_alike(4, 0);
+        speeds.costs.message_s = 1e-4;
+        many = forecast(&conv, params, HEDGE_PRECISION_F32);
+        for (unsigned b = 0; b < 4; b++)
+                speeds.cores[b] = 1;
+        one = forecast(&conv, params, HEDGE_PRECISION_F32);
+        assert_true(fabs(one.boards_s - many.boards_s) < 1e-9); /* the same work, */
+        assert_true(one.mean_s > many.mean_s + 2e-4);           /* but three messages before the last part */
+}
+
+/* A spread and a delay that may be noise cost time, but are no reason for redundancy: nobody is asked for more than K parts. */
+static void noise_is_not_drawn(void **state)
+{
+        (void)state;
+        const hedge_conv_t conv = square(56, 64, 64, 3);
+        hedged_forecast_t calm, noisy;
+
+        for (unsigned i = 0; i < 2; i++) {
+                const hedge_code_params_t params = {
+                        .scheme = i ? HEDGE_SCHEME_STEAL : HEDGE_SCHEME_KRP, .k_a = 5, .k_b = 4, .systematic = !i
+                };
+
+                all_alike(10, 0);
+                calm = forecast(&conv, params, HEDGE_PRECISION_F32);
+                all_alike(10, HEDGED_NOISE_SPREAD);
+                for (unsigned b = 0; b < 10; b++)
+                        speeds.board[b].delay_s = HEDGED_NOISE_DELAY_S;
+                noisy = forecast(&conv, params, HEDGE_PRECISION_F32);
+                assert_true(fabs(noisy.p99_s - noisy.mean_s) < 1e-9);
+                assert_true(noisy.mean_s > calm.mean_s + 0.9 * HEDGED_NOISE_DELAY_S);
+                if (i)
+                        assert_true(calm.asked == 20 && noisy.asked == 20 && noisy.computed == 20);
+        }
 }
 
 /* All wait for the slowest: spread 1 adds the mean of the largest of four exponentials. */
@@ -86,7 +195,8 @@ static void spread_makes_the_slowest_count(void **state)
         for (unsigned b = 0; b < 4; b++)
                 speeds.board[b].spread = 1;
         stormy = forecast(&conv, params, HEDGE_PRECISION_F32).mean_s;
-        assert_true(fabs(stormy - calm - compute_s * harmonic) < 0.15 * compute_s);
+        assert_true(fabs(stormy - calm - compute_s * (HEDGED_NOISE_SPREAD + (1 - HEDGED_NOISE_SPREAD) * harmonic)) <
+                    0.15 * compute_s);
 }
 
 static double mean_of(const hedge_conv_t *conv, hedge_scheme_t scheme, unsigned k_a, unsigned k_b, bool systematic)
@@ -264,6 +374,10 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(one_part_each_takes_what_it_takes),
+                cmocka_unit_test(processors_take_their_time),
+                cmocka_unit_test(parts_travel_together),
+                cmocka_unit_test(one_core_does_one_thing_at_a_time),
+                cmocka_unit_test(noise_is_not_drawn),
                 cmocka_unit_test(spread_makes_the_slowest_count),
                 cmocka_unit_test(codes_help_against_stragglers_alone),
                 cmocka_unit_test(better_is_never_slower),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HEDGED_LUCK_H
+#define HEDGED_LUCK_H
+
+#include <stdint.h>
+
+/** Random numbers of simulations, drawn once: every cut that is compared gets the same. For each board they are stratified over
+ * the trials, so that few trials do. */
+typedef struct hedged_luck {
+        unsigned trials, boards;
+        double *slow, *in, *out; /**< trials x boards each, Exp(1) */
+} hedged_luck_t;
+
+/** @return 0, -ENOMEM. */
+int hedged_luck_new(unsigned trials, unsigned boards, uint64_t seed, hedged_luck_t **ret);
+
+/** NULL-safe; nullifies. */
+void hedged_luck_destroy(hedged_luck_t **luck);
+
+#endif
