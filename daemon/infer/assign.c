@@ -2,18 +2,15 @@
 #include "daemon/infer/assign.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COPIES_MAX 3u   /* boards that are asked for the same plain part */
-#define PATIENCE   1.25 /* silent for so many times of what a part takes: late */
+#include "daemon/plan/late.h"
+
+#define COPIES_MAX 3u /* boards that are asked for the same plain part */
 
 typedef struct place {
-        unsigned asked, came; /* parts */
-        int64_t first_us;     /* when it was first asked */
-        int64_t lead_us;      /* from then to its first part */
-        int64_t last_us;      /* its last part; first_us where none came */
+        hedged_advance_t advance; /* in microseconds */
         uint32_t *order;
         int64_t *asked_us; /* per part */
         bool *has_come;    /* per part */
@@ -24,6 +21,7 @@ typedef struct place {
 struct hedged_assign {
         const hedge_code_t *code;
         unsigned boards, rank;
+        double hold_us;
         place_t *places;
         bool *alive;
         bool *done;       /* steal: per plain part */
@@ -67,7 +65,7 @@ static int init_place(const hedge_code_t *code, unsigned board, place_t *p)
         return 0;
 }
 
-int hedged_assign_new(const hedge_code_t *code, hedged_assign_t **ret)
+int hedged_assign_new(const hedge_code_t *code, uint32_t hold_us, hedged_assign_t **ret)
 {
         hedged_assign_t *a = calloc(1, sizeof(*a));
         int r = -ENOMEM;
@@ -75,6 +73,7 @@ int hedged_assign_new(const hedge_code_t *code, hedged_assign_t **ret)
         if (!a)
                 return r;
         a->code = code;
+        a->hold_us = hold_us;
         a->boards = hedge_code_boards(code);
         a->rank = hedge_code_rank(code);
         a->places = calloc(a->boards, sizeof(*a->places));
@@ -134,7 +133,7 @@ static bool ask(hedged_assign_t *a, unsigned board, unsigned part, int64_t now_u
         }
         task->order[task->n_order++] = part;
         p->asked_us[part] = now_us ? now_us : 1;
-        p->asked++;
+        p->advance.asked++;
         if (p->plain)
                 a->copies[p->plain[part]]++;
         return true;
@@ -165,7 +164,7 @@ bool hedged_assign_first(hedged_assign_t *a, unsigned board, int64_t now_us, hed
                 if (!ask(a, board, p->order[i], now_us, ret))
                         break; /* the rest is more work, for later */
         a->alive[board] = ret->n_order > 0;
-        p->first_us = p->last_us = now_us;
+        hedged_advance_begin(&p->advance, (double)now_us);
         return ret->n_order > 0;
 }
 
@@ -176,9 +175,7 @@ void hedged_assign_came(hedged_assign_t *a, unsigned board, unsigned part, int64
         if (!p->asked_us || !p->asked_us[part] || p->has_come[part])
                 return;
         p->has_come[part] = true;
-        if (p->came++ == 0)
-                p->lead_us = now_us - p->first_us;
-        p->last_us = now_us;
+        hedged_advance_came(&p->advance, (double)now_us);
         if (p->plain)
                 a->done[p->plain[part]] = true;
 }
@@ -195,28 +192,27 @@ void hedged_assign_lost(hedged_assign_t *a, unsigned board)
                         a->copies[p->plain[part]]--;
 }
 
-/* What a part takes a board, by those that came. */
-static double pace_us(const place_t *p)
+static bool owes(const place_t *p)
 {
-        return p->came ? (double)(p->last_us - p->first_us) / p->came : 0;
+        return p->advance.came < p->advance.asked;
 }
 
 /* How long a board will still need: as it has done so far, or slower if it has been silent for long. */
 static double needs_us(const place_t *p, int64_t now_us)
 {
-        const double pace = pace_us(p), silent = (double)(now_us - p->last_us);
+        const double pace = hedged_advance_pace(&p->advance), silent = (double)now_us - p->advance.last;
 
-        return (p->asked - p->came) * (pace > silent ? pace : silent);
+        return (p->advance.asked - p->advance.came) * (pace > silent ? pace : silent);
 }
 
-/* Is another board so late that one which is idle should do something about it? Else: when will it be? */
-static bool is_late(const place_t *other, const place_t *idle, int64_t now_us, int64_t *ret_when_us)
+/* Parts that have come, or may still come. */
+static unsigned in_sight(const hedged_assign_t *a)
 {
-        const double pace = fmax(pace_us(other), pace_us(idle)), silent = (double)(now_us - other->last_us);
-        const double patience = PATIENCE * (other->came ? pace : fmax(pace, (double)idle->lead_us));
+        unsigned n = 0;
 
-        *ret_when_us = other->last_us + (int64_t)patience + 1;
-        return silent > patience || (other->asked - other->came) * pace - silent > (double)idle->lead_us;
+        for (unsigned b = 0; b < a->boards; b++)
+                n += a->alive[b] ? a->places[b].advance.asked : a->places[b].advance.came;
+        return n;
 }
 
 /* Should an idle board do more than it was asked for at first? */
@@ -224,23 +220,21 @@ static bool is_needed(const hedged_assign_t *a, unsigned board, int64_t now_us, 
 {
         bool others = false;
 
+        if (in_sight(a) < a->rank)
+                return true;
         for (unsigned v = 0; v < a->boards; v++) {
-                int64_t when_us;
+                double when_us;
 
-                if (v == board || !a->places[v].asked)
+                if (v == board || !owes(&a->places[v]))
                         continue;
-                if (!a->alive[v]) {
-                        if (a->places[v].came < a->places[v].asked)
-                                return true; /* it is lost, and what it owes with it */
-                        continue;
-                }
-                if (a->places[v].came == a->places[v].asked)
-                        continue;
+                if (!a->alive[v])
+                        return true; /* it is lost, and what it owes with it */
                 others = true;
-                if (is_late(&a->places[v], &a->places[board], now_us, &when_us))
+                if (hedged_is_late(&a->places[v].advance, &a->places[board].advance, a->hold_us, (double)now_us,
+                                   &when_us))
                         return true;
-                if (when_us < *wake_us)
-                        *wake_us = when_us;
+                if (when_us < (double)*wake_us)
+                        *wake_us = (int64_t)when_us + 1;
         }
         return !others; /* all that was asked for is in, and it is not enough */
 }
@@ -259,7 +253,7 @@ static unsigned find_late(const hedged_assign_t *a, unsigned board, int64_t now_
                 const place_t *p = &a->places[v];
                 const double needs = needs_us(p, now_us);
 
-                if (v == board || !a->alive[v] || p->came == p->asked)
+                if (v == board || !a->alive[v] || !owes(p))
                         continue;
                 for (unsigned i = hedge_code_parts(a->code, v); i-- > 0;) {
                         const unsigned part = p->order[i], g = p->plain[part];
@@ -293,7 +287,7 @@ bool hedged_assign_more(hedged_assign_t *a, unsigned board, int64_t now_us, hedg
         const place_t *p = &a->places[board];
         unsigned late;
 
-        if (!a->alive[board] || p->came < p->asked || p->asked == hedge_code_parts(a->code, board) ||
+        if (!a->alive[board] || owes(p) || p->advance.asked == hedge_code_parts(a->code, board) ||
             !is_needed(a, board, now_us, wake_us))
                 return false;
         ret->board = board;
@@ -311,7 +305,7 @@ const bool *hedged_assign_alive(const hedged_assign_t *a)
 
 bool hedged_assign_is_done(const hedged_assign_t *a, unsigned board)
 {
-        return a->places[board].came == a->places[board].asked;
+        return !owes(&a->places[board]);
 }
 
 unsigned hedged_assign_outstanding(const hedged_assign_t *a)
@@ -320,7 +314,7 @@ unsigned hedged_assign_outstanding(const hedged_assign_t *a)
 
         for (unsigned b = 0; b < a->boards; b++)
                 if (a->alive[b])
-                        n += a->places[b].asked - a->places[b].came;
+                        n += a->places[b].advance.asked - a->places[b].advance.came;
         return n;
 }
 

@@ -11,14 +11,15 @@
  *   - the parts of its next coded input, where its code has one left (krp);
  *   - with `steal`, a part that nobody is left to compute; else, of those on which the fewest boards work, the one that is likely
  *     to come last: of the board that will need longest for what it still owes, at the end of its order.
- * Others are late when one of them has been silent for a quarter longer than this board took for a part (or for its first, if
- * nothing has come yet), or owes more than this board could do meanwhile, its input's way included. So where all boards are
- * alike nothing is given, and nothing extra sent.
+ * Whether others are late says daemon/plan/late.h. So where all boards are alike nothing is given, and nothing extra sent. Where
+ * all that boards were asked for and may still come is too little to decode, nobody waits for that.
  * Pure: it is told what came and was lost, and what time it is. */
 typedef struct hedged_assign hedged_assign_t;
 
-/** @param code  Borrowed. @return 0, -ENOMEM. */
-int hedged_assign_new(const hedge_code_t *code, hedged_assign_t **ret);
+/** @param code     Borrowed.
+ * @param hold_us  How long a finished part may wait for the next ones of its task.
+ * @return 0, -ENOMEM. */
+int hedged_assign_new(const hedge_code_t *code, uint32_t hold_us, hedged_assign_t **ret);
 
 /** NULL-safe; nullifies. */
 void hedged_assign_destroy(hedged_assign_t **assign);

@@ -95,6 +95,7 @@ static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *run, hedge_
         message.task.n_order = t->n_order;
         message.task.order = t->order;
         message.task.wire = wire;
+        message.task.hold_us = run->variant->cut.hold_us;
         r = d->send(d->socket, &b->route, &message, t->frames, t->n_inputs);
         for (uint32_t i = 0; i < t->n_inputs; i++)
                 zmq_msg_init(&t->frames[i]); /* they are gone either way */

@@ -27,7 +27,7 @@ int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settin
                 return -ENOMEM;
         r = hedge_decoder_new(variant->code, &g->decoder);
         if (r == 0)
-                r = hedged_assign_new(variant->code, &g->assign);
+                r = hedged_assign_new(variant->code, variant->cut.hold_us, &g->assign);
         if (r < 0)
                 return r;
         return hedged_layer_run_new(variant, settings->loop, &g->run);

@@ -33,7 +33,7 @@ static void begin(play_t *p, const hedge_code_params_t *params)
 {
         *p = (play_t){ 0 };
         assert_int_equal(hedge_code_new_with(params, &p->code, NULL), 0);
-        assert_int_equal(hedged_assign_new(p->code, &p->assign), 0);
+        assert_int_equal(hedged_assign_new(p->code, 0, &p->assign), 0);
         assert_int_equal(hedge_decoder_new(p->code, &p->decoder), 0);
 }
 
@@ -169,6 +169,40 @@ static void boards_alike_need_nothing_more(void **state)
         end(&p);
 }
 
+/* Boards that differ by less than a quarter, as any do: nobody is late. */
+static void jitter_asks_for_nothing(void **state)
+{
+        double pace[BOARDS];
+        play_t p;
+
+        for (unsigned b = 0; b < BOARDS; b++)
+                pace[b] = 1 + 0.02 * b;
+        begin(&p, &steal);
+        start(&p, pace);
+        assert_true(run(&p) > 4.7);
+        assert_int_equal(p.tasks, BOARDS);
+        assert_int_equal(p.parts, 40);
+        end(&p);
+}
+
+/* First tasks that are too few together: whoever is done gets the next at once. */
+static void too_few_parts_are_not_waited_for(void **state)
+{
+        const hedge_code_params_t few = {
+                .scheme = HEDGE_SCHEME_KRP, .k_a = 5, .k_b = 4, .n = BOARDS, .ell_a = 3, .ell_b = 1
+        };
+        double pace[BOARDS] = { 1, 50, 50, 50, 50, 50, 50, 50, 50, 50 };
+        play_t p;
+
+        begin(&p, &few);
+        start(&p, pace);
+        assert_true(step(&p, INFINITY));
+        give_more(&p);
+        assert_int_equal(p.now, 1);
+        assert_int_equal(p.tasks, BOARDS + 1);
+        end(&p);
+}
+
 static void a_late_board_is_made_up_for(void **state)
 {
         double pace[BOARDS] = { 1, 1, 1, 50, 1, 1, 1, 1, 1, 1 };
@@ -281,6 +315,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(boards_alike_need_nothing_more),
+                cmocka_unit_test(jitter_asks_for_nothing),
+                cmocka_unit_test(too_few_parts_are_not_waited_for),
                 cmocka_unit_test(a_late_board_is_made_up_for),
                 cmocka_unit_test(what_a_lost_board_owed_is_done_by_others),
                 cmocka_unit_test(other_schemes_are_asked_once),
