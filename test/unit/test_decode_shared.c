@@ -122,7 +122,8 @@ static void check_wire(const bench_t *b, layer_random_t *r, const hedge_decoder_
 
 static void test_parts_as_they_came(void **state)
 {
-        const hedge_conv_t wide = { 61, 23, 1, 23, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        const hedge_conv_t layers[] = { { 61, 23, 1, 23, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1 },
+                                        { 33, 12, 2, 74, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2 } };
         const hedge_scheme_t schemes[] = { HEDGE_SCHEME_UNCODED, HEDGE_SCHEME_NSCTC, HEDGE_SCHEME_KRP };
         layer_random_t r = { 9 };
 
@@ -133,7 +134,7 @@ static void test_parts_as_they_came(void **state)
                 hedge_decoder_t *decoder;
                 bench_t b;
 
-                bench_open(&b, &r, &wide, schemes[t % 3], k_a, k_b, 9);
+                bench_open(&b, &r, &layers[t / 3 % 2], schemes[t % 3], k_a, k_b, 9);
                 assert_int_equal(hedge_decoder_new(b.code, &decoder), 0);
                 memset(wanted, 1, sizeof(wanted));
                 take_pieces(&b, &r, decoder, wanted, parts);

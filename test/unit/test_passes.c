@@ -162,12 +162,19 @@ static double activated(const hedge_activation_t *a, double y)
         return y;
 }
 
-static void check_join(const variant_t *v, layer_random_t *r)
+/* Pieces of more channels than a vector holds, too. */
+static hedge_conv_t layer_wide(layer_random_t *r)
+{
+        const uint32_t h = layer_between(r, 1, 9), w = layer_between(r, 1, 3), groups = layer_between(r, 1, 2);
+
+        return (hedge_conv_t){ h, w, groups, groups * layer_between(r, 10, 90), 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, groups };
+}
+
+static void check_join(const variant_t *v, layer_random_t *r, hedge_conv_t layer)
 {
         const hedge_activation_t activations[] = { { HEDGE_ACT_NONE, 0, 0 },
                                                    { HEDGE_ACT_CLAMP, -0.25f, 0.5f },
                                                    { HEDGE_ACT_LEAKY_RELU, 0.25f, 0 } };
-        const hedge_conv_t layer = layer_any(r);
         const uint32_t out_w = hedge_conv_out_w(&layer), group_c = layer.out_c / layer.groups;
         const size_t size = v->passes->size;
         const void *parts[MAX_STREAMS];
@@ -214,7 +221,7 @@ static void test_join(void **state)
                 layer_random_t r = { 2 };
 
                 for (unsigned t = 0; t < 300 && variants[i].runs; t++)
-                        check_join(&variants[i], &r);
+                        check_join(&variants[i], &r, t % 3 ? layer_any(&r) : layer_wide(&r));
         }
 }
 

@@ -89,6 +89,44 @@ static void join_rows_wire(void *context, size_t begin, size_t end)
         }
 }
 
+/* One block of a strip that is a part as it is. */
+static void place_plain(const join_work_t *work, unsigned k, size_t begin, size_t end)
+{
+        const int32_t part = work->join->solution->rows[k].part;
+        const void *source = work->join->parts[part];
+        float floats[TILE_MAX] __attribute__((aligned(64)));
+
+        if (work->precisions[part] == HEDGE_PRECISION_Q16)
+                hedge_q16_decode(source, begin, end, floats);
+        work->passes->place(work->join, k, begin, end - begin,
+                            work->precisions[part] == HEDGE_PRECISION_Q16 ? floats : (const float *)source + begin);
+}
+
+/* Strips of which no block is dense. All of a strip's blocks in step, as they share the output's cache lines. */
+static void join_strips(void *context, size_t begin, size_t end)
+{
+        const join_work_t *work = context;
+        const hedge_partition_t *p = work->join->partition;
+        const size_t out_h = hedge_conv_out_h(&p->layer);
+
+        for (size_t strip = begin; strip < end && strip * p->strip_h < out_h; strip++) {
+                const size_t rows = out_h - strip * p->strip_h;
+                const size_t last = row_elements(p) * (rows < p->strip_h ? rows : p->strip_h);
+
+                for (size_t e = 0; e < last; e += work->tile)
+                        for (unsigned b = 0; b < p->k_b; b++)
+                                place_plain(work, (unsigned)strip * p->k_b + b, e,
+                                            last - e < work->tile ? last : e + work->tile);
+        }
+}
+
+static size_t tile_of(unsigned parts)
+{
+        const size_t fit = CACHED / parts / HEDGE_Q16_BLOCK * HEDGE_Q16_BLOCK;
+
+        return fit < HEDGE_Q16_BLOCK ? HEDGE_Q16_BLOCK : fit < TILE_MAX ? fit : TILE_MAX;
+}
+
 /* @return how many of the parts that are used are q16. */
 static unsigned find_used(const hedge_solution_t *s, const hedge_precision_t *precisions, bool *used)
 {
@@ -110,14 +148,13 @@ void hedge_join_run_wire(const hedge_join_t *join, const hedge_precision_t *prec
         const unsigned converted = find_used(join->solution, precisions, used);
         join_work_t work = { hedge_passes_f32(), join, precisions, used, 0 };
 
-        if (converted == 0) {
+        if (join->solution->dense == 0) {
+                work.tile = tile_of(join->partition->k_b);
+                hedge_parallel(threads_for(join, threads), join->partition->k_a, join_strips, &work);
+        } else if (converted == 0) {
                 hedge_join_run(work.passes, join, threads);
-                return;
+        } else {
+                work.tile = tile_of(converted);
+                hedge_parallel(threads_for(join, threads), join->partition->strip_h, join_rows_wire, &work);
         }
-        work.tile = CACHED / converted / HEDGE_Q16_BLOCK * HEDGE_Q16_BLOCK;
-        if (work.tile < HEDGE_Q16_BLOCK)
-                work.tile = HEDGE_Q16_BLOCK;
-        if (work.tile > TILE_MAX)
-                work.tile = TILE_MAX;
-        hedge_parallel(threads_for(join, threads), join->partition->strip_h, join_rows_wire, &work);
 }

@@ -29,6 +29,9 @@ typedef struct hedge_passes {
 
         /** Decode elements [begin, end) of every part into the layer's output: crop, bias, activation. */
         void (*join)(const hedge_join_t *join, size_t begin, size_t end);
+
+        /** The last step of it for one block k: its elements [e, e + n), which are `source`, to their place. */
+        void (*place)(const hedge_join_t *join, unsigned k, size_t e, size_t n, const void *source);
 } hedge_passes_t;
 
 /** The fastest that this processor runs. */

@@ -29,7 +29,7 @@
 /* Where a block of the output goes. A part's channels are `piece` from each group. */
 typedef struct place {
         size_t first_pixel, pixels; /* of the strip, of the whole output */
-        size_t part_c, piece;
+        size_t part_c, piece, pieces;
         size_t kept;    /* channels of a piece that are not padding */
         size_t group_c; /* output channels between two pieces */
         size_t first_c, out_c;
@@ -43,6 +43,7 @@ static place_t find_place(const hedge_partition_t *p, unsigned strip, unsigned b
                 .pixels = hedge_conv_out_h(&p->layer) * out_w,
                 .part_c = p->part.out_c,
                 .piece = p->part.out_c / groups,
+                .pieces = groups,
                 .group_c = p->layer.out_c / groups,
                 .out_c = p->layer.out_c,
         };
@@ -71,17 +72,20 @@ static size_t tile_length(unsigned dense)
 }
 
 #define REAL        float
+#define MASK        int32_t
 #define NAME(x)     x##_f32
 #define SOLUTION(s) ((s)->f32)
 #include "common/code/conv/passes.inc"
 #undef REAL
+#undef MASK
 #undef NAME
 #undef SOLUTION
 
 #define REAL        double
+#define MASK        int64_t
 #define NAME(x)     x##_f64
 #define SOLUTION(s) ((s)->f64)
 #include "common/code/conv/passes.inc"
 
-const hedge_passes_t ISA(passes_f32) = { sizeof(float), blend_f32, join_f32 };
-const hedge_passes_t ISA(passes_f64) = { sizeof(double), blend_f64, join_f64 };
+const hedge_passes_t ISA(passes_f32) = { sizeof(float), blend_f32, join_f32, place_f32 };
+const hedge_passes_t ISA(passes_f64) = { sizeof(double), blend_f64, join_f64, place_f64 };
