@@ -8,7 +8,11 @@
 
 #define HEDGE_PARALLEL_MAX 16u
 
-/** As many of `threads` as `work` multiply-adds are worth. */
+/** Multiply-adds of a coded row that take as long as to fetch or write one element beside them, as floats or q16. */
+#define HEDGE_PARALLEL_MOVE 8u
+
+/** As many of `threads` as `work` multiply-adds are worth. A thread takes about 50 us to begin and to end, 20 of a processor: it has
+ * to have more than ten times as much to do. */
 unsigned hedge_parallel_threads(unsigned threads, size_t work);
 
 /** Call work(context, begin, end) for disjoint ranges that cover 0 .. count, one in each of at most `threads`

