@@ -374,7 +374,7 @@ def speed_shortfalls(report):
 
 
 def say_speed(report):
-    gflops, mbit = KINDS.get(report["profile"], (None, None))
+    gflops, mbit, _ = KINDS.get(report["profile"], (None, None, None))
     links, rows = report["links"], {(row["variant"], row["frozen"]): row for row in report["summary"]}
     deu = rows.get(("sazd-deu", 0), {}).get("median_ms")
     print(f"\n{network(report)}, a step of {report['batch']} images, {report['boards']} boards {report['profile']}" +

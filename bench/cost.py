@@ -32,7 +32,7 @@ IDLE_S = 2  # to see what a cluster takes that is asked for nothing
 def parse(words=None):
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0], conflict_handler="resolve")
     add_options(p)
-    p.set_defaults(schemes="uncoded,auto")
+    p.set_defaults(schemes="uncoded,auto", fast_cores=True)  # what makes cores slow takes processor time, too
     p.add_argument("--model", dest="models", default="resnet18,vgg16", metavar="NAME,...", help=f"of {', '.join(NETWORKS)} (%(default)s)")
     p.add_argument("--before", type=Path, metavar="FOLDER", help="another build, measured in turn with this one")
     p.add_argument("--pause", type=float, default=0.3, metavar="S", help="after each request, for what boards still compute of "

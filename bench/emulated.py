@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "test/bed"))
 
 from answers import Reference, ask  # noqa: E402
-from bed import COORDINATOR_MBIT, PROFILES, Bed, board_kinds, check, hedge, write_npy  # noqa: E402
+from bed import COORDINATOR_MBIT, MOST_BOARDS, PROFILES, Bed, board_kinds, check, hedge, write_npy  # noqa: E402
 from networks import NETWORKS, Network  # noqa: E402
 
 # A scheme's name here, and its rule in plan.rules.
@@ -32,7 +32,7 @@ SHARES = "8G"      # what a board may keep: the shares of all schemes at once, w
 def add_options(parser):
     p = parser.add_argument
     p("--model", choices=NETWORKS, default="alexnet", help="(alexnet)")
-    p("--boards", type=int, default=10, metavar="N", help="1 to 64 (10)")
+    p("--boards", type=int, default=10, metavar="N", help=f"1 to {MOST_BOARDS} (10)")
     p("--profile", choices=PROFILES, default="slow-100m", help="(slow-100m)")
     p("--schemes", default=",".join(SCHEMES), metavar="NAME,...", help="all where not given: %(default)s")
     p("--runs", type=int, default=20, metavar="R", help="requests per scheme (20)")
@@ -40,6 +40,8 @@ def add_options(parser):
     p("--seed", type=int, default=1, metavar="S", help="of weights, inputs and luck (1)")
     p("--store", type=int, default=0, metavar="MIB", help="every board answers from what it computed before for the same share and "
       "input, and keeps so much of it (0: not at all)")
+    p("--fast-cores", action="store_true", help="only layers take a board's time, all else that boards and coordinator do this "
+      "machine's, as in tables made before it was slowed down")
     p("--verify", action="store_true", help="compute what the stores have, too, and compare")
     p("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of hedged.yaml")
     p("--timeout", type=float, default=120, metavar="S", help="of a request (120)")
@@ -57,7 +59,7 @@ def check_options(parser, a):
     a.set = dict(s.split("=", 1) for s in a.set)
     if a.store:
         a.warmup = max(a.warmup, INPUTS)  # every input once, so that what is measured is in the stores
-    if not (1 <= a.boards <= 64 and 1 <= a.runs <= 100000 and 0 <= a.warmup <= 1000 and 0 <= a.seed < 2**32 and
+    if not (1 <= a.boards <= MOST_BOARDS and 1 <= a.runs <= 100000 and 0 <= a.warmup <= 1000 and 0 <= a.seed < 2**32 and
             0 <= a.store <= 2**20):
         parser.error("out of range: --boards, --runs, --warmup, --seed or --store")
 
@@ -69,7 +71,7 @@ class Cluster(Bed):
     def __init__(self, a, settings=None):
         self.a, self.network_model = a, Network(a.model)
         self.tolerance = ACCURACY * ERRORS_ADD_UP
-        gflops, mbit = board_kinds(a.profile, 1)[0]
+        gflops, mbit, _ = board_kinds(a.profile, 1)[0]
         super().__init__(a.boards, a.profile, {
             "plan.rules": [{"model": ALONE, "scheme": "local"},
                            *({"model": name, **rule} for name, rule in SCHEMES.items())],
@@ -80,7 +82,7 @@ class Cluster(Bed):
             "prior.link_mbit": mbit,
             "prior.here_link_mbit": COORDINATOR_MBIT,
         } | (settings or {}) | a.set, {"memory.shares_bytes": SHARES}, coordinator_gflops=gflops,
-            store_mib=a.store, verify=a.verify)
+            store_mib=a.store, verify=a.verify, slow_cores=not a.fast_cores)
 
     @property
     def here_macs_per_s(self):

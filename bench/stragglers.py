@@ -149,7 +149,7 @@ class Yardsticks:
     def __init__(self, bed, a, level):
         self.net, self.n = bed.network_model, len(bed.names)
         self.nominal = [bed.gflops[name] * 1e9 / 2 for name in by_number(bed)]
-        self.links = [mbit * 1e6 / 8 for _, mbit in bed.kinds]
+        self.links = [kind.mbit * 1e6 / 8 for kind in bed.kinds]
         self.here = bed.here_macs_per_s
         self.failing = int(level) if a.scenario == "2" else 0
 

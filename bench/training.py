@@ -362,7 +362,7 @@ def step_time_shortfalls(report):
 
 
 def say_step_time(report):
-    gflops, mbit = KINDS.get(report["profile"], (None, None))
+    gflops, mbit, _ = KINDS.get(report["profile"], (None, None, None))
     links = report["links"]
     print(f"\na step of {report['boards']} boards {report['profile']}" +
           (f" ({gflops:g} GFLOP/s, {mbit} Mbit/s each)" if mbit else "") +

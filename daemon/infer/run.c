@@ -51,8 +51,9 @@ int hedged_run_open(hedged_request_t *q)
 /* Pretend that this machine is slower than it is: the test bed's coordinator is a board, too. */
 static void linger(const run_t *run)
 {
-        const int64_t until_us = hedge_emulated_until(run->since_us, (double)run->macs, run->settings->macs_per_s);
+        const int64_t until_us = hedge_emulated_share(run->since_us, (double)run->macs, run->settings->macs_per_s);
 
+        hedge_emulated_rated(false);
         while (!atomic_load(run->stopping) && hedge_emulated_wait(until_us))
                 ;
 }
@@ -74,6 +75,8 @@ static int run_here(run_t *run, uint32_t node)
 
         run->macs = hedge_node_macs(g, &g->nodes[node]);
         run->since_us = hedge_now_us();
+        if (run->settings->macs_per_s > 0)
+                hedge_emulated_rated(run->macs > 0);
         return 1;
 }
 

@@ -7,8 +7,9 @@
         answers = bed.infer("squeezenet", picture)
 
 Programs, keys and sockets are the real ones: CURVE over TCP between boards and coordinator, clients by ipc. A board's
-processor is emulated by the worker (HEDGE_EMULATE names a file): each part takes at least the time that it would take
-there, while encryption and copying take this machine's.
+processor is emulated twice: what its kernel computes by the worker (HEDGE_EMULATE names a file), so that each part takes at least the
+time that it would take there; and all other work of boards and coordinator by slow.c, where a Bed has slow_cores: their processor
+time is stretched by how much faster this machine's cores are (cores.py).
 """
 import json
 import os
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
@@ -27,20 +29,31 @@ os.environ.setdefault("HEDGE_SOURCE_ROOT", str(SOURCE))
 os.environ.setdefault("HEDGE", str(SOURCE / "build/client/hedge"))
 sys.path.insert(0, str(SOURCE / "test/system"))
 
+import cores  # noqa: E402
 from cluster import HEDGE, Failure, check, hedge, read_floats, wait_for, write_npy  # noqa: E402
 from events import Player  # noqa: E402
 from network import Network, Unavailable, is_orphan  # noqa: E402
 
 COORDINATOR_MBIT = 1000
-KINDS = {"pi5-1g": (60, 1000), "pi4-1g": (15, 1000), "pi3-100m": (5, 100), "slow-100m": (1.5, 100),
-         "slow-20m": (1.5, 20)}  # GFLOP/s, Mbit/s
+MOST_BOARDS = 256  # of a cluster
+
+
+class Kind(NamedTuple):
+    """A board: what its cores compute together of a layer, its link, and what one of them does of anything else."""
+    gflops: float
+    mbit: float
+    cores: cores.Cores
+
+
+KINDS = {"pi5-1g": Kind(60, 1000, cores.A76), "pi4-1g": Kind(15, 1000, cores.A72), "pi3-100m": Kind(5, 100, cores.A53),
+         "slow-100m": Kind(1.5, 100, cores.A53_THROTTLED), "slow-20m": Kind(1.5, 20, cores.A53_THROTTLED)}
 PROFILES = {name: [name] for name in KINDS} | {"mixed": ["pi4-1g", "pi3-100m", "pi3-100m", "slow-100m"]}  # in turn
 STOP_S = 5
 TOLD_S = 1.5  # after a second without work a board tells of its store
 
 
 def board_kinds(profile, boards):
-    """@return (GFLOP/s, Mbit/s) of each board."""
+    """@return the Kind of each board."""
     turn = PROFILES[profile]
     return [KINDS[turn[i % len(turn)]] for i in range(boards)]
 
@@ -52,6 +65,13 @@ def find_program(name, folder):
         if os.access(path, os.X_OK):
             return path
     raise Failure(f"no {name} beside {HEDGE}: set HEDGE to a built hedge")
+
+
+def find_slow():
+    """What slow.c was built to."""
+    path = Path(HEDGE).resolve().parent.parent / "test/bed/libhedge-slow.so"
+    check(path.exists(), f"no {path}, without which no core is slow: build the target `bed`")
+    return path
 
 
 def write_settings(path, settings):
@@ -81,17 +101,21 @@ class Bed:
     """@param settings, board_settings  {"plan.scheme": "uncoded"}: keys of hedged.yaml and of every hedge-worker.yaml.
     @param store_mib  Boards answer from what they computed before for the same share and input, and keep so much of it: 0 for not
     at all. What parts take is emulated all the same; verify: what the store has is computed too, and compared.
-    @param coordinator_gflops  What the coordinator's own layers are slowed down to; None: they take this machine's time.
+    @param slow_cores  Boards and coordinator have the cores of their profile (the coordinator of the first board's), else this
+    machine's.
+    @param coordinator_gflops  What the coordinator's own layers are slowed down to; None: as the first board's with slow_cores, else
+    they take this machine's time.
     @raise network.Unavailable  Where namespaces are not to be had."""
 
     def __init__(self, boards=10, profile="pi3-100m", settings=None, board_settings=None,
-                 coordinator_gflops=None, store_mib=0, verify=False):
+                 coordinator_gflops=None, store_mib=0, verify=False, slow_cores=False):
         self.kinds = board_kinds(profile, boards)
         self.settings, self.board_settings = dict(settings or {}), dict(board_settings or {})
         self.names = [f"board-{i}" for i in range(1, boards + 1)]
-        self.network = Network([COORDINATOR_MBIT, *(mbit for _, mbit in self.kinds)])
-        self.gflops = {name: gflops for name, (gflops, _) in zip(self.names, self.kinds)}
-        self.coordinator_gflops = coordinator_gflops
+        self.network = Network([COORDINATOR_MBIT, *(kind.mbit for kind in self.kinds)])
+        self.gflops = {name: kind.gflops for name, kind in zip(self.names, self.kinds)}
+        self.coordinator_gflops = coordinator_gflops or (self.kinds[0].gflops if slow_cores else None)
+        self.slowness = self.measure_slowness() if slow_cores else {}
         self.store = (f"store {store_mib}", f"verify {int(verify)}") if store_mib else ()
         self.dir = self.player = None
         self.processes = {}
@@ -164,6 +188,18 @@ class Bed:
 
     # --- processes ---
 
+    def measure_slowness(self):
+        """@return {name: how many times slower its cores are than this machine's}."""
+        here = cores.measure()
+        return {name: cores.factor(kind.cores, here) for name, kind in zip(self.names, self.kinds)} | \
+            {"hedged": cores.factor(self.kinds[0].cores, here)}
+
+    def slowed(self, name):
+        """The begin of a command line."""
+        if name not in self.slowness:
+            return []
+        return ["env", f"LD_PRELOAD={find_slow()}", f"HEDGE_SLOW={self.slowness[name]:.3f}"]
+
     def launch(self, name, host, program, settings, env=()):
         conf = self.dir / f"conf/{name}.yaml"
         write_settings(conf, settings)
@@ -172,7 +208,7 @@ class Bed:
         environment.pop("NOTIFY_SOCKET", None)
         with open(self.dir / f"log/{name}.log", "ab") as log:
             self.processes[name] = subprocess.Popen(
-                self.network.command(host, program, "--config", conf), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self.network.command(host, *self.slowed(name), program, "--config", conf), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment, start_new_session=True)
 
     def start_coordinator(self):
@@ -304,7 +340,7 @@ class Bed:
         """While nothing else runs. Mbit/s of TCP payload, ms."""
         boards = range(1, 1 + len(self.names))
         measure = self.network.measure_mbit
-        slowest = 1 + min(range(len(self.kinds)), key=lambda i: self.kinds[i][1])
+        slowest = 1 + min(range(len(self.kinds)), key=lambda i: self.kinds[i].mbit)
         return {
             "board": self.names[slowest - 1],
             "wanted_mbit": self.network.rates_mbit[slowest],

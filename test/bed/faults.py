@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 from answers import Reference, ask, percentile  # noqa: E402
-from bed import PROFILES, Bed, check, hedge, run, write_npy  # noqa: E402
+from bed import MOST_BOARDS, PROFILES, Bed, check, hedge, run, write_npy  # noqa: E402
 
 MODELS = {"lenet5": (1, 1, 28, 28), "resnet18": (1, 3, 224, 224), "alexnet": (1, 3, 224, 224)}
 INPUTS = 4
@@ -29,7 +29,7 @@ ENDS = {"kill": "start", "freeze": "thaw"}
 def parse(words=None):
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--requests", type=int, default=1000)
-    p.add_argument("--boards", type=int, default=10, help="2 to 64 (10)")
+    p.add_argument("--boards", type=int, default=10, help=f"2 to {MOST_BOARDS} (10)")
     p.add_argument("--profile", choices=PROFILES, default="pi3-100m")
     p.add_argument("--model", choices=MODELS, default="lenet5", help="made by hedge model make (lenet5)")
     p.add_argument("--scheme", default="krp", help="plan.scheme (krp)")
@@ -49,7 +49,7 @@ def parse(words=None):
         p.error(f"--set {bad[0]}: KEY=VALUE is wanted")
     a.set = dict(s.split("=", 1) for s in a.set)
     a.down = a.boards // 3 if a.down is None else a.down
-    if not (2 <= a.boards <= 64 and 0 <= a.down <= a.boards and a.requests >= 1 and 1 <= a.in_flight <= 32 and
+    if not (2 <= a.boards <= MOST_BOARDS and 0 <= a.down <= a.boards and a.requests >= 1 and 1 <= a.in_flight <= 32 and
             a.every >= 0.1 and a.pause >= 0):
         p.error("out of range: --boards, --down, --requests, --in-flight, --every or --pause")
     return a

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 from answers import Reference, ask, busy_since, percentile, processor_ticks  # noqa: E402
-from bed import PROFILES, Bed, run  # noqa: E402
+from bed import MOST_BOARDS, PROFILES, Bed, run  # noqa: E402
 from events import BadScript, read_script  # noqa: E402
 
 MODEL = "model"  # its name on the cluster
@@ -26,7 +26,7 @@ SPENT = ("encode_ms", "wait_ms", "decode_ms")
 def parse(words=None):
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--profile", choices=PROFILES, default="pi3-100m")
-    p.add_argument("--boards", type=int, default=10, help="1 to 64 (10)")
+    p.add_argument("--boards", type=int, default=10, help=f"1 to {MOST_BOARDS} (10)")
     p.add_argument("--model", type=Path, required=True, help="an ONNX file")
     p.add_argument("--input", type=Path, required=True, action="append", help="may be repeated; used in turn")
     p.add_argument("--preprocess", default="model", help="as of hedge infer")
@@ -38,6 +38,7 @@ def parse(words=None):
     p.add_argument("--tolerance", type=float, default=1e-3, help="relative error above which an answer is wrong (1e-3)")
     p.add_argument("--timeout", type=float, default=60, metavar="S", help="of a request (60)")
     p.add_argument("--deadline", type=float, default=900, metavar="S", help="no request begins after so long (900)")
+    p.add_argument("--fast-cores", action="store_true", help="but for layers boards and coordinator are as fast as this machine")
     p.add_argument("--no-links", action="store_true", help="do not measure the links first")
     p.add_argument("--json", action="store_true", help="one object in place of tables")
     a = p.parse_args(words)
@@ -46,7 +47,7 @@ def parse(words=None):
         if bad:
             p.error(f"{bad[0]}: KEY=VALUE is wanted")
         setattr(a, key, dict(s.split("=", 1) for s in getattr(a, key)))
-    if not (1 <= a.boards <= 64 and a.requests >= 1 and a.warmup >= 0):
+    if not (1 <= a.boards <= MOST_BOARDS and a.requests >= 1 and a.warmup >= 0):
         p.error("out of range: --boards, --requests or --warmup")
     names = [f"board-{i}" for i in range(1, a.boards + 1)]
     try:
@@ -95,9 +96,10 @@ def summarise(requests):
 
 def measure(a):
     begin = time.monotonic()
-    with Bed(a.boards, a.profile, a.set, a.set_board) as bed:
+    with Bed(a.boards, a.profile, a.set, a.set_board, slow_cores=not a.fast_cores) as bed:
         report = {"profile": a.profile, "boards": a.boards, "model": str(a.model), "settings": a.set,
-                  "board_gflops": [g for g, _ in bed.kinds], "board_mbit": [m for _, m in bed.kinds]}
+                  "board_gflops": [k.gflops for k in bed.kinds], "board_mbit": [k.mbit for k in bed.kinds],
+                  "slowness": bed.slowness}
         if not a.no_links:
             report["links"] = bed.measure_links()
         reference = Reference(a.model, a.input, bed.dir, a.preprocess)

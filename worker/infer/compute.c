@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/emulated.h"
 #include "common/log.h"
 #include "common/thread.h"
 #include "worker/infer/handover.h"
@@ -71,7 +72,8 @@ static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
 }
 
 /* A part is computed: move the task's clock on. On a slower board it begins where the one before ended and takes its own
- * time, whenever it was really begun: then this one may be late, but all of them together are not.
+ * time, whenever it was really begun: then this one may be late, but all of them together are not. What the test bed stretches besides
+ * the kernel (packing, handing over) is its time, too.
  * @return how long it took. */
 static int64_t pass_time(hedgew_task_t *task, int64_t start_us)
 {
@@ -80,7 +82,7 @@ static int64_t pass_time(hedgew_task_t *task, int64_t start_us)
 
         if (rate > 0) {
                 start_us = task->clock_us;
-                task->clock_us += (int64_t)(us < 1e12 ? us : 1e12);
+                task->clock_us += (int64_t)(us < 1e12 ? us : 1e12) + hedge_emulated_rest_us();
         } else {
                 task->clock_us = hedge_now_us();
         }
@@ -119,6 +121,8 @@ static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
         task->clock_us = task->fate.arrival_us > now_us && task->fate.arrival_us != HEDGEW_NEVER_US
                                  ? task->fate.arrival_us
                                  : now_us;
+        if (task->fate.macs_per_s > 0)
+                hedge_emulated_rest_us(); /* of what was before */
         for (uint32_t i = 0; i < task->n_order && r == 0; i++) {
                 r = do_part(c, task, i);
                 if (r < 0)

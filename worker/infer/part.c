@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/emulated.h"
 #include "common/log.h"
 #include "common/wire/link.h"
 
@@ -137,9 +138,15 @@ static int make_floats(hedgew_task_t *task, const hedgew_task_part_t *which, siz
 
         if (r < 0)
                 return r;
+        if (task->fate.macs_per_s > 0)
+                hedge_emulated_rated(true);
         if (stored && task->fate.store_bytes)
-                return recall(task, which, stored, out, elements);
-        return run_kernel(task, which, out);
+                r = recall(task, which, stored, out, elements);
+        else
+                r = run_kernel(task, which, out);
+        if (task->fate.macs_per_s > 0)
+                hedge_emulated_rated(false);
+        return r;
 }
 
 int hedgew_part_compute(hedgew_task_t *task, const hedgew_task_part_t *which, size_t slack,
