@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/code/conv/condition.h"
 #include "common/code/conv/decode.h"
 #include "common/kernel/kernel.h"
 
@@ -118,6 +119,14 @@ static double error_of(const bed_t *b)
         return worst / b->peak;
 }
 
+/* A part's number among all of the code. */
+static uint16_t number_of(const hedge_code_t *code, unsigned board, unsigned part)
+{
+        for (unsigned j = 0; j < board; j++)
+                part += hedge_code_parts(code, j);
+        return (uint16_t)part;
+}
+
 static unsigned shuffle(const hedge_code_t *code, unsigned (*order)[2])
 {
         unsigned n = 0;
@@ -140,6 +149,7 @@ static void try_once(bed_t *b, double kernel_error, ratios_t *r)
         unsigned(*order)[2] = need(calloc(HEDGE_CODE_MAX_ALL_PARTS, sizeof(*order)));
         const unsigned n = shuffle(b->code, order);
         hedge_decoder_t *decoder;
+        uint16_t ids[HEDGE_CODE_MAX_ALL_PARTS];
         unsigned taken = 0;
         bool gain_waits = true, condition_waits = true;
         double condition, gain, error;
@@ -149,10 +159,12 @@ static void try_once(bed_t *b, double kernel_error, ratios_t *r)
                 const unsigned *which = order[taken];
                 const bool first = !hedge_decoder_ready(decoder);
 
+                ids[taken] = number_of(b->code, which[0], which[1]);
                 b->parts[taken++] = make_part(b, which[0], which[1]);
                 must(hedge_decoder_add(decoder, which[0], which[1]), "decoder");
-                if (!hedge_decoder_ready(decoder) || hedge_decoder_solve(decoder, &condition) < 0)
+                if (!hedge_decoder_ready(decoder) || hedge_decoder_solve(decoder, NULL) < 0)
                         continue;
+                must(hedge_condition_of(b->code, ids, taken, &condition), "condition");
                 gain = hedge_decoder_gain(decoder);
                 if (first) {
                         hedge_decoder_apply(decoder, &b->partition, (const float *const *)b->parts, NULL, &none, b->got,

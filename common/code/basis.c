@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
-static double dot(const double *restrict x, const double *restrict y, unsigned n)
+double hedge_basis_dot(const double *x, const double *y, unsigned n)
 {
         double sums[8] = { 0 }, sum = 0; /* side by side, as one after the other waits for each */
         unsigned i = 0;
@@ -19,32 +19,45 @@ static double dot(const double *restrict x, const double *restrict y, unsigned n
         return sum;
 }
 
-/* Make x orthogonal to the first `rank` vectors of the basis. @return its length. */
-static double reduce(const double *basis, unsigned rank, unsigned n, double *restrict x)
+/* Make x orthogonal to the first `rank` vectors of the basis, and add what lay along each to `upper` (or NULL). @return its length. */
+static double reduce(const double *basis, unsigned rank, unsigned n, double *restrict x, double *upper)
 {
         for (unsigned v = 0; v < rank; v++) {
                 const double *restrict one = basis + (size_t)v * n;
-                const double along = dot(one, x, n);
+                const double along = hedge_basis_dot(one, x, n);
 
+                if (upper)
+                        upper[v] += along;
                 for (unsigned i = 0; i < n; i++)
                         x[i] -= along * one[i];
         }
-        return sqrt(dot(x, x, n));
+        return sqrt(hedge_basis_dot(x, x, n));
+}
+
+unsigned hedge_basis_take_with(double *basis, unsigned rank, unsigned n, double length, double *upper)
+{
+        double *taken = basis + (size_t)rank * n, after;
+        const double before = sqrt(hedge_basis_dot(taken, taken, n));
+
+        for (unsigned v = 0; upper && v < rank; v++)
+                upper[v] = 0;
+        after = reduce(basis, rank, n, taken, upper);
+        if (after < before / 2) /* else so little was taken away that rounding can't matter */
+                after = reduce(basis, rank, n, taken, upper);
+        if (!(after > HEDGE_NEW_DIRECTION * length))
+                return 0;
+        for (unsigned i = 0; i < n; i++)
+                taken[i] /= after;
+        if (upper)
+                upper[rank] = after;
+        return 1;
 }
 
 unsigned hedge_basis_take(double *basis, unsigned rank, unsigned n)
 {
-        double *taken = basis + (size_t)rank * n;
-        const double before = sqrt(dot(taken, taken, n));
-        double after = reduce(basis, rank, n, taken);
+        const double *taken = basis + (size_t)rank * n;
 
-        if (after < before / 2) /* else so little was taken away that rounding can't matter */
-                after = reduce(basis, rank, n, taken);
-        if (after <= HEDGE_NEW_DIRECTION * before)
-                return 0;
-        for (unsigned i = 0; i < n; i++)
-                taken[i] /= after;
-        return 1;
+        return hedge_basis_take_with(basis, rank, n, sqrt(hedge_basis_dot(taken, taken, n)), NULL);
 }
 
 void hedge_basis_unit(double *x, unsigned n)

@@ -255,9 +255,8 @@ static int give_more(hedged_gather_t *g, int64_t *wake_us)
 /* So many more parts at least have to come before there is anything to decide. */
 static unsigned parts_missing(const hedged_gather_t *g)
 {
-        const unsigned rank = hedge_code_rank(g->variant->code), has = hedge_decoder_rank(g->decoder);
-        const unsigned outstanding = hedged_assign_outstanding(g->assign);
-        const unsigned missing = has < rank ? rank - has : 1;
+        const unsigned outstanding = hedged_assign_outstanding(g->assign), more = hedge_decoder_missing(g->decoder);
+        const unsigned missing = more > 0 ? more : 1;
 
         return missing < outstanding ? missing : outstanding;
 }

@@ -7,7 +7,7 @@ from cluster import Cluster, check, check_close, read_floats, write_npy
 from small_models import Model
 
 # As in every_scheme.py: error per unit of condition, and that of local layers.
-PER_CONDITION, PLAIN = 3e-7, 1e-5
+PER_CONDITION, PLAIN = 1e-6, 1e-5
 
 SCHEMES = ("nsctc", "mds", "lt", "krp", "replication", "uncoded", "steal")
 

@@ -36,7 +36,7 @@ from cluster import Cluster, check, check_close, hedge, read_floats, write_digit
 from training import Following, check_classifies, write_job  # noqa: E402
 
 BOARDS = len(FOREIGN) + 1
-PER_CONDITION, PLAIN = 3e-7, 1e-5  # as in every_scheme.py
+PER_CONDITION, PLAIN = 1e-6, 1e-5  # as in every_scheme.py
 
 
 def infer(c, model, source, inputs, delta, boards):

@@ -119,10 +119,11 @@ static void test_blend(void **state)
 /* A decode matrix of dense rows, with one copied block among them, over a layer of any shape. */
 static hedge_solution_t *any_solution(layer_random_t *r, unsigned rank, unsigned count)
 {
-        hedge_solution_t *s = hedge_solution_new(rank, count);
+        hedge_solution_t *s = hedge_solution_new(rank, rank, count);
 
         if (!s)
                 abort();
+        s->dense = 0; /* counted below */
         for (unsigned k = 0; k < rank; k++) {
                 s->rows[k] = (hedge_solution_row_t){ layer_between(r, 0, 3) ? -1 : (int32_t)(k % count), s->dense };
                 s->dense += s->rows[k].part < 0;
@@ -209,7 +210,7 @@ static void check_join(const variant_t *v, layer_random_t *r, hedge_conv_t layer
                 free(held[i]);
         free(join.output);
         free(bias);
-        hedge_solution_free(s);
+        hedge_solution_destroy(&s);
 }
 
 static void test_join(void **state)

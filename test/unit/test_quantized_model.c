@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small MobileNet in integers: its memory against that of the same network in floats, and coded against computed here. */
+#include "common/code/conv/condition.h"
 #include "common/code/conv/decode.h"
 #include "common/model/narrow.h"
 #include "quantized_bed.h"
@@ -254,7 +255,15 @@ static float *compute_part(const coded_t *c, const hedge_code_t *code, const hed
         return out;
 }
 
-/* The layer's output from the last boards' parts, as many as it takes. @return the condition of the set. */
+/* A part's number among all of the code. */
+static uint16_t number_of(const hedge_code_t *code, unsigned board, unsigned part)
+{
+        for (unsigned j = 0; j < board; j++)
+                part += hedge_code_parts(code, j);
+        return (uint16_t)part;
+}
+
+/* The layer's output from the last boards' parts, as many as it takes. @return the 2-norm condition of the set. */
 static double compute_coded(const coded_t *c, const hedge_node_t *node, const hedge_code_t *code,
                             const hedge_partition_t *p, const float *input, float *out)
 {
@@ -262,6 +271,7 @@ static double compute_coded(const coded_t *c, const hedge_node_t *node, const he
         const float *bias = node->n_inputs > 2 ? values[node->inputs[2]].data : NULL, *filter;
         float *parts[HEDGE_CODE_MAX_ALL_PARTS], *room;
         hedge_decoder_t *decoder = NULL;
+        uint16_t ids[HEDGE_CODE_MAX_ALL_PARTS];
         double condition = 0;
         unsigned n = 0;
 
@@ -269,9 +279,12 @@ static double compute_coded(const coded_t *c, const hedge_node_t *node, const he
         assert_int_equal(hedge_decoder_new(code, &decoder), 0);
         for (unsigned board = hedge_code_boards(code); board-- > 0 && !hedge_decoder_ready(decoder);)
                 for (unsigned part = 0; part < hedge_code_parts(code, board); part++)
-                        if (!hedge_decoder_ready(decoder) && hedge_decoder_add(decoder, board, part) >= 0)
+                        if (!hedge_decoder_ready(decoder) && hedge_decoder_add(decoder, board, part) >= 0) {
+                                ids[n] = number_of(code, board, part);
                                 parts[n++] = compute_part(c, code, p, board, part, input, filter);
-        assert_int_equal(hedge_decoder_solve(decoder, &condition), 0);
+                        }
+        assert_int_equal(hedge_condition_of(code, ids, n, &condition), 0);
+        assert_int_equal(hedge_decoder_solve(decoder, NULL), 0);
         hedge_decoder_apply(decoder, p, (const float *const *)parts, bias, &node->op.activation, out, 1);
         hedge_decoder_destroy(&decoder);
         while (n > 0)

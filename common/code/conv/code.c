@@ -160,7 +160,7 @@ int hedge_code_new_with(const hedge_code_params_t *params, hedge_code_t **ret, h
         code->systematic = params->systematic;
         code->boards = calloc(code->n, sizeof(*code->boards));
         code->delta = calloc(1, sizeof(*code->delta));
-        r = code->boards && code->delta ? hedge_cache_new(&code->cache) : -ENOMEM;
+        r = code->boards && code->delta ? 0 : -ENOMEM;
         r = r < 0 ? hedge_why(why, r, "out of memory") : fill(code, params, why);
         if (r < 0) {
                 hedge_code_destroy(&code);
@@ -205,7 +205,6 @@ void hedge_code_destroy(hedge_code_t **code)
                 free(c->boards[j].a);
                 free(c->boards[j].b);
         }
-        hedge_cache_destroy(&c->cache);
         free(c->boards);
         free(c->delta);
         free(c);

@@ -4,42 +4,28 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/code/conv/passes.h"
-#include "common/code/conv/rank.h"
 #include "common/code/conv/scheme.h"
 #include "common/code/conv/solve.h"
 
 #define MAX_TAKEN HEDGE_CODE_MAX_ALL_PARTS
 
-typedef struct taken {
-        uint16_t id;    /* number among all parts of the code */
-        uint16_t index; /* in the order taken */
-} taken_t;
-
 struct hedge_decoder {
-        const hedge_code_t *code;
-        unsigned count, rank;
-        double *basis;  /* K orthonormal vectors of K; `rank` are in use, the next is room to try a column */
-        uint8_t *is_in; /* per part of the code */
-        taken_t *taken; /* the code's parts at most; after a solve sorted by id */
+        hedge_received_t received;
+        hedge_solver_t solver;
+        bool is_ready;
         hedge_solution_t *solution;
 };
 
 int hedge_decoder_new(const hedge_code_t *code, hedge_decoder_t **ret)
 {
-        const size_t rank = hedge_code_rank(code);
         hedge_decoder_t *d = calloc(1, sizeof(*d));
 
         if (!d)
                 return -ENOMEM;
-        d->code = code;
-        d->basis = malloc(rank * rank * sizeof(double));
-        d->is_in = calloc(code->all_parts, 1);
-        d->taken = calloc(code->all_parts, sizeof(*d->taken));
-        if (!d->basis || !d->is_in || !d->taken) {
-                hedge_decoder_destroy(&d);
+        if (hedge_received_open(&d->received, code) < 0) {
+                free(d);
                 return -ENOMEM;
         }
         *ret = d;
@@ -52,83 +38,126 @@ void hedge_decoder_destroy(hedge_decoder_t **decoder)
 
         if (!d)
                 return;
-        hedge_cache_release(d->code->cache, &d->solution);
-        free(d->basis);
-        free(d->is_in);
-        free(d->taken);
+        hedge_solution_destroy(&d->solution);
+        hedge_solver_release(&d->solver);
+        hedge_received_release(&d->received);
         free(d);
         *decoder = NULL;
 }
 
+/* Where plain parts may come the rest shrinks with each, and so it waits until there are enough parts; where none can, the work
+ * is done while others are on their way. */
+static bool is_time(const hedge_received_t *received)
+{
+        const hedge_scheme_t scheme = hedge_code_scheme(received->code);
+        const bool only_coded =
+                !received->code->systematic &&
+                (scheme == HEDGE_SCHEME_KRP || scheme == HEDGE_SCHEME_NSCTC || scheme == HEDGE_SCHEME_MDS);
+
+        return only_coded || received->coded >= received->missing;
+}
+
+static int look(hedge_decoder_t *d)
+{
+        int r = 0;
+
+        if (d->is_ready || !is_time(&d->received))
+                return 0;
+        if (d->solver.rest.blocks != d->received.missing)
+                r = hedge_rest_open(&d->solver.rest, &d->received);
+        if (r < 0)
+                return r;
+        hedge_rest_take(&d->solver.rest, &d->received);
+        d->is_ready = d->solver.rest.rank == d->received.missing;
+        return 0;
+}
+
 int hedge_decoder_add(hedge_decoder_t *d, unsigned board, unsigned part)
 {
-        unsigned id;
+        const int index = hedge_received_add(&d->received, board, part);
+        int r;
 
-        if (board >= d->code->n || part >= hedge_code_parts(d->code, board))
-                return -EINVAL;
-        id = d->code->boards[board].first_part + part;
-        if (d->is_in[id])
-                return -EALREADY;
-        d->is_in[id] = 1;
-        d->rank += hedge_rank_take_part(d->basis, d->rank, d->code, board, part);
-        d->taken[d->count] = (taken_t){ (uint16_t)id, (uint16_t)d->count };
-        hedge_cache_release(d->code->cache, &d->solution);
-        return (int)d->count++;
+        if (index < 0)
+                return index;
+        hedge_solution_destroy(&d->solution);
+        r = look(d);
+        return r < 0 ? r : index;
 }
 
 unsigned hedge_decoder_count(const hedge_decoder_t *d)
 {
-        return d->count;
-}
-
-unsigned hedge_decoder_rank(const hedge_decoder_t *d)
-{
-        return d->rank;
+        return d->received.count;
 }
 
 bool hedge_decoder_ready(const hedge_decoder_t *d)
 {
-        return d->rank == hedge_code_rank(d->code);
+        return d->is_ready;
+}
+
+unsigned hedge_decoder_missing(const hedge_decoder_t *d)
+{
+        const unsigned blocks = d->received.missing;
+
+        if (d->is_ready)
+                return 0;
+        return blocks - (is_time(&d->received) ? d->solver.rest.rank : d->received.coded);
+}
+
+/* Do all boards live that hold something? With them every code decodes. */
+static bool are_all_alive(const hedge_code_t *code, const bool *alive)
+{
+        for (unsigned j = 0; j < code->n; j++)
+                if (!alive[j] && hedge_code_parts(code, j) > 0)
+                        return false;
+        return true;
+}
+
+/* As if the parts of the boards that live had come too. */
+static int open_possible(const hedge_decoder_t *d, const bool *alive, hedge_received_t *all)
+{
+        const hedge_code_t *code = d->received.code;
+        const int r = hedge_received_open(all, code);
+
+        for (unsigned p = 0; r == 0 && p < d->received.count; p++)
+                hedge_received_add(all, d->received.parts[p].board, d->received.parts[p].part);
+        for (unsigned j = 0; r == 0 && j < code->n; j++)
+                for (unsigned p = 0; alive[j] && p < hedge_code_parts(code, j); p++)
+                        hedge_received_add(all, j, p); /* those that came are in already */
+        return r;
 }
 
 bool hedge_decoder_possible(const hedge_decoder_t *d, const bool *alive)
 {
-        unsigned rank = d->rank;
+        hedge_received_t all;
+        hedge_rest_t rest = { 0 };
+        bool possible = true;
 
-        for (unsigned j = 0; j < d->code->n; j++)
-                for (unsigned p = 0; alive[j] && p < hedge_code_parts(d->code, j); p++)
-                        if (!d->is_in[d->code->boards[j].first_part + p])
-                                rank += hedge_rank_take_part(d->basis, rank, d->code, j, p);
-        return rank == hedge_code_rank(d->code);
-}
-
-static int by_id(const void *x, const void *y)
-{
-        return (int)((const taken_t *)x)->id - (int)((const taken_t *)y)->id;
+        if (d->is_ready || are_all_alive(d->received.code, alive) || open_possible(d, alive, &all) < 0)
+                return true;
+        if (all.missing > all.coded) {
+                possible = false;
+        } else if (hedge_rest_open(&rest, &all) == 0) {
+                hedge_rest_take(&rest, &all);
+                possible = rest.rank == rest.blocks;
+        }
+        hedge_rest_release(&rest);
+        hedge_received_release(&all);
+        return possible;
 }
 
 int hedge_decoder_solve(hedge_decoder_t *d, double *ret_condition)
 {
-        uint16_t ids[MAX_TAKEN];
-        int r;
+        int r = 0;
 
-        if (!hedge_decoder_ready(d))
+        if (!d->is_ready)
                 return HEDGE_EUNDECODABLE;
-        if (!d->solution) {
-                qsort(d->taken, d->count, sizeof(*d->taken), by_id);
-                for (unsigned p = 0; p < d->count; p++)
-                        ids[p] = d->taken[p].id;
-                d->solution = hedge_cache_find(d->code->cache, ids, d->count);
-        }
-        if (!d->solution) {
-                r = hedge_solve(d->code, ids, d->count, &d->solution);
-                if (r < 0)
-                        return r;
-                hedge_cache_put(d->code->cache, d->solution);
-        }
-        if (ret_condition)
+        if (!d->solution)
+                r = hedge_solver_run(&d->solver, &d->received);
+        if (r == 0 && !d->solution)
+                r = hedge_solver_finish(&d->solver, &d->received, &d->solution);
+        if (r == 0 && ret_condition)
                 *ret_condition = d->solution->condition;
-        return 0;
+        return r;
 }
 
 double hedge_decoder_gain(const hedge_decoder_t *d)
@@ -141,12 +170,9 @@ void hedge_decoder_apply_with(const hedge_decoder_t *d, const hedge_passes_t *pa
                               const hedge_partition_t *partition, const void *const *parts, const void *bias,
                               const hedge_activation_t *activation, void *output, unsigned threads)
 {
-        const void *sorted[MAX_TAKEN];
-        const hedge_join_t join = { partition, d->solution, sorted, 0, bias, *activation, output };
+        const hedge_join_t join = { partition, d->solution, parts, 0, bias, *activation, output };
 
-        assert(d->solution && partition->k_a == d->code->k_a && partition->k_b == d->code->k_b);
-        for (unsigned p = 0; p < d->count; p++)
-                sorted[p] = parts[d->taken[p].index];
+        assert(d->solution && partition->k_a == d->received.code->k_a && partition->k_b == d->received.code->k_b);
         hedge_join_run(passes, &join, threads);
 }
 
@@ -155,7 +181,7 @@ void hedge_decoder_apply(const hedge_decoder_t *d, const hedge_partition_t *part
 {
         const void *untyped[MAX_TAKEN];
 
-        for (unsigned p = 0; p < d->count; p++)
+        for (unsigned p = 0; p < d->received.count; p++)
                 untyped[p] = parts[p];
         hedge_decoder_apply_with(d, hedge_passes_f32(), partition, untyped, bias, activation, output, threads);
 }
@@ -165,13 +191,13 @@ void hedge_decoder_apply_wire(const hedge_decoder_t *d, const hedge_partition_t 
                               float *output, unsigned threads)
 {
         hedge_precision_t precisions[MAX_TAKEN];
-        const void *sorted[MAX_TAKEN];
-        const hedge_join_t join = { partition, d->solution, sorted, 0, bias, *activation, output };
+        const void *data[MAX_TAKEN];
+        const hedge_join_t join = { partition, d->solution, data, 0, bias, *activation, output };
 
-        assert(d->solution && partition->k_a == d->code->k_a && partition->k_b == d->code->k_b);
-        for (unsigned p = 0; p < d->count; p++) {
-                sorted[p] = parts[d->taken[p].index].data;
-                precisions[p] = parts[d->taken[p].index].precision;
+        assert(d->solution && partition->k_a == d->received.code->k_a && partition->k_b == d->received.code->k_b);
+        for (unsigned p = 0; p < d->received.count; p++) {
+                data[p] = parts[p].data;
+                precisions[p] = parts[p].precision;
         }
         hedge_join_run_wire(&join, precisions, threads);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/code/basis.h"
 #include "common/code/conv/scheme.h"
+#include "common/code/dense.h"
 #include "common/code/random.h"
 
 #define HARMONIC_BOARDS 16u /* above, sets of neighbours make it worse than a random frame; see code.h */
@@ -87,24 +87,27 @@ static int fill_tight(double *g, unsigned n, unsigned k, uint64_t seed)
 /* The harmonic frame by the inverse of k of its rows, evenly spread, which come first and so become unit vectors. */
 static int make_systematic(double *g, unsigned n, unsigned k)
 {
-        double *rows = malloc(((size_t)n + k) * k * sizeof(*rows)), *first = rows;
-        lapack_int pivots[HARMONIC_BOARDS], info;
-        unsigned next[2] = { 0, k };
+        double first[HARMONIC_BOARDS * HARMONIC_BOARDS], columns[HARMONIC_BOARDS * HARMONIC_BOARDS];
+        unsigned next[2] = { 0, k }, place[HARMONIC_BOARDS];
+        int r;
 
-        if (!rows)
-                return -ENOMEM;
-        rows += (size_t)k * k;
         for (unsigned j = 0; j < n; j++) {
                 const int plain = next[0] < k && j == next[0] * n / k;
 
-                memcpy(rows + (size_t)next[!plain]++ * k, g + (size_t)j * k, k * sizeof(*g));
+                place[j] = next[!plain]++;
         }
-        memcpy(first, rows, (size_t)k * k * sizeof(*g));
-        /* By columns these are the transposes: first^T x^T = rows^T. */
-        info = LAPACKE_dgesv(LAPACK_COL_MAJOR, (int)k, (int)n, first, (int)k, pivots, rows, (int)k);
-        memcpy(g, rows, (size_t)n * k * sizeof(*g));
-        free(first);
-        return info ? HEDGE_EKERNEL : 0;
+        /* Row x of the result holds x first = row, and so first^T x^T = row^T. */
+        for (unsigned j = 0; j < n; j++)
+                for (unsigned i = 0; i < k; i++) {
+                        columns[i * n + place[j]] = g[(size_t)j * k + i];
+                        if (place[j] < k)
+                                first[i * k + place[j]] = g[(size_t)j * k + i];
+                }
+        r = hedge_dense_solve(first, k, columns, n);
+        for (unsigned j = 0; r == 0 && j < n; j++)
+                for (unsigned i = 0; i < k; i++)
+                        g[(size_t)j * k + i] = columns[i * n + j];
+        return r;
 }
 
 static int fill_generator(double *g, const hedge_code_params_t *p)

@@ -2,8 +2,8 @@
 #ifndef HEDGE_PASSES_H
 #define HEDGE_PASSES_H
 
-#include "common/code/conv/cache.h"
 #include "common/code/conv/partition.h"
+#include "common/code/conv/solution.h"
 #include "common/code/precision.h"
 
 /** Inside of common/code: the two loops over tensor data, for float and double, compiled once per instruction set.
@@ -13,7 +13,7 @@
 typedef struct hedge_join {
         const hedge_partition_t *partition;
         const hedge_solution_t *solution;
-        const void *const *parts; /**< in the order of solution->ids */
+        const void *const *parts; /**< in the order of the solution's columns */
         size_t base;              /**< the element of a part at which `parts` point */
         const void *bias;         /**< or NULL */
         hedge_activation_t activation;

@@ -2,7 +2,6 @@
 #ifndef HEDGE_SCHEME_H
 #define HEDGE_SCHEME_H
 
-#include "common/code/conv/cache.h"
 #include "common/code/conv/code.h"
 
 /** Inside of common/code: the table that every scheme fills, and the schemes. */
@@ -23,7 +22,6 @@ struct hedge_code {
         bool systematic;         /**< as asked for */
         unsigned all_parts;      /**< of all boards together */
         hedge_code_board_t *boards;
-        hedge_cache_t *cache; /**< decode matrices of recent sets of parts */
 };
 
 /** Give a board its vectors, all zero. @return 0, HEDGE_ELIMIT (too many parts), -ENOMEM. */
@@ -33,7 +31,7 @@ int hedge_code_hold(hedge_code_t *code, unsigned board, unsigned ell_a, unsigned
 void hedge_code_number(hedge_code_t *code);
 
 /** Fill the table, and delta where there is a formula, from what hedge_code_new_with has checked against the scheme.
- * @return 0, -EINVAL (lt: no such code was found), HEDGE_ELIMIT, HEDGE_EKERNEL, -ENOMEM. */
+ * @return 0, -EINVAL (lt: no such code was found), HEDGE_ELIMIT, -ENOMEM. */
 int hedge_uncoded_fill(hedge_code_t *code, const hedge_code_params_t *params);
 int hedge_replication_fill(hedge_code_t *code, const hedge_code_params_t *params);
 int hedge_nsctc_fill(hedge_code_t *code, const hedge_code_params_t *params);

@@ -1,249 +1,263 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/code/conv/solve.h"
 
-#include <cblas.h>
 #include <errno.h>
 #include <float.h>
-#include <lapacke.h>
-#include <limits.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/code/basis.h"
 #include "common/code/conv/scheme.h"
 
 /* Closer than rounding can tell. */
 #define NEAR (8 * DBL_EPSILON)
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* An update leaves errors of about DBL_EPSILON x the size of the weights before it: up to here far below what floats can tell. */
+#define TRUSTED 1e4
 
-static void use_one_thread(void)
+#define GROWTH 16u /* parts for which there is room beyond those that came */
+
+void hedge_solver_release(hedge_solver_t *s)
 {
-        openblas_set_num_threads(1);
+        hedge_rest_release(&s->rest);
+        free(s->weights);
+        *s = (hedge_solver_t){ 0 };
 }
 
-static int lapack_code(lapack_int info)
+static double *weights_of(const hedge_solver_t *s, unsigned part)
 {
-        if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
-                return -ENOMEM;
-        return info ? HEDGE_EKERNEL : 0;
+        return s->weights + (size_t)part * s->rest.blocks;
 }
 
-/* Boards that hold nothing are the last ones, so the numbers of parts rise from board to board. */
-static void find_part(const hedge_code_t *code, unsigned id, unsigned *board, unsigned *part)
+static void add_times(double *restrict to, double factor, const double *restrict from, unsigned n)
 {
-        unsigned low = 0, high = code->n - 1;
-
-        while (low < high) {
-                const unsigned middle = (low + high + 1) / 2;
-
-                if (code->boards[middle].first_part <= id)
-                        low = middle;
-                else
-                        high = middle - 1;
-        }
-        *board = low;
-        *part = id - code->boards[low].first_part;
+        for (unsigned i = 0; i < n; i++)
+                to[i] += factor * from[i];
 }
 
-/* The columns, one after the other: K x count for LAPACK. */
-static double *recovery_matrix(const hedge_code_t *code, const uint16_t *ids, unsigned count)
+static int make_room(hedge_solver_t *s, unsigned count)
 {
-        const size_t rank = hedge_code_rank(code);
-        double *g = malloc(rank * count * sizeof(double));
-        unsigned board, part;
+        const unsigned room = count + GROWTH;
+        double *weights;
 
-        for (unsigned p = 0; g && p < count; p++) {
-                find_part(code, ids[p], &board, &part);
-                hedge_code_column(code, board, part, g + p * rank);
-        }
-        return g;
-}
-
-static int condition_of(const double *g, unsigned rank, unsigned count, double *ret)
-{
-        double *copy = malloc((size_t)rank * count * sizeof(double));
-        double *singular = malloc(rank * sizeof(double));
-        int r = -ENOMEM;
-
-        if (!copy || !singular)
-                goto out;
-        memcpy(copy, g, (size_t)rank * count * sizeof(double));
-        r = lapack_code(LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'N', (int)rank, (int)count, copy, (int)rank, singular, NULL, 1,
-                                       NULL, 1));
-        if (r == 0)
-                *ret = singular[rank - 1] > 0 ? singular[0] / singular[rank - 1] : INFINITY;
-out:
-        free(singular);
-        free(copy);
-        return r;
-}
-
-int hedge_solve_condition(const hedge_code_t *code, const uint16_t *ids, unsigned count, double *ret)
-{
-        const unsigned rank = hedge_code_rank(code);
-        double *g;
-        int r;
-
-        if (count < rank) {
-                *ret = INFINITY;
+        if (count <= s->room)
                 return 0;
-        }
-        pthread_once(&once, use_one_thread);
-        g = recovery_matrix(code, ids, count);
-        r = g ? condition_of(g, rank, count, ret) : -ENOMEM;
-        free(g);
-        return r;
+        weights = realloc(s->weights, (size_t)room * s->rest.blocks * sizeof(*weights));
+        if (!weights)
+                return -ENOMEM;
+        s->weights = weights;
+        s->room = room;
+        return 0;
 }
 
-/* parts = G^T blocks; with G^T = Q R, least squares or not, blocks = R^-1 Q^T parts. `d` becomes Q R^-T, count x K by
- * columns: the K x count decode matrix by rows. */
-static int solve_qr(const double *g, unsigned rank, unsigned count, double *d)
+/* Is it the part that stands for a block that came as it is before the rest was opened? Other copies of it count for nothing. */
+static bool is_given(const hedge_solver_t *s, const hedge_received_t *received, unsigned part)
 {
-        const int n = (int)rank, m = (int)count;
-        double *r = calloc((size_t)rank * rank, sizeof(double));
-        double *tau = calloc(rank, sizeof(double));
-        int ret = -ENOMEM;
+        const unsigned block = received->parts[part].block;
 
-        if (!r || !tau)
-                goto out;
-        for (size_t p = 0; p < count; p++)
-                for (size_t k = 0; k < rank; k++)
-                        d[k * count + p] = g[p * rank + k];
-        ret = lapack_code(LAPACKE_dgeqrf(LAPACK_COL_MAJOR, m, n, d, m, tau));
-        if (ret < 0)
-                goto out;
-        for (size_t k = 0; k < rank; k++)
-                memcpy(r + k * rank, d + k * count, (k + 1) * sizeof(double));
-        ret = lapack_code(LAPACKE_dorgqr(LAPACK_COL_MAJOR, m, n, n, d, m, tau));
-        if (ret == 0)
-                cblas_dtrsm(CblasColMajor, CblasRight, CblasUpper, CblasTrans, CblasNonUnit, m, n, 1, r, n, d, m);
-out:
-        free(tau);
-        free(r);
-        return ret;
+        return block < hedge_code_rank(received->code) && s->rest.row[block] < 0 &&
+               received->plain[block] == (int32_t)part;
 }
 
-/* Which block a column is, as it is. @return rank where it is more than that. */
-static unsigned plain_block(const double *column, unsigned rank)
+/* The chosen parts are Q R by columns, and so the weights W of R^T W^T = ... : W R^T = Q, from the last part to the first. */
+static void solve_chosen(hedge_solver_t *s)
 {
-        unsigned found = rank;
+        const hedge_rest_t *rest = &s->rest;
+        const unsigned n = rest->blocks;
 
-        for (unsigned k = 0; k < rank; k++) {
-                if (column[k] == 0)
-                        continue;
-                if (column[k] != 1 || found < rank)
-                        return rank;
-                found = k;
+        for (unsigned v = n; v-- > 0;) {
+                double *w = weights_of(s, rest->chosen[v]);
+
+                memcpy(w, rest->basis + (size_t)v * n, n * sizeof(*w));
+                for (unsigned j = v + 1; j < n; j++)
+                        add_times(w, -rest->upper[(size_t)j * n + v], weights_of(s, rest->chosen[j]), n);
+                for (unsigned i = 0; i < n; i++)
+                        w[i] /= rest->upper[(size_t)v * n + v];
         }
-        return found;
 }
 
-/* Blocks that came as they are: rows[k].part is the first copy of block k, or -1. @return how many parts are such. */
-static unsigned find_plain(const double *g, hedge_solution_t *s, unsigned *copies)
+/* What the chosen parts hold of given blocks is taken out of them. */
+static void take_out_given(hedge_solver_t *s, const hedge_received_t *received)
 {
-        unsigned n = 0;
+        double column[HEDGE_CODE_MAX_PARTS];
+        const unsigned n = s->rest.blocks, rank = hedge_code_rank(received->code);
 
-        for (unsigned k = 0; k < s->rank; k++)
-                s->rows[k].part = -1;
-        for (unsigned p = s->count; p-- > 0;) {
-                const unsigned block = plain_block(g + (size_t)p * s->rank, s->rank);
+        for (unsigned v = 0; v < n; v++) {
+                const double *w = weights_of(s, s->rest.chosen[v]);
 
-                if (block == s->rank)
-                        continue;
-                copies[block]++;
-                n++;
-                s->rows[block].part = (int32_t)p;
+                hedge_received_column(received, s->rest.chosen[v], column);
+                for (unsigned k = 0; k < rank; k++)
+                        if (s->rest.row[k] < 0 && column[k] != 0)
+                                add_times(weights_of(s, (unsigned)received->plain[k]), -column[k], w, n);
         }
-        return n;
 }
 
-/* Where every part is a plain block the singular values are the roots of the numbers of copies. */
-static double condition_of_copies(const unsigned *copies, unsigned rank)
+static double size_of(const hedge_solver_t *s, const hedge_received_t *received)
 {
-        unsigned most = 0, fewest = UINT_MAX;
+        double sum = 0;
 
-        for (unsigned k = 0; k < rank; k++) {
-                most = copies[k] > most ? copies[k] : most;
-                fewest = copies[k] < fewest ? copies[k] : fewest;
-        }
-        return fewest ? sqrt((double)most / fewest) : INFINITY;
+        for (unsigned p = 0; p < received->count; p++)
+                sum += received->parts[p].power * hedge_basis_dot(weights_of(s, p), weights_of(s, p), s->rest.blocks);
+        return sqrt(sum);
 }
 
-/* Keep the rows of `d` of blocks that did not come as they are, in place. */
-static void sort_rows(hedge_solution_t *s)
+/* How what the other parts foretell of part `index` is made of them. @return how wrong that is and the part beside it, squared. */
+static double foretell(const hedge_solver_t *s, const hedge_received_t *received, unsigned index, double *share)
 {
-        for (unsigned k = 0; k < s->rank; k++) {
-                double *from = s->f64 + (size_t)k * s->count, *to = s->f64 + (size_t)s->dense * s->count;
+        double column[HEDGE_CODE_MAX_PARTS], rows[HEDGE_CODE_MAX_PARTS];
+        double power = received->parts[index].power;
 
-                s->rows[k].dense = s->dense;
-                if (s->rows[k].part >= 0)
-                        continue;
-                for (unsigned p = 0; p < s->count; p++)
-                        to[p] = fabs(from[p]) <= NEAR ? 0 : from[p];
-                s->dense++;
+        hedge_received_column(received, index, column);
+        for (unsigned i = 0; i < s->rest.blocks; i++)
+                rows[i] = column[s->rest.block[i]];
+        for (unsigned p = 0; p < received->count; p++) {
+                share[p] = hedge_basis_dot(weights_of(s, p), rows, s->rest.blocks);
+                if (is_given(s, received, p))
+                        share[p] += column[received->parts[p].block];
+                power += received->parts[p].power * share[p] * share[p];
         }
-        s->rows[s->rank] = (hedge_solution_row_t){ -1, s->dense };
-        for (size_t i = 0; i < (size_t)s->dense * s->count; i++)
-                s->f32[i] = (float)s->f64[i];
+        return power;
 }
 
-static int solve_into(const double *g, hedge_solution_t *s)
+/* Move the blocks by what the part says beside what is foretold of it. It and those after it have no weight so far. */
+static void update(hedge_solver_t *s, const hedge_received_t *received, unsigned index)
 {
-        unsigned copies[HEDGE_CODE_MAX_PARTS] = { 0 };
-        int r;
+        double share[HEDGE_CODE_MAX_ALL_PARTS], by[HEDGE_CODE_MAX_PARTS] = { 0 };
+        const double power = foretell(s, received, index, share);
+        const unsigned n = s->rest.blocks;
 
-        if (find_plain(g, s, copies) == s->count) {
-                s->condition = condition_of_copies(copies, s->rank);
-                return isinf(s->condition) ? HEDGE_EUNDECODABLE : 0;
+        for (unsigned p = 0; p < received->count; p++)
+                add_times(by, received->parts[p].power * share[p] / power, weights_of(s, p), n);
+        for (unsigned p = 0; p < received->count; p++)
+                add_times(weights_of(s, p), -share[p], by, n);
+        memcpy(weights_of(s, index), by, n * sizeof(*by));
+}
+
+/* Does a part say anything of the blocks of the rest that the weights do not take in yet? */
+static bool is_news(const hedge_solver_t *s, const hedge_received_t *received, unsigned part)
+{
+        const unsigned block = received->parts[part].block;
+
+        if (block < hedge_code_rank(received->code) && s->rest.row[block] < 0)
+                return false;
+        for (unsigned v = 0; v < s->rest.rank && part < s->rest.looked; v++)
+                if (s->rest.chosen[v] == part)
+                        return false;
+        return true;
+}
+
+static int start(hedge_solver_t *s, const hedge_received_t *received)
+{
+        const size_t bytes = (size_t)received->count * s->rest.blocks * sizeof(double);
+
+        if (s->rest.rank < s->rest.blocks)
+                return HEDGE_EUNDECODABLE;
+        if (make_room(s, received->count) < 0)
+                return -ENOMEM;
+        memset(s->weights, 0, bytes);
+        solve_chosen(s);
+        take_out_given(s, received);
+        s->size = size_of(s, received);
+        return 0;
+}
+
+static int start_again(hedge_solver_t *s, const hedge_received_t *received)
+{
+        int r = 0;
+
+        s->count = 0;
+        if (s->rest.blocks != received->missing) {
+                s->room = 0;
+                free(s->weights);
+                s->weights = NULL;
+                r = hedge_rest_open(&s->rest, received);
         }
-        r = condition_of(g, s->rank, s->count, &s->condition);
         if (r < 0)
                 return r;
-        if (!(s->condition < 1 / DBL_EPSILON))
-                return HEDGE_EUNDECODABLE;
-        r = solve_qr(g, s->rank, s->count, s->f64);
+        hedge_rest_take(&s->rest, received);
+        r = start(s, received);
+        if (r < 0 || s->size <= TRUSTED || received->coded == s->rest.blocks)
+                return r;
+        r = hedge_rest_choose(&s->rest, received);
+        return r < 0 ? r : start(s, received);
+}
+
+static int go_on(hedge_solver_t *s, const hedge_received_t *received)
+{
+        const size_t more = (size_t)(received->count - s->count) * s->rest.blocks * sizeof(double);
+
+        if (make_room(s, received->count) < 0)
+                return -ENOMEM;
+        memset(weights_of(s, s->count), 0, more);
+        return 0;
+}
+
+int hedge_solver_run(hedge_solver_t *s, const hedge_received_t *received)
+{
+        int r;
+
+        if (received->missing == 0)
+                return 0;
+        r = s->count > 0 && s->size <= TRUSTED ? go_on(s, received) : start_again(s, received);
+        for (unsigned p = s->count; r == 0 && p < received->count; p++)
+                if (is_news(s, received, p))
+                        update(s, received, p);
         if (r == 0)
-                sort_rows(s);
+                s->count = received->count;
         return r;
 }
 
-/* A part is as large as its column is long, and so is what it is wrong by. Rows that are a copy have the sum 1. */
-static double gain_of(const double *g, const hedge_solution_t *s)
+static void fill_row(const hedge_solver_t *s, hedge_solution_t *solution, unsigned block, unsigned dense)
 {
-        double sum = s->rank - s->dense;
+        const unsigned row = (unsigned)s->rest.row[block];
 
-        for (unsigned p = 0; p < s->count; p++) {
-                double column = 0, used = 0;
+        for (unsigned p = 0; p < solution->count; p++) {
+                const double w = weights_of(s, p)[row];
 
-                for (unsigned k = 0; k < s->rank; k++)
-                        column += g[(size_t)p * s->rank + k] * g[(size_t)p * s->rank + k];
-                for (unsigned i = 0; i < s->dense; i++)
-                        used += s->f64[(size_t)i * s->count + p] * s->f64[(size_t)i * s->count + p];
-                sum += column * used;
+                solution->f64[(size_t)dense * solution->count + p] = fabs(w) <= NEAR ? 0 : w;
+                solution->f32[(size_t)dense * solution->count + p] = fabs(w) <= NEAR ? 0 : (float)w;
         }
-        return sqrt(sum / s->rank);
 }
 
-int hedge_solve(const hedge_code_t *code, const uint16_t *ids, unsigned count, hedge_solution_t **ret)
+/* A part is as large as its column is long, and so is what it is wrong by. A block that is a copy takes 1 of its part. */
+static void measure(hedge_solution_t *s, const hedge_received_t *received)
 {
-        double *g = recovery_matrix(code, ids, count);
-        hedge_solution_t *s = hedge_solution_new(hedge_code_rank(code), count);
-        int r = -ENOMEM;
+        double errors = 0, weights = 0, columns = 0;
 
-        pthread_once(&once, use_one_thread);
-        if (g && s) {
-                memcpy(s->ids, ids, count * sizeof(*ids));
-                r = solve_into(g, s);
-                s->gain = gain_of(g, s);
+        for (unsigned p = 0; p < s->count; p++) {
+                const hedge_received_part_t *part = &received->parts[p];
+                double sum = part->block < s->rank && received->plain[part->block] == (int32_t)p;
+
+                for (unsigned i = 0; i < s->dense; i++)
+                        sum += s->f64[(size_t)i * s->count + p] * s->f64[(size_t)i * s->count + p];
+                errors += part->power * sum;
+                weights += sum;
+                columns += sum > 0 ? part->power : 0;
         }
-        free(g);
-        if (r < 0) {
-                if (s)
-                        hedge_solution_free(s);
-                return r;
+        s->gain = sqrt(errors / s->rank);
+        s->condition = sqrt(columns * weights) / s->rank;
+}
+
+int hedge_solver_finish(const hedge_solver_t *s, const hedge_received_t *received, hedge_solution_t **ret)
+{
+        const unsigned rank = hedge_code_rank(received->code);
+        hedge_solution_t *solution = hedge_solution_new(rank, received->missing, received->count);
+        unsigned dense = 0;
+
+        if (!solution)
+                return -ENOMEM;
+        for (unsigned k = 0; k < rank; k++) {
+                solution->rows[k] = (hedge_solution_row_t){ received->plain[k], dense };
+                if (received->plain[k] < 0)
+                        fill_row(s, solution, k, dense++);
         }
-        *ret = s;
+        solution->rows[rank] = (hedge_solution_row_t){ -1, dense };
+        measure(solution, received);
+        if (!(solution->condition * rank < 1 / DBL_EPSILON)) {
+                hedge_solution_destroy(&solution);
+                return HEDGE_EUNDECODABLE;
+        }
+        *ret = solution;
         return 0;
 }

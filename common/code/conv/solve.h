@@ -4,18 +4,30 @@
 
 #include "common/code/conv/decode.h"
 #include "common/code/conv/passes.h"
+#include "common/code/conv/rest.h"
+#include "common/code/conv/solution.h"
 
-/** Inside of common/code: from a set of parts to its decode matrix, with LAPACK. */
-
-/** Solve for `count` parts, ids ascending, whose columns have full rank.
+/** Inside of common/code/conv: from the parts that came to the blocks that did not.
  *
- * Sets OpenBLAS to one thread, for the whole process: the matrices are tiny and its threads would only spin.
- * @return 0, HEDGE_EUNDECODABLE, HEDGE_EKERNEL, -ENOMEM. */
-int hedge_solve(const hedge_code_t *code, const uint16_t *ids, unsigned count, hedge_solution_t **ret);
+ * The first parts of full rank are solved by a triangular system. Every further one is a rank-one update of the weights, as in
+ * recursive least squares: the block's estimates move by what the part says beside what they foretell of it, so much as makes
+ * the errors smallest, where a part is as wrong as its column is long. That cancels as many digits as the first parts' gain has;
+ * where these are ill conditioned, others are chosen among all that came first. */
 
-/** The 2-norm condition number of these parts' columns; INFINITY where they are dependent.
- * @return 0, HEDGE_EKERNEL, -ENOMEM. */
-int hedge_solve_condition(const hedge_code_t *code, const uint16_t *ids, unsigned count, double *ret);
+typedef struct hedge_solver {
+        hedge_rest_t rest;
+        unsigned count, room; /* parts that the weights take in; that there is memory for */
+        double size;          /* of the weights of the first parts, see TRUSTED */
+        double *weights;      /* per part: how much of it each block of the rest takes */
+} hedge_solver_t;
+
+void hedge_solver_release(hedge_solver_t *solver);
+
+/** Take all parts in. Their rank is full. @return 0, HEDGE_EUNDECODABLE, -ENOMEM. */
+int hedge_solver_run(hedge_solver_t *solver, const hedge_received_t *received);
+
+/** What hedge_solver_run came to. @return 0, HEDGE_EUNDECODABLE (not finite, or worse than double can tell), -ENOMEM. */
+int hedge_solver_finish(const hedge_solver_t *solver, const hedge_received_t *received, hedge_solution_t **ret);
 
 /** hedge_decoder_apply on float or double, as the passes say. */
 void hedge_decoder_apply_with(const hedge_decoder_t *decoder, const hedge_passes_t *passes,

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/code/conv/condition.h"
 #include "common/code/conv/scheme.h"
-#include "common/code/conv/solve.h"
 #include "common/code/random.h"
 
 #define SINGULAR 1e12
@@ -60,7 +60,7 @@ static int try_once(const hedge_code_t *code, unsigned parts, uint64_t *state, a
         for (unsigned i = 0; i < parts; i++)
                 ids[i] = arrivals[i].id;
         qsort(ids, parts, sizeof(*ids), by_number);
-        r = hedge_solve_condition(code, ids, parts, ret);
+        r = hedge_condition_of(code, ids, parts, ret);
         if (r == 0 && !(*ret <= SINGULAR))
                 *ret = INFINITY;
         return r;

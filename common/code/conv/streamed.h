@@ -15,7 +15,7 @@ typedef struct hedge_streamed {
         double cond_median, cond_worst; /**< over all trials; INFINITY where singular */
 } hedge_streamed_t;
 
-/** @param extra parts beyond K. @param trials at least 1. @return 0, HEDGE_EKERNEL, -ENOMEM. */
+/** @param extra parts beyond K. @param trials at least 1. @return 0, -ENOMEM. */
 int hedge_code_stream(const hedge_code_t *code, unsigned extra, unsigned trials, uint64_t seed, hedge_streamed_t *ret);
 
 #endif

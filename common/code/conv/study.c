@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/code/conv/study.h"
 
-#include <cblas.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/code/conv/convolve.h"
 #include "common/code/conv/solve.h"
 #include "common/code/conv/subsets.h"
 #include "common/code/random.h"
@@ -52,57 +52,6 @@ static void fill_normal(data_t *data, uint64_t seed, double deviation)
                 else
                         ((double *)data->at)[i] = (double)x;
         }
-}
-
-/* The windows of one output row for one group: out_w x (kernel_h * kernel_w * group_in). */
-static void gather_row(const hedge_conv_t *c, const char *input, size_t size, uint32_t group, uint32_t y, char *windows)
-{
-        const size_t group_in = c->in_c / c->groups, bytes = group_in * size;
-
-        for (uint32_t x = 0; x < hedge_conv_out_w(c); x++)
-                for (uint32_t i = 0; i < c->kernel_h; i++)
-                        for (uint32_t j = 0; j < c->kernel_w; j++, windows += bytes) {
-                                const int64_t row = (int64_t)y * c->stride_h + (int64_t)i * c->dilation_h - c->pad_top;
-                                const int64_t column =
-                                        (int64_t)x * c->stride_w + (int64_t)j * c->dilation_w - c->pad_left;
-
-                                if (row < 0 || row >= c->in_h || column < 0 || column >= c->in_w)
-                                        memset(windows, 0, bytes);
-                                else
-                                        memcpy(windows,
-                                               input + (((size_t)row * c->in_w + (size_t)column) * c->in_c +
-                                                        group * group_in) *
-                                                               size,
-                                               bytes);
-                        }
-}
-
-/* c = a b^T: m x n from m x k and n x k. */
-static void multiply(size_t size, int m, int n, int k, const void *a, const void *b, void *c, int ldc)
-{
-        if (size == sizeof(float))
-                cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1, a, k, b, k, 0, c, ldc);
-        else
-                cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1, a, k, b, k, 0, c, ldc);
-}
-
-static int convolve(const hedge_conv_t *c, size_t size, const void *input, const void *filter, void *output)
-{
-        const uint32_t out_w = hedge_conv_out_w(c), group_out = c->out_c / c->groups;
-        const size_t window = (size_t)c->kernel_h * c->kernel_w * (c->in_c / c->groups);
-        char *windows = malloc(out_w * window * size);
-
-        if (!windows)
-                return -ENOMEM;
-        for (uint32_t y = 0; y < hedge_conv_out_h(c); y++)
-                for (uint32_t g = 0; g < c->groups; g++) {
-                        gather_row(c, input, size, g, y, windows);
-                        multiply(size, (int)out_w, (int)group_out, (int)window, windows,
-                                 (const char *)filter + g * group_out * window * size,
-                                 (char *)output + ((size_t)y * out_w * c->out_c + g * group_out) * size, (int)c->out_c);
-                }
-        free(windows);
-        return 0;
 }
 
 /* One run of the whole way in one precision. */
@@ -165,17 +114,17 @@ static int trial_board(trial_t *t, unsigned board)
                 hedge_encode_filters_with(t->passes, &t->partition, 1, &b, t->filter.at, &t->coded_filter.at);
                 r = hedge_decoder_add(t->decoder, board, p);
                 if (r >= 0)
-                        r = convolve(&t->partition.part, t->passes->size, t->coded_input.at, t->coded_filter.at,
-                                     trial_part(t, r));
+                        r = hedge_convolve(&t->partition.part, t->passes, t->coded_input.at, t->coded_filter.at,
+                                           trial_part(t, r));
         }
         return r;
 }
 
-static int trial_decode(trial_t *t, double *ret_condition)
+static int trial_decode(trial_t *t)
 {
         const hedge_activation_t none = { HEDGE_ACT_NONE, 0, 0 };
         const void *parts[HEDGE_CODE_MAX_ALL_PARTS];
-        int r = hedge_decoder_solve(t->decoder, ret_condition);
+        int r = hedge_decoder_solve(t->decoder, NULL);
 
         if (r < 0)
                 return r;
@@ -198,20 +147,19 @@ static double mean_square(const data_t *x, const data_t *y)
 }
 
 /* `direct` is the convolution in double; the first trial, which is one in double, computes it. */
-static int run_trial(trial_t *t, const hedge_conv_t *layer, uint64_t seed, data_t *direct, double *ret_condition,
-                     double *ret_mse)
+static int run_trial(trial_t *t, const hedge_conv_t *layer, uint64_t seed, data_t *direct, double *ret_mse)
 {
         int r = trial_prepare(t, layer, seed);
 
         if (r == 0 && !direct->at) {
                 r = data_new(direct, hedge_conv_out_elements(layer), sizeof(double));
                 if (r == 0)
-                        r = convolve(layer, sizeof(double), t->input.at, t->filter.at, direct->at);
+                        r = hedge_convolve(layer, t->passes, t->input.at, t->filter.at, direct->at);
         }
         for (unsigned i = 0; i < hedge_code_delta(t->code) && r >= 0; i++)
                 r = trial_board(t, t->set->boards[i]);
         if (r >= 0)
-                r = trial_decode(t, ret_condition);
+                r = trial_decode(t);
         if (r == 0)
                 *ret_mse = mean_square(&t->output, direct);
         trial_free(t);
@@ -234,9 +182,10 @@ int hedge_code_study_layer(const hedge_code_t *code, const hedge_conv_t *layer, 
         if (r < 0)
                 return r;
         f32.set = f64.set = &sets[r / 2];
-        r = run_trial(&f64, layer, seed, &direct, &error.condition, &error.mse_float64);
+        error.condition = f64.set->condition;
+        r = run_trial(&f64, layer, seed, &direct, &error.mse_float64);
         if (r == 0)
-                r = run_trial(&f32, layer, seed, &direct, &error.condition, &error.mse_float32);
+                r = run_trial(&f32, layer, seed, &direct, &error.mse_float32);
         if (r == 0)
                 *ret = error;
         free(direct.at);

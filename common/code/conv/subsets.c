@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/code/conv/condition.h"
 #include "common/code/conv/scheme.h"
-#include "common/code/conv/solve.h"
 #include "common/code/random.h"
 
 /* The boards that hold something. @return how many. */
@@ -78,7 +78,7 @@ static int find_condition(const hedge_code_t *code, unsigned delta, const uint8_
         for (unsigned i = 0; i < delta; i++)
                 for (unsigned p = 0; p < hedge_code_parts(code, set->boards[i]); p++)
                         ids[count++] = (uint16_t)(code->boards[set->boards[i]].first_part + p);
-        return hedge_solve_condition(code, ids, count, &set->condition);
+        return hedge_condition_of(code, ids, count, &set->condition);
 }
 
 int hedge_subsets_new(const hedge_code_t *code, unsigned limit, uint64_t seed, hedge_subset_t **ret)

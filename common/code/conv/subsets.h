@@ -13,7 +13,7 @@ typedef struct hedge_subset {
 
 /** All sets of delta boards where there are at most `limit`, else `limit` random ones and the first delta boards;
  * sorted by condition. Free *ret with free().
- * @return how many, HEDGE_EKERNEL, -ENOMEM. */
+ * @return how many, -ENOMEM. */
 int hedge_subsets_new(const hedge_code_t *code, unsigned limit, uint64_t seed, hedge_subset_t **ret);
 
 #endif

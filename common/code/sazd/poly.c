@@ -2,12 +2,12 @@
 #include "common/code/sazd/poly.h"
 
 #include <errno.h>
-#include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/code/conv/passes.h"
+#include "common/code/dense.h"
 
 struct hedge_poly {
         unsigned k, n;
@@ -105,26 +105,13 @@ int hedge_poly_encode(const hedge_poly_t *poly, unsigned block, uint32_t rows, s
         return 0;
 }
 
-/* The 2-norm condition number of a k x k matrix, which is lost. */
-static int find_condition(double *matrix, unsigned k, double *ret)
+/* `inverse` of `matrix`, which is lost; both k x k. */
+static int invert(double *matrix, unsigned k, double *inverse)
 {
-        double values[HEDGE_SAZD_MAX_BLOCKS], rest[HEDGE_SAZD_MAX_BLOCKS];
-        const int n = (int)k;
-
-        if (LAPACKE_dgesvd(LAPACK_ROW_MAJOR, 'N', 'N', n, n, matrix, n, values, NULL, n, NULL, n, rest) != 0)
-                return HEDGE_EKERNEL;
-        *ret = values[k - 1] > 0 ? values[0] / values[k - 1] : INFINITY;
-        return 0;
-}
-
-static int invert(double *matrix, unsigned k)
-{
-        lapack_int pivots[HEDGE_SAZD_MAX_BLOCKS];
-        const int n = (int)k;
-
-        if (LAPACKE_dgetrf(LAPACK_ROW_MAJOR, n, n, matrix, n, pivots) != 0)
-                return HEDGE_EUNDECODABLE;
-        return LAPACKE_dgetri(LAPACK_ROW_MAJOR, n, matrix, n, pivots) == 0 ? 0 : HEDGE_EKERNEL;
+        memset(inverse, 0, (size_t)k * k * sizeof(*inverse));
+        for (unsigned i = 0; i < k; i++)
+                inverse[i * k + i] = 1;
+        return hedge_dense_solve(matrix, k, inverse, k);
 }
 
 static void take_rows(const hedge_poly_t *poly, const hedge_poly_plan_t *plan, double *matrix)
@@ -135,16 +122,19 @@ static void take_rows(const hedge_poly_t *poly, const hedge_poly_plan_t *plan, d
 
 static int solve(const hedge_poly_t *poly, hedge_poly_plan_t *plan, double *ret_condition)
 {
-        double matrix[HEDGE_SAZD_MAX_BLOCKS * HEDGE_SAZD_MAX_BLOCKS], condition = 0;
-        int r;
+        double matrix[HEDGE_SAZD_MAX_BLOCKS * HEDGE_SAZD_MAX_BLOCKS],
+                inverse[HEDGE_SAZD_MAX_BLOCKS * HEDGE_SAZD_MAX_BLOCKS];
+        double condition = 0;
+        int r = 0;
 
         take_rows(poly, plan, matrix);
-        r = find_condition(matrix, poly->k, &condition);
+        if (ret_condition)
+                r = hedge_dense_condition(matrix, poly->k, poly->k, &condition);
         take_rows(poly, plan, matrix);
         if (r == 0)
-                r = invert(matrix, poly->k);
+                r = invert(matrix, poly->k, inverse);
         for (unsigned i = 0; r == 0 && i < poly->k * poly->k; i++) {
-                plan->matrix[i] = (float)matrix[i];
+                plan->matrix[i] = (float)inverse[i];
                 if (!isfinite(plan->matrix[i]))
                         r = HEDGE_EUNDECODABLE;
         }

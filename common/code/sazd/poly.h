@@ -50,11 +50,10 @@ int hedge_poly_encode(const hedge_poly_t *poly, unsigned block, uint32_t rows, s
 /** How to decode from one set of blocks. Never changes; any threads may use one at once. Made in microseconds. */
 typedef struct hedge_poly_plan hedge_poly_plan_t;
 
-/** Invert the first k of the blocks that are here, in double (LAPACK).
+/** Invert the first k of the blocks that are here, in double.
  * @param have           Bit j: block j is here.
  * @param ret_condition  Their 2-norm condition number; may be NULL.
- * @return 0, -EINVAL (a bit of no block), HEDGE_EUNDECODABLE (less than k, or singular in double), HEDGE_EKERNEL,
- * -ENOMEM. */
+ * @return 0, -EINVAL (a bit of no block), HEDGE_EUNDECODABLE (less than k, or singular in double), -ENOMEM. */
 int hedge_poly_plan_new(const hedge_poly_t *poly, uint32_t have, hedge_poly_plan_t **ret, double *ret_condition);
 
 /** NULL-safe; nullifies. */

@@ -2,11 +2,8 @@
 #include "common/code/uep/decode.h"
 
 #include <assert.h>
-#include <cblas.h>
 #include <errno.h>
-#include <lapacke.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,14 +21,6 @@ struct hedge_uep_decoder {
         double *weights;  /* products x count */
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* The matrices are tiny, and its threads would only spin. */
-static void use_one_thread(void)
-{
-        openblas_set_num_threads(1);
-}
-
 int hedge_uep_decoder_new(const hedge_uep_t *code, hedge_uep_decoder_t **ret)
 {
         const size_t k = hedge_uep_classes(code)->products, n = hedge_uep_packets(code);
@@ -39,7 +28,6 @@ int hedge_uep_decoder_new(const hedge_uep_t *code, hedge_uep_decoder_t **ret)
 
         if (!d)
                 return -ENOMEM;
-        pthread_once(&once, use_one_thread);
         d->code = code;
         d->products = (unsigned)k;
         d->basis = calloc((k + 1) * k, sizeof(double));
@@ -122,28 +110,54 @@ bool hedge_uep_decoder_has(const hedge_uep_decoder_t *decoder, unsigned product)
         return product < decoder->products && decoder->has[product];
 }
 
-/* The least-norm weights of unit vectors `which`, by columns of `x`, `rows` apart. */
-static int least_norm(const hedge_uep_decoder_t *d, const unsigned *which, unsigned wanted, double *x, unsigned rows)
-{
-        double *g = malloc((size_t)d->products * d->count * sizeof(double));
-        double *singular = malloc((size_t)rows * sizeof(double));
-        lapack_int rank, info = 0;
-        int r = -ENOMEM;
+/* The packets' columns in the coordinates of the basis, C = Z R turned round: what least-norm weights are made of. Coordinates in
+ * which the packets do not differ from what they have in others are left out; is_sound sees what that does. */
+typedef struct factors {
+        unsigned rank, *rows; /* coordinates that are not left out */
+        double *z, *upper;    /* rank orthonormal vectors of count; R by columns, d->rank apart */
+} factors_t;
 
-        if (!g || !singular)
-                goto out;
+static void factors_free(factors_t *f)
+{
+        free(f->rows);
+        free(f->z);
+        free(f->upper);
+}
+
+static int factorise(const hedge_uep_decoder_t *d, factors_t *f)
+{
+        *f = (factors_t){ .rows = calloc(d->rank, sizeof(*f->rows)),
+                          .z = malloc((size_t)d->rank * d->count * sizeof(double)),
+                          .upper = malloc((size_t)d->rank * d->rank * sizeof(double)) };
+        if (!f->rows || !f->z || !f->upper)
+                return -ENOMEM;
+        for (unsigned v = 0; v < d->rank; v++) {
+                double *row = f->z + (size_t)f->rank * d->count;
+
+                for (unsigned p = 0; p < d->count; p++)
+                        row[p] = hedge_basis_dot(d->basis + (size_t)v * d->products,
+                                                 hedge_uep_column(d->code, d->ids[p]), d->products);
+                f->rows[f->rank] = v;
+                f->rank += hedge_basis_take_with(f->z, f->rank, d->count, sqrt(hedge_basis_dot(row, row, d->count)),
+                                                 f->upper + (size_t)f->rank * d->rank);
+        }
+        return 0;
+}
+
+/* The least-norm weights of one unit vector: R^T y is what it is in the basis, and the weights are Z y. */
+static void least_norm(const hedge_uep_decoder_t *d, const factors_t *f, unsigned product, double *weights)
+{
+        double y[HEDGE_UEP_MAX_PRODUCTS];
+
         for (unsigned p = 0; p < d->count; p++)
-                memcpy(g + (size_t)p * d->products, hedge_uep_column(d->code, d->ids[p]), d->products * sizeof(double));
-        for (unsigned w = 0; w < wanted; w++)
-                x[(size_t)w * rows + which[w]] = 1;
-        info = LAPACKE_dgelsd(LAPACK_COL_MAJOR, (int)d->products, (int)d->count, (int)wanted, g, (int)d->products, x,
-                              (int)rows, singular, HEDGE_NEW_DIRECTION, &rank);
-        if (info != LAPACK_WORK_MEMORY_ERROR)
-                r = info ? HEDGE_EKERNEL : 0;
-out:
-        free(singular);
-        free(g);
-        return r;
+                weights[p] = 0;
+        for (unsigned v = 0; v < f->rank; v++) {
+                const double *upper = f->upper + (size_t)v * d->rank, *z = f->z + (size_t)v * d->count;
+
+                y[v] = (d->basis[(size_t)f->rows[v] * d->products + product] - hedge_basis_dot(upper, y, v)) / upper[v];
+                for (unsigned p = 0; p < d->count; p++)
+                        weights[p] += y[v] * z[p];
+        }
 }
 
 /* Do the weights make that sub-product, without too much of the packets' errors? */
@@ -168,24 +182,20 @@ static bool is_sound(const hedge_uep_decoder_t *d, unsigned product, const doubl
 int hedge_uep_decoder_solve(hedge_uep_decoder_t *decoder)
 {
         hedge_uep_decoder_t *d = decoder;
-        unsigned which[HEDGE_UEP_MAX_PRODUCTS], wanted = 0;
-        const unsigned rows = d->count > d->products ? d->count : d->products;
-        double *x;
-        int r;
+        factors_t f = { 0 };
+        int r = 0;
 
-        for (unsigned k = 0; k < d->products; k++)
-                if (d->has[k])
-                        which[wanted++] = k;
-        d->solved = true;
-        if (!wanted)
-                return 0;
-        x = calloc((size_t)rows * wanted, sizeof(double));
-        r = x ? least_norm(d, which, wanted, x, rows) : -ENOMEM;
-        for (unsigned w = 0; r == 0 && w < wanted; w++) {
-                d->has[which[w]] = is_sound(d, which[w], x + (size_t)w * rows);
-                memcpy(d->weights + (size_t)which[w] * d->count, x + (size_t)w * rows, d->count * sizeof(double));
+        if (hedge_uep_decoder_determined(d) > 0)
+                r = factorise(d, &f);
+        for (unsigned k = 0; r == 0 && k < d->products; k++) {
+                double *weights = d->weights + (size_t)k * d->count;
+
+                if (!d->has[k])
+                        continue;
+                least_norm(d, &f, k, weights);
+                d->has[k] = is_sound(d, k, weights);
         }
-        free(x);
+        factors_free(&f);
         d->solved = r == 0;
         return r < 0 ? r : (int)hedge_uep_decoder_determined(d);
 }

@@ -9,7 +9,7 @@
  * A sub-product is determined when its unit vector lies in the space that the packets' columns span. That space is kept as
  * an orthonormal basis (Gram-Schmidt, twice where needed), so nothing grows as it does in Gaussian elimination, and how far a
  * unit vector is from it can be read off: the squares of its coordinates sum to 1 where it lies inside. Values
- * come from the least-norm solution over all packets (LAPACK, singular values).
+ * come from the least-norm solution over all packets.
  *
  * A decoder belongs to one thread at a time; many of them may work with one code. */
 typedef struct hedge_uep_decoder hedge_uep_decoder_t;
@@ -41,7 +41,7 @@ unsigned hedge_uep_decoder_determined(const hedge_uep_decoder_t *decoder);
 bool hedge_uep_decoder_has(const hedge_uep_decoder_t *decoder, unsigned product);
 
 /** Find the weights of the sub-products that are determined, be they all, some or none.
- * @return how many there are, HEDGE_EKERNEL (LAPACK failed), -ENOMEM. */
+ * @return how many there are, -ENOMEM. */
 int hedge_uep_decoder_solve(hedge_uep_decoder_t *decoder);
 
 /** Put C together, undetermined sub-products 0. After hedge_uep_decoder_solve.
