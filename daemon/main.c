@@ -8,6 +8,7 @@
 #include "common/conf/daemon.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "common/train/blas.h"
 #include "common/wire/key_folder.h"
 #include "common/wire/keys.h"
 #include "common/wire/socket.h"
@@ -36,6 +37,7 @@ static int serve(const hedged_config_t *config)
         hedge_why_t why = { "" };
         int signals_fd = -1, r;
 
+        hedge_blas_begin();
         hedge_sockets_begin(SOCKETS_MAX);
         keep_memory();
         r = hedge_signals_open(&signals_fd);

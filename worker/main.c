@@ -12,6 +12,7 @@
 #include "common/emulated.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "common/train/blas.h"
 #include "common/wire/socket.h"
 #include "worker/config.h"
 #include "worker/session/loop.h"
@@ -170,6 +171,7 @@ static int start(worker_t *worker)
         const hedgew_config_t *config = &worker->config;
         int r;
 
+        hedge_blas_begin();
         hedge_sockets_begin(SOCKETS_MAX);
         mallopt(M_ARENA_MAX, ALLOCATOR_POOLS); /* idle memory counts for more here than threads that allocate at once */
         r = hedge_signals_open(&worker->signals_fd);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <cblas.h>
 #include <dlfcn.h>
+#include <stdlib.h>
 
 #define LIBRARY "libopenblas.so.0"
 #define PACKAGE "libopenblas0"
@@ -43,6 +44,11 @@ static int open_library(hedge_why_t *why)
         (*(set_threads_t **)&set_threads)(1);
         sgemm = *(sgemm_t **)&product;
         return 0;
+}
+
+void hedge_blas_begin(void)
+{
+        setenv("OPENBLAS_NUM_THREADS", "1", 1); /* read when the library is opened, before it can be told otherwise */
 }
 
 int hedge_blas_open(hedge_why_t *why)
