@@ -123,6 +123,7 @@ static struct json_object *layer_json(hedgec_json_t *json, const hedge_layer_rep
         hedgec_json_add_uint(json, object, "k_b", layer->k_b);
         hedgec_json_add_uint(json, object, "delta", layer->delta);
         hedgec_json_add_uint(json, object, "parts_needed", layer->parts_needed);
+        hedgec_json_add_uint(json, object, "parts_asked", layer->parts_asked);
         hedgec_json_add_uint(json, object, "parts_used", layer->parts_used);
         hedgec_json_add_uint(json, object, "parts_received", layer->parts_received);
         for (uint32_t i = 0; i < layer->n_boards; i++)

@@ -53,6 +53,10 @@ static struct json_object *candidate_json(hedgec_json_t *json, const hedge_plan_
         hedgec_json_add_string(json, object, "wire", c->wire);
         hedgec_json_add_double(json, object, "mean_ms", c->mean_ms, 6);
         hedgec_json_add_double(json, object, "p99_ms", c->p99_ms, 6);
+        hedgec_json_add_double(json, object, "hold_ms", c->hold_us / 1e3, 6);
+        hedgec_json_add_double(json, object, "here_ms", c->here_ms, 6);
+        hedgec_json_add_double(json, object, "boards_ms", c->boards_ms, 6);
+        hedgec_json_add_double(json, object, "parts_asked", c->parts_asked, 6);
         hedgec_json_add_double(json, object, "cost", c->cost, 6);
         hedgec_json_add_double(json, object, "error", c->error, 3);
         return object;
@@ -123,6 +127,7 @@ static int print_layers(const hedge_msg_plan_ok_t *plan)
                 { "CUT", HEDGEC_LEFT, 0 },
                 { "WIRE", HEDGEC_LEFT, 0 },
                 { "MS", HEDGEC_RIGHT, 0 },
+                { "BUSY", HEDGEC_RIGHT, 0 },
                 { "ALONE", HEDGEC_RIGHT, 0 },
                 { "MB UP", HEDGEC_RIGHT, 0 },
                 { "MB DOWN", HEDGEC_RIGHT, 0 },
@@ -142,6 +147,7 @@ static int print_layers(const hedge_msg_plan_ok_t *plan)
                 hedgec_table_cell(table, "%s", layer->name);
                 add_way(table, c);
                 hedgec_table_cell(table, "%.1f", c->mean_ms);
+                hedgec_table_cell(table, "%.1f", c->here_ms);
                 hedgec_table_cell(table, "%.1f", layer->local_ms);
                 hedgec_table_cell(table, "%.2f", (double)layer->up_bytes / 1e6);
                 hedgec_table_cell(table, "%.2f", (double)layer->down_bytes / 1e6);

@@ -22,7 +22,8 @@ typedef struct hedge_layer_report {
         char scheme[16]; /**< "nsctc", ...; "local" where the coordinator had to compute it itself */
         uint32_t k_a, k_b, delta;
         uint32_t parts_needed, parts_used; /**< rank, and parts the decoder took */
-        uint32_t parts_received;           /**< parts that had arrived when it was decoded */
+        uint32_t parts_asked;    /**< of boards; what was not used was computed in vain, or cancelled before */
+        uint32_t parts_received; /**< parts that had arrived when it was decoded */
         uint32_t n_boards;
         uint32_t *boards; /**< numbers of the boards whose parts were used */
         uint32_t lost;    /**< boards lost while the layer ran */

@@ -394,7 +394,11 @@ typedef struct hedge_plan_candidate {
         char note[32];   /**< where it is not the planner's own best: "CoCoI's k", "FCDCC's optimum" */
         uint32_t k_a, k_b, ell_a, ell_b, delta;
         char wire[8];
+        uint32_t hold_us;       /**< parts of a task may wait so long for one another */
         double mean_ms, p99_ms; /**< predicted */
+        double here_ms;         /**< the coordinator's processor time, predicted */
+        double boards_ms;       /**< that of all boards together */
+        double parts_asked;     /**< in the mean */
         double cost;            /**< FCDCC's, in the configured prices */
         double error;           /**< expected, relative to the output's peak */
 } hedge_plan_candidate_t;

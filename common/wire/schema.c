@@ -302,6 +302,7 @@ static const hedge_field_t layer_fields[] = {
         { U32(hedge_layer_report_t, k_b, 0, HEDGE_CODE_MAX_PARTS) },
         { U32(hedge_layer_report_t, delta, 0, HEDGE_CODE_MAX_BOARDS) },
         { U32(hedge_layer_report_t, parts_needed, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_layer_report_t, parts_asked, 0, ANY32) },
         { U32(hedge_layer_report_t, parts_used, 0, ANY32) },
         { U32(hedge_layer_report_t, parts_received, 0, ANY32) },
         { LIST(hedge_layer_report_t, boards, n_boards, 0, HEDGE_CODE_MAX_BOARDS), .kind = HEDGE_FIELD_U32,
@@ -467,6 +468,10 @@ static const hedge_field_t candidate_fields[] = {
         { TEXT(hedge_plan_candidate_t, wire) },
         { F64(hedge_plan_candidate_t, mean_ms, 0, FOREVER) },
         { F64(hedge_plan_candidate_t, p99_ms, 0, FOREVER) },
+        { U32(hedge_plan_candidate_t, hold_us, 0, MAX_HOLD_US) },
+        { F64(hedge_plan_candidate_t, here_ms, 0, FOREVER) },
+        { F64(hedge_plan_candidate_t, boards_ms, 0, FOREVER) },
+        { F64(hedge_plan_candidate_t, parts_asked, 0, FOREVER) },
         { F64(hedge_plan_candidate_t, cost, 0, INFINITY) },
         { F64(hedge_plan_candidate_t, error, 0, INFINITY) },
 };

@@ -308,6 +308,15 @@ bool hedged_assign_is_done(const hedged_assign_t *a, unsigned board)
         return !owes(&a->places[board]);
 }
 
+unsigned hedged_assign_asked(const hedged_assign_t *a)
+{
+        unsigned n = 0;
+
+        for (unsigned b = 0; b < a->boards; b++)
+                n += a->places[b].advance.asked;
+        return n;
+}
+
 unsigned hedged_assign_outstanding(const hedged_assign_t *a)
 {
         unsigned n = 0;

@@ -48,6 +48,9 @@ const bool *hedged_assign_alive(const hedged_assign_t *assign);
 /** Has everything come that this board was asked for? */
 bool hedged_assign_is_done(const hedged_assign_t *assign, unsigned board);
 
+/** Parts that were asked for. */
+unsigned hedged_assign_asked(const hedged_assign_t *assign);
+
 /** Parts that were asked for of boards that are not lost, and have not come. */
 unsigned hedged_assign_outstanding(const hedged_assign_t *assign);
 

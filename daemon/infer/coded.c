@@ -49,6 +49,7 @@ static void report_boards(const hedged_gather_t *g, hedge_layer_report_t *report
         for (unsigned b = 0; report->boards && b < g->boards; b++)
                 if (g->received[b])
                         report->boards[report->n_boards++] = b;
+        report->parts_asked = hedged_assign_asked(g->assign);
         report->parts_used = report->parts_received = g->n_taken;
         report->lost = g->lost;
         report->condition = g->condition;

@@ -37,6 +37,10 @@ static hedge_plan_candidate_t describe(const hedged_candidate_t *c)
                                      .delta = c->cut.delta,
                                      .mean_ms = ms_of(c->forecast.mean_s),
                                      .p99_ms = ms_of(c->forecast.p99_s),
+                                     .hold_us = c->cut.hold_us,
+                                     .here_ms = ms_of(c->forecast.here_s),
+                                     .boards_ms = ms_of(c->forecast.boards_s),
+                                     .parts_asked = c->forecast.asked,
                                      .cost = c->cost,
                                      .error = c->error };
 

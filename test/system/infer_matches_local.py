@@ -4,7 +4,7 @@ import json
 
 from cluster import Cluster, check, check_close, hedge, read_floats, write_digit, write_npy
 
-LAYER = {"name", "scheme", "k_a", "k_b", "delta", "parts_needed", "parts_used", "boards_used", "condition",
+LAYER = {"name", "scheme", "k_a", "k_b", "delta", "parts_needed", "parts_asked", "parts_used", "boards_used", "condition",
          "encode_ms", "wait_ms", "decode_ms"}
 
 # Everything that can be coded is, so that this small net shows it.
@@ -32,7 +32,7 @@ with Cluster(boards=8, options=["--set", "plan.min_macs=0", "--set", "plan.macs_
         for layer in got["layers"]:
             check(LAYER <= set(layer), "missing:", LAYER - set(layer))
             check(layer["scheme"] == "nsctc" and layer["delta"] <= 6, layer)
-            check(layer["parts_used"] >= layer["parts_needed"] == layer["k_a"] * layer["k_b"], layer)
+            check(layer["parts_asked"] >= layer["parts_used"] >= layer["parts_needed"] == layer["k_a"] * layer["k_b"], layer)
             check(set(layer["boards_used"]) <= boards and layer["condition"] >= 1, layer)
     check([a["top"][0]["label"] for a in answers[:2]] == ["1", "7"], "the digits", answers[:2])
 

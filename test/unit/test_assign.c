@@ -181,6 +181,7 @@ static void jitter_asks_for_nothing(void **state)
         start(&p, pace);
         assert_true(run(&p) > 4.7);
         assert_int_equal(p.tasks, BOARDS);
+        assert_int_equal(hedged_assign_asked(p.assign), 40);
         assert_int_equal(p.parts, 40);
         end(&p);
 }

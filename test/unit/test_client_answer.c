@@ -32,6 +32,7 @@ static hedge_layer_report_t layer = {
         .delta = 4,
         .parts_needed = 16,
         .parts_used = 17,
+        .parts_asked = 20,
         .parts_received = 18,
         .n_boards = 5,
         .boards = boards,
@@ -137,6 +138,7 @@ static void test_json_is_one_line_with_everything(void **state)
         assert_int_equal(json_object_get_int(member(one, "delta")), 4);
         assert_int_equal(json_object_get_int(member(one, "parts_needed")), 16);
         assert_int_equal(json_object_get_int(member(one, "parts_used")), 17);
+        assert_int_equal(json_object_get_int(member(one, "parts_asked")), 20);
         assert_int_equal(json_object_array_length(member(one, "boards_used")), 5);
         assert_int_equal(json_object_get_int(json_object_array_get_idx(member(one, "boards_used"), 0)), 6);
         assert_true(json_object_get_double(member(one, "condition")) == 118.25);
