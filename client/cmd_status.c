@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/command.h"
 #include "client/json.h"
@@ -19,9 +20,55 @@ static const hedgec_option_t options[] = {
         HEDGEC_ROW_END,
 };
 
+/* What a process has taken, in seconds where it is a time. */
+static const struct {
+        const char *name;
+        size_t offset;
+        bool is_time;
+} figures[] = {
+        { "processor_s", offsetof(hedge_cost_t, process_us), true },
+        { "kernel_s", offsetof(hedge_cost_t, kernel_us), true },
+        { "coding_s", offsetof(hedge_cost_t, coding_us), true },
+        { "solving_s", offsetof(hedge_cost_t, solving_us), true },
+        { "messages_s", offsetof(hedge_cost_t, messages_us), true },
+        { "io_s", offsetof(hedge_cost_t, io_us), true },
+        { "messages_sent", offsetof(hedge_cost_t, sent), false },
+        { "messages_received", offsetof(hedge_cost_t, received), false },
+        { "bytes_sent", offsetof(hedge_cost_t, sent_bytes), false },
+        { "bytes_received", offsetof(hedge_cost_t, received_bytes), false },
+        { "context_switches", offsetof(hedge_cost_t, switches), false },
+        { "page_faults", offsetof(hedge_cost_t, faults), false },
+        { "parts", offsetof(hedge_cost_t, parts), false },
+        { "vain_parts", offsetof(hedge_cost_t, vain_parts), false },
+        { "vain_s", offsetof(hedge_cost_t, vain_us), true },
+};
+
+/* null: it has not said. @return the object, to which more may be added. */
+static struct json_object *add_cost(hedgec_json_t *json, struct json_object *to, const hedge_cost_t *cost)
+{
+        struct json_object *object;
+
+        if (!cost->process_us) {
+                hedgec_json_add_null(json, to, "cost");
+                return NULL;
+        }
+        object = hedgec_json_object(json);
+        for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+                uint64_t value;
+
+                memcpy(&value, (const char *)cost + figures[i].offset, sizeof(value));
+                if (figures[i].is_time)
+                        hedgec_json_add_double(json, object, figures[i].name, (double)value / 1e6, 15);
+                else
+                        hedgec_json_add_uint(json, object, figures[i].name, value);
+        }
+        hedgec_json_add(json, to, "cost", object);
+        return object;
+}
+
 static struct json_object *board_json(hedgec_json_t *json, const hedge_board_status_t *board)
 {
-        struct json_object *object = hedgec_json_object(json);
+        struct json_object *object = hedgec_json_object(json), *cost;
         char incarnation[20];
 
         /* 64 random bits are more than JSON's readers keep of a number. */
@@ -47,6 +94,9 @@ static struct json_object *board_json(hedgec_json_t *json, const hedge_board_sta
         hedgec_json_add_double(json, object, "up_bytes_per_s", board->up_bytes_per_s, 4);
         hedgec_json_add_double(json, object, "down_bytes_per_s", board->down_bytes_per_s, 4);
         hedgec_json_add_double(json, object, "delay_ms", board->delay_ms, 4);
+        cost = add_cost(json, object, &board->cost);
+        if (cost)
+                hedgec_json_add_uint(json, cost, "age_ms", board->cost_age_ms);
         return object;
 }
 
@@ -68,6 +118,7 @@ static int print_json(const hedge_msg_status_ok_t *status)
         hedgec_json_add_uint(&json, json.root, "malformed", status->malformed);
         hedgec_json_add_uint(&json, json.root, "late_parts", status->late_parts);
         hedgec_json_add_uint(&json, json.root, "refused", status->refused);
+        add_cost(&json, json.root, &status->cost);
         keys = hedgec_json_array(&json);
         for (uint32_t i = 0; i < status->n_keys; i++)
                 hedgec_json_add_string(&json, keys, NULL, status->keys[i]);
@@ -165,6 +216,15 @@ static int print_details(const hedge_msg_status_ok_t *status)
         return r;
 }
 
+static void print_cost(const hedge_cost_t *c)
+{
+        const double percent = 100.0 / (double)c->process_us;
+
+        printf("processor %.1f s: kernels %.0f%%, coding %.0f%%, solving %.0f%%, messages %.0f%%, I/O %.0f%%\n",
+               (double)c->process_us / 1e6, percent * (double)c->kernel_us, percent * (double)c->coding_us,
+               percent * (double)c->solving_us, percent * (double)c->messages_us, percent * (double)c->io_us);
+}
+
 static int print_text(const hedge_msg_status_ok_t *status, bool verbose)
 {
         int r;
@@ -180,6 +240,8 @@ static int print_text(const hedge_msg_status_ok_t *status, bool verbose)
                "boards    %u alive of %u slots\n",
                status->requests, status->requests_failed, status->in_flight, status->late_parts, status->malformed,
                status->refused, hedgec_status_count(status, "alive"), status->slots);
+        if (status->cost.process_us)
+                print_cost(&status->cost);
         for (uint32_t i = 0; i < status->n_keys; i++) {
                 printf("no key    ");
                 hedgec_print_safe(status->keys[i], stdout);

@@ -3,12 +3,15 @@
 
 #include <pthread.h>
 
+#include "common/cost.h"
+
 #define WORTH_A_THREAD ((size_t)1 << 24) /* multiply-adds: well over half a millisecond */
 
 typedef struct range {
         void (*work)(void *context, size_t begin, size_t end);
         void *context;
         size_t begin, end;
+        hedge_cost_kind_t kind; /* what the caller's thread works for */
 } range_t;
 
 unsigned hedge_parallel_threads(unsigned threads, size_t work)
@@ -30,6 +33,16 @@ static void *run(void *argument)
         return NULL;
 }
 
+static void *run_beside(void *argument)
+{
+        const range_t *range = argument;
+        const hedge_cost_kind_t before = hedge_cost_enter(range->kind);
+
+        run(argument);
+        hedge_cost_enter(before);
+        return NULL;
+}
+
 void hedge_parallel(unsigned threads, size_t count, void (*work)(void *context, size_t begin, size_t end),
                     void *context)
 {
@@ -40,9 +53,10 @@ void hedge_parallel(unsigned threads, size_t count, void (*work)(void *context, 
         if (threads > count)
                 threads = count ? (unsigned)count : 1;
         for (unsigned t = 0; t < threads; t++)
-                ranges[t] = (range_t){ work, context, count * t / threads, count * (t + 1) / threads };
+                ranges[t] =
+                        (range_t){ work, context, count * t / threads, count * (t + 1) / threads, hedge_cost_now() };
         for (unsigned t = 1; t < threads; t++)
-                made[t] = pthread_create(&ids[t], NULL, run, &ranges[t]) == 0;
+                made[t] = pthread_create(&ids[t], NULL, run_beside, &ranges[t]) == 0;
         run(&ranges[0]);
         for (unsigned t = 1; t < threads; t++) {
                 if (made[t])

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "common/cost.h"
 #include "common/thread.h"
 
 enum { STOP = -1 };
@@ -27,6 +28,7 @@ static void run(zsock_t *pipe, void *arg)
         hedge_actors_t *a = arg;
         hedge_mail_t *mail;
 
+        hedge_cost_thread();
         zsock_signal(pipe, 0);
         while ((mail = hedge_mailbox_wait(a->queue, -1))->kind != STOP)
                 a->work(a->arg, mail);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cost.h"
 #include "common/thread.h"
 #include "common/wire/actors.h"
 
@@ -135,6 +136,12 @@ int hedge_handshake_accept(hedge_handshake_t *h, const hedge_key_folder_t *folde
         return 0;
 }
 
+static void authenticate(zsock_t *pipe, void *arg)
+{
+        hedge_cost_thread();
+        zauth(pipe, arg);
+}
+
 int hedge_handshake_new(hedge_handshake_t **ret)
 {
         hedge_handshake_t *h;
@@ -143,7 +150,7 @@ int hedge_handshake_new(hedge_handshake_t **ret)
         if (atomic_flag_test_and_set(&exists))
                 return -EADDRINUSE;
         h = calloc(1, sizeof(*h));
-        r = h ? hedge_actor_start(zauth, NULL, &h->actor) : -ENOMEM;
+        r = h ? hedge_actor_start(authenticate, NULL, &h->actor) : -ENOMEM;
         if (r < 0) {
                 free(h);
                 atomic_flag_clear(&exists);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cost.h"
 #include "common/tensor.h"
 
 /* libzmq's own codes lie far above errno's; the one that happens in a running program gets a code of ours. */
@@ -99,6 +100,16 @@ static int receive_frames(zsock_t *socket, const hedge_wire_limits_t *limits, he
         return hedge_message_check_frames(&envelope->message, envelope->n_frames, why);
 }
 
+/* What a message is without its route. */
+static uint64_t bytes_of(zmq_msg_t *header, zmq_msg_t *frames, uint32_t n_frames)
+{
+        uint64_t bytes = zmq_msg_size(header);
+
+        for (uint32_t i = 0; i < n_frames; i++)
+                bytes += zmq_msg_size(&frames[i]);
+        return bytes;
+}
+
 int hedge_link_receive(zsock_t *socket, bool router, const hedge_wire_limits_t *limits, hedge_envelope_t *ret,
                        hedge_why_t *why)
 {
@@ -124,6 +135,8 @@ int hedge_link_receive(zsock_t *socket, bool router, const hedge_wire_limits_t *
                 envelope.about = hedge_message_about(zmq_msg_data(&part), zmq_msg_size(&part), limits);
                 drain(socket);
                 hedge_envelope_release(&envelope);
+        } else {
+                hedge_cost_received(bytes_of(&part, envelope.frames, envelope.n_frames));
         }
         zmq_msg_close(&part);
         *ret = envelope;
@@ -169,6 +182,7 @@ int hedge_link_send(zsock_t *socket, const hedge_route_t *route, const hedge_mes
                     uint32_t n_frames)
 {
         zmq_msg_t header, address;
+        uint64_t bytes;
         int r;
 
         zmq_msg_init(&header);
@@ -181,8 +195,11 @@ int hedge_link_send(zsock_t *socket, const hedge_route_t *route, const hedge_mes
                 if (r == 0)
                         memcpy(zmq_msg_data(&address), route->bytes, route->size);
         }
+        bytes = bytes_of(&header, frames, n_frames);
         if (r == 0)
                 r = send_parts(socket, route ? &address : NULL, &header, frames, n_frames);
+        if (r == 0)
+                hedge_cost_sent(bytes);
         zmq_msg_close(&address);
         zmq_msg_close(&header);
         for (uint32_t i = 0; i < n_frames; i++)

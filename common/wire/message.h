@@ -8,6 +8,7 @@
 #include "common/code/conv/code.h"
 #include "common/code/precision.h"
 #include "common/conv.h"
+#include "common/cost.h"
 #include "common/err.h"
 #include "common/tensor.h"
 #include "common/types/digest.h"
@@ -165,6 +166,7 @@ typedef struct hedge_msg_pong {
         uint32_t shares;
         uint64_t held_bytes;
         uint64_t parts_done; /**< since the start */
+        hedge_cost_t cost;   /**< of its process so far; process_us 0: it does not say */
 } hedge_msg_pong_t;
 
 typedef struct hedge_msg_error {
@@ -312,6 +314,8 @@ typedef struct hedge_board_status {
         double spread;      /**< mean of the exponential part of its slowness: a task takes 1 + Exp(spread) as long */
         double up_bytes_per_s, down_bytes_per_s; /**< to the board, from it */
         double delay_ms;                         /**< mean extra time of a task on its way, beside its bytes */
+        hedge_cost_t cost; /**< of its process so far, as it said cost_age_ms ago; process_us 0: never */
+        uint64_t cost_age_ms;
 } hedge_board_status_t;
 
 typedef struct hedge_msg_status_ok {
@@ -322,7 +326,8 @@ typedef struct hedge_msg_status_ok {
         uint64_t malformed, late_parts, refused; /**< messages dropped, late parts dropped, connections refused */
         char security[32];
         char backend[32];
-        uint32_t slots; /**< boards the codes are numbered for */
+        uint32_t slots;    /**< boards the codes are numbered for */
+        hedge_cost_t cost; /**< the coordinator's own so far; its parts are those that it has asked boards for */
         uint32_t n_keys;
         char (*keys)[HEDGE_TEXT_MAX]; /**< files in the folders of keys that are none: a sentence each */
         uint32_t n_boards;

@@ -35,6 +35,7 @@
 
 #define U32(s, m, lo, hi) AT(s, m), .kind = HEDGE_FIELD_U32, .min = lo, .max = hi
 #define U64(s, m)         AT(s, m), .kind = HEDGE_FIELD_U64, .max = ANY64
+#define COUNT(s, m, hi)   AT(s, m), .kind = HEDGE_FIELD_U64, .max = hi
 #define F64(s, m, lo, hi) AT(s, m), .kind = HEDGE_FIELD_F64, .low = lo, .high = hi
 #define BOOL(s, m)        AT(s, m), .kind = HEDGE_FIELD_BOOL
 #define TEXT(s, m)        AT(s, m), .kind = HEDGE_FIELD_TEXT, .max = SIZE(s, m) - 1
@@ -124,6 +125,25 @@ static const hedge_field_t ping[] = {
         { U64(hedge_msg_ping_t, sequence), REQUIRED },
 };
 
+static const hedge_field_t cost_fields[] = {
+        { COUNT(hedge_cost_t, process_us, HEDGE_COST_MAX), REQUIRED },
+        { COUNT(hedge_cost_t, kernel_us, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, coding_us, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, solving_us, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, messages_us, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, io_us, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, sent, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, received, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, sent_bytes, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, received_bytes, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, switches, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, faults, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, parts, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, vain_parts, HEDGE_COST_MAX) },
+        { COUNT(hedge_cost_t, vain_us, HEDGE_COST_MAX) },
+};
+static const hedge_record_t cost = RECORD_OF("cost", cost_fields);
+
 static const hedge_field_t pong[] = {
         { U64(hedge_msg_pong_t, incarnation), REQUIRED },
         { U64(hedge_msg_pong_t, sequence), REQUIRED },
@@ -131,6 +151,7 @@ static const hedge_field_t pong[] = {
         { U32(hedge_msg_pong_t, shares, 0, ANY32) },
         { U64(hedge_msg_pong_t, held_bytes) },
         { U64(hedge_msg_pong_t, parts_done) },
+        { AT(hedge_msg_pong_t, cost), RECORD(cost) },
 };
 
 static const hedge_field_t error[] = {
@@ -353,6 +374,8 @@ static const hedge_field_t board_fields[] = {
         { F64(hedge_board_status_t, up_bytes_per_s, 0, FOREVER) },
         { F64(hedge_board_status_t, down_bytes_per_s, 0, FOREVER) },
         { F64(hedge_board_status_t, delay_ms, 0, FOREVER) },
+        { AT(hedge_board_status_t, cost), RECORD(cost) },
+        { U64(hedge_board_status_t, cost_age_ms) },
 };
 static const hedge_record_t board = RECORD_OF("board", board_fields);
 
@@ -369,6 +392,7 @@ static const hedge_field_t status_ok[] = {
         { TEXT(hedge_msg_status_ok_t, security) },
         { TEXT(hedge_msg_status_ok_t, backend) },
         { U32(hedge_msg_status_ok_t, slots, 0, HEDGE_CODE_MAX_BOARDS) },
+        { AT(hedge_msg_status_ok_t, cost), RECORD(cost) },
         { LIST(hedge_msg_status_ok_t, keys, n_keys, 0, MAX_BAD_KEYS), .kind = HEDGE_FIELD_TEXT,
           .max = HEDGE_TEXT_MAX - 1 },
         { LIST(hedge_msg_status_ok_t, boards, n_boards, 0, MAX_KNOWN), RECORD(board) },

@@ -164,8 +164,10 @@ int hedged_cluster_hello(hedged_cluster_t *c, const hedge_msg_hello_t *hello, co
         b->hellos++;
         b->ping_answered = true;
         b->promoted = false;
-        if (restarted)
+        if (restarted) {
                 b->parts_done = 0;
+                memset(&b->cost, 0, sizeof(b->cost));
+        }
         update(c, b, HEDGED_BOARD_ALIVE, now_ms, restarted);
         *ret = b;
         return 0;
@@ -206,17 +208,30 @@ void hedged_cluster_seen(hedged_cluster_t *c, hedged_board_t *b, int fd, int64_t
         update(c, b, HEDGED_BOARD_ALIVE, now_ms, false);
 }
 
-void hedged_cluster_pong(hedged_cluster_t *c, hedged_board_t *b, const hedge_msg_pong_t *pong, int64_t now_us)
+/* @return 0, HEDGE_EMALFORMED. */
+static int note_cost(hedged_board_t *b, const hedge_cost_t *cost, int64_t now_us)
+{
+        if (!cost->process_us)
+                return 0; /* it does not say */
+        if (!hedge_cost_credible(cost, &b->cost))
+                return HEDGE_EMALFORMED;
+        b->cost = *cost;
+        b->cost_ms = now_us / 1000;
+        return 0;
+}
+
+int hedged_cluster_pong(hedged_cluster_t *c, hedged_board_t *b, const hedge_msg_pong_t *pong, int64_t now_us)
 {
         (void)c;
         b->shares = pong->shares;
         b->queued = pong->queued;
         b->held_bytes = pong->held_bytes;
         b->parts_done = pong->parts_done;
-        if (pong->sequence != b->ping_sequence)
-                return;
-        b->ping_answered = true;
-        b->round_trip_ms = (double)(now_us - b->ping_us) / 1000.0;
+        if (pong->sequence == b->ping_sequence) {
+                b->ping_answered = true;
+                b->round_trip_ms = (double)(now_us - b->ping_us) / 1000.0;
+        }
+        return note_cost(b, &pong->cost, now_us);
 }
 
 void hedged_cluster_sending(hedged_cluster_t *c, hedged_board_t *b, uint64_t bytes, int64_t now_ms)

@@ -50,6 +50,8 @@ typedef struct hedged_board {
         bool ping_answered;
         bool promoted; /**< was a spare and has a number now: it has yet to be told so */
         double round_trip_ms;
+        hedge_cost_t cost; /**< what it said last that it has taken; process_us 0: nothing yet */
+        int64_t cost_ms;   /**< when it said so */
 } hedged_board_t;
 
 /** A board's `usable` or `state` or incarnation changed. `restarted`: it is another process than before (or new): what it
@@ -81,9 +83,8 @@ hedged_board_t *hedged_cluster_at(hedged_cluster_t *cluster, unsigned index);
 /** A message came from the board. */
 void hedged_cluster_seen(hedged_cluster_t *cluster, hedged_board_t *board, int fd, int64_t now_ms);
 
-/** Its answer to a PING came. */
-void hedged_cluster_pong(hedged_cluster_t *cluster, hedged_board_t *board, const hedge_msg_pong_t *pong,
-                         int64_t now_us);
+/** Its answer to a PING came. @return 0, HEDGE_EMALFORMED: what it says of its cost cannot be, and is left out. */
+int hedged_cluster_pong(hedged_cluster_t *cluster, hedged_board_t *board, const hedge_msg_pong_t *pong, int64_t now_us);
 
 /** So many bytes of shares are on their way to it: what comes behind them may take long on a slow link (10 Mbit/s is
  * reckoned with). 0: all of them have arrived. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "daemon/infer/gather.h"
 
 /* Frames as received may begin at any byte: floats that are not aligned as floats are copied. */
@@ -29,6 +30,7 @@ static int decode(hedged_gather_t *g, const hedge_node_t *node, const hedged_lay
 {
         hedge_wire_part_t *parts = calloc(g->n_taken, sizeof(*parts));
         unsigned n = 0;
+        const hedge_cost_kind_t before = hedge_cost_enter(HEDGE_COST_CODING);
         int r = parts ? 0 : -ENOMEM;
 
         for (; r == 0 && n < g->n_taken; n += r == 0)
@@ -40,6 +42,7 @@ static int decode(hedged_gather_t *g, const hedge_node_t *node, const hedged_lay
                 if (parts[n].data != zmq_msg_data(&g->taken[n]->frame))
                         free((void *)(uintptr_t)parts[n].data);
         free(parts);
+        hedge_cost_enter(before);
         return r;
 }
 
@@ -91,6 +94,7 @@ static int run_stages(hedged_gather_t *g, const hedge_node_t *node, const hedged
                 r = decode(g, node, layer, output);
         report->decode_ms = ms_since(at);
         report_boards(g, report);
+        hedge_cost_parts(g->asked, r == 0 ? g->asked - g->n_taken : g->asked, 0);
         return r;
 }
 
@@ -98,6 +102,7 @@ int hedged_coded_run(const hedged_coded_settings_t *settings, const hedge_graph_
                      const float *input, float *output, int64_t began_us, bool trace, hedge_layer_report_t *report)
 {
         hedged_variant_t *v = hedged_layer_variant(layer);
+        const hedge_cost_kind_t before = hedge_cost_enter(HEDGE_COST_MESSAGES);
         hedged_gather_t g = { 0 };
         int r = 1;
 
@@ -115,5 +120,6 @@ int hedged_coded_run(const hedged_coded_settings_t *settings, const hedge_graph_
         if (r == 1)
                 snprintf(report->scheme, sizeof(report->scheme), "local");
         report->end_ms = ms_since(began_us);
+        hedge_cost_enter(before);
         return r;
 }

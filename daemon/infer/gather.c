@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "daemon/infer/inputs.h"
 #include "daemon/plan/pieces.h"
 
@@ -43,6 +44,15 @@ void hedged_gather_release(hedged_gather_t *g)
         free(g->received);
 }
 
+static int solve(hedged_gather_t *g)
+{
+        const hedge_cost_kind_t before = hedge_cost_enter(HEDGE_COST_SOLVING);
+        int r = hedge_decoder_solve(g->decoder, &g->condition);
+
+        hedge_cost_enter(before);
+        return r;
+}
+
 /* Solve what has come, unless that was done. */
 static int try_solve(hedged_gather_t *g)
 {
@@ -51,7 +61,7 @@ static int try_solve(hedged_gather_t *g)
         if (!hedge_decoder_ready(g->decoder) || g->n_taken == g->n_tried)
                 return 0;
         g->n_tried = g->n_taken;
-        r = hedge_decoder_solve(g->decoder, &g->condition);
+        r = solve(g);
         if (r == HEDGE_EUNDECODABLE)
                 return 0;
         if (r < 0)
@@ -63,8 +73,10 @@ static int try_solve(hedged_gather_t *g)
 
 static int take_part(hedged_gather_t *g, hedged_event_t *e)
 {
+        const int64_t since_ns = hedge_cost_clock();
         int r = hedge_decoder_add(g->decoder, e->board, e->part);
 
+        hedge_cost_aside(HEDGE_COST_SOLVING, since_ns);
         if (r < 0)
                 return r == -EALREADY ? 0 : r;
         g->taken[g->n_taken++] = e;
@@ -139,6 +151,7 @@ static int give(hedged_gather_t *g, unsigned n, const hedged_task_t *const *task
         const int64_t begin_us = hedge_now_us();
         zmq_msg_t *frames = NULL, **of_task = calloc(n, sizeof(*of_task));
         hedge_precision_t wire = g->variant->cut.wire;
+        hedge_cost_kind_t before;
         unsigned total = 0;
         int r = -ENOMEM;
 
@@ -151,11 +164,15 @@ static int give(hedged_gather_t *g, unsigned n, const hedged_task_t *const *task
                         of_task[t] = &frames[total];
                         total += tasks[t]->n_inputs;
                 }
+                before = hedge_cost_enter(HEDGE_COST_CODING);
                 r = hedged_inputs_encode(g->variant, g->input, n, tasks, of_task, &wire, g->settings->threads);
+                hedge_cost_enter(before);
         }
         g->encode_ms += (double)(hedge_now_us() - begin_us) / 1000.0;
         if (r == 0)
                 r = hedged_layer_run_give(g->run, n, tasks, wire, of_task);
+        for (unsigned t = 0; r == 0 && t < n; t++)
+                g->asked += tasks[t]->n_order;
         free(frames);
         free(of_task);
         return r;

@@ -15,9 +15,9 @@ typedef struct hedged_gather {
         hedged_layer_run_t *run;
         hedged_assign_t *assign;
         hedge_decoder_t *decoder;
-        hedged_event_t **taken; /**< the parts, in the decoder's order */
-        unsigned n_taken;
-        hedged_event_t **held; /**< cut.whole_boards: parts of boards that have not sent all of theirs */
+        hedged_event_t **taken;  /**< the parts, in the decoder's order */
+        unsigned n_taken, asked; /**< parts, so far */
+        hedged_event_t **held;   /**< cut.whole_boards: parts of boards that have not sent all of theirs */
         unsigned n_held;
         unsigned *received; /**< parts per board that were taken */
         unsigned boards, lost;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "common/emulated.h"
 #include "common/log.h"
 #include "common/model/batch.h"
@@ -143,8 +144,12 @@ static int run_engine(run_t *run, uint32_t index)
         hedge_tensor_t *outputs = calloc(m->graph->n_outputs + 1, sizeof(*outputs));
         int r = inputs && outputs ? copy_inputs(q, index, inputs) : -ENOMEM;
 
-        if (r == 0)
+        if (r == 0) {
+                const hedge_cost_kind_t before = hedge_cost_enter(HEDGE_COST_KERNEL);
+
                 r = hedge_engine_run(m->engine, inputs, offload, run, outputs);
+                hedge_cost_enter(before);
+        }
         end_local(run);
         if (r == 0)
                 join_outputs(q, index, outputs);

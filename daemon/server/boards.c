@@ -113,6 +113,14 @@ static void handle_error(hedged_server_t *c, hedged_board_t *board, hedge_envelo
                 hedged_distribute_refused(c->distributor, board, &error->digest, error->code);
 }
 
+static void handle_pong(hedged_server_t *c, hedged_board_t *board, const hedge_msg_pong_t *pong)
+{
+        if (hedged_cluster_pong(c->cluster, board, pong, hedge_now_us()) == 0)
+                return;
+        c->malformed++;
+        log_warning("board=%s: says that it has taken what it cannot have, ignoring that", board->name);
+}
+
 static void handle_known(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         hedged_cluster_seen(c->cluster, board, e->fd, hedge_now_ms());
@@ -124,7 +132,7 @@ static void handle_known(hedged_server_t *c, hedged_board_t *board, hedge_envelo
                 hedged_dispatch_ended(c->dispatch, board, e->message.task_end.run);
                 break;
         case HEDGE_MSG_PONG:
-                hedged_cluster_pong(c->cluster, board, &e->message.pong, hedge_now_us());
+                handle_pong(c, board, &e->message.pong);
                 break;
         case HEDGE_MSG_SHARE_OK:
                 board->held_bytes = e->message.share_ok.held_bytes;

@@ -45,6 +45,8 @@ static void describe_board(const hedged_board_t *b, hedge_board_status_t *s)
         s->seen_ms = (uint64_t)(hedge_now_ms() - b->seen_ms);
         s->round_trip_ms = b->round_trip_ms;
         s->comebacks = b->comebacks;
+        s->cost = b->cost;
+        s->cost_age_ms = b->cost.process_us ? (uint64_t)(hedge_now_ms() - b->cost_ms) : 0;
 }
 
 static void answer_status(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
@@ -78,6 +80,7 @@ static void answer_status(hedged_server_t *c, const hedge_asker_t *asker, hedge_
         s->in_flight = requests->in_flight;
         s->malformed = c->malformed;
         s->late_parts = c->late_parts;
+        hedge_cost_read(&s->cost);
         s->slots = hedged_cluster_slots(c->cluster);
         hedged_reply(asker, &message, NULL, 0);
         free(s->boards);

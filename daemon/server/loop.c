@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "common/log.h"
 #include "common/signals.h"
 #include "daemon/server/boards.h"
@@ -279,6 +280,7 @@ int hedged_loop_run(hedged_server_t *server, int signals_fd)
                 zloop_set_nonstop(l.zloop, true);
                 r = watch(&l);
         }
+        hedge_cost_enter(HEDGE_COST_MESSAGES);
         /* 0: polling has failed, or a signal has interrupted it, which is read as everything else; -1: a handler has ended it */
         while (r == 0 && zloop_start(l.zloop) == 0)
                 if (errno != EINTR)

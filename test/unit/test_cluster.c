@@ -245,6 +245,41 @@ static void a_new_process_is_told_apart(void **state)
         assert_ptr_equal(hedged_cluster_find(cluster, &fresh), a);
 }
 
+static int say_cost(hedged_board_t *board, hedge_cost_t cost)
+{
+        hedge_msg_pong_t message = { .sequence = board->ping_sequence, .parts_done = 7, .cost = cost };
+
+        return hedged_cluster_pong(cluster, board, &message, now * 1000);
+}
+
+/* What a process cannot have taken is not taken from it, but the rest of what it says is. */
+static void a_cost_that_cannot_be_is_left_out(void **state)
+{
+        (void)state;
+        hedged_board_t *a = hello("a", 1, "ra", 10);
+        const hedge_cost_t good = { .process_us = 1000, .kernel_us = 600, .io_us = 400, .sent = 5 };
+        hedge_cost_t more = good, less = good, fresh = { .process_us = 10 };
+
+        assert_int_equal(say_cost(a, (hedge_cost_t){ 0 }), 0); /* an older board, which does not say */
+        assert_int_equal(a->cost.process_us, 0);
+        assert_int_equal(say_cost(a, good), 0);
+        assert_int_equal(a->cost_ms, now);
+        more.kernel_us++; /* more than all */
+        less.sent--;
+        now += 10;
+        a->parts_done = 0;
+        assert_int_equal(say_cost(a, more), HEDGE_EMALFORMED);
+        assert_int_equal(a->parts_done, 7);
+        assert_int_equal(say_cost(a, less), HEDGE_EMALFORMED);
+        assert_int_equal(say_cost(a, (hedge_cost_t){ 0 }), 0);
+        assert_memory_equal(&a->cost, &good, sizeof(good));
+        assert_int_equal(a->cost_ms, now - 10);
+        hello("a", 99, "rx", 12); /* another process begins anew */
+        assert_int_equal(a->cost.process_us, 0);
+        assert_int_equal(say_cost(a, fresh), 0);
+        assert_int_equal(a->cost.process_us, 10);
+}
+
 static void a_spare_takes_the_place_of_one_that_is_gone(void **state)
 {
         (void)state;
@@ -292,6 +327,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(who_comes_and_goes_is_put_on_probation, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_closed_connection_counts_at_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(calm_is_who_has_answered, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_cost_that_cannot_be_is_left_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_new_process_is_told_apart, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_spare_takes_the_place_of_one_that_is_gone, setup, teardown),
                 cmocka_unit_test_setup_teardown(too_many_boards_are_refused, setup, teardown),

@@ -101,8 +101,10 @@ static void cancelling_ends_a_task_between_parts(void **state)
 static void finished_parts_of_a_cancelled_task_are_not_sent(void **state)
 {
         uint32_t order[] = { 0, 1, 2, 3 };
+        hedge_cost_t before, after;
         fixture_t f;
 
+        hedge_cost_read(&before);
         /* room for two parts: the third is computed, waits for room, and is woken by the cancel */
         start(&f, &(hedgew_executor_settings_t){ .unsent_bytes_max = 2 * OUT * sizeof(float) });
         give_share(&f);
@@ -115,6 +117,9 @@ static void finished_parts_of_a_cancelled_task_are_not_sent(void **state)
         take_part(&f, 2, 0);
         expect_ended(&f, 2);
         finish(&f);
+        hedge_cost_read(&after);
+        assert_in_range(after.vain_parts - before.vain_parts, 1, 3); /* the second, and later ones if they were begun */
+        assert_int_equal(after.parts - before.parts, 2 + after.vain_parts - before.vain_parts);
 }
 
 static void computing_pauses_while_parts_wait(void **state)

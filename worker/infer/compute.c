@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "common/emulated.h"
 #include "common/log.h"
 #include "common/thread.h"
@@ -112,6 +113,8 @@ static int do_part(hedgew_compute_t *c, hedgew_task_t *task, uint32_t at)
 
 static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
 {
+        const hedge_cost_kind_t before = hedge_cost_enter(HEDGE_COST_KERNEL);
+        const uint64_t worked_us = hedge_cost_thread_us();
         const int64_t now_us = hedge_now_us();
         int r = 0;
 
@@ -128,6 +131,8 @@ static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
                 if (r < 0)
                         hedge_why(&task->why, r, "computing part %u: %s", task->order[i].number, hedge_strerror(r));
         }
+        task->computed_us = hedge_cost_thread_us() - worked_us;
+        hedge_cost_enter(before);
         task->code = r < 0 ? r : 0;
         hedgew_handover_rest(c, task, r);
         hedgew_task_strip(task);
@@ -216,6 +221,7 @@ static void *run(void *arg)
         hedgew_compute_t *c = arg;
         bool rested = false;
 
+        hedge_cost_thread();
         for (;;) {
                 hedge_mail_t *mail = next_mail(c, rested);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "worker/infer/compute.h"
 #include "worker/outbox.h"
 
@@ -33,6 +34,15 @@ static void free_parts(hedgew_executor_t *e, hedgew_parts_t **parts)
         hedgew_parts_destroy(parts);
 }
 
+/* Parts that were computed and not sent were so for nothing. */
+static void note_cost(const hedgew_task_t *task)
+{
+        const uint32_t vain = task->computed - task->parts_sent;
+
+        if (task->computed)
+                hedge_cost_parts(task->computed, vain, task->computed_us * vain / task->computed);
+}
+
 static void forget_task(hedgew_executor_t *e, hedgew_task_t *task)
 {
         hedgew_task_t **link = &e->tasks;
@@ -40,6 +50,7 @@ static void forget_task(hedgew_executor_t *e, hedgew_task_t *task)
         while (*link != task)
                 link = &(*link)->next;
         *link = task->next;
+        note_cost(task);
         e->n_tasks--;
         e->task_bytes -= task->input_bytes;
         free_parts(e, &task->parts);
@@ -343,10 +354,11 @@ hedgew_report_t *hedgew_executor_report(hedgew_executor_t *e)
 
 void hedgew_executor_reported(hedgew_executor_t *e)
 {
-        const hedgew_parts_t *parts = (const hedgew_parts_t *)e->current;
+        hedge_mail_t *mail = e->current;
+        hedgew_task_t *task = mail->kind == HEDGEW_MAIL_PARTS ? ((hedgew_parts_t *)mail)->task : (hedgew_task_t *)mail;
 
-        if (e->current->kind == HEDGEW_MAIL_PARTS)
-                parts->task->parts_sent += parts->n;
+        if (e->report.message.type == HEDGE_MSG_PART) /* so it is no share's */
+                task->parts_sent += e->report.message.part.n_parts;
         free_mail(e, e->current);
         e->current = NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cost.h"
 #include "common/emulated.h"
 #include "common/log.h"
 #include "common/wire/link.h"
@@ -40,7 +41,10 @@ static int make_frame(hedgew_part_t *part, hedge_precision_t wire, float *floats
         int r = -EINVAL;
 
         if (wire == HEDGE_PRECISION_Q16) {
+                const int64_t since_ns = hedge_cost_clock();
+
                 r = pack(part, floats, elements);
+                hedge_cost_aside(HEDGE_COST_CODING, since_ns);
                 if (r != -EINVAL)
                         free(floats);
         }
@@ -134,8 +138,10 @@ static int recall(hedgew_task_t *task, const hedgew_task_part_t *which, hedgew_s
 static int make_floats(hedgew_task_t *task, const hedgew_task_part_t *which, size_t slack,
                        hedgew_stored_parts_t *stored, float *out, size_t elements)
 {
+        const int64_t since_ns = hedge_cost_clock();
         int r = hedgew_floats_open(&task->inputs[which->input], slack);
 
+        hedge_cost_aside(HEDGE_COST_CODING, since_ns);
         if (r < 0)
                 return r;
         if (task->fate.macs_per_s > 0)
@@ -144,6 +150,7 @@ static int make_floats(hedgew_task_t *task, const hedgew_task_part_t *which, siz
                 r = recall(task, which, stored, out, elements);
         else
                 r = run_kernel(task, which, out);
+        task->computed += r == 0;
         if (task->fate.macs_per_s > 0)
                 hedge_emulated_rated(false);
         return r;

@@ -38,8 +38,10 @@ typedef struct hedgew_task {
         int64_t clock_us; /* compute thread, until it comes back: its board's time: when the last part was finished */
         bool cancelled;   /* written by the I/O loop under the executor's lock */
         bool abandoned;   /* I/O loop: the coordinator that sent it is gone, nobody wants to hear of it */
-        uint32_t parts_sent; /* I/O loop */
-        int code;            /* compute thread: what went wrong, or 0 */
+        uint32_t parts_sent;  /* I/O loop */
+        uint32_t computed;    /* compute thread: parts so far; likewise the next */
+        uint64_t computed_us; /* what they took of the processor */
+        int code;             /* compute thread: what went wrong, or 0 */
         hedge_why_t why;
 } hedgew_task_t;
 

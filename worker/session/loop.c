@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
+#include "common/cost.h"
 #include "common/log.h"
 #include "common/signals.h"
 
@@ -72,6 +73,7 @@ int hedgew_loop_run(const hedgew_loop_t *loop)
         bool signalled = false;
         int r;
 
+        hedge_cost_enter(HEDGE_COST_MESSAGES);
         for (;;) {
                 r = hedgew_session_tick(loop->session, &wait_ms);
                 if (r < 0)

@@ -139,6 +139,7 @@ static void send_pong(hedgew_session_t *s)
         pong->shares = figures.held;
         pong->held_bytes = figures.bytes + training.bytes;
         pong->parts_done = status.parts_done;
+        hedge_cost_read(&pong->cost);
         s->pong_due = !push(s, &message, NULL, 0);
 }
 

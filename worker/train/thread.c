@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "common/log.h"
 #include "common/thread.h"
 #include "worker/infer/shares.h"
@@ -381,8 +382,11 @@ static void *run(void *arg)
         hedgew_training_thread_t *t = arg;
         hedgew_training_order_t *order;
 
-        while ((order = next(t)))
+        while ((order = next(t))) {
+                hedge_cost_enter(HEDGE_COST_KERNEL);
                 carry_out(t, order);
+                hedge_cost_enter(HEDGE_COST_OTHER);
+        }
         hedgew_memory_trim();
         return NULL;
 }

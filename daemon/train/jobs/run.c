@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "common/io/replace.h"
 #include "common/thread.h"
 #include "common/train/export.h"
@@ -304,8 +305,10 @@ static void *run_main(void *arg)
 {
         hedged_run_t *run = arg;
         hedge_why_t why = { "" };
-        int r = prepare(run, &why);
+        int r;
 
+        hedge_cost_thread();
+        r = prepare(run, &why);
         if (r == 0)
                 r = train(run, &why);
         end(run, r, &why);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/cost.h"
 #include "common/tensor.h"
 #include "common/thread.h"
 #include "daemon/train/uep/exchange.h"
@@ -219,8 +220,10 @@ static int finish(hedged_multiply_t *m)
 static void *matmul_main(void *arg)
 {
         hedged_multiply_t *m = arg;
-        int r = hedged_exchange_look(m->round);
+        int r;
 
+        hedge_cost_thread();
+        r = hedged_exchange_look(m->round);
         if (r < 0)
                 hedge_why(&m->why, r, "the coordinator is stopping");
         if (r == 0)
