@@ -8,25 +8,24 @@ Needs root; HEDGE names the command line of a build. See bench/README.md.
     ./dev bench cost --model resnet18 --before ../old/build
 """
 import argparse
-import multiprocessing
 import os
 import statistics
 import sys
-import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 
 import processor  # noqa: E402
 from alone import Alone  # noqa: E402
-from emulated import Cluster, Progress, add_options, check_options, write_json  # noqa: E402
-from answers import ask, busy_since, processor_ticks  # noqa: E402
-from bed import Failure, run  # noqa: E402
-from network import Unavailable  # noqa: E402
+from counted import Side  # noqa: E402
+from emulated import Progress, add_options, check_options, write_json  # noqa: E402
+from answers import busy_since, processor_ticks  # noqa: E402
+from bed import run  # noqa: E402
 from networks import NETWORKS  # noqa: E402
 
 WHO = ("coordinator", "boards", "client")
-IDLE_S = 2  # to see what a cluster takes that is asked for nothing
+COUNTED = 10  # requests of a scheme, at most, by which the programs count for themselves
+WHAT = ("kernel", "coding", "solving", "messages", "io")
 
 
 def parse(words=None):
@@ -50,104 +49,6 @@ def parse(words=None):
     return a
 
 
-# --- a cluster, in a process of its own: each build has its own HEDGE ---
-
-class Counted(Cluster):
-    """A cluster that counts what its requests cost."""
-
-    def taken(self):
-        """What everybody has taken so far."""
-        boards = [processor.process(self.processes[name].pid) for name in self.names]
-        return {"coordinator": processor.process(self.processes["hedged"].pid), "boards": processor.add(boards),
-                "client": processor.children(), "links": processor.links(self.processes["hedged"].pid)}
-
-    def begin(self):
-        self.prepare()
-        self.trouble(0)
-        for name in dict.fromkeys(("uncoded", *self.a.schemes)):  # what uncoded's requests measure, the others plan with
-            self.load_as(name)
-            self.ask(name, 0)
-        idle = self.cost(lambda: time.sleep(IDLE_S))
-        return {who: 1e3 * idle[who]["all_s"] / IDLE_S for who in ("coordinator", "boards")}
-
-    def ask(self, scheme, number, trace=False):
-        return ask(self, scheme, self.inputs[number % len(self.inputs)], self.reference, self.tolerance,
-                   ("--trace",) if trace else (), self.a.timeout)
-
-    def cost(self, action):
-        before = self.taken()
-        action()
-        after = self.taken()
-        return {key: processor.since(after[key], before[key]) for key in after}
-
-    def request(self, scheme, number):
-        """One request. @return {"cost": .., "latency_ms", ..}, or {"lost": why}."""
-        answer = {}
-
-        def act():
-            answer.update(self.ask(scheme, number))
-            time.sleep(self.a.pause)
-
-        cost = self.cost(act)
-        layers = answer.pop("layers", ())
-        return answer | {"cost": cost, "layers": len(layers), "coding_ms": sum(x["encode_ms"] + x["decode_ms"] for x in layers)}
-
-    def trace(self, scheme, number):
-        """What becomes of the parts of one request: {"asked", "received", "used"}."""
-        parts = [p for layer in self.ask(scheme, number, True).get("layers", ()) for p in layer["parts"]]
-        return {"asked": len(parts), "received": sum(p["received_ms"] is not None for p in parts),
-                "used": sum(p["used"] for p in parts)}
-
-
-def serve(pipe, a):
-    """Do what the other end says, until it hangs up."""
-    try:
-        with Counted(a) as bed:
-            pipe.send(bed.begin())
-            for verb, *arguments in iter(lambda: heard(pipe), ("end",)):
-                pipe.send(getattr(bed, verb)(*arguments))
-    except (KeyboardInterrupt, BrokenPipeError):
-        pass
-    except (Unavailable, Failure, OSError) as e:
-        pipe.send(e)
-
-
-def heard(pipe):
-    try:
-        return pipe.recv()
-    except EOFError:
-        return ("end",)
-
-
-class Side:
-    """One build's cluster, and what its requests have cost."""
-
-    def __init__(self, a, name, hedge):
-        self.name, (self.pipe, far) = name, multiprocessing.Pipe()
-        os.environ["HEDGE"] = str(hedge.resolve())  # what the new process reads when it starts
-        self.process = multiprocessing.get_context("spawn").Process(target=serve, args=(far, a))
-        self.process.start()
-        far.close()
-        self.requests, self.parts = {s: [] for s in a.schemes}, {s: [] for s in a.schemes}
-
-    def take(self):
-        try:
-            said = self.pipe.recv()
-        except EOFError:
-            raise Failure(f"the cluster of {self.name} has ended") from None
-        if isinstance(said, BaseException):
-            raise said
-        return said
-
-    def do(self, *words):
-        self.pipe.send(words)
-        return self.take()
-
-    def close(self):
-        self.pipe.close()
-        self.process.join()
-
-
 # --- the whole ---
 
 def measure_model(a, model, sides, progress):
@@ -168,10 +69,16 @@ def measure_model(a, model, sides, progress):
                         side.requests[scheme].append(side.do("request", scheme, i))
             if i >= 0:
                 alone.run()
+        busy = busy_since(ticks)
+        for side in sides:
+            for scheme in a.schemes:
+                progress.step(f"{model}, {scheme}, {side.name}", 0)
+                side.counted[scheme] = side.do("count", scheme, min(a.runs, COUNTED))
     finally:
         alone.close()
-    return {"model": model, "machine_busy": busy_since(ticks), "idle_ms_per_s": idle, "alone": alone.report(),
-            "results": [summarise(side, scheme, alone) for scheme in a.schemes for side in sides]}
+    return {"model": model, "machine_busy": busy, "idle_ms_per_s": idle, "alone": alone.report(),
+            "results": [summarise(side, scheme, alone) for scheme in a.schemes for side in sides],
+            "ratios": {scheme: compare(*sides, scheme) for scheme in a.schemes if len(sides) == 2}}
 
 
 def median(values, digits=4):
@@ -180,6 +87,25 @@ def median(values, digits=4):
 
 def in_ms(key):
     return key[:-2] + "_ms" if key.endswith("_s") else key
+
+
+def spread(counted):
+    """What the programs count for themselves, per request: times in ms, what has no name as "other"."""
+    if not counted:
+        return None
+    rows = {}
+    for who, took in counted.items():
+        rows[who] = {in_ms(key): round(value * (1e3 if key.endswith("_s") else 1), 3) for key, value in took.items() if key != "age_ms"}
+        rows[who]["other_ms"] = round(rows[who]["processor_ms"] - sum(rows[who][key + "_ms"] for key in WHAT), 3)
+    return rows
+
+
+def compare(before, now, scheme):
+    """Medians of now / before over requests that stand side by side."""
+    pairs = [(x, y) for x, y in zip(before.requests[scheme], now.requests[scheme]) if "lost" not in x and "lost" not in y]
+    ratios = {who: [y["cost"][who]["all_s"] / x["cost"][who]["all_s"] for x, y in pairs] for who in WHO}
+    ratios["latency"] = [y["latency_ms"] / x["latency_ms"] for x, y in pairs]
+    return {key: median(values) for key, values in ratios.items() if values}
 
 
 def summarise(side, scheme, alone):
@@ -198,6 +124,7 @@ def summarise(side, scheme, alone):
         row[who]["system_share"] = round(sum(c["system_s"] for c in costs) / sum(c["all_s"] for c in costs), 3)
         row[who]["of_alone"] = round(row[who]["all_ms"] / alone.processor_ms(), 4)
     row["links"] = {key: median([r["cost"]["links"][key] for r in answered]) for key in answered[0]["cost"]["links"]}
+    row["counted"] = spread(side.counted[scheme])
     row["parts"] = {key: round(statistics.mean(p[key] for p in side.parts[scheme]), 1) for key in side.parts[scheme][0]}
     return row
 
@@ -210,7 +137,8 @@ def measure(a):
         a.model, sides = model, []
         progress = Progress((a.warmup + a.runs) * len(a.schemes) * (len(builds) + 1))
         try:
-            sides += [Side(a, name, path) for name, path in (builds | {"now": hedge}).items()]
+            for name, path in (builds | {"now": hedge}).items():
+                sides.append(Side(a, name, path))
             report["models"].append(measure_model(a, model, sides, progress))
         finally:
             progress.clear()
@@ -236,6 +164,9 @@ def say(a, report):
               + (f": {r['why']}" if "why" in r else ""))
         if "why" not in r:
             say_result(r)
+            say_counted(r["counted"])
+    for scheme, ratios in report["ratios"].items():
+        print(f"\n{scheme}, now / before: " + ", ".join(f"{key} {value:.2f}" for key, value in ratios.items()))
 
 
 def say_result(r):
@@ -250,6 +181,18 @@ def say_result(r):
         threads = "".join(f"{c[t + '_ms']:9.1f}" if t + "_ms" in c else f"{'-':>9}" for t in processor.THREADS)
         print(f"  {who:12}{c['all_ms']:9.1f}{c['of_alone']:9.3f}{threads}{100 * c['system_share']:7.0f}%{c['switches']:10.0f}"
               f"{c['faults']:8.0f}")
+
+
+def say_counted(counted):
+    """What the programs say themselves, where they do."""
+    if not counted:
+        return
+    print(f"  {'':12}{'CPU MS':>9}" + "".join(f"{what.upper():>10}" for what in (*WHAT, "other")) + f"{'IN VAIN':>9}{'MSGS OUT':>10}"
+          f"{'IN':>7}{'MB OUT':>8}{'IN':>7}{'PARTS':>7}{'VAIN':>6}")
+    for who, c in counted.items():
+        print(f"  {who:12}{c['processor_ms']:9.1f}" + "".join(f"{c[what + '_ms']:10.1f}" for what in (*WHAT, "other")) +
+              f"{c['vain_ms']:9.1f}{c['messages_sent']:10.0f}{c['messages_received']:7.0f}{c['bytes_sent'] / 1e6:8.2f}"
+              f"{c['bytes_received'] / 1e6:7.2f}{c['parts']:7.0f}{c['vain_parts']:6.0f}")
 
 
 if __name__ == "__main__":
