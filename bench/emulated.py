@@ -106,7 +106,8 @@ class Cluster(Bed):
         else:
             folder.mkdir()
             os.link(self.file, folder / "model.onnx")
-        self.hedge("load", name, "--timeout", LOAD_S, timeout=LOAD_S + 10)
+        with self.hurry():
+            self.hedge("load", name, "--timeout", LOAD_S, timeout=LOAD_S + 10)
         macs = next(m["macs"] for m in map(json.loads, self.hedge("models", "--json").stdout.splitlines())
                     if m["name"] == name)
         check(macs == self.network_model.macs, "networks.py is wrong about", self.a.model, ":", macs, "MACs")

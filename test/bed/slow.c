@@ -3,14 +3,17 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -26,6 +29,8 @@
 #define S_NS       INT64_C(1000000000)
 
 static double factor = 1;
+static const volatile char *while_file = "1"; /* the mapped file, or as if there were one */
+static atomic_int_least64_t all_owed_ns;      /* of all threads that ever were */
 static int64_t look_ns; /* what it takes to read a thread's clock, which the slower processor would not do */
 static sem_t cores;
 
@@ -65,13 +70,16 @@ static void account(void)
 {
         const int64_t now = now_ns(CLOCK_THREAD_CPUTIME_ID);
         const int64_t used = now - me.seen_ns - look_ns;
+        int64_t owed;
 
         me.seen_ns = now;
-        if (me.rated || used <= 0)
+        if (me.rated || used <= 0 || *while_file != '1')
                 return;
         me.taken_ns += (int64_t)((double)used * factor);
-        me.owed_ns += (int64_t)((double)used * (factor - 1));
-        me.debt_ns += (int64_t)((double)used * (factor - 1));
+        owed = (int64_t)((double)used * (factor - 1));
+        me.owed_ns += owed;
+        me.debt_ns += owed;
+        atomic_fetch_add(&all_owed_ns, owed);
 }
 
 /* By the kernel's own call, as nanosleep() below pays first. */
@@ -145,6 +153,19 @@ static double number_of(const char *name, double least, double otherwise)
         return number;
 }
 
+static void map_file(const char *path)
+{
+        const int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char *mapped = fd >= 0 ? mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+
+        if (mapped == MAP_FAILED) {
+                fprintf(stderr, "slow: HEDGE_SLOW_WHILE=%s: %s\n", path, strerror(errno));
+                exit(2);
+        }
+        close(fd);
+        while_file = mapped;
+}
+
 static int64_t measure_look(void)
 {
         const int count = 200;
@@ -160,6 +181,8 @@ __attribute__((constructor)) static void begin(void)
         sem_init(&cores, 0, (unsigned)number_of("HEDGE_SLOW_CORES", 1, CORES));
         look_ns = measure_look();
         prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* threads inherit it */
+        if (getenv("HEDGE_SLOW_WHILE"))
+                map_file(getenv("HEDGE_SLOW_WHILE"));
         me.seen_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
         factor = number_of("HEDGE_SLOW", 1, 1); /* last: from now on it is paid for */
 }
@@ -208,7 +231,24 @@ EXPORTED int sched_yield(void)
 
 /* --- what the thread itself sees --- */
 
-STAND_IN(int, clock_gettime, (clockid_t clock, struct timespec *ret), (clock, ret))
+/* A slower processor would have worked for longer. */
+EXPORTED int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+        static int (*real)(clockid_t clock, struct timespec * ret);
+        int64_t ns;
+        int r;
+
+        if (!real)
+                find("clock_gettime", &real, sizeof(real));
+        pay();
+        r = real(clock, ret);
+        if (r == 0 && (clock == CLOCK_THREAD_CPUTIME_ID || clock == CLOCK_PROCESS_CPUTIME_ID)) {
+                ns = ret->tv_nsec + (clock == CLOCK_THREAD_CPUTIME_ID ? me.owed_ns : atomic_load(&all_owed_ns));
+                ret->tv_sec += ns / S_NS;
+                ret->tv_nsec = ns % S_NS;
+        }
+        return r;
+}
 
 /* --- what others see --- */
 

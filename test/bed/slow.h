@@ -10,7 +10,10 @@
  * wakes another, sends, receives or looks at a clock, it sleeps HEDGE_SLOW - 1 times what it used since it did so last. So others, and
  * itself, see what it made no sooner than a slower processor would have made it, and a thread that has used nothing is not delayed. At most HEDGE_SLOW_CORES
  * (4) threads of a program sleep for their processor time at once: the others wait for a core. Sleeps end late; what a thread
- * overslept is taken off the next, so that the mean is right.
+ * overslept is taken off the next, so that the mean is right. Its clocks of processor time show what the slower processor would have
+ * taken.
+ *
+ * Where HEDGE_SLOW_WHILE names a file (that stays where it is, and has a byte at least), all this is so while its first byte is '1'.
  *
  * Where the program itself stretches some of its work (common/emulated.h), it says so, and that is not stretched twice. */
 

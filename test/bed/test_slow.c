@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -192,16 +193,44 @@ static void threads_share_a_rate(void **state)
         assert_int_equal(hedge_emulated_share(20000, 5e6, 1e9), 25000);
 }
 
-/* What a program measures of itself is measured on the slower processor. */
-static void clocks_show_it(void **state)
+/* @return what passed by the program's clock while it worked for 10 ms. */
+static int64_t measured_ns(clockid_t clock)
 {
         struct timespec begin, end;
 
-        clock_gettime(CLOCK_MONOTONIC, &begin);
+        clock_gettime(clock, &begin);
         use(10000000);
-        clock_gettime(CLOCK_MONOTONIC, &end);
-        assert_true((end.tv_sec - begin.tv_sec) * INT64_C(1000000000) + end.tv_nsec - begin.tv_nsec >=
-                    FACTOR * INT64_C(10000000) - WORTH_NS - CREDIT_NS);
+        clock_gettime(clock, &end);
+        return (end.tv_sec - begin.tv_sec) * INT64_C(1000000000) + end.tv_nsec - begin.tv_nsec;
+}
+
+/* What a program measures of itself is measured on the slower processor. */
+static void clocks_show_it(void **state)
+{
+        const int64_t begin = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        int64_t thread_ns;
+
+        assert_true(measured_ns(CLOCK_MONOTONIC) >= FACTOR * INT64_C(10000000) - WORTH_NS - CREDIT_NS);
+        thread_ns = measured_ns(CLOCK_THREAD_CPUTIME_ID);
+        assert_true(thread_ns >= FACTOR * (INT64_C(10000000) - LOOK_NS));
+        assert_true(measured_ns(CLOCK_PROCESS_CPUTIME_ID) >= FACTOR * (INT64_C(10000000) - LOOK_NS));
+        assert_true(thread_ns <= FACTOR * (now_ns(CLOCK_THREAD_CPUTIME_ID) - begin));
+}
+
+static void a_file_switches_it_off(void **state)
+{
+        const char *path = getenv("HEDGE_SLOW_WHILE");
+        const int fd = open(path ? path : "", O_WRONLY);
+        account_t off, on;
+
+        assert_true(fd >= 0);
+        assert_int_equal(pwrite(fd, "0", 1, 0), 1);
+        work(1000000, 10, &off);
+        assert_int_equal(pwrite(fd, "1", 1, 0), 1);
+        work(1000000, 10, &on);
+        close(fd);
+        assert_true(off.owed == 0);
+        assert_true(on.owed >= (FACTOR - 1) * INT64_C(10) * (1000000 - LOOK_NS));
 }
 
 static void errno_is_kept(void **state)
@@ -230,6 +259,12 @@ int main(void)
                 cmocka_unit_test(threads_share_the_cores),
         };
 
+        const struct CMUnitTest switched[] = {
+                cmocka_unit_test(a_file_switches_it_off),
+        };
+
+        if (getenv("HEDGE_SLOW_WHILE"))
+                return cmocka_run_group_tests(switched, find_slow, NULL);
         return getenv("HEDGE_SLOW_CORES") ? cmocka_run_group_tests(shared, find_slow, NULL)
                                           : cmocka_run_group_tests(tests, find_slow, NULL);
 }
