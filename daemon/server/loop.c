@@ -3,6 +3,8 @@
 
 #include <czmq.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
@@ -22,21 +24,18 @@
 #define STOP_MS         700 /* what still runs by then is given up, so that stopping takes less than a second */
 #define MAIL_PER_TURN   256 /* read before the loop looks at everything else */
 
+/* In the order in which they are looked at in a turn: what boards have sent comes before the news that they have hung up. */
+enum { BOARDS, MONITOR, CLIENTS, CLIENTS_TCP, CLIENTS_MONITOR, KEYS, MAIL, SIGNALS, SOURCES };
+
 typedef struct loop {
         hedged_server_t *server;
-        zloop_t *zloop;
         int signals_fd;
+        zsock_t *sockets[KEYS]; /* NULL: there is none */
+        struct pollfd fds[SOURCES];
         int64_t ticked_ms; /* PINGs were sent; 0: never */
         int64_t stop_by_ms;
         int64_t watchdog_ms, fed_ms; /* half of systemd's time, 0: it does not watch; last time */
-        int timer;                   /* zloop's, for... */
-        int64_t due_ms;              /* NOT_SET, or when it goes off */
-        int failed;                  /* the loop itself: 0, -ENOMEM */
 } loop_t;
-
-#define NOT_SET (-1) /* and not 0, which is when the first PINGs are due */
-
-enum { GO_ON = 0, END = -1 }; /* what zloop's handlers return */
 
 /* ---- what is due ---- */
 
@@ -107,40 +106,13 @@ static void feed_watchdog(loop_t *l)
         l->fed_ms = hedge_now_ms();
 }
 
-static int on_due(zloop_t *zloop, int timer, void *arg);
-
-/* Have the timer go off when something is due next. */
-static int set_timer(loop_t *l)
-{
-        const int64_t due = due_ms(l), now = hedge_now_ms();
-
-        if (due == l->due_ms)
-                return GO_ON;
-        if (l->due_ms != NOT_SET)
-                zloop_timer_end(l->zloop, l->timer);
-        l->due_ms = due;
-        l->timer = zloop_timer(l->zloop, due > now ? (size_t)(due - now) : 0, 1, on_due, l);
-        l->failed = l->timer < 0 ? -ENOMEM : 0;
-        return l->failed < 0 ? END : GO_ON;
-}
-
-/* After every handler. */
-static int look_round(loop_t *l)
+/* After every turn. @return whether the program goes on. */
+static bool look_round(loop_t *l)
 {
         tick(l);
         hedged_models_settle(l->server);
         feed_watchdog(l);
-        if (l->server->stopping && (hedged_server_is_idle(l->server) || hedge_now_ms() >= l->stop_by_ms))
-                return END;
-        return set_timer(l);
-}
-
-static int on_due(zloop_t *zloop, int timer, void *arg)
-{
-        loop_t *l = arg;
-
-        l->due_ms = NOT_SET; /* it has gone off: zloop forgets it */
-        return look_round(l);
+        return !l->server->stopping || (!hedged_server_is_idle(l->server) && hedge_now_ms() < l->stop_by_ms);
 }
 
 /* ---- what comes ---- */
@@ -177,14 +149,12 @@ static void take(hedged_server_t *s, hedge_mail_t *mail)
         }
 }
 
-static int on_mail(zloop_t *zloop, zmq_pollitem_t *item, void *arg)
+static void take_mail(hedged_server_t *s)
 {
-        loop_t *l = arg;
         hedge_mail_t *mail;
 
-        for (unsigned i = 0; i < MAIL_PER_TURN && (mail = hedge_mailbox_take(l->server->mail)); i++)
-                take(l->server, mail);
-        return look_round(l);
+        for (unsigned i = 0; i < MAIL_PER_TURN && (mail = hedge_mailbox_take(s->mail)); i++)
+                take(s, mail);
 }
 
 static void begin_stop(loop_t *l)
@@ -203,9 +173,8 @@ static void begin_stop(loop_t *l)
         hedged_products_stop(s);
 }
 
-static int on_signal(zloop_t *zloop, zmq_pollitem_t *item, void *arg)
+static void take_signals(loop_t *l)
 {
-        loop_t *l = arg;
         int number;
 
         while ((number = hedge_signals_next(l->signals_fd)))
@@ -213,78 +182,97 @@ static int on_signal(zloop_t *zloop, zmq_pollitem_t *item, void *arg)
                         hedged_keys_reload(l->server);
                 else
                         begin_stop(l);
-        return look_round(l);
 }
 
-static int on_boards(zloop_t *zloop, zsock_t *socket, void *arg)
+static void take_all(loop_t *l)
 {
-        loop_t *l = arg;
+        hedged_server_t *s = l->server;
 
-        hedged_boards_receive(l->server);
-        return look_round(l);
+        if (l->fds[BOARDS].revents)
+                hedged_boards_receive(s);
+        if (l->fds[MONITOR].revents || l->fds[CLIENTS_MONITOR].revents)
+                hedged_keys_monitor(s);
+        if (l->fds[CLIENTS].revents)
+                hedged_clients_receive(s, s->sockets.clients);
+        if (l->fds[CLIENTS_TCP].revents)
+                hedged_clients_receive(s, s->sockets.clients_tcp);
+        if (l->fds[KEYS].revents)
+                hedged_keys_changed(s);
+        if (l->fds[MAIL].revents)
+                take_mail(s);
+        if (l->fds[SIGNALS].revents)
+                take_signals(l);
 }
 
-static int on_monitor(zloop_t *zloop, zsock_t *socket, void *arg)
-{
-        loop_t *l = arg;
+/* ---- sleeping ---- */
 
-        hedged_keys_monitor(l->server);
-        return look_round(l);
-}
-
-static int on_keys(zloop_t *zloop, zmq_pollitem_t *item, void *arg)
-{
-        loop_t *l = arg;
-
-        hedged_keys_changed(l->server);
-        return look_round(l);
-}
-
-static int on_clients(zloop_t *zloop, zsock_t *socket, void *arg)
-{
-        loop_t *l = arg;
-
-        hedged_clients_receive(l->server, socket);
-        return look_round(l);
-}
-
-/* In the order in which they are looked at in a turn: what boards have sent comes before the news that they have hung up. */
-static int watch(loop_t *l)
+static void watch(loop_t *l)
 {
         hedged_sockets_t *s = &l->server->sockets;
-        zmq_pollitem_t mail = { .fd = hedge_mailbox_fd(l->server->mail), .events = ZMQ_POLLIN };
-        zmq_pollitem_t signals = { .fd = l->signals_fd, .events = ZMQ_POLLIN };
-        zmq_pollitem_t keys = { .fd = hedged_keys_fd(l->server), .events = ZMQ_POLLIN };
 
-        if (zloop_reader(l->zloop, s->boards, on_boards, l) < 0 ||
-            zloop_reader(l->zloop, hedge_monitor_socket(s->monitor), on_monitor, l) < 0 ||
-            zloop_reader(l->zloop, s->clients, on_clients, l) < 0 ||
-            (s->clients_tcp && (zloop_reader(l->zloop, s->clients_tcp, on_clients, l) < 0 ||
-                                zloop_reader(l->zloop, hedge_monitor_socket(s->clients_monitor), on_monitor, l) < 0)) ||
-            (keys.fd >= 0 && zloop_poller(l->zloop, &keys, on_keys, l) < 0) ||
-            zloop_poller(l->zloop, &mail, on_mail, l) < 0 || zloop_poller(l->zloop, &signals, on_signal, l) < 0)
-                return -ENOMEM;
-        set_timer(l);
-        return l->failed;
+        l->sockets[BOARDS] = s->boards;
+        l->sockets[MONITOR] = hedge_monitor_socket(s->monitor);
+        l->sockets[CLIENTS] = s->clients;
+        if (s->clients_tcp) {
+                l->sockets[CLIENTS_TCP] = s->clients_tcp;
+                l->sockets[CLIENTS_MONITOR] = hedge_monitor_socket(s->clients_monitor);
+        }
+        for (unsigned i = 0; i < SOURCES; i++)
+                l->fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN }; /* one of -1 is passed over */
+        for (unsigned i = 0; i < KEYS; i++)
+                if (l->sockets[i])
+                        l->fds[i] = (struct pollfd){ zsock_fd(l->sockets[i]), POLLIN, POLLIN }; /* looked at once */
+        l->fds[KEYS].fd = hedged_keys_fd(l->server);
+        l->fds[MAIL].fd = hedge_mailbox_fd(l->server->mail);
+        l->fds[SIGNALS].fd = l->signals_fd;
+}
+
+/* Has something come in by a socket? Its descriptor says so once, and who sends by it may have taken that: it is asked, before
+ * every sleep. Nothing is sent by a monitor's, and it is always read to its end. */
+static bool has_input(const loop_t *l, unsigned source)
+{
+        return l->sockets[source] && source != MONITOR && source != CLIENTS_MONITOR &&
+               zsock_events(l->sockets[source]) & ZMQ_POLLIN;
+}
+
+/* @return 0, -errno. */
+static int wait_for_input(loop_t *l)
+{
+        bool input[SOURCES] = { false }, any = false;
+        int64_t left = 0;
+
+        for (unsigned i = 0; i < KEYS; i++)
+                any |= input[i] = has_input(l, i);
+        if (!any)
+                left = due_ms(l) - hedge_now_ms();
+        left = left < 0 ? 0 : left < INT_MAX ? left : INT_MAX;
+        if (poll(l->fds, SOURCES, (int)left) < 0) {
+                if (errno != EINTR)
+                        return -errno;
+                for (unsigned i = 0; i < SOURCES; i++)
+                        l->fds[i].revents = 0; /* as it was before */
+        }
+        for (unsigned i = 0; i < KEYS; i++)
+                if (input[i])
+                        l->fds[i].revents = POLLIN;
+        return 0;
 }
 
 int hedged_loop_run(hedged_server_t *server, int signals_fd)
 {
-        loop_t l = { .server = server, .signals_fd = signals_fd, .zloop = zloop_new(), .due_ms = NOT_SET };
+        loop_t l = { .server = server, .signals_fd = signals_fd };
         uint64_t watchdog_us = 0;
-        int r = l.zloop ? 0 : -ENOMEM;
+        int r = 0;
 
         if (sd_watchdog_enabled(0, &watchdog_us) > 0)
                 l.watchdog_ms = (int64_t)(watchdog_us / 2000);
-        if (r == 0) {
-                zloop_set_nonstop(l.zloop, true);
-                r = watch(&l);
-        }
         hedge_cost_enter(HEDGE_COST_MESSAGES);
-        /* 0: polling has failed, or a signal has interrupted it, which is read as everything else; -1: a handler has ended it */
-        while (r == 0 && zloop_start(l.zloop) == 0)
-                if (errno != EINTR)
-                        r = -errno;
-        zloop_destroy(&l.zloop);
-        return r < 0 ? r : l.failed;
+        watch(&l);
+        take_all(&l);
+        while (r == 0 && look_round(&l)) {
+                r = wait_for_input(&l);
+                if (r == 0)
+                        take_all(&l);
+        }
+        return r;
 }

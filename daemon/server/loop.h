@@ -4,10 +4,10 @@
 
 #include "daemon/server/server.h"
 
-/** The loop of the coordinator: CZMQ's zloop, over its sockets, its mail and its signals, with one timer for what is due. */
+/** The loop of the coordinator: a poll() over its sockets, its mail and its signals, until what is due next. */
 
 /** Serve until a signal says stop, and what runs has ended or STOP_MS are over. Feeds systemd's watchdog.
- * @return 0, -ENOMEM, -errno where the loop itself failed. */
+ * @return 0, -errno where the loop itself failed. */
 int hedged_loop_run(hedged_server_t *server, int signals_fd);
 
 /** When the next PINGs are due. Where nobody waits for a board its death holds nothing up, so calm boards are left to sleep for some
