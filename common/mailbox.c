@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -14,7 +15,8 @@
 struct hedge_mailbox {
         pthread_mutex_t lock;
         hedge_mail_t *head, **tail;
-        int fd; /* readable exactly while head is not NULL */
+        int fd;
+        bool readable; /* fd: something is there that was not put quietly */
 };
 
 int hedge_mailbox_new(hedge_mailbox_t **ret)
@@ -46,23 +48,37 @@ void hedge_mailbox_destroy(hedge_mailbox_t **box)
         *box = NULL;
 }
 
-static void set_readable(hedge_mailbox_t *box, int readable)
+static void set_readable(hedge_mailbox_t *box, bool readable)
 {
         uint64_t n = 1;
-        ssize_t r = readable ? write(box->fd, &n, sizeof(n)) : read(box->fd, &n, sizeof(n));
+        ssize_t r;
 
+        if (box->readable == readable)
+                return;
+        box->readable = readable;
+        r = readable ? write(box->fd, &n, sizeof(n)) : read(box->fd, &n, sizeof(n));
         (void)r; /* cannot fail: the counter is 0 or 1, and the lock is held */
+}
+
+static void put(hedge_mailbox_t *box, hedge_mail_t *mail, bool quietly)
+{
+        mail->next = NULL;
+        pthread_mutex_lock(&box->lock);
+        if (!quietly)
+                set_readable(box, true);
+        *box->tail = mail;
+        box->tail = &mail->next;
+        pthread_mutex_unlock(&box->lock);
 }
 
 void hedge_mailbox_put(hedge_mailbox_t *box, hedge_mail_t *mail)
 {
-        mail->next = NULL;
-        pthread_mutex_lock(&box->lock);
-        if (!box->head)
-                set_readable(box, 1);
-        *box->tail = mail;
-        box->tail = &mail->next;
-        pthread_mutex_unlock(&box->lock);
+        put(box, mail, false);
+}
+
+void hedge_mailbox_put_quietly(hedge_mailbox_t *box, hedge_mail_t *mail)
+{
+        put(box, mail, true);
 }
 
 hedge_mail_t *hedge_mailbox_take(hedge_mailbox_t *box)
@@ -75,7 +91,7 @@ hedge_mail_t *hedge_mailbox_take(hedge_mailbox_t *box)
                 box->head = mail->next;
                 if (!box->head) {
                         box->tail = &box->head;
-                        set_readable(box, 0);
+                        set_readable(box, false);
                 }
         }
         pthread_mutex_unlock(&box->lock);

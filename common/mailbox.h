@@ -21,13 +21,16 @@ void hedge_mailbox_destroy(hedge_mailbox_t **box);
 
 void hedge_mailbox_put(hedge_mailbox_t *box, hedge_mail_t *mail);
 
+/** The same for what has time until the next message: it is read in its turn, but wakes nobody. */
+void hedge_mailbox_put_quietly(hedge_mailbox_t *box, hedge_mail_t *mail);
+
 /** The oldest message, or NULL. */
 hedge_mail_t *hedge_mailbox_take(hedge_mailbox_t *box);
 
 /** The same, waiting up to timeout_ms for one (-1: for ever). @return NULL when the time is over. */
 hedge_mail_t *hedge_mailbox_wait(hedge_mailbox_t *box, int timeout_ms);
 
-/** Readable while there may be messages. */
+/** Readable while there may be messages that were not put quietly. */
 int hedge_mailbox_fd(const hedge_mailbox_t *box);
 
 #endif

@@ -86,7 +86,8 @@ static int run_stages(hedged_gather_t *g, const hedge_node_t *node, const hedged
 
         if (r == 0)
                 r = hedged_gather_wait(g);
-        hedged_layer_run_close(g->run); /* what still runs is cancelled while we decode */
+        hedged_layer_run_close(g->run,
+                               hedged_assign_outstanding(g->assign) == 0); /* what runs is cancelled while we decode */
         report->encode_ms = g->encode_ms;
         report->wait_ms = ms_since(at) - g->encode_ms;
         at = hedge_now_us();

@@ -154,7 +154,7 @@ void hedged_layer_run_wait(hedged_layer_run_t *run, unsigned least, int64_t unti
                 hedged_inbox_wait(&run->inbox, least, until_us);
 }
 
-void hedged_layer_run_close(hedged_layer_run_t *run)
+void hedged_layer_run_close(hedged_layer_run_t *run, bool all_came)
 {
         if (run->closed)
                 return;
@@ -162,14 +162,17 @@ void hedged_layer_run_close(hedged_layer_run_t *run)
         if (!run->has_loop)
                 return;
         run->close.kind = HEDGED_MAIL_CLOSE;
-        hedge_mailbox_put(run->loop, &run->close);
+        if (all_came)
+                hedge_mailbox_put_quietly(run->loop, &run->close);
+        else
+                hedge_mailbox_put(run->loop, &run->close);
 }
 
 void hedged_layer_run_destroy(hedged_layer_run_t **run)
 {
         if (!*run)
                 return;
-        hedged_layer_run_close(*run);
+        hedged_layer_run_close(*run, false);
         hedged_layer_run_unref(*run);
         *run = NULL;
 }

@@ -116,8 +116,10 @@ hedged_event_t *hedged_layer_run_next(hedged_layer_run_t *run);
  * lost, the program stops, or it is until_us (monotonic). What has not been read counts. */
 void hedged_layer_run_wait(hedged_layer_run_t *run, unsigned least, int64_t until_us);
 
-/** No more events are wanted: what still runs is cancelled. */
-void hedged_layer_run_close(hedged_layer_run_t *run);
+/** No more events are wanted: what still runs is cancelled.
+ * @param all_came  Nothing runs, so that the loop need not be woken: its next mail, which the next layer or the request's answer
+ *                  is, is soon enough. */
+void hedged_layer_run_close(hedged_layer_run_t *run, bool all_came);
 
 /** Close if that was not done, and let go of it. NULL-safe; nullifies. */
 void hedged_layer_run_destroy(hedged_layer_run_t **run);

@@ -148,8 +148,8 @@ static inline void end_run(hedged_layer_run_t **run)
 {
         const uint64_t id = (*run)->id;
 
-        hedged_layer_run_close(*run);
-        hedged_layer_run_close(*run); /* once is enough */
+        hedged_layer_run_close(*run, false);
+        hedged_layer_run_close(*run, false); /* once is enough */
         dispatch_bed_turn(&bed);
         expect_nothing(*run);
         assert_int_equal(part(0, id, 0), -ENOENT);

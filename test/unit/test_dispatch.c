@@ -242,7 +242,7 @@ static void what_still_runs_is_cancelled_at_the_end(void **state)
                 assert_int_equal(part(0, id, i), 0);
         assert_int_equal(part(1, id, 0), 0);
         hedged_cluster_lost(bed.cluster, dispatch_bed_board(&bed, 2));
-        hedged_layer_run_close(run);
+        hedged_layer_run_close(run, false);
         assert_int_equal(part(3, id, 0), 0); /* the loop has yet to hear of it */
         dispatch_bed_turn(&bed);
         assert_int_equal(part(3, id, 1), -ENOENT);
@@ -335,7 +335,7 @@ static void boards_are_measured_by_what_they_did(void **state)
         give(run, 3, 1u << 3);
         dispatch_bed_turn(&bed);
         assert_int_equal(part(3, id, 3), 0);
-        hedged_layer_run_close(run);
+        hedged_layer_run_close(run, false);
         dispatch_bed_turn(&bed);
         assert_int_equal(bed.n_samples, 3); /* lost is not slow, and who was not asked was not slow either */
         assert_int_equal(sample_of(0)->parts_asked, PARTS);

@@ -187,7 +187,7 @@ static void forget_sent(void)
 static void some_close(plain_run_t *r)
 {
         forget_sent();
-        hedged_layer_run_close(r->run);
+        hedged_layer_run_close(r->run, false);
         dispatch_bed_turn(&bed);
         for (unsigned b = 0; b < DISPATCH_BOARDS; b++) {
                 const bool owes = r->open && r->boards[b].tasks > 0 && r->boards[b].owed > 0;

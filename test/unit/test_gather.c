@@ -60,7 +60,7 @@ static uint64_t start(void)
 
 static void finish(void)
 {
-        hedged_layer_run_close(gather.run);
+        hedged_layer_run_close(gather.run, false);
         dispatch_bed_turn(&bed);
         hedged_gather_release(&gather);
 }
@@ -547,7 +547,7 @@ static int run_with(const hedge_code_params_t *params, enum behaviour first, enu
         r = hedged_gather_start(&gather);
         if (r == 0)
                 r = hedged_gather_wait(&gather);
-        hedged_layer_run_close(gather.run);
+        hedged_layer_run_close(gather.run, false);
         return r;
 }
 

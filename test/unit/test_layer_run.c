@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+
 #include "test/unit/dispatch_runs.h"
 
 /* What a layer run costs its two threads: when the request's is woken, how many mails the loop's gets, and who waits for whom. */
@@ -121,6 +123,38 @@ static void nobody_waits_for_the_end_of_a_run(void **state)
         assert_int_equal(bed.boards[0].sent[3].type, HEDGE_MSG_CANCEL);
 }
 
+static bool is_loop_woken(void)
+{
+        struct pollfd p = { .fd = hedge_mailbox_fd(bed.loop), .events = POLLIN };
+
+        return poll(&p, 1, 0) == 1;
+}
+
+static void an_end_without_news_wakes_nobody(void **state)
+{
+        (void)state;
+        uint64_t id;
+        hedged_layer_run_t *run = begin_run(1, &id), *next = new_run();
+
+        for (unsigned i = 0; i < PARTS; i++)
+                assert_int_equal(part(0, id, i), 0);
+        hedged_layer_run_close(run, true);
+        hedged_layer_run_destroy(&run);
+        assert_false(is_loop_woken());
+        give(next, 0, 1);
+        assert_true(is_loop_woken());
+        assert_int_equal(bed.n_samples, 0);
+        dispatch_bed_turn(&bed);
+        assert_int_equal(bed.n_samples, 1); /* the first is over and measured before the next begins */
+        assert_int_equal(bed.boards[0].n_sent, 2);
+        assert_false(is_loop_woken());
+        hedged_layer_run_close(next, false);
+        assert_true(is_loop_woken());
+        dispatch_bed_turn(&bed);
+        assert_int_equal(bed.boards[0].sent[2].type, HEDGE_MSG_CANCEL);
+        hedged_layer_run_destroy(&next);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -129,6 +163,7 @@ int main(void)
                 TEST(whole_boards_count_when_they_are_done),
                 TEST(all_tasks_of_a_mail_go_out_in_its_order),
                 TEST(nobody_waits_for_the_end_of_a_run),
+                TEST(an_end_without_news_wakes_nobody),
 #undef TEST
         };
 

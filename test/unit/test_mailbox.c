@@ -83,11 +83,36 @@ static void the_descriptor_tells_whether_there_is_mail(void **state)
         hedge_mailbox_destroy(&box);
 }
 
+static void what_is_put_quietly_waits_for_the_next(void **state)
+{
+        (void)state;
+        hedge_mailbox_t *box;
+        hedge_mail_t mail[4];
+        struct pollfd p = { .events = POLLIN };
+
+        assert_int_equal(hedge_mailbox_new(&box), 0);
+        p.fd = hedge_mailbox_fd(box);
+        hedge_mailbox_put_quietly(box, &mail[0]);
+        assert_int_equal(poll(&p, 1, 0), 0);
+        hedge_mailbox_put(box, &mail[1]);
+        hedge_mailbox_put_quietly(box, &mail[2]);
+        assert_int_equal(poll(&p, 1, 0), 1);
+        for (unsigned i = 0; i < 3; i++)
+                assert_ptr_equal(hedge_mailbox_take(box), &mail[i]);
+        assert_null(hedge_mailbox_take(box));
+        assert_int_equal(poll(&p, 1, 0), 0);
+        hedge_mailbox_put_quietly(box, &mail[3]);
+        assert_ptr_equal(hedge_mailbox_wait(box, 60000), &mail[3]); /* who looks finds it */
+        assert_int_equal(poll(&p, 1, 0), 0);
+        hedge_mailbox_destroy(&box);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_arrive_in_each_senders_order),
                 cmocka_unit_test(the_descriptor_tells_whether_there_is_mail),
+                cmocka_unit_test(what_is_put_quietly_waits_for_the_next),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
