@@ -28,7 +28,7 @@ const hedged_costs_t hedged_usual_costs = {
         .part_s = 2e-6,
         .entry_s = 5e-10,
         .coding_s = 1.5e-11,
-        .solve_s = 3e-9,
+        .solve_s = 1e-9,
         .layer_s = 2e-4,
 };
 
@@ -165,11 +165,11 @@ static int decode(hedge_scheme_t scheme, uint64_t seed, const hedge_partition_t 
         double began_s;
         int r = hedge_code_new_with(&params, &code, NULL);
 
-        if (r == 0)
-                r = fill_decoder(code, &d);
         if (r == 0) {
                 began_s = hedged_processor_s();
-                r = hedge_decoder_solve(d, NULL);
+                r = fill_decoder(code, &d);
+                if (r == 0)
+                        r = hedge_decoder_solve(d, NULL);
                 ret->solve_s = hedged_processor_s() - began_s;
         }
         if (r == 0) {

@@ -28,7 +28,7 @@ typedef struct hedged_costs {
         double part_s;    /**< a part in a received message: looking it up, handing it to the decoder */
         double entry_s;   /**< an entry of a tensor that is encoded or decoded: reading it, q16, writing it */
         double coding_s;  /**< a multiply-add of it, where it is a combination of several */
-        double solve_s;   /**< solving for the decode matrix of u unknowns takes this times u^3 */
+        double solve_s;   /**< taking in the parts of u unknowns and solving for them takes this times u^3 */
         double layer_s;   /**< what every coded layer takes anyway */
 } hedged_costs_t;
 
