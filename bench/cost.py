@@ -34,6 +34,7 @@ def parse(words=None):
     p.set_defaults(schemes="uncoded,auto", fast_cores=True)  # what makes cores slow takes processor time, too
     p.add_argument("--model", dest="models", default="resnet18,vgg16", metavar="NAME,...", help=f"of {', '.join(NETWORKS)} (%(default)s)")
     p.add_argument("--before", type=Path, metavar="FOLDER", help="another build, measured in turn with this one")
+    p.add_argument("--network", action="store_true", help="a second cluster with `security: network`, measured in turn")
     p.add_argument("--pause", type=float, default=0.3, metavar="S", help="after each request, for what boards still compute of "
                    "it; what is done then counts, too (0.3)")
     a = p.parse_args(words)
@@ -44,6 +45,8 @@ def parse(words=None):
             p.error(f"no network is called {name!r}: {', '.join(NETWORKS)}")
     if a.before and not os.access(a.before / "client/hedge", os.X_OK):
         p.error(f"--before {a.before}: no client/hedge is there; a build's folder is wanted")
+    if a.before and a.network:
+        p.error("--before and --network: one at a time")
     if not 0 <= a.pause <= 60 or a.warmup < 1:
         p.error("out of range: --pause, or --warmup, whose requests tell what becomes of parts and are at least one")
     return a
@@ -78,7 +81,8 @@ def measure_model(a, model, sides, progress):
         alone.close()
     return {"model": model, "machine_busy": busy, "idle_ms_per_s": idle, "alone": alone.report(),
             "results": [summarise(side, scheme, alone) for scheme in a.schemes for side in sides],
-            "ratios": {scheme: compare(*sides, scheme) for scheme in a.schemes if len(sides) == 2}}
+            "ratios": {scheme: compare(*sides, scheme) for scheme in a.schemes if len(sides) == 2},
+            "of": " / ".join(side.name for side in sides[::-1])}
 
 
 def median(values, digits=4):
@@ -132,12 +136,13 @@ def summarise(side, scheme, alone):
 def measure(a):
     hedge = Path(os.environ["HEDGE"])
     report = {key: getattr(a, key) for key in ("profile", "boards", "seed", "set", "pause")} | {"models": []}
-    builds = {"before": a.before / "client/hedge"} if a.before else {}
+    clusters = ([("before", a.before / "client/hedge", "curve"), ("now", hedge, "curve")] if a.before else
+                [("curve", hedge, "curve"), ("network", hedge, "network")] if a.network else [("now", hedge, "curve")])
     for model in a.models:
         a.model, sides = model, []
-        progress = Progress((a.warmup + a.runs) * len(a.schemes) * (len(builds) + 1))
+        progress = Progress((a.warmup + a.runs) * len(a.schemes) * len(clusters))
         try:
-            for name, path in (builds | {"now": hedge}).items():
+            for name, path, a.security in clusters:
                 sides.append(Side(a, name, path))
             report["models"].append(measure_model(a, model, sides, progress))
         finally:
@@ -166,7 +171,7 @@ def say(a, report):
             say_result(r)
             say_counted(r["counted"])
     for scheme, ratios in report["ratios"].items():
-        print(f"\n{scheme}, now / before: " + ", ".join(f"{key} {value:.2f}" for key, value in ratios.items()))
+        print(f"\n{scheme}, {report['of']}: " + ", ".join(f"{key} {value:.2f}" for key, value in ratios.items()))
 
 
 def say_result(r):

@@ -17,6 +17,10 @@ IDLE_S = 2  # to see what a cluster takes that is asked for nothing
 class Counted(Cluster):
     """A cluster that counts what its requests cost."""
 
+    def __init__(self, a):
+        super().__init__(a, {"security": a.security})
+        self.board_settings["security"] = a.security
+
     def taken(self):
         """What everybody has taken so far."""
         boards = [processor.process(self.processes[name].pid) for name in self.names]
