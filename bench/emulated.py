@@ -4,6 +4,7 @@ all schemes can be interleaved and meet the same luck."""
 import json
 import os
 import random
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -64,12 +65,21 @@ def check_options(parser, a):
         parser.error("out of range: --boards, --runs, --warmup, --seed or --store")
 
 
+def place(file, target):
+    """Link it, or copy it from another file system."""
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copy(file, target)
+
+
 class Cluster(Bed):
     """A bed whose coordinator is as slow as its first board, with the network under the name of every scheme and, as
     `local`, by the coordinator alone."""
 
     def __init__(self, a, settings=None):
-        self.a, self.network_model = a, Network(a.model)
+        self.a = a
+        self.network_model = self.find_network()
         self.tolerance = ACCURACY * ERRORS_ADD_UP
         gflops, mbit, _ = board_kinds(a.profile, 1)[0]
         super().__init__(a.boards, a.profile, {
@@ -88,10 +98,19 @@ class Cluster(Bed):
     def here_macs_per_s(self):
         return self.coordinator_gflops * 1e9 / 2
 
+    def find_network(self):
+        """@return what is known of it: at least shape, of its input, and macs, None for unknown."""
+        return Network(self.a.model)
+
+    def make_file(self):
+        """@return the network as an ONNX file."""
+        path = self.dir / f"{self.a.model}.onnx"
+        hedge("model", "make", self.a.model, path, "--seed", self.a.seed, "--quiet", timeout=LOAD_S)
+        return path
+
     def prepare(self):
         """Make the network and its inputs, and ask one machine alone."""
-        self.file = self.dir / f"{self.a.model}.onnx"
-        hedge("model", "make", self.a.model, self.file, "--seed", self.a.seed, "--quiet", timeout=LOAD_S)
+        self.file = self.make_file()
         shape, luck = self.network_model.shape, random.Random(self.a.seed)
         count = shape[1] * shape[2] * shape[3]
         self.inputs = [write_npy(self.dir / f"input-{i}.npy", shape, [luck.gauss(0, 1) for _ in range(count)])
@@ -99,18 +118,19 @@ class Cluster(Bed):
         self.reference = Reference(self.file, self.inputs, self.dir)
 
     def load_as(self, name):
-        """The repository gets a link in place of a copy. Again: it is planned anew."""
+        """The repository gets a link in place of a copy. Again: it is planned anew. @return its multiply-accumulates."""
         folder = self.dir / "models" / name
         if folder.exists():
             self.hedge("unload", name)
         else:
             folder.mkdir()
-            os.link(self.file, folder / "model.onnx")
+            place(self.file, folder / "model.onnx")
         with self.hurry():
             self.hedge("load", name, "--timeout", LOAD_S, timeout=LOAD_S + 10)
         macs = next(m["macs"] for m in map(json.loads, self.hedge("models", "--json").stdout.splitlines())
                     if m["name"] == name)
-        check(macs == self.network_model.macs, "networks.py is wrong about", self.a.model, ":", macs, "MACs")
+        check(self.network_model.macs in (None, macs), "networks.py is wrong about", self.a.model, ":", macs, "MACs")
+        return macs
 
     def trouble(self, round_number, *lines, number=None):
         """What happens to the boards in the requests that follow: the same in all of one round.
