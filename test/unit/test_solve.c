@@ -105,6 +105,7 @@ static void take(bed_t *b, unsigned i)
 
         assert_int_equal(hedge_decoder_add(b->decoder, b->board[id], b->part[id]), (int)i);
         assert_int_equal(hedge_received_add(&b->received, b->board[id], b->part[id]), (int)i);
+        assert_int_equal(hedge_solver_take(&b->solver, &b->received), 0);
         hedge_received_column(&b->received, i, b->g + (size_t)i * b->rank);
 }
 

@@ -14,7 +14,6 @@
 struct hedge_decoder {
         hedge_received_t received;
         hedge_solver_t solver;
-        bool is_ready;
         hedge_solution_t *solution;
 };
 
@@ -45,33 +44,6 @@ void hedge_decoder_destroy(hedge_decoder_t **decoder)
         *decoder = NULL;
 }
 
-/* Where plain parts may come the rest shrinks with each, and so it waits until there are enough parts; where none can, the work
- * is done while others are on their way. */
-static bool is_time(const hedge_received_t *received)
-{
-        const hedge_scheme_t scheme = hedge_code_scheme(received->code);
-        const bool only_coded =
-                !received->code->systematic &&
-                (scheme == HEDGE_SCHEME_KRP || scheme == HEDGE_SCHEME_NSCTC || scheme == HEDGE_SCHEME_MDS);
-
-        return only_coded || received->coded >= received->missing;
-}
-
-static int look(hedge_decoder_t *d)
-{
-        int r = 0;
-
-        if (d->is_ready || !is_time(&d->received))
-                return 0;
-        if (d->solver.rest.blocks != d->received.missing)
-                r = hedge_rest_open(&d->solver.rest, &d->received);
-        if (r < 0)
-                return r;
-        hedge_rest_take(&d->solver.rest, &d->received);
-        d->is_ready = d->solver.rest.rank == d->received.missing;
-        return 0;
-}
-
 int hedge_decoder_add(hedge_decoder_t *d, unsigned board, unsigned part)
 {
         const int index = hedge_received_add(&d->received, board, part);
@@ -80,7 +52,7 @@ int hedge_decoder_add(hedge_decoder_t *d, unsigned board, unsigned part)
         if (index < 0)
                 return index;
         hedge_solution_destroy(&d->solution);
-        r = look(d);
+        r = hedge_solver_take(&d->solver, &d->received);
         return r < 0 ? r : index;
 }
 
@@ -91,16 +63,12 @@ unsigned hedge_decoder_count(const hedge_decoder_t *d)
 
 bool hedge_decoder_ready(const hedge_decoder_t *d)
 {
-        return d->is_ready;
+        return d->solver.is_ready;
 }
 
 unsigned hedge_decoder_missing(const hedge_decoder_t *d)
 {
-        const unsigned blocks = d->received.missing;
-
-        if (d->is_ready)
-                return 0;
-        return blocks - (is_time(&d->received) ? d->solver.rest.rank : d->received.coded);
+        return hedge_solver_missing(&d->solver, &d->received);
 }
 
 /* Do all boards live that hold something? With them every code decodes. */
@@ -132,7 +100,7 @@ bool hedge_decoder_possible(const hedge_decoder_t *d, const bool *alive)
         hedge_rest_t rest = { 0 };
         bool possible = true;
 
-        if (d->is_ready || are_all_alive(d->received.code, alive) || open_possible(d, alive, &all) < 0)
+        if (d->solver.is_ready || are_all_alive(d->received.code, alive) || open_possible(d, alive, &all) < 0)
                 return true;
         if (all.missing > all.coded) {
                 possible = false;
@@ -149,7 +117,7 @@ int hedge_decoder_solve(hedge_decoder_t *d, double *ret_condition)
 {
         int r = 0;
 
-        if (!d->is_ready)
+        if (!d->solver.is_ready)
                 return HEDGE_EUNDECODABLE;
         if (!d->solution)
                 r = hedge_solver_run(&d->solver, &d->received);

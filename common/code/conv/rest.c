@@ -69,15 +69,17 @@ static void take_one(hedge_rest_t *rest, const hedge_received_t *received, unsig
         rest->rank++;
 }
 
-static bool is_coded(const hedge_received_t *received, unsigned index)
+bool hedge_rest_takes(const hedge_rest_t *rest, const hedge_received_t *received, unsigned index)
 {
-        return received->parts[index].block == hedge_code_rank(received->code);
+        const unsigned block = received->parts[index].block;
+
+        return block == hedge_code_rank(received->code) || rest->row[block] >= 0;
 }
 
 void hedge_rest_take(hedge_rest_t *rest, const hedge_received_t *received)
 {
         for (; rest->looked < received->count && rest->rank < rest->blocks; rest->looked++)
-                if (is_coded(received, rest->looked))
+                if (hedge_rest_takes(rest, received, rest->looked))
                         take_one(rest, received, rest->looked);
 }
 
@@ -117,8 +119,8 @@ static void choose_next(double *columns, uint16_t *parts, unsigned v, unsigned c
 int hedge_rest_choose(hedge_rest_t *rest, const hedge_received_t *received)
 {
         const unsigned n = rest->blocks;
-        double *columns = malloc((size_t)received->coded * n * sizeof(double));
-        uint16_t *parts = malloc(received->coded * sizeof(*parts));
+        double *columns = malloc((size_t)received->count * n * sizeof(double));
+        uint16_t *parts = malloc(received->count * sizeof(*parts));
         unsigned count = 0;
 
         if (!columns || !parts) {
@@ -127,7 +129,7 @@ int hedge_rest_choose(hedge_rest_t *rest, const hedge_received_t *received)
                 return -ENOMEM;
         }
         for (unsigned i = 0; i < received->count; i++)
-                if (is_coded(received, i)) {
+                if (hedge_rest_takes(rest, received, i)) {
                         hedge_rest_column(rest, received, i, columns + (size_t)count * n);
                         parts[count++] = (uint16_t)i;
                 }

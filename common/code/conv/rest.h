@@ -24,6 +24,9 @@ typedef struct hedge_rest {
 int hedge_rest_open(hedge_rest_t *rest, const hedge_received_t *received);
 void hedge_rest_release(hedge_rest_t *rest);
 
+/** Does a part say something of the blocks? A coded one, or a block of these that came after all. */
+bool hedge_rest_takes(const hedge_rest_t *rest, const hedge_received_t *received, unsigned index);
+
 /** Look at the parts that came since. One of which less than HEDGE_NEW_DIRECTION of its column is left beside the others
  * adds no rank. Nothing to do once the rank is that of the blocks. */
 void hedge_rest_take(hedge_rest_t *rest, const hedge_received_t *received);

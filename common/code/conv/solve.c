@@ -25,6 +25,40 @@ void hedge_solver_release(hedge_solver_t *s)
         *s = (hedge_solver_t){ 0 };
 }
 
+/* Where plain parts may come the rest is the smaller the later it is opened, and so it waits until there are enough parts; where none
+ * can, the work is done while others are on their way. */
+static bool is_time(const hedge_received_t *received)
+{
+        const hedge_scheme_t scheme = hedge_code_scheme(received->code);
+        const bool only_coded =
+                !received->code->systematic &&
+                (scheme == HEDGE_SCHEME_KRP || scheme == HEDGE_SCHEME_NSCTC || scheme == HEDGE_SCHEME_MDS);
+
+        return only_coded || received->coded >= received->missing;
+}
+
+int hedge_solver_take(hedge_solver_t *s, const hedge_received_t *received)
+{
+        int r = 0;
+
+        if (s->is_ready)
+                return 0;
+        if (s->rest.blocks == 0 && is_time(received))
+                r = hedge_rest_open(&s->rest, received);
+        if (r < 0)
+                return r;
+        hedge_rest_take(&s->rest, received);
+        s->is_ready = received->missing == 0 || (s->rest.blocks > 0 && s->rest.rank == s->rest.blocks);
+        return 0;
+}
+
+unsigned hedge_solver_missing(const hedge_solver_t *s, const hedge_received_t *received)
+{
+        if (s->is_ready)
+                return 0;
+        return s->rest.blocks > 0 ? s->rest.blocks - s->rest.rank : received->missing - received->coded;
+}
+
 static double *weights_of(const hedge_solver_t *s, unsigned part)
 {
         return s->weights + (size_t)part * s->rest.blocks;
@@ -137,9 +171,7 @@ static void update(hedge_solver_t *s, const hedge_received_t *received, unsigned
 /* Does a part say anything of the blocks of the rest that the weights do not take in yet? */
 static bool is_news(const hedge_solver_t *s, const hedge_received_t *received, unsigned part)
 {
-        const unsigned block = received->parts[part].block;
-
-        if (block < hedge_code_rank(received->code) && s->rest.row[block] < 0)
+        if (!hedge_rest_takes(&s->rest, received, part))
                 return false;
         for (unsigned v = 0; v < s->rest.rank && part < s->rest.looked; v++)
                 if (s->rest.chosen[v] == part)
@@ -162,22 +194,23 @@ static int start(hedge_solver_t *s, const hedge_received_t *received)
         return 0;
 }
 
+static bool is_there_choice(const hedge_solver_t *s, const hedge_received_t *received)
+{
+        unsigned n = 0;
+
+        for (unsigned p = 0; p < received->count; p++)
+                n += hedge_rest_takes(&s->rest, received, p);
+        return n > s->rest.blocks;
+}
+
 static int start_again(hedge_solver_t *s, const hedge_received_t *received)
 {
-        int r = 0;
+        int r;
 
         s->count = 0;
-        if (s->rest.blocks != received->missing) {
-                s->room = 0;
-                free(s->weights);
-                s->weights = NULL;
-                r = hedge_rest_open(&s->rest, received);
-        }
-        if (r < 0)
-                return r;
         hedge_rest_take(&s->rest, received);
         r = start(s, received);
-        if (r < 0 || s->size <= TRUSTED || received->coded == s->rest.blocks)
+        if (r < 0 || s->size <= TRUSTED || !is_there_choice(s, received))
                 return r;
         r = hedge_rest_choose(&s->rest, received);
         return r < 0 ? r : start(s, received);

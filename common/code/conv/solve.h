@@ -15,7 +15,8 @@
  * where these are ill conditioned, others are chosen among all that came first. */
 
 typedef struct hedge_solver {
-        hedge_rest_t rest;
+        hedge_rest_t rest;    /* opened when there are enough parts */
+        bool is_ready;        /* the rank is full */
         unsigned count, room; /* parts that the weights take in; that there is memory for */
         double size;          /* of the weights of the first parts, see TRUSTED */
         double *weights;      /* per part: how much of it each block of the rest takes */
@@ -23,7 +24,13 @@ typedef struct hedge_solver {
 
 void hedge_solver_release(hedge_solver_t *solver);
 
-/** Take all parts in. Their rank is full. @return 0, HEDGE_EUNDECODABLE, -ENOMEM. */
+/** Look at a part that came. @return 0, -ENOMEM. */
+int hedge_solver_take(hedge_solver_t *solver, const hedge_received_t *received);
+
+/** So many parts are missing, at least, until the rank is full. */
+unsigned hedge_solver_missing(const hedge_solver_t *solver, const hedge_received_t *received);
+
+/** Solve for what came. The rank is full. @return 0, HEDGE_EUNDECODABLE, -ENOMEM. */
 int hedge_solver_run(hedge_solver_t *solver, const hedge_received_t *received);
 
 /** What hedge_solver_run came to. @return 0, HEDGE_EUNDECODABLE (not finite, or worse than double can tell), -ENOMEM. */
