@@ -150,6 +150,46 @@ static void test_possible(void **state)
         hedge_code_destroy(&code);
 }
 
+/* What is possible with these boards is what their parts make ready. */
+static void check_possible(const hedge_code_t *code, unsigned set)
+{
+        bool alive[6], possible;
+        hedge_decoder_t *decoder;
+
+        assert_int_equal(hedge_decoder_new(code, &decoder), 0);
+        for (unsigned j = 0; j < 6; j++)
+                alive[j] = set >> j & 1;
+        possible = hedge_decoder_possible(decoder, alive);
+        for (unsigned j = 0; j < 6; j++)
+                for (unsigned p = 0; alive[j] && p < hedge_code_parts(code, j); p++)
+                        assert_true(hedge_decoder_add(decoder, j, p) >= 0);
+        assert_int_equal(possible, hedge_decoder_ready(decoder));
+        hedge_decoder_destroy(&decoder);
+}
+
+static void test_possible_of_every_set(void **state)
+{
+        for (unsigned scheme = 0; scheme < HEDGE_SCHEMES; scheme++)
+                for (unsigned systematic = 0; systematic < 2; systematic++) {
+                        const bool strips = scheme == HEDGE_SCHEME_MDS || scheme == HEDGE_SCHEME_LT;
+                        const hedge_code_params_t params = { .scheme = (hedge_scheme_t)scheme,
+                                                             .k_a = 4,
+                                                             .k_b = strips ? 1 : 4,
+                                                             .n = 6,
+                                                             .systematic = systematic };
+                        hedge_code_t *code;
+
+                        if (hedge_code_new_with(&params, &code, NULL) < 0)
+                                continue; /* no systematic form */
+                        for (unsigned set = 0; set < 1u << 6; set++)
+                                check_possible(code, set);
+                        assert_true(hedge_code_delta(code) >= 1);
+                        for (unsigned set = 0; set < 1u << 6; set++) /* now that it is known */
+                                check_possible(code, set);
+                        hedge_code_destroy(&code);
+                }
+}
+
 /* A part that comes after a solve counts in the next one, wherever it stands in the order of boards. */
 static void test_more_parts_after_a_solve(void **state)
 {
@@ -202,6 +242,7 @@ int main(void)
                 cmocka_unit_test(test_any_parts_of_full_rank),
                 cmocka_unit_test(test_dependent_parts_are_refused),
                 cmocka_unit_test(test_possible),
+                cmocka_unit_test(test_possible_of_every_set),
                 cmocka_unit_test(test_more_parts_after_a_solve),
                 cmocka_unit_test(test_many_sets_of_parts),
         };

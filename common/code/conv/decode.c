@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "common/code/conv/passes.h"
@@ -71,13 +72,19 @@ unsigned hedge_decoder_missing(const hedge_decoder_t *d)
         return hedge_solver_missing(&d->solver, &d->received);
 }
 
-/* Do all boards live that hold something? With them every code decodes. */
-static bool are_all_alive(const hedge_code_t *code, const bool *alive)
+/* Do so many boards live that no parts have to be looked at? With all that hold something every code decodes; with delta of them
+ * those do whose delta is no estimate and is known. */
+static bool are_enough_alive(const hedge_code_t *code, const bool *alive)
 {
-        for (unsigned j = 0; j < code->n; j++)
-                if (!alive[j] && hedge_code_parts(code, j) > 0)
-                        return false;
-        return true;
+        const bool is_exact = code->alike || (code->scheme != HEDGE_SCHEME_LT && code->scheme != HEDGE_SCHEME_KRP);
+        const unsigned delta = atomic_load(code->delta);
+        unsigned living = 0, holders = 0;
+
+        for (unsigned j = 0; j < code->n; j++) {
+                holders += hedge_code_parts(code, j) > 0;
+                living += alive[j] && hedge_code_parts(code, j) > 0;
+        }
+        return living == holders || (is_exact && delta > 0 && living >= delta);
 }
 
 /* As if the parts of the boards that live had come too. */
@@ -100,7 +107,7 @@ bool hedge_decoder_possible(const hedge_decoder_t *d, const bool *alive)
         hedge_rest_t rest = { 0 };
         bool possible = true;
 
-        if (d->solver.is_ready || are_all_alive(d->received.code, alive) || open_possible(d, alive, &all) < 0)
+        if (d->solver.is_ready || are_enough_alive(d->received.code, alive) || open_possible(d, alive, &all) < 0)
                 return true;
         if (all.missing > all.coded) {
                 possible = false;

@@ -47,10 +47,11 @@ bool hedge_decoder_possible(const hedge_decoder_t *decoder, const bool *alive);
  * (weights as in hedge_decoder_gain), one after the other; one that comes after a solve costs m x count, not another solve. What
  * a block is that came as it is, is not estimated anew from the others: the gain is at most 3 % above that of least squares of all
  * parts at once (13 codes, 30 orders each, up to 10 parts beyond the rank).
- * @param ret_condition  May be NULL. The mean condition, sqrt(|G|^2 |D|^2) / K: the squares of all entries of D and of the recovery matrix of the parts that it
- *                       uses, summed. At least 1; with as many parts as the rank that is the root of the mean square of the singular
- *                       values times that of their inverses, and so at most the 2-norm condition number, which bounds the worst
- *                       errors as this one does typical ones, and takes much longer to find (`hedge codes` shows it).
+ * @param ret_condition  May be NULL. The mean condition, sqrt(|G|^2 |D|^2) / K: the squares of all entries of D and of the recovery
+ *                       matrix G of the parts that it uses, summed. At least 1; with as many parts as the rank that is the root
+ *                       of the mean square of the singular values times that of their inverses, and so at most the 2-norm
+ *                       condition number, which bounds the worst errors as this one does typical ones, and takes much longer
+ *                       to find (`hedge codes` shows it).
  * @return 0, HEDGE_EUNDECODABLE (the rank is not full, or double can't tell), -ENOMEM. */
 int hedge_decoder_solve(hedge_decoder_t *decoder, double *ret_condition);
 
