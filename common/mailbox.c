@@ -15,8 +15,8 @@
 struct hedge_mailbox {
         pthread_mutex_t lock;
         hedge_mail_t *head, **tail;
-        int fd;
-        bool readable; /* fd: something is there that was not put quietly */
+        int fd;        /* counts: whoever sets `readable` counts up, who clears it down, both behind the lock */
+        bool readable; /* something is there that was not put quietly */
 };
 
 int hedge_mailbox_new(hedge_mailbox_t **ret)
@@ -26,7 +26,7 @@ int hedge_mailbox_new(hedge_mailbox_t **ret)
 
         if (!box)
                 return -ENOMEM;
-        box->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        box->fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
         if (box->fd < 0) {
                 r = -errno;
                 free(box);
@@ -48,27 +48,30 @@ void hedge_mailbox_destroy(hedge_mailbox_t **box)
         *box = NULL;
 }
 
-static void set_readable(hedge_mailbox_t *box, bool readable)
+/* Without the lock: who is woken by it would only find it taken. Counting down waits where who counts up is about to. */
+static void count(hedge_mailbox_t *box, bool up)
 {
         uint64_t n = 1;
         ssize_t r;
 
-        if (box->readable == readable)
-                return;
-        box->readable = readable;
-        r = readable ? write(box->fd, &n, sizeof(n)) : read(box->fd, &n, sizeof(n));
-        (void)r; /* cannot fail: the counter is 0 or 1, and the lock is held */
+        do
+                r = up ? write(box->fd, &n, sizeof(n)) : read(box->fd, &n, sizeof(n));
+        while (r < 0 && errno == EINTR);
 }
 
 static void put(hedge_mailbox_t *box, hedge_mail_t *mail, bool quietly)
 {
+        bool first;
+
         mail->next = NULL;
         pthread_mutex_lock(&box->lock);
-        if (!quietly)
-                set_readable(box, true);
+        first = !quietly && !box->readable;
+        box->readable = box->readable || first;
         *box->tail = mail;
         box->tail = &mail->next;
         pthread_mutex_unlock(&box->lock);
+        if (first)
+                count(box, true);
 }
 
 void hedge_mailbox_put(hedge_mailbox_t *box, hedge_mail_t *mail)
@@ -84,17 +87,20 @@ void hedge_mailbox_put_quietly(hedge_mailbox_t *box, hedge_mail_t *mail)
 hedge_mail_t *hedge_mailbox_take(hedge_mailbox_t *box)
 {
         hedge_mail_t *mail;
+        bool last = false;
 
         pthread_mutex_lock(&box->lock);
         mail = box->head;
-        if (mail) {
+        if (mail)
                 box->head = mail->next;
-                if (!box->head) {
-                        box->tail = &box->head;
-                        set_readable(box, false);
-                }
+        if (mail && !box->head) {
+                box->tail = &box->head;
+                last = box->readable;
+                box->readable = false;
         }
         pthread_mutex_unlock(&box->lock);
+        if (last)
+                count(box, false);
         return mail;
 }
 
