@@ -14,6 +14,7 @@ struct hedgew_outbox {
         int64_t (*due_us)(const hedge_mail_t *mail);
         hedge_mail_t *first, **tail; /* as they came: a task's end stays behind its parts, whatever they are due */
         int timer, poll;             /* poll: readable when the timer or the mailbox is */
+        int64_t set_us;              /* what the timer is set to; 0: to nothing, INT64_MAX: nothing is due ever */
 };
 
 static int watch(const hedgew_outbox_t *o, int fd)
@@ -64,14 +65,15 @@ void hedgew_outbox_destroy(hedgew_outbox_t **outbox)
 static void set_timer(hedgew_outbox_t *o)
 {
         struct itimerspec at = { { 0, 0 }, { 0, 0 } };
-        int64_t due_us = INT64_MAX;
+        int64_t due_us = o->first ? INT64_MAX : 0;
 
         for (const hedge_mail_t *mail = o->first; mail; mail = mail->next)
                 due_us = o->due_us(mail) < due_us ? o->due_us(mail) : due_us;
-        if (o->first) {
-                at.it_value.tv_sec = due_us / 1000000;
-                at.it_value.tv_nsec = due_us % 1000000 * 1000;
-        }
+        if (due_us == o->set_us)
+                return;
+        o->set_us = due_us;
+        at.it_value.tv_sec = due_us / 1000000;
+        at.it_value.tv_nsec = due_us % 1000000 * 1000;
         timerfd_settime(o->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
