@@ -145,3 +145,21 @@ zmq_pollitem_t hedge_socket_poll(zsock_t *socket, short events)
 {
         return (zmq_pollitem_t){ .socket = socket ? zsock_resolve(socket) : NULL, .fd = -1, .events = events };
 }
+
+int hedge_socket_fd(zsock_t *socket)
+{
+        int fd = -1;
+        size_t size = sizeof(fd);
+
+        return zmq_getsockopt(zsock_resolve(socket), ZMQ_FD, &fd, &size) < 0 ? -1 : fd;
+}
+
+int hedge_socket_events(zsock_t *socket)
+{
+        int events = 0;
+        size_t size = sizeof(events);
+
+        if (zmq_getsockopt(zsock_resolve(socket), ZMQ_EVENTS, &events, &size) < 0)
+                return errno == ETERM ? HEDGE_ESHUTDOWN : -errno;
+        return events;
+}

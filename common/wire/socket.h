@@ -57,4 +57,11 @@ int hedge_socket_connect(zsock_t *socket, const char *endpoint, hedge_why_t *why
 /** What a wait for the socket is for, in zmq_poll(). */
 zmq_pollitem_t hedge_socket_poll(zsock_t *socket, short events);
 
+/** For who polls descriptors: readable when there is news since the socket was last used, whatever it is (ZMQ_FD). Before a wait
+ * hedge_socket_events has to be asked. @return -1 where it has none. */
+int hedge_socket_fd(zsock_t *socket);
+
+/** What may be done now: ZMQ_POLLIN, ZMQ_POLLOUT. @return -errno, HEDGE_ESHUTDOWN. */
+int hedge_socket_events(zsock_t *socket);
+
 #endif

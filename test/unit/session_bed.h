@@ -307,6 +307,7 @@ static inline int64_t bed_turn(void)
 {
         int64_t wait_ms = -1;
 
+        hedgew_session_events(bed.session);
         hedgew_session_receive(bed.session);
         assert_int_equal(hedgew_session_tick(bed.session, &wait_ms), 0);
         hedgew_session_send(bed.session);

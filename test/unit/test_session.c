@@ -386,6 +386,7 @@ static void without_a_socket_it_ends(void **state)
         bed_finish_task(1);
         hedgew_session_reconnect(bed.session);
         bed_event(HEDGEW_UPLINK_CONNECTED);
+        hedgew_session_events(bed.session);
         hedgew_session_receive(bed.session); /* of which there is none */
         hedgew_session_send(bed.session);
         assert_int_equal(hedgew_session_tick(bed.session, &wait_ms), -EMFILE);

@@ -161,6 +161,31 @@ static void an_event_of_the_connection_wakes_it(void **state)
         assert_string_equal(bed.status, "connecting to tcp://coordinator:1");
 }
 
+/* As a monitor's socket is opened: nobody has asked it for anything, so that its descriptor says nothing. */
+static void listen_anew(void *arg)
+{
+        const hedge_socket_options_t options = { .limits = &hedge_wire_default_limits };
+
+        reload(arg);
+        zsock_destroy(&bed.events_in);
+        zsock_destroy(&bed.events);
+        snprintf(bed.events_endpoint, sizeof(bed.events_endpoint), "inproc://events-%u", ++bed_number);
+        assert_int_equal(hedge_socket_new(ZMQ_PUSH, &options, &bed.events_in), 0);
+        assert_int_equal(hedge_socket_bind(bed.events_in, bed.events_endpoint, NULL), 0);
+        assert_int_equal(hedge_socket_new(ZMQ_PULL, &options, &bed.events), 0);
+        assert_int_equal(hedge_socket_connect(bed.events, bed.events_endpoint, NULL), 0);
+        bed_event(HEDGEW_UPLINK_CLOSED);
+}
+
+static void an_event_of_a_new_socket_wakes_it(void **state)
+{
+        bed.on_status = terminate;
+        loop.reload = listen_anew;
+        raise(SIGHUP);
+        assert_int_equal(hedgew_loop_run(&loop), SIGTERM);
+        assert_string_equal(bed.status, "connecting to tcp://coordinator:1");
+}
+
 static void terminate_when_seeking(void)
 {
         if (strstr(bed.status, "connecting"))
@@ -334,6 +359,7 @@ int main(void)
                 LOOP_TEST(a_session_that_fails_ends_it),
                 LOOP_TEST(a_message_wakes_it),
                 LOOP_TEST(an_event_of_the_connection_wakes_it),
+                LOOP_TEST(an_event_of_a_new_socket_wakes_it),
                 LOOP_TEST(the_clock_wakes_it),
                 LOOP_TEST(reports_wake_it),
                 LOOP_TEST(room_wakes_it),

@@ -2,6 +2,8 @@
 #include "worker/session/loop.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
@@ -9,29 +11,43 @@
 #include "common/log.h"
 #include "common/signals.h"
 
-enum { AT_SIGNAL, AT_MONITOR, AT_SOCKET, AT_REPORTS, AT_TRAINING, N_ITEMS };
+enum { AT_SIGNAL, AT_SOCKET, AT_MONITOR, AT_REPORTS, AT_TRAINING, N_FDS };
 
-/* Wait for whatever comes first. Full sockets and unread reports are left out where they would only keep us awake. */
-static int wait_for(const hedgew_loop_t *loop, int64_t wait_ms, bool *ret_signal)
+/* What has come. */
+typedef struct found {
+        bool signal, event, message;
+} found_t;
+
+/* The descriptors themselves are polled: zmq_poll would ask each socket twice in every turn, and poll twice. A socket's
+ * descriptor says only that there is news since the socket was last asked: it is asked before we sleep. Events of the connection belong before
+ * what came by it: the monitor is looked at after the socket, but read first. Full sockets and unread reports are left out
+ * where they would only keep us awake.
+ * @return 0, -errno. */
+static int wait_for(const hedgew_loop_t *loop, int64_t wait_ms, found_t *ret)
 {
         const hedgew_session_t *session = loop->session;
-        zmq_pollitem_t items[N_ITEMS] = {
-                [AT_SIGNAL] = { .fd = loop->signals_fd, .events = ZMQ_POLLIN },
-                [AT_MONITOR] = hedge_socket_poll(hedgew_uplink_monitor(loop->uplink), ZMQ_POLLIN),
-                [AT_SOCKET] = hedge_socket_poll(hedgew_uplink_socket(loop->uplink), 0),
-                [AT_REPORTS] = { .fd = hedgew_executor_fd(loop->executor) },
-                [AT_TRAINING] = { .fd = hedgew_training_fd(loop->training) },
+        const bool reports = hedgew_session_wants_reports(session);
+        zsock_t *socket = hedgew_uplink_socket(loop->uplink), *monitor = hedgew_uplink_monitor(loop->uplink);
+        struct pollfd fds[N_FDS] = {
+                [AT_SIGNAL] = { .fd = loop->signals_fd, .events = POLLIN },
+                [AT_SOCKET] = { .fd = hedge_socket_fd(socket), .events = POLLIN },
+                [AT_MONITOR] = { .fd = hedge_socket_fd(monitor), .events = POLLIN },
+                [AT_REPORTS] = { .fd = reports ? hedgew_executor_fd(loop->executor) : -1, .events = POLLIN },
+                [AT_TRAINING] = { .fd = reports ? hedgew_training_fd(loop->training) : -1, .events = POLLIN },
         };
+        const int events = hedge_socket_events(socket), happened = hedge_socket_events(monitor);
 
-        if (hedgew_session_wants_messages(session))
-                items[AT_SOCKET].events |= ZMQ_POLLIN;
-        if (hedgew_session_wants_room(session))
-                items[AT_SOCKET].events |= ZMQ_POLLOUT;
-        if (hedgew_session_wants_reports(session))
-                items[AT_REPORTS].events = items[AT_TRAINING].events = ZMQ_POLLIN;
-        if (zmq_poll(items, N_ITEMS, (long)wait_ms) < 0 && errno != EINTR)
-                return -errno;
-        *ret_signal = items[AT_SIGNAL].revents & ZMQ_POLLIN;
+        if (events < 0 || happened < 0)
+                return events < 0 ? events : happened;
+        ret->event = happened & ZMQ_POLLIN;
+        ret->message = hedgew_session_wants_messages(session) && events & ZMQ_POLLIN;
+        if (ret->event || ret->message || (hedgew_session_wants_room(session) && events & ZMQ_POLLOUT))
+                wait_ms = 0;
+        if (poll(fds, N_FDS, wait_ms < INT_MAX ? (int)wait_ms : INT_MAX) < 0)
+                return errno == EINTR ? 0 : -errno;
+        ret->signal = fds[AT_SIGNAL].revents & POLLIN;
+        ret->event = ret->event || fds[AT_MONITOR].revents & POLLIN;
+        ret->message = ret->message || fds[AT_SOCKET].revents & POLLIN;
         return 0;
 }
 
@@ -70,11 +86,12 @@ static int64_t feed(const hedgew_loop_t *loop, int64_t due_us)
 int hedgew_loop_run(const hedgew_loop_t *loop)
 {
         int64_t wait_ms, feed_us = 0, left_ms;
-        bool signalled = false;
         int r;
 
         hedge_cost_enter(HEDGE_COST_MESSAGES);
         for (;;) {
+                found_t found = { 0 };
+
                 r = hedgew_session_tick(loop->session, &wait_ms);
                 if (r < 0)
                         return r;
@@ -84,11 +101,14 @@ int hedgew_loop_run(const hedgew_loop_t *loop)
                         left_ms = (feed_us - loop->now_us()) / 1000 + 1;
                         wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
                 }
-                r = wait_for(loop, wait_ms > 0 ? wait_ms : 0, &signalled);
+                r = wait_for(loop, wait_ms > 0 ? wait_ms : 0, &found);
                 if (r < 0)
                         return r;
-                if (signalled && (r = read_signals(loop)) > 0)
+                if (found.signal && (r = read_signals(loop)) > 0)
                         return r;
-                hedgew_session_receive(loop->session);
+                if (found.event)
+                        hedgew_session_events(loop->session);
+                if (found.message)
+                        hedgew_session_receive(loop->session);
         }
 }

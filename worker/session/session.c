@@ -365,16 +365,21 @@ static void on_event(hedgew_session_t *s, hedgew_uplink_event_t event)
         }
 }
 
+void hedgew_session_events(hedgew_session_t *s)
+{
+        hedgew_uplink_event_t event;
+
+        while (!s->failure && (event = hedgew_uplink_next(s->settings.uplink)) != HEDGEW_UPLINK_NOTHING)
+                on_event(s, event);
+}
+
 void hedgew_session_receive(hedgew_session_t *s)
 {
         const hedge_wire_limits_t *limits = hedgew_uplink_limits(s->settings.uplink);
-        hedgew_uplink_event_t event;
         hedge_envelope_t envelope;
         hedge_why_t why;
         int r;
 
-        while (!s->failure && (event = hedgew_uplink_next(s->settings.uplink)) != HEDGEW_UPLINK_NOTHING)
-                on_event(s, event);
         for (int i = 0; i < MESSAGES_AT_ONCE && !s->failure && hedgew_session_wants_messages(s); i++) {
                 r = hedge_link_receive(hedgew_uplink_socket(s->settings.uplink), false, limits, &envelope, &why);
                 if (r == 0)

@@ -37,7 +37,10 @@ typedef struct hedgew_session_settings {
 int hedgew_session_new(const hedgew_session_settings_t *settings, hedgew_session_t **ret);
 void hedgew_session_destroy(hedgew_session_t **session);
 
-/** Take in what there is: events of the connection, then messages (not for ever: call it again while there are more). */
+/** Take in what has happened to the connection. */
+void hedgew_session_events(hedgew_session_t *session);
+
+/** Take in messages (not for ever: call it again while there are more), after the events of their connection. */
 void hedgew_session_receive(hedgew_session_t *session);
 
 /** Send what there is and fits. */
