@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -353,6 +354,50 @@ static void the_trace_tells_of_every_part(void **state)
         end();
 }
 
+/* What the gatherer's thread sleeps for; 0: it is awake. */
+static unsigned sleeps_for(void)
+{
+        unsigned least;
+
+        pthread_mutex_lock(&gather.run->inbox.lock);
+        least = gather.run->inbox.least;
+        pthread_mutex_unlock(&gather.run->inbox.lock);
+        return least;
+}
+
+static void *wait_alone(void *ret)
+{
+        *(int *)ret = hedged_gather_wait(&gather);
+        return NULL;
+}
+
+static void it_sleeps_until_there_is_something_to_decide(void **state)
+{
+        (void)state;
+        pthread_t thread;
+        uint64_t run;
+        int r = -1;
+
+        begin(&uncoded);
+        run = start();
+        deliver(3, run, 0);
+        assert_int_equal(pthread_create(&thread, NULL, wait_alone, &r), 0);
+        while (sleeps_for() == 0)
+                sched_yield();
+        for (unsigned b = 0; b < 2; b++) {
+                assert_int_equal(sleeps_for(), 3); /* of four, one was there */
+                deliver(b, run, 0);
+        }
+        assert_int_equal(sleeps_for(), 3);
+        deliver(2, run, 0);
+        pthread_join(thread, NULL);
+        assert_int_equal(r, 0);
+        assert_int_equal(gather.waits, 1);
+        assert_int_equal(gather.n_taken, 4);
+        finish();
+        end();
+}
+
 /* ---- any answers and losses, against the decoder alone ---- */
 
 typedef struct happening {
@@ -656,6 +701,7 @@ int main(void)
                 cmocka_unit_test(the_program_stops_in_the_middle),
                 cmocka_unit_test(a_layer_that_is_not_in_in_time_is_given_up),
                 cmocka_unit_test(the_trace_tells_of_every_part),
+                cmocka_unit_test(it_sleeps_until_there_is_something_to_decide),
                 cmocka_unit_test(any_answers_are_taken_as_the_decoder_would),
                 cmocka_unit_test_teardown(every_scheme_decodes_what_boards_compute, tear_down),
                 cmocka_unit_test_teardown(a_board_that_is_done_is_given_what_others_are_late_with, tear_down),
