@@ -34,6 +34,7 @@ typedef struct entry {
         char name[HEDGE_BOARD_NAME_MAX];
         hedged_pace_t pace;
         hedged_transfer_t transfer;
+        hedged_toll_t toll;
         uint64_t tasks;
         int64_t seen_s;
 } entry_t;
@@ -43,7 +44,9 @@ struct hedged_measure {
         hedged_speed_t prior, here_prior;
         hedged_pace_t here;
         uint64_t here_tasks;
-        hedged_costs_t costs;
+        hedged_costs_t costs; /* as at the start */
+        bool braked;          /* by a test bed */
+        hedged_toll_t toll;
         unsigned cores;
         entry_t *boards[HEDGED_MEASURE_MAX];
         unsigned count;
@@ -245,6 +248,39 @@ void hedged_measure_here(hedged_measure_t *m, hedged_speed_t *ret)
         pthread_mutex_unlock(&m->lock);
 }
 
+/* As at the start, and what messages have been found to cost since. */
+static hedged_costs_t costs_now(const hedged_measure_t *m)
+{
+        const double factor = m->toll.factor > 0 ? m->toll.factor : 1;
+        hedged_costs_t costs = m->costs;
+
+        costs.message_s *= factor;
+        costs.byte_s *= factor;
+        costs.part_s *= factor;
+        costs.layer_s *= factor;
+        return costs;
+}
+
+/* How many times as long as here takes a message there? 0: not known. */
+static double slower_there(const hedged_measure_t *m, const char *board)
+{
+        const entry_t *e = find(m, board);
+
+        return e ? e->toll.factor / (m->toll.factor > 0 ? m->toll.factor : 1) : 0;
+}
+
+void hedged_measure_messages(hedged_measure_t *m, const char *board, const hedged_toll_totals_t *totals)
+{
+        entry_t *e = NULL;
+
+        pthread_mutex_lock(&m->lock);
+        if (board)
+                e = find(m, board);
+        if (!m->braked && (e || !board))
+                hedged_toll_learn(e ? &e->toll : &m->toll, &m->costs, totals);
+        pthread_mutex_unlock(&m->lock);
+}
+
 void hedged_measure_snapshot(hedged_measure_t *m, const hedged_cluster_t *cluster, hedged_speeds_t *ret)
 {
         unsigned known, slots = hedged_cluster_slots(cluster);
@@ -254,7 +290,7 @@ void hedged_measure_snapshot(hedged_measure_t *m, const hedged_cluster_t *cluste
         ret->boards = slots < HEDGE_CODE_MAX_BOARDS ? slots : HEDGE_CODE_MAX_BOARDS;
         pthread_mutex_lock(&m->lock);
         here_speed(m, &ret->here);
-        ret->costs = m->costs;
+        ret->costs = costs_now(m);
         ret->here_cores = m->cores;
         for (unsigned i = 0; i < ret->boards; i++)
                 ret->board[i] = m->prior;
@@ -264,6 +300,7 @@ void hedged_measure_snapshot(hedged_measure_t *m, const hedged_cluster_t *cluste
                 if (index >= ret->boards)
                         continue;
                 board_speed(m, boards[i]->name, &ret->board[index]);
+                ret->slower[index] = slower_there(m, boards[i]->name);
                 ret->cores[index] = boards[i]->cores;
                 ret->usable[index] = boards[i]->usable;
         }
@@ -360,14 +397,13 @@ int hedged_measure_save(hedged_measure_t *m, bool now, hedge_why_t *why)
 /* ---- life ---- */
 
 /* A test bed's brake slows more than what is counted in multiply-accumulates. */
-static hedged_costs_t measure_costs(const hedged_config_t *config)
+static bool is_braked(const hedged_config_t *config)
 {
-        const bool encrypted = config->security == HEDGED_SECURITY_CURVE;
         double rate = 0;
 
         if (config->test.allow_emulation)
                 hedge_emulated_rate(&rate, NULL);
-        return hedged_costs_measure(encrypted, rate > 0 ? hedged_costs_slower() : 1);
+        return rate > 0;
 }
 
 static unsigned count_cores(const hedged_config_t *config)
@@ -388,7 +424,10 @@ static void set_priors(hedged_measure_t *m, const hedged_config_t *config, hedge
                 here = m->prior.macs_per_s;
         rate = config->prior.here_link_mbit * 1e6 / BITS;
         m->here_prior = (hedged_speed_t){ here, 0, rate, rate, 0, 0 };
-        m->costs = kernels ? measure_costs(config) : hedged_usual_costs;
+        m->braked = is_braked(config);
+        m->costs = kernels ? hedged_costs_measure(config->security == HEDGED_SECURITY_CURVE,
+                                                  m->braked ? hedged_costs_slower() : 1)
+                           : hedged_usual_costs;
         m->cores = count_cores(config);
         hedged_pace_init(&m->here, 1 / here, 0, PRIOR_TASKS);
 }

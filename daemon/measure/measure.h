@@ -6,6 +6,7 @@
 #include "daemon/cluster/cluster.h"
 #include "daemon/config.h"
 #include "daemon/measure/speed.h"
+#include "daemon/measure/toll.h"
 
 /** How fast every board, its link and the coordinator are, learnt from the tasks they do and kept over restarts.
  *
@@ -54,6 +55,10 @@ void hedged_measure_task(hedged_measure_t *measure, const char *board, const hed
 
 /** The coordinator computed so many multiply-accumulates itself. */
 void hedged_measure_local(hedged_measure_t *measure, uint64_t macs, uint64_t us);
+
+/** What messages have cost a process so far, as it says: a board's, or the coordinator's own (NULL). A board that has done no task yet
+ * is passed over, and so are all where a test bed's brake makes processor time count for more than it says. */
+void hedged_measure_messages(hedged_measure_t *measure, const char *board, const hedged_toll_totals_t *totals);
 
 /** A board's speed. Never heard of: the prior, tasks 0. */
 void hedged_measure_speed(hedged_measure_t *measure, const char *board, hedged_speed_t *ret);

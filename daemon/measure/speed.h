@@ -39,11 +39,13 @@ typedef struct hedged_speeds {
         unsigned here_cores;
         hedged_speed_t board[HEDGE_CODE_MAX_BOARDS];
         unsigned cores[HEDGE_CODE_MAX_BOARDS]; /**< of the boards; 0: not known, more than one */
-        bool usable[HEDGE_CODE_MAX_BOARDS];    /**< may be given work now */
+        double slower
+                [HEDGE_CODE_MAX_BOARDS];    /**< so many times as long as here takes a message there; 0: not measured */
+        bool usable[HEDGE_CODE_MAX_BOARDS]; /**< may be given work now */
 } hedged_speeds_t;
 
-/** How many times longer a board's core is taken to need for a message than the coordinator's: nobody has measured it there, so
- * it is the ratio of what their cores compute, within 1/10 and 10. (Computing goes by vectors, whose width differs more between
+/** How many times longer a board's core is taken to need for a message than the coordinator's. Where that was not measured it
+ * is the ratio of what their cores compute, within 1/10 and 10. (Computing goes by vectors, whose width differs more between
  * machines than the time of a system call does: a core that multiplies 60 times faster hands messages on some ten times faster.) */
 double hedged_speeds_slower(const hedged_speeds_t *speeds, unsigned board);
 

@@ -10,7 +10,7 @@
 #include "common/io/replace.h"
 
 #define HEAD  "hedge-planned 2"
-#define SPEED 6 /* numbers of a machine */
+#define SPEED 7 /* numbers of a machine */
 #define COSTS 7
 
 static int path_of(char *path, const char *repository, const char *model, const char *suffix)
@@ -20,10 +20,10 @@ static int path_of(char *path, const char *repository, const char *model, const 
         return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static void write_speed(FILE *f, const hedged_speed_t *s, unsigned cores)
+static void write_speed(FILE *f, const hedged_speed_t *s, unsigned cores, double slower)
 {
-        fprintf(f, "%.17g %.17g %.17g %.17g %.17g %u\n", s->macs_per_s, s->spread, s->up_bytes_per_s,
-                s->down_bytes_per_s, s->delay_s, cores);
+        fprintf(f, "%.17g %.17g %.17g %.17g %.17g %u %.17g\n", s->macs_per_s, s->spread, s->up_bytes_per_s,
+                s->down_bytes_per_s, s->delay_s, cores, slower);
 }
 
 static void write_costs(FILE *f, const hedged_costs_t *c)
@@ -44,9 +44,9 @@ int hedged_planned_save(const char *repository, const char *model, const hedged_
                 return r;
         fprintf(file.file, HEAD "\n%u\n", speeds->boards);
         write_costs(file.file, &speeds->costs);
-        write_speed(file.file, &speeds->here, speeds->here_cores);
+        write_speed(file.file, &speeds->here, speeds->here_cores, 1);
         for (unsigned b = 0; b < speeds->boards; b++)
-                write_speed(file.file, &speeds->board[b], speeds->cores[b]);
+                write_speed(file.file, &speeds->board[b], speeds->cores[b], speeds->slower[b]);
         return hedge_replace_end(&file, 0, NULL);
 }
 
@@ -83,15 +83,16 @@ static bool read_head(FILE *f, unsigned boards)
         return fgets(line, sizeof(line), f) && !strcmp(line, HEAD "\n") && read_numbers(f, &n, 1) && n == boards;
 }
 
-static bool read_speed(FILE *f, hedged_speed_t *s, unsigned *cores)
+static bool read_speed(FILE *f, hedged_speed_t *s, unsigned *cores, double *slower)
 {
         double x[SPEED];
 
         if (!read_numbers(f, x, SPEED) || !is_rate(x[0]) || !is_mean(x[1]) || !is_rate(x[2]) || !is_rate(x[3]) ||
-            !is_mean(x[4]) || !(x[5] >= 0 && x[5] <= UINT16_MAX))
+            !is_mean(x[4]) || !(x[5] >= 0 && x[5] <= UINT16_MAX) || !is_mean(x[6]))
                 return false;
         *s = (hedged_speed_t){ x[0], x[1], x[2], x[3], x[4], 0 };
         *cores = (unsigned)x[5];
+        *slower = x[6];
         return true;
 }
 
@@ -119,6 +120,7 @@ int hedged_planned_load(const char *repository, const char *model, unsigned boar
         hedged_speeds_t read = { .boards = boards };
         char path[PATH_MAX];
         int r = path_of(path, repository, model, "");
+        double own;
         bool good;
         FILE *f;
 
@@ -128,9 +130,9 @@ int hedged_planned_load(const char *repository, const char *model, unsigned boar
         if (!f)
                 return -errno;
         good = boards <= HEDGE_CODE_MAX_BOARDS && read_head(f, boards) && read_costs(f, &read.costs) &&
-               read_speed(f, &read.here, &read.here_cores);
+               read_speed(f, &read.here, &read.here_cores, &own);
         for (unsigned b = 0; good && b < boards; b++) {
-                good = read_speed(f, &read.board[b], &read.cores[b]);
+                good = read_speed(f, &read.board[b], &read.cores[b], &read.slower[b]);
                 read.usable[b] = true;
         }
         fclose(f);

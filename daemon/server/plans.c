@@ -23,12 +23,36 @@ static bool is_news(const hedged_speeds_t *then, const hedged_speeds_t *now)
                hedged_measure_drifted(then, now);
 }
 
+static void learn_from(hedged_server_t *c, const char *board, const hedge_cost_t *cost)
+{
+        const hedged_toll_totals_t totals = { .s = (double)(cost->io_us + cost->messages_us) / 1e6,
+                                              .messages = cost->sent + cost->received,
+                                              .bytes = cost->sent_bytes + cost->received_bytes };
+
+        hedged_measure_messages(c->measure, board, &totals);
+}
+
+/* What messages cost, as this process and the boards have counted it. */
+static void learn_costs(hedged_server_t *c)
+{
+        unsigned known;
+        hedged_board_t *const *boards = hedged_cluster_boards(c->cluster, &known);
+        hedge_cost_t own;
+
+        hedge_cost_read(&own);
+        learn_from(c, NULL, &own);
+        for (unsigned i = 0; i < known; i++)
+                if (boards[i]->cost.process_us)
+                        learn_from(c, boards[i]->name, &boards[i]->cost);
+}
+
 void hedged_plans_tick(hedged_server_t *c)
 {
         hedged_speeds_t now;
 
         if (c->config->plan.cut == HEDGED_CUT_SIMPLE || c->stopping)
                 return;
+        learn_costs(c);
         hedged_measure_snapshot(c->measure, c->cluster, &now);
         if (!is_news(&c->plans->planned, &now))
                 return;

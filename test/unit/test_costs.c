@@ -9,6 +9,7 @@
 
 #include "daemon/measure/costs.h"
 #include "daemon/measure/loopback.h"
+#include "daemon/measure/toll.h"
 
 /* What no machine that hedge runs on is beyond: a message in 100 ns to 0.1 s, ... */
 static void make_sense(const hedged_costs_t *c)
@@ -82,6 +83,32 @@ static void boards_are_slower_as_they_compute(void **state)
         assert_true(hedged_speeds_slower(&s, 2) == 10);
         assert_true(fabs(hedged_speeds_slower(&s, 3) - 0.1) < 1e-9);
         assert_true(fabs(hedged_speeds_slower(&s, 4) - 1) < 1e-9);
+        s.slower[4] = 17; /* measured */
+        assert_true(hedged_speeds_slower(&s, 4) == 17);
+}
+
+/* Ten times what was expected, for messages and bytes alike; too few messages, a new start and nonsense teach nothing. */
+static void what_messages_cost_is_learnt(void **state)
+{
+        (void)state;
+        const hedged_costs_t costs = { .message_s = 1e-5, .byte_s = 1e-9 };
+        hedged_toll_t t = { 0 };
+
+        hedged_toll_learn(&t, &costs, &(hedged_toll_totals_t){ 0.001, 10, 1000 });
+        assert_true(t.factor == 0);
+        hedged_toll_learn(&t, &costs, &(hedged_toll_totals_t){ 0.2, 1000, 10000000 });
+        assert_true(fabs(t.factor - 10) < 1e-9);
+        hedged_toll_learn(&t, &costs, &(hedged_toll_totals_t){ 0.2 + 0.01, 2000, 10000000 }); /* as expected */
+        assert_true(t.factor > 5 && t.factor < 9);
+        for (unsigned i = 3; i < 30; i++)
+                hedged_toll_learn(&t, &costs, &(hedged_toll_totals_t){ 0.21 + 0.01 * (i - 2), i * 1000, 10000000 });
+        assert_true(fabs(t.factor - 1) < 0.01);
+        hedged_toll_learn(&t, &costs, &(hedged_toll_totals_t){ 0.001, 500, 1000 }); /* started again */
+        assert_true(fabs(t.factor - 1) < 0.01);
+        hedged_toll_learn(&t, &costs, &(hedged_toll_totals_t){ 1e6, 5000, 1000 });
+        assert_true(t.factor > 2 && t.factor <= 30); /* nobody is that slow */
+        hedged_toll_learn(&t, &(hedged_costs_t){ 0 }, &(hedged_toll_totals_t){ 2e6, 50000, 1000 });
+        assert_true(isfinite(t.factor));
 }
 
 int main(void)
@@ -90,6 +117,7 @@ int main(void)
                 cmocka_unit_test(costs_are_measured),
                 cmocka_unit_test(a_brake_slows_everything),
                 cmocka_unit_test(messages_of_any_length_pass),
+                cmocka_unit_test(what_messages_cost_is_learnt),
                 cmocka_unit_test(boards_are_slower_as_they_compute),
         };
 

@@ -334,6 +334,37 @@ static void a_snapshot_has_the_boards_by_number(void **state)
         assert_near(s.board[2].macs_per_s, 4e9, 0.05);
         assert_near(s.board[3].macs_per_s, 2.5e9, 1e-9);
         assert_true(s.usable[0] && !s.usable[1] && s.usable[2] && !s.usable[3]);
+        assert_true(s.cores[0] == 4 && s.cores[3] == 0 && s.here_cores > 0);
+        hedged_cluster_destroy(&cluster);
+        hedged_measure_destroy(&m);
+}
+
+/* A board's messages cost four times what was expected, the coordinator's own twice. */
+static void what_messages_cost_is_in_the_snapshot(void **state)
+{
+        layer_random_t r = { 1 };
+        hedged_measure_t *m = start(NULL);
+        hedged_cluster_t *cluster;
+        hedged_speeds_t s;
+        double each_s;
+
+        (void)state;
+        assert_int_equal(hedged_cluster_new(2, 500, 3, 60000, ignore_change, NULL, &cluster), 0);
+        join(cluster, "aa");
+        join(cluster, "bb");
+        feed(m, "bb", &r, &(board_t){ 1e9, 0, 0.01, 50 * MBIT, 0, 0 }, 10);
+        hedged_measure_snapshot(m, cluster, &s);
+        each_s = s.costs.message_s;
+        assert_true(each_s > 0 && s.slower[0] == 0 && s.slower[1] == 0);
+        hedged_measure_messages(m, "nobody", &(hedged_toll_totals_t){ 1, 1000, 0 });
+        hedged_measure_messages(m, "bb", &(hedged_toll_totals_t){ 4000 * each_s, 1000, 0 });
+        hedged_measure_snapshot(m, cluster, &s);
+        assert_near(s.slower[1], 4, 1e-9);
+        hedged_measure_messages(m, NULL, &(hedged_toll_totals_t){ 2000 * each_s, 1000, 0 });
+        hedged_measure_snapshot(m, cluster, &s);
+        assert_near(s.costs.message_s, 2 * each_s, 1e-9);
+        assert_near(s.slower[1], 2, 1e-9);
+        assert_true(s.slower[0] == 0);
         hedged_cluster_destroy(&cluster);
         hedged_measure_destroy(&m);
 }
@@ -393,6 +424,7 @@ int main(void)
                 TEST(the_coordinator_is_measured_too),
                 TEST(the_coordinators_rate_is_timed_where_nobody_says_it),
                 TEST(a_snapshot_has_the_boards_by_number),
+                TEST(what_messages_cost_is_in_the_snapshot),
                 TEST(only_what_matters_is_drift),
         };
 

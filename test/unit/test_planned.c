@@ -28,6 +28,7 @@ static hedged_speeds_t some_speeds(unsigned n)
         for (unsigned b = 0; b < n; b++) {
                 s.board[b] = (hedged_speed_t){ 7e8 / (b + 1), b / 7.0, 12.5e6, 11e6, 1e-3 / (b + 3), 0 };
                 s.cores[b] = b;
+                s.slower[b] = b / 3.0;
                 s.usable[b] = true;
         }
         return s;
@@ -60,6 +61,7 @@ static void what_was_saved_comes_back_to_the_bit(void **state)
         assert_memory_equal(&read.costs, &saved.costs, sizeof(read.costs));
         for (unsigned b = 0; b < 5; b++) {
                 assert_int_equal(read.cores[b], saved.cores[b]);
+                assert_true(read.slower[b] == saved.slower[b]);
                 assert_true(read.board[b].macs_per_s == saved.board[b].macs_per_s &&
                             read.board[b].spread == saved.board[b].spread &&
                             read.board[b].delay_s == saved.board[b].delay_s && read.usable[b]);
@@ -74,20 +76,21 @@ static void damaged_files_are_refused(void **state)
         static const char *const texts[] = {
                 "",
                 "hedge-planned 1\n1\n1 0 1 1 0\n1 0 1 1 0\n",
-                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0\n",
-                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0 -1\n",
-                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0 1e9\n",
-                "hedge-planned 2\n1\n1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
-                "hedge-planned 2\n1\n1 1 1 -1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
-                "hedge-planned 2\n1\nnan 1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
-                GOOD_HEAD "1 0 1 1 0 4\n",
-                GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1\n",
-                GOOD_HEAD "1 0 1 1 0 4\nnan 0 1 1 0 4\n",
-                GOOD_HEAD "1 0 1 1 0 4\n1 -1 1 1 0 4\n",
-                GOOD_HEAD "1 0 1 1 0 4\n1 0 inf 1 0 4\n",
-                GOOD_HEAD "0 0 1 1 0 4\n1 0 1 1 0 4\n",
-                "hedge-planned 2\n-1\n1 1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
-                "hedge-planned 2\n999999999\n1 1 1 1 1 1 1\n1 0 1 1 0 4\n1 0 1 1 0 4\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 4 -1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 -1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 1e9 0\n",
+                "hedge-planned 2\n1\n1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
+                "hedge-planned 2\n1\n1 1 1 -1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
+                "hedge-planned 2\n1\nnan 1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\nnan 0 1 1 0 4 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n1 -1 1 1 0 4 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 inf 1 0 4 1\n",
+                GOOD_HEAD "0 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
+                "hedge-planned 2\n-1\n1 1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
+                "hedge-planned 2\n999999999\n1 1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
         };
         hedged_speeds_t read;
 
@@ -95,7 +98,7 @@ static void damaged_files_are_refused(void **state)
                 write_text(texts[i]);
                 assert_int_equal(hedged_planned_load(folder, "net", 1, &read), -EINVAL);
         }
-        write_text(GOOD_HEAD "1 0 1 1 0 4\n1 0 1 1 0 4\n");
+        write_text(GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n");
         assert_int_equal(hedged_planned_load(folder, "net", 1, &read), 0);
 }
 
