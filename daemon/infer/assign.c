@@ -230,8 +230,8 @@ static bool is_needed(const hedged_assign_t *a, unsigned board, int64_t now_us, 
                 if (!a->alive[v])
                         return true; /* it is lost, and what it owes with it */
                 others = true;
-                if (hedged_is_late(&a->places[v].advance, &a->places[board].advance, a->hold_us, (double)now_us,
-                                   &when_us))
+                if (hedged_is_late(&a->places[v].advance, &a->places[board].advance, a->hold_us,
+                                   1e6 * HEDGED_NOISE_DELAY_S, (double)now_us, &when_us))
                         return true;
                 if (when_us < (double)*wake_us)
                         *wake_us = (int64_t)when_us + 1;

@@ -36,13 +36,13 @@ static double usual_silence(const hedged_advance_t *other, const hedged_advance_
                            : greater(other->lead, idle->lead);
 }
 
-bool hedged_is_late(const hedged_advance_t *other, const hedged_advance_t *idle, double hold, double now,
+bool hedged_is_late(const hedged_advance_t *other, const hedged_advance_t *idle, double hold, double noise, double now,
                     double *ret_when)
 {
         const double pace = greater(hedged_advance_pace(other), hedged_advance_pace(idle));
         const double usual = other->came ? usual_silence(other, idle) : greater(pace, idle->lead);
-        const double patience = greater(PATIENCE * usual, hold + pace), silent = now - other->last;
+        const double patience = greater(PATIENCE * usual, hold + pace) + noise, silent = now - other->last;
 
         *ret_when = other->last + patience;
-        return silent > patience || (other->asked - other->came) * pace - silent > PATIENCE * idle->lead;
+        return silent > patience || (other->asked - other->came) * pace - silent > PATIENCE * idle->lead + noise;
 }

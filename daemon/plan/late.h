@@ -7,6 +7,11 @@
 /** Is a board so late that another one should do something about it? The rule that serving goes by, and simulating with it.
  * Pure; times are of any one unit and zero. */
 
+/** Up to here what is measured of a board's spread and delay is not told from noise: of the clocks, of threads that wake up, of
+ * a link that is shared for a moment. */
+#define HEDGED_NOISE_SPREAD  0.05
+#define HEDGED_NOISE_DELAY_S 0.002
+
 /** How far a board has come in a layer. */
 typedef struct hedged_advance {
         unsigned asked, came; /**< parts */
@@ -27,13 +32,15 @@ double hedged_advance_pace(const hedged_advance_t *advance);
 
 /** Late is who
  *  - has been silent for a quarter longer than this board and itself ever were (until their first part, where itself has not sent
- *    any), and longer than parts may wait for one another: what varies less than that is the links' and the clocks' doing;
+ *    any), longer than parts may wait for one another, and `noise` more: what varies less is the links' and the clocks' doing, and to
+ *    do a part again takes longer than that;
  *  - or owes more than the other could do meanwhile, its input's way included and a quarter more.
  * @param other     Who owes something.
  * @param idle      Who has delivered all it was asked for.
  * @param hold      How long a finished part waits for the next ones of its task.
+ * @param noise     HEDGED_NOISE_DELAY_S, in the unit of the others.
  * @param ret_when  When it will be, if it stays silent. */
-bool hedged_is_late(const hedged_advance_t *other, const hedged_advance_t *idle, double hold, double now,
+bool hedged_is_late(const hedged_advance_t *other, const hedged_advance_t *idle, double hold, double noise, double now,
                     double *ret_when);
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/code/precision.h"
 #include "daemon/measure/speed.h"
 #include "daemon/plan/duties.h"
+#include "daemon/plan/late.h"
 #include "daemon/plan/luck.h"
 
 /** How long would a layer take, cut like this, on boards like these? By simulation (Monte Carlo); pure.
@@ -16,7 +17,8 @@
  *    rate at most, and all together at the rate of the coordinator's link.
  *  - A piece arrives when its share of the bytes has come, and after a delay, exponential of half the mean delay_s; the board takes
  *    it in, and computes the parts one after the other, each in macs / macs_per_s * (1 + spread * e) with one e ~ Exp(1) for
- *    the board (and for what is noise the mean, e = 1; likewise for delays). A finished part waits for the next ones of its piece as long as the oldest has not waited hold_s by then; they
+ *    the board. What is noise (daemon/plan/late.h) costs every cut its mean, but is not drawn, and neither is it of delays: it is no
+ *    reason to ask for more parts. A finished part waits for the next ones of its piece as long as the oldest has not waited hold_s by then; they
  *    leave in one message, behind those before it on the board's link, and arrive after the other half of the delay, the same
  *    for all of them. On a board of one core a message stops the computing, elsewhere another core makes it.
  *  - All messages go through the coordinator's link, one after the other, then through its processor.
@@ -26,11 +28,6 @@
  *
  * The coordinator's processor does one thing after the other: encoding, each message out, each message in with its parts,
  * decoding, and what every layer costs (hedged_costs_t). A board's messages cost it hedged_speeds_slower times as much. */
-
-/** Up to here what is measured of a board's spread and delay is not told from noise: of the clocks, of threads that wake up, of
- * a link that is shared for a moment. It costs every cut its time, but is not drawn: it is no reason to ask for more parts. */
-#define HEDGED_NOISE_SPREAD  0.05
-#define HEDGED_NOISE_DELAY_S 0.002
 
 typedef struct hedged_forecast {
         double mean_s, p99_s;        /**< infinite where some trial does not decode */

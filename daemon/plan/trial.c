@@ -50,8 +50,8 @@ static bool is_needed(const hedged_trial_t *t, unsigned b, double now_s, double 
         for (unsigned i = 0; i < t->n_owing; i++) {
                 double when_s;
 
-                if (hedged_is_late(&t->runners[t->owing[i]].advance, &t->runners[b].advance, t->duties->hold_s, now_s,
-                                   &when_s))
+                if (hedged_is_late(&t->runners[t->owing[i]].advance, &t->runners[b].advance, t->duties->hold_s,
+                                   HEDGED_NOISE_DELAY_S, now_s, &when_s))
                         return true;
                 *ret_when_s = hedged_lesser(*ret_when_s, when_s);
         }

@@ -22,14 +22,14 @@ static hedged_advance_t board(unsigned asked, unsigned n, const double *came)
 
 static bool is_late(const hedged_advance_t *other, const hedged_advance_t *idle, double hold, double now, double *when)
 {
-        const bool late = hedged_is_late(other, idle, hold, now, when);
+        const bool late = hedged_is_late(other, idle, hold, 0, now, when);
 
         /* it is late at the time that is named, if nothing comes until then; not before, where it is not late now */
         if (!late && *when > now) {
                 double again;
 
-                assert_true(hedged_is_late(other, idle, hold, *when + 1e-6, &again));
-                assert_false(hedged_is_late(other, idle, hold, now + 0.999 * (*when - now), &again));
+                assert_true(hedged_is_late(other, idle, hold, 0, *when + 1e-6, &again));
+                assert_false(hedged_is_late(other, idle, hold, 0, now + 0.999 * (*when - now), &again));
         }
         return late;
 }
@@ -69,6 +69,8 @@ static void who_has_sent_nothing_has_as_long_as_the_first_took(void **state)
 
         assert_false(is_late(&other, &idle, 0, 149, &when));
         assert_true(when == 150);
+        assert_false(hedged_is_late(&other, &idle, 0, 7, 156, &when)); /* and for what is noise */
+        assert_true(when == 157 && hedged_is_late(&other, &idle, 0, 7, 158, &when));
         assert_true(is_late(&other, &idle, 0, 151, &when));
 }
 
