@@ -8,10 +8,16 @@
 #define SEED   UINT64_C(0x7265706c616e)
 #define GAIN   0.95 /* of what is preferred now: what another way must be below to take its place */
 
-/* What a variant would take; infinite where these boards cannot decode it. @return 0, -ENOMEM. */
+/* What a variant would take, and how good that is; infinite where these boards cannot decode it. */
+typedef struct outlook {
+        double s, score;
+} outlook_t;
+
+/* @return 0, -ENOMEM. */
 static int forecast(const hedged_variant_t *v, const hedged_speeds_t *speeds, const hedged_luck_t *luck,
-                    unsigned objective, double *ret)
+                    const hedged_config_t *config, outlook_t *ret)
 {
+        const bool p99 = config->plan.objective == HEDGED_OBJECTIVE_P99;
         hedged_duties_t *duties = NULL;
         hedged_forecast_t f;
         int r = hedged_duties_new(v->code, v->cut.systematic, v->cut.delta, &duties);
@@ -24,7 +30,8 @@ static int forecast(const hedged_variant_t *v, const hedged_speeds_t *speeds, co
         r = hedged_simulate(speeds, &v->partition, duties, v->cut.wire, luck, &f);
         hedged_duties_destroy(&duties);
         if (r == 0)
-                *ret = objective == HEDGED_OBJECTIVE_P99 ? f.p99_s : f.mean_s;
+                *ret = (outlook_t){ p99 ? f.p99_s : f.mean_s,
+                                    hedged_forecast_score(&f, p99, config->plan.price_busy, speeds->boards) };
         return r;
 }
 
@@ -47,33 +54,35 @@ static bool is_free(const hedged_model_t *m, const hedged_layer_t *layer)
 }
 
 static int replan_layer(hedged_layer_t *layer, const hedged_speeds_t *speeds, const hedged_luck_t *luck,
-                        unsigned objective)
+                        const hedged_config_t *config)
 {
         const int now = atomic_load(&layer->preferred);
         const unsigned usable = count_usable(speeds);
         const double local_s = hedged_local_s(speeds, &layer->variants[0].partition.layer);
-        double best_s = INFINITY, now_s = INFINITY;
+        outlook_t best_one = { INFINITY, INFINITY }, now_one = { INFINITY, INFINITY };
         int best = HEDGED_PREFER_NONE;
 
         for (unsigned i = 0; i < layer->n_variants; i++) {
-                double s = INFINITY;
+                outlook_t one = { INFINITY, INFINITY };
                 int r = usable < layer->variants[i].cut.delta
                                 ? 0
-                                : forecast(&layer->variants[i], speeds, luck, objective, &s);
+                                : forecast(&layer->variants[i], speeds, luck, config, &one);
 
                 if (r < 0)
                         return r;
-                if (s < best_s) {
-                        best_s = s;
+                if (one.score < best_one.score) {
+                        best_one = one;
                         best = (int)i;
                 }
                 if (now == (int)i)
-                        now_s = s;
+                        now_one = one;
         }
-        if (now >= 0 && best >= 0 && now_s * GAIN <= best_s)
+        if (now >= 0 && best >= 0 && now_one.score * GAIN <= best_one.score) {
                 best = now;
+                best_one = now_one;
+        }
         /* the coordinator's turn: where it is clearly better, or where it has been so and still is not clearly worse */
-        if (now == HEDGED_PREFER_LOCAL ? best_s > GAIN * local_s : best_s * GAIN > local_s)
+        if (now == HEDGED_PREFER_LOCAL ? best_one.s > GAIN * local_s : best_one.s * GAIN > local_s)
                 best = HEDGED_PREFER_LOCAL;
         atomic_store(&layer->preferred, best);
         return 0;
@@ -89,7 +98,7 @@ int hedged_model_replan(hedged_model_t *m, const hedged_speeds_t *speeds)
         r = hedged_luck_new(TRIALS, speeds->boards, SEED, &luck);
         for (unsigned l = 0; r == 0 && l < m->n_layers; l++)
                 if (is_free(m, &m->layers[l]))
-                        r = replan_layer(&m->layers[l], speeds, luck, m->config->plan.objective);
+                        r = replan_layer(&m->layers[l], speeds, luck, m->config);
         hedged_luck_destroy(&luck);
         return r;
 }

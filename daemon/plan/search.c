@@ -211,12 +211,10 @@ static double cost_of(const hedged_config_t *config, const hedged_duties_t *d, c
 
 double hedged_search_score(const hedged_search_t *p, const hedged_candidate_t *c)
 {
-        const hedged_forecast_t *f = &c->forecast;
-        const double busy_s = f->here_s + f->boards_s / p->boards;
-
         if (p->objective == HEDGED_OBJECTIVE_COST)
                 return c->cost;
-        return (p->objective == HEDGED_OBJECTIVE_P99 ? f->p99_s : f->mean_s) + p->config->plan.price_busy * busy_s;
+        return hedged_forecast_score(&c->forecast, p->objective == HEDGED_OBJECTIVE_P99, p->config->plan.price_busy,
+                                     p->boards);
 }
 
 void hedged_search_local(const hedged_query_t *q, hedged_candidate_t *ret)

@@ -81,6 +81,11 @@ int hedged_simulate(const hedged_speeds_t *speeds, const hedge_partition_t *part
         return took ? r : -ENOMEM;
 }
 
+double hedged_forecast_score(const hedged_forecast_t *f, bool p99, double price, unsigned boards)
+{
+        return (p99 ? f->p99_s : f->mean_s) + price * (f->here_s + f->boards_s / boards);
+}
+
 double hedged_local_s(const hedged_speeds_t *speeds, const hedge_conv_t *conv)
 {
         return (double)hedge_conv_macs(conv) / speeds->here.macs_per_s * (1 + speeds->here.spread);

@@ -38,6 +38,10 @@ typedef struct hedged_forecast {
         double messages;             /**< with parts, mean */
 } hedged_forecast_t;
 
+/** What the objectives latency and p99 make small: the time, and the price (plan.price_busy) of keeping the coordinator and each of so many
+ * boards busy. @param p99  Of the 99th percentile. */
+double hedged_forecast_score(const hedged_forecast_t *forecast, bool p99, double price, unsigned boards);
+
 /** Simulate.
  *
  * @param speeds  At least as many boards as the duties are for; boards that are not usable do nothing.
