@@ -17,7 +17,6 @@
 #define LONG_MESSAGES 4
 #define PART_OF       0.1 /* of a message: a part in it goes through no system call and wakes nobody */
 #define LAYER_OF      10  /* messages: a layer starts and wakes threads as messages do, beside its own */
-#define SLOWER_S      0.05
 #define K_A           8
 #define K_B           4
 #define BOARDS        8
@@ -31,18 +30,6 @@ const hedged_costs_t hedged_usual_costs = {
         .solve_s = 1e-9,
         .layer_s = 2e-4,
 };
-
-double hedged_costs_slower(void)
-{
-        const double began_s = hedged_clock_s(CLOCK_MONOTONIC), spent_s = hedged_clock_s(CLOCK_THREAD_CPUTIME_ID);
-        double passed_s, worked_s;
-
-        do {
-                passed_s = hedged_clock_s(CLOCK_MONOTONIC) - began_s;
-                worked_s = hedged_clock_s(CLOCK_THREAD_CPUTIME_ID) - spent_s;
-        } while (passed_s < SLOWER_S);
-        return worked_s > 0 && passed_s > worked_s ? passed_s / worked_s : 1;
-}
 
 /* ---- messages ---- */
 
@@ -201,19 +188,8 @@ static void measure_coding(hedged_costs_t *costs)
                 costs->coding_s = (coded.apply_s - plain.apply_s) / (entries * coded.parts);
 }
 
-static void slow_down(hedged_costs_t *costs, double slower)
-{
-        costs->message_s *= slower;
-        costs->byte_s *= slower;
-        costs->part_s *= slower;
-        costs->entry_s *= slower;
-        costs->coding_s *= slower;
-        costs->solve_s *= slower;
-        costs->layer_s *= slower;
-}
-
 /* libzmq starts threads of its own, which are not to take the program's signals. */
-hedged_costs_t hedged_costs_measure(bool encrypted, double slower)
+hedged_costs_t hedged_costs_measure(bool encrypted)
 {
         hedged_costs_t costs = hedged_usual_costs;
         sigset_t before;
@@ -222,6 +198,5 @@ hedged_costs_t hedged_costs_measure(bool encrypted, double slower)
         measure_messages(encrypted, &costs);
         measure_coding(&costs);
         hedge_signals_restore(&before);
-        slow_down(&costs, slower);
         return costs;
 }

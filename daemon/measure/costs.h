@@ -15,12 +15,7 @@ extern const hedged_costs_t hedged_usual_costs;
  * It counts the processor time of the whole program, which must have no other thread at work: sender and receiver are both
  * in it, so each gets half.
  * @param encrypted  By CURVE, as boards' connections.
- * @param slower     For test beds: this process is so many times slower than its processor time says (hedged_costs_slower); else 1.
  * @return What was measured; each figure that could not be is hedged_usual_costs'. */
-hedged_costs_t hedged_costs_measure(bool encrypted, double slower);
-
-/** How much longer than its processor time does a computation take that never waits? More than 1 where a quota or another program
- * takes the processor away. Takes 50 ms, some periods of a quota. */
-double hedged_costs_slower(void);
+hedged_costs_t hedged_costs_measure(bool encrypted);
 
 #endif

@@ -396,7 +396,6 @@ int hedged_measure_save(hedged_measure_t *m, bool now, hedge_why_t *why)
 
 /* ---- life ---- */
 
-/* A test bed's brake slows more than what is counted in multiply-accumulates. */
 static bool is_braked(const hedged_config_t *config)
 {
         double rate = 0;
@@ -425,9 +424,7 @@ static void set_priors(hedged_measure_t *m, const hedged_config_t *config, hedge
         rate = config->prior.here_link_mbit * 1e6 / BITS;
         m->here_prior = (hedged_speed_t){ here, 0, rate, rate, 0, 0 };
         m->braked = is_braked(config);
-        m->costs = kernels ? hedged_costs_measure(config->security == HEDGED_SECURITY_CURVE,
-                                                  m->braked ? hedged_costs_slower() : 1)
-                           : hedged_usual_costs;
+        m->costs = kernels ? hedged_costs_measure(config->security == HEDGED_SECURITY_CURVE) : hedged_usual_costs;
         m->cores = count_cores(config);
         hedged_pace_init(&m->here, 1 / here, 0, PRIOR_TASKS);
 }
