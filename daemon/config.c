@@ -129,12 +129,12 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           "simple: by plan.spare and plan.macs_per_entry alone, always the same (scheme auto is nsctc then).",
           cuts, NULL, 0 },
         { "plan.objective", HEDGE_CONF_CHOICE, AT(plan.objective), 0, 0, "latency", NULL,
-          "What is made small: the mean latency, its 99th percentile, or the cost by the three prices below.",
+          "What is made small: the mean latency, its 99th percentile, or the cost by plan.price_comm, "
+          "plan.price_comp and plan.price_store.",
           hedged_objectives, NULL, 0 },
         { "plan.price_busy", HEDGE_CONF_FLOAT, AT(plan.price_busy), 0, 1000, "0.8", NULL,
           "Objectives latency and p99: how many seconds more may a layer take so that the coordinator, or every board, "
-          "is "
-          "busy for a second less? 0: however busy, the sooner the better.",
+          "is busy for a second less? 0: however busy, the sooner the better.",
           NULL, NULL, 0 },
         { "plan.price_comm", HEDGE_CONF_FLOAT, AT(plan.price_comm), 0, 1e9, "800", NULL,
           "Objective cost: price of sending one tensor entry.", NULL, NULL, 0 },
