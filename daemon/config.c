@@ -63,8 +63,9 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           "A file to write the boards' endpoint into once it is bound; empty: none.", NULL, NULL, 0 },
         { "security", HEDGE_CONF_CHOICE, AT(security), 0, 0, "curve", NULL,
           "curve: every TCP connection is encrypted and only keys of the folders below get in. network: neither, for a "
-          "cluster inside a WireGuard network whose interface listen.boards names. insecure-loopback: neither, and "
-          "only 127.0.0.1, [::1] and ipc endpoints are accepted.",
+          "cluster inside a WireGuard network or on a switch of its own, whose interface listen.boards names; it "
+          "spares the processor time of encryption, and whoever reaches that interface sees all and may be a board. "
+          "insecure-loopback: neither, and only 127.0.0.1, [::1] and ipc endpoints are accepted.",
           securities, NULL, 0 },
         { "keys.secret", HEDGE_CONF_STRING, AT(keys.secret), 0, 4095, "/etc/hedge/keys/coordinator.secret", NULL,
           "The coordinator's key pair, made by hedge keygen.", NULL, NULL, 0 },

@@ -33,7 +33,8 @@ const hedge_conf_row_t hedgew_conf_rows[] = {
           NULL, NULL, 0 },
         { "security", HEDGE_CONF_CHOICE, AT(security), 0, 0, "curve", NULL,
           "curve: the connection is encrypted and both ends prove their keys. network: neither, for a cluster inside a "
-          "WireGuard network. insecure-loopback: neither, and only 127.0.0.1, [::1] and ipc endpoints are accepted.",
+          "WireGuard network or on a switch of its own. insecure-loopback: neither, and only 127.0.0.1, [::1] and ipc "
+          "endpoints are accepted.",
           securities, NULL, 0 },
         { "keys.secret", HEDGE_CONF_STRING, AT(keys.secret), 0, 4095, "/etc/hedge/keys/board.secret", NULL,
           "This board's key pair, made by hedge keygen. Nobody else may be able to read the file.", NULL, NULL, 0 },
