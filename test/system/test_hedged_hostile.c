@@ -86,6 +86,46 @@ static void types_that_boards_do_not_send_are_refused(void **state)
         assert_true(hedged_bed_says_coded(hedged_bed_infer(bed, "digits")));
 }
 
+static const hedge_board_status_t *first_board(hedged_bed_t *bed)
+{
+        const hedge_msg_status_ok_t *status = hedged_bed_status(bed);
+
+        for (uint32_t i = 0; i < status->n_boards; i++)
+                if (!strcmp(status->boards[i].name, bed->boards[0].name))
+                        return &status->boards[i];
+        fail_msg("%s is not there", bed->boards[0].name);
+        return NULL;
+}
+
+static bool one_has_lied(hedged_bed_t *bed)
+{
+        return hedged_bed_status(bed)->malformed == 1;
+}
+
+static bool it_has_told(hedged_bed_t *bed)
+{
+        return first_board(bed)->cost.process_us > 0;
+}
+
+static void a_cost_that_cannot_be_is_not_shown(void **state)
+{
+        const hedge_cost_t good = { .process_us = 5000000, .kernel_us = 2000000, .sent = 7, .parts = 3 };
+        hedge_message_t message = { .type = HEDGE_MSG_PONG, .pong = { .incarnation = 1, .cost = good } };
+        hedged_bed_t *bed = hedged_bed_ready(state, "");
+        hedge_cost_t shown;
+
+        assert_false(it_has_told(bed)); /* a board that does not say has none */
+        assert_true(hedged_bed_status(bed)->cost.process_us > 0);
+        fake_peer_send(&bed->boards[0].peer, &message, NULL, 0);
+        hedged_bed_until(bed, it_has_told, "the board's cost");
+        message.pong.cost.kernel_us = 5000001; /* more than all of it */
+        fake_peer_send(&bed->boards[0].peer, &message, NULL, 0);
+        hedged_bed_until(bed, one_has_lied, "the lie to be counted");
+        shown = first_board(bed)->cost;
+        assert_memory_equal(&shown, &good, sizeof(good));
+        assert_true(hedged_bed_says_coded(hedged_bed_infer(bed, "digits")));
+}
+
 static void who_has_not_said_hello_is_told_to(void **state)
 {
         const hedge_message_t messages[] = {
@@ -374,6 +414,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(malformed_messages_are_answered_and_survived),
                 TEST(types_that_boards_do_not_send_are_refused),
+                TEST(a_cost_that_cannot_be_is_not_shown),
                 TEST(who_has_not_said_hello_is_told_to),
                 TEST(shapes_that_cannot_be_are_refused),
                 TEST(an_oversize_frame_costs_the_connection_only),
