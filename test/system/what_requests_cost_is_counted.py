@@ -2,7 +2,7 @@
 """`hedge status --json` says what requests have cost: processor time, messages, bytes and parts, of the coordinator and of boards."""
 import time
 
-from cluster import Cluster, check, wait_for, write_digit
+from cluster import DIGITS, Cluster, check, wait_for, write_digit
 
 NAMED = ("kernel_s", "coding_s", "solving_s", "messages_s", "io_s")
 REQUESTS = 6
@@ -47,9 +47,10 @@ def sum_of(status, key):
     return sum(b["cost"][key] for b in status["boards"])
 
 
-with Cluster(boards=4, options=["--set", "plan.rules=[{scheme: uncoded, wire: f32}]", "--set", "plan.min_macs=0",
+with Cluster(boards=4, options=["--set", "plan.rules=[{model: coded, scheme: krp}, {scheme: uncoded, wire: f32}]", "--set", "plan.min_macs=0",
                                 "--set", "cluster.heartbeat_ms=100"]) as c:
     c.load_digits()
+    c.load(DIGITS / "model.onnx", "coded")
     digit, idle = write_digit(c.dir / "one.png"), Idle(c)
     c.infer("digits", digit)  # what begins with the first request is over
     before, idle.asked = idle.status(), 0
@@ -92,4 +93,16 @@ with Cluster(boards=4, options=["--set", "plan.rules=[{scheme: uncoded, wire: f3
 
     text = c.hedge("status").stdout
     check("\nprocessor " in text and all(len(line) <= 80 for line in text.splitlines()), text)
+    # With a code more parts are asked for than are used, and several by one message.
+    before = idle.status()
+    layers = [layer for _ in range(REQUESTS) for layer in c.infer("coded", digit, "--trace")[0]["layers"]]
+    after = idle.status()
+    asked = sum(len(layer["parts"]) for layer in layers)
+    used = sum(layer["parts_used"] for layer in layers)
+    check(all(layer["scheme"] == "krp" for layer in layers) and asked > used, layers)
+    grew = {key: after["cost"][key] - before["cost"][key] for key in after["cost"]}
+    check(grew["parts"] == asked and grew["vain_parts"] == asked - used, grew, asked, used)
+    check(grew["coding_s"] > 0 and grew["solving_s"] > 0, grew)
+    for who, old, new in snapshots(before, after):
+        check_totals(new, who)
     check(after["malformed"] == 0, after)

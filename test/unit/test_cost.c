@@ -90,6 +90,7 @@ static void test_unended(void **state)
 static void test_aside(void **state)
 {
         hedge_cost_t before, after;
+        uint64_t coding_us;
         int64_t since_ns;
 
         (void)state;
@@ -100,7 +101,8 @@ static void test_aside(void **state)
         work();
         hedge_cost_aside(HEDGE_COST_CODING, since_ns);
         hedge_cost_read(&after);
-        assert_true(after.coding_us - before.coding_us >= WORK_US - 1);
+        coding_us = after.coding_us;
+        assert_true(coding_us - before.coding_us >= WORK_US - 1);
         assert_true(after.kernel_us + after.coding_us - before.kernel_us - before.coding_us >= 2 * WORK_US - 2);
         assert_true(hedge_cost_credible(&after, &before));
         hedge_cost_read(&before);
@@ -112,7 +114,8 @@ static void test_aside(void **state)
         assert_true(after.solving_us - before.solving_us < WORK_US);
         assert_true(hedge_cost_credible(&after, &before));
         hedge_cost_read(&before);
-        assert_true(before.solving_us == after.solving_us); /* nor is the rest of it taken from what comes later */
+        assert_int_equal(before.solving_us, after.solving_us); /* nor is the rest of it taken from what comes later */
+        assert_int_equal(before.coding_us, coding_us);
 }
 
 typedef struct helper {
@@ -189,6 +192,56 @@ static void test_ours(void **state)
         with_helper(NULL, true, &before, &during, &after);
         assert_true(during.process_us - before.process_us >= WORK_US - 1);
         assert_true(named(&after) - named(&before) < WORK_US);
+}
+
+static pthread_key_t last; /* made after that by which a thread's end is noticed, so it is looked at after that */
+
+static void stay(void *arg)
+{
+        const helper_t *h = arg;
+        char byte = 0;
+
+        assert_int_equal(write(h->done, &byte, 1), 1);
+        assert_int_equal(read(h->go, &byte, 1), 1);
+}
+
+static void *end_slowly(void *arg)
+{
+        hedge_cost_enter(HEDGE_COST_CODING);
+        for (int i = 0; i < 3; i++)
+                work(); /* more than what those before have left, which is never taken back */
+        hedge_cost_enter(HEDGE_COST_OTHER);
+        pthread_setspecific(last, arg);
+        return NULL;
+}
+
+/* One of ours that is about to end is not taken for another's: its time would count twice. */
+static void test_ending(void **state)
+{
+        int done[2], go[2];
+        hedge_cost_t before, during;
+        char byte = 0;
+        pthread_t thread;
+        helper_t h;
+
+        (void)state;
+        assert_int_equal(pipe(done), 0);
+        assert_int_equal(pipe(go), 0);
+        h = (helper_t){ .done = done[1], .go = go[0] };
+        hedge_cost_read(&before);
+        assert_int_equal(pthread_key_create(&last, stay), 0);
+        assert_int_equal(pthread_create(&thread, NULL, end_slowly, &h), 0);
+        assert_int_equal(read(done[0], &byte, 1), 1);
+        hedge_cost_read(&during);
+        assert_int_equal(write(go[1], &byte, 1), 1);
+        pthread_join(thread, NULL);
+        pthread_key_delete(last);
+        assert_true(during.coding_us - before.coding_us >= WORK_US - 1);
+        assert_true(during.kernel_us - before.kernel_us < WORK_US);
+        for (int i = 0; i < 2; i++) {
+                close(done[i]);
+                close(go[i]);
+        }
 }
 
 static void *enter_often(void *arg)
@@ -304,13 +357,10 @@ static void test_credible(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_phases),
-                cmocka_unit_test(test_unended),
-                cmocka_unit_test(test_aside),
-                cmocka_unit_test(test_others),
-                cmocka_unit_test(test_ours),
-                cmocka_unit_test(test_threads),
-                cmocka_unit_test(test_counts_of_the_system),
+                cmocka_unit_test(test_phases),   cmocka_unit_test(test_unended),
+                cmocka_unit_test(test_aside),    cmocka_unit_test(test_others),
+                cmocka_unit_test(test_ours),     cmocka_unit_test(test_ending),
+                cmocka_unit_test(test_threads),  cmocka_unit_test(test_counts_of_the_system),
                 cmocka_unit_test(test_credible),
         };
 
