@@ -229,6 +229,45 @@ EXPORTED int sched_yield(void)
         return (int)syscall(SYS_sched_yield);
 }
 
+/* --- threads: one that is made for a part of some work is as its maker, and ends when it would have --- */
+
+typedef struct start {
+        void *(*routine)(void *argument);
+        void *argument;
+        bool rated;
+} start_t;
+
+static void *run(void *given)
+{
+        const start_t start = *(start_t *)given;
+        void *result;
+
+        free(given);
+        me.rated = start.rated;
+        result = start.routine(start.argument);
+        pay();
+        return result;
+}
+
+EXPORTED int pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*routine)(void *argument),
+                            void *argument)
+{
+        static int (*real)(pthread_t * ret, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument);
+        start_t *start = malloc(sizeof(*start));
+        int r;
+
+        if (!real)
+                find("pthread_create", &real, sizeof(real));
+        if (!start)
+                return EAGAIN;
+        pay();
+        *start = (start_t){ routine, argument, me.rated };
+        r = real(ret, attributes, run, start);
+        if (r)
+                free(start);
+        return r;
+}
+
 /* --- what the thread itself sees --- */
 
 /* A slower processor would have worked for longer. */

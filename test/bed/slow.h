@@ -17,7 +17,8 @@
  *
  * Where the program itself stretches some of its work (common/emulated.h), it says so, and that is not stretched twice. */
 
-/** The calling thread's processor time from now on is (1) or is not (0) stretched by the program. */
+/** The calling thread's processor time from now on is (1) or is not (0) stretched by the program; and that of threads that it makes
+ * meanwhile, for as long as they live. */
 void hedge_slow_rated(int rated);
 
 /** What the calling thread's other processor time since the last call comes to on the slower processor. */

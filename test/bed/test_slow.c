@@ -171,6 +171,46 @@ static void rated_time_is_not_stretched(void **state)
         assert_true(hedge_emulated_rest_us() < a.used / 10 / 1000);
 }
 
+static void *only_use(void *unused)
+{
+        use(10000000);
+        return NULL;
+}
+
+/* A thread that just works, and ends. @return the program's processor time for it, as its clock shows it. */
+static int64_t time_a_thread(int64_t *ret_passed_ns)
+{
+        const int64_t begin = now_ns(CLOCK_MONOTONIC);
+        struct timespec before, after;
+        pthread_t thread;
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+        assert_int_equal(pthread_create(&thread, NULL, only_use, NULL), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+        *ret_passed_ns = now_ns(CLOCK_MONOTONIC) - begin;
+        return (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec;
+}
+
+static void threads_pay_when_they_end(void **state)
+{
+        int64_t passed_ns;
+
+        assert_true(time_a_thread(&passed_ns) >= FACTOR * (INT64_C(10000000) - LOOK_NS));
+        assert_true(passed_ns >= FACTOR * (INT64_C(10000000) - LOOK_NS) - WORTH_NS);
+}
+
+/* A kernel's threads. */
+static void threads_are_rated_as_their_maker(void **state)
+{
+        int64_t passed_ns, took_ns;
+
+        hedge_emulated_rated(true);
+        took_ns = time_a_thread(&passed_ns);
+        hedge_emulated_rated(false);
+        assert_true(took_ns < 2 * INT64_C(10000000));
+}
+
 static void the_rest_is_told(void **state)
 {
         account_t a;
@@ -250,6 +290,8 @@ int main(void)
                 cmocka_unit_test(every_thread_pays_for_itself),
                 cmocka_unit_test(who_uses_nothing_is_not_delayed),
                 cmocka_unit_test(rated_time_is_not_stretched),
+                cmocka_unit_test(threads_pay_when_they_end),
+                cmocka_unit_test(threads_are_rated_as_their_maker),
                 cmocka_unit_test(the_rest_is_told),
                 cmocka_unit_test(threads_share_a_rate),
                 cmocka_unit_test(clocks_show_it),
