@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 BLOCK = 65536
 COPY = 32 << 20
-SECONDS = 0.1  # of each measurement
+SECONDS = 0.3  # of each measurement: on a busy machine less finds no undisturbed moment
 
 
 @dataclass(frozen=True)
