@@ -122,18 +122,10 @@ static void add_way(hedgec_table_t *table, const hedge_plan_candidate_t *c)
 static int print_layers(const hedge_msg_plan_ok_t *plan)
 {
         static const hedgec_column_t columns[] = {
-                { "LAYER", HEDGEC_TAIL, 6 },
-                { "SCHEME", HEDGEC_LEFT, 6 },
-                { "CUT", HEDGEC_LEFT, 0 },
-                { "WIRE", HEDGEC_LEFT, 0 },
-                { "MS", HEDGEC_RIGHT, 0 },
-                { "BUSY", HEDGEC_RIGHT, 0 },
-                { "ALONE", HEDGEC_RIGHT, 0 },
-                { "MB UP", HEDGEC_RIGHT, 0 },
-                { "MB DOWN", HEDGEC_RIGHT, 0 },
-                { "MB KEPT", HEDGEC_RIGHT, 0 },
-                { "ERROR", HEDGEC_RIGHT, 0 },
-                { .title = NULL },
+                { "LAYER", HEDGEC_TAIL, 6 },    { "SCHEME", HEDGEC_LEFT, 6 }, { "CUT", HEDGEC_LEFT, 0 },
+                { "WIRE", HEDGEC_LEFT, 0 },     { "MS", HEDGEC_RIGHT, 0 },    { "BUSY", HEDGEC_RIGHT, 0 },
+                { "ALONE", HEDGEC_RIGHT, 0 },   { "MB UP", HEDGEC_RIGHT, 0 }, { "MB DOWN", HEDGEC_RIGHT, 0 },
+                { "MB KEPT", HEDGEC_RIGHT, 0 }, { "ERROR", HEDGEC_RIGHT, 0 }, { .title = NULL },
         };
         hedgec_table_t *table = hedgec_table_new(columns);
         int r;

@@ -204,7 +204,7 @@ static void read_others(void)
         struct dirent *entry;
 
         while (folder && (entry = readdir(folder))) {
-                const int thread = atoi(entry->d_name);
+                const int thread = (int)strtol(entry->d_name, NULL, 10); /* no number: 0 */
                 uint64_t ns;
 
                 if (thread <= 0)
