@@ -72,31 +72,47 @@ static int gather(const hedged_duties_t *d, hedge_decoder_t *decoder, const doub
         }
 }
 
-int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, const hedged_luck_t *luck,
-                     const hedged_tolerance_t *tolerance, hedged_quality_t *ret)
+/* One trial. @param ret_need  Parts as the simulation counts them. */
+static int try_once(const hedge_code_t *code, const hedged_duties_t *duties, const double *slow,
+                    const hedged_tolerance_t *tolerance, unsigned *ret_need, double *ret_condition, double *ret_gain)
 {
-        double need = 0, log_condition = 0, log_gain = 0;
+        hedge_decoder_t *decoder = NULL;
+        gathered_t g;
+        int r = hedge_decoder_new(code, &decoder);
+
+        memset(&g, 0, sizeof(g));
+        *ret_condition = 1;
+        if (r == 0)
+                r = gather(duties, decoder, slow, tolerance, &g, ret_condition);
+        if (r == 0) {
+                *ret_need = duties->done == HEDGED_DONE_RANK ? g.ranked : g.count;
+                *ret_gain = hedge_decoder_gain(decoder);
+        }
+        hedge_decoder_destroy(&decoder);
+        return r;
+}
+
+int hedged_calibrate(const hedge_code_t *code, const hedged_duties_t *duties, const double *calm,
+                     const hedged_luck_t *luck, const hedged_tolerance_t *tolerance, hedged_quality_t *ret)
+{
+        double all = 0, log_condition = 0, log_gain = 0, condition, gain;
         const unsigned trials = luck->trials < HEDGED_CALIBRATE_TRIALS ? luck->trials : HEDGED_CALIBRATE_TRIALS;
+        unsigned need, mean;
+        int r;
 
         for (unsigned i = 0; i < trials; i++) {
-                hedge_decoder_t *decoder = NULL;
-                gathered_t g;
-                double reached = 1;
-                int r = hedge_decoder_new(code, &decoder);
-
-                memset(&g, 0, sizeof(g));
-                if (r == 0)
-                        r = gather(duties, decoder, luck->slow + (size_t)i * luck->boards, tolerance, &g, &reached);
-                if (r == 0) {
-                        need += duties->done == HEDGED_DONE_RANK ? g.ranked : g.count;
-                        log_condition += log(fmax(reached, 1));
-                        log_gain += log(fmax(hedge_decoder_gain(decoder), 1e-3));
-                }
-                hedge_decoder_destroy(&decoder);
+                r = try_once(code, duties, luck->slow + (size_t)i * luck->boards, tolerance, &need, &condition, &gain);
                 if (r < 0)
                         return r;
+                all += need;
+                log_condition += log(fmax(condition, 1));
+                log_gain += log(fmax(gain, 1e-3));
         }
-        *ret = (hedged_quality_t){ .need = (unsigned)ceil(need / trials - 0.25),
+        r = try_once(code, duties, calm, tolerance, &need, &condition, &gain);
+        if (r < 0)
+                return r;
+        mean = (unsigned)ceil(all / trials - 0.25);
+        *ret = (hedged_quality_t){ .need = need > mean ? need : mean,
                                    .condition = exp(log_condition / trials),
                                    .gain = exp(log_gain / trials) };
         return 0;

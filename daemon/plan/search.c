@@ -170,14 +170,17 @@ static int calibrate(hedged_search_t *p, known_t *k, hedge_precision_t wire)
 {
         const hedged_tolerance_t tolerance = { p->conv_error, p->config->plan.accuracy, wire };
         hedged_quality_t *q = &k->wire[wire].quality;
+        double calm[HEDGE_CODE_MAX_BOARDS];
 
         if (k->wire[wire].tried)
                 return k->wire[wire].result;
         k->wire[wire].tried = true;
+        for (unsigned b = 0; b < p->boards; b++)
+                calm[b] = 1 / p->weights[b] - 1;
         if (k->duties->done == HEDGED_DONE_PLAIN)
                 *q = (hedged_quality_t){ .need = k->duties->need, .condition = 1, .gain = 1 };
         else
-                k->wire[wire].result = hedged_calibrate(k->code, k->duties, p->fine, &tolerance, q);
+                k->wire[wire].result = hedged_calibrate(k->code, k->duties, calm, p->fine, &tolerance, q);
         return k->wire[wire].result;
 }
 
