@@ -43,6 +43,12 @@ class Idle:
         return wait_for("every board to say what it has taken", told)
 
 
+def wait_until_cut(cluster, model, digit, scheme):
+    """Until the boards hold their shares of a layer it is the coordinator's alone."""
+    wait_for(f"all layers of {model} on the boards", lambda: all(
+        layer["scheme"] == scheme for layer in cluster.infer(model, digit, "--trace")[0]["layers"]))
+
+
 def sum_of(status, key):
     return sum(b["cost"][key] for b in status["boards"])
 
@@ -52,7 +58,7 @@ with Cluster(boards=4, options=["--set", "plan.rules=[{model: coded, scheme: krp
     c.load_digits()
     c.load(DIGITS / "model.onnx", "coded")
     digit, idle = write_digit(c.dir / "one.png"), Idle(c)
-    c.infer("digits", digit)  # what begins with the first request is over
+    wait_until_cut(c, "digits", digit, "uncoded")
     before, idle.asked = idle.status(), 0
     answers = [c.infer("digits", digit, "--trace")[0] for _ in range(REQUESTS)]
     after = idle.status()
@@ -94,6 +100,7 @@ with Cluster(boards=4, options=["--set", "plan.rules=[{model: coded, scheme: krp
     text = c.hedge("status").stdout
     check("\nprocessor " in text and all(len(line) <= 80 for line in text.splitlines()), text)
     # With a code more parts are asked for than are used, and several by one message.
+    wait_until_cut(c, "coded", digit, "krp")
     before = idle.status()
     layers = [layer for _ in range(REQUESTS) for layer in c.infer("coded", digit, "--trace")[0]["layers"]]
     after = idle.status()
