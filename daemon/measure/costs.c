@@ -7,6 +7,7 @@
 #include "common/code/conv/decode.h"
 #include "common/tensor.h"
 #include "common/thread.h"
+#include "daemon/measure/here.h"
 #include "daemon/measure/loopback.h"
 #include "daemon/measure/processor.h"
 
@@ -69,25 +70,6 @@ static void measure_messages(bool encrypted, hedged_costs_t *costs)
 
 /* ---- coding ---- */
 
-/* The layer of daemon/measure/here.c. */
-static const hedge_conv_t conv = {
-        .in_h = 28,
-        .in_w = 28,
-        .in_c = 64,
-        .out_c = 64,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .pad_top = 1,
-        .pad_left = 1,
-        .pad_bottom = 1,
-        .pad_right = 1,
-        .groups = 1,
-};
-
 /* A decoder that has parts of full rank. */
 static int fill_decoder(const hedge_code_t *code, hedge_decoder_t **ret)
 {
@@ -113,7 +95,7 @@ static double time_decoding(const hedge_decoder_t *d, const hedge_partition_t *p
         const unsigned n = hedge_decoder_count(d);
         hedge_wire_part_t *parts = calloc(n, sizeof(*parts));
         unsigned char *data = calloc(n, bytes);
-        float *out = hedge_floats_new(hedge_conv_out_elements(&conv));
+        float *out = hedge_floats_new(hedge_conv_out_elements(&hedged_here_layer));
         const hedge_activation_t none = { 0 };
         double best_s = INFINITY;
 
@@ -171,12 +153,12 @@ static int decode(hedge_scheme_t scheme, uint64_t seed, const hedge_partition_t 
 /* Plain parts, then coded ones, the first time for what is done once only. */
 static void measure_coding(hedged_costs_t *costs)
 {
-        const double entries = (double)hedge_conv_out_elements(&conv);
+        const double entries = (double)hedge_conv_out_elements(&hedged_here_layer);
         decoding_t plain, coded;
         hedge_partition_t p;
 
-        if (hedge_partition_init(&p, &conv, K_A, K_B) < 0 || decode(HEDGE_SCHEME_UNCODED, 0, &p, &plain) < 0 ||
-            !isfinite(plain.apply_s))
+        if (hedge_partition_init(&p, &hedged_here_layer, K_A, K_B) < 0 ||
+            decode(HEDGE_SCHEME_UNCODED, 0, &p, &plain) < 0 || !isfinite(plain.apply_s))
                 return;
         if (plain.apply_s > 0)
                 costs->entry_s = plain.apply_s / entries;

@@ -10,8 +10,7 @@
 
 #define RUNS 5
 
-/* Whole layers of networks are of this kind; 29 million multiply-accumulates. */
-static const hedge_conv_t conv = {
+const hedge_conv_t hedged_here_layer = {
         .in_h = 28,
         .in_w = 28,
         .in_c = 64,
@@ -49,11 +48,15 @@ static int time_runs(hedge_kernel_t *kernel, const float *in, float *out, int64_
 
 static int time_conv(hedge_kernels_t *kernels, double *ret_macs_per_s)
 {
-        const size_t n_in = hedge_conv_in_elements(&conv);
-        const size_t n_filter = hedge_conv_filter_elements(&conv);
-        const hedge_op_t op = { .kind = HEDGE_OP_CONV, .conv = conv };
-        const hedge_shape_t shapes[] = { { 4, { 1, conv.in_h, conv.in_w, conv.in_c } },
-                                         { 4, { conv.out_c, conv.kernel_h, conv.kernel_w, conv.in_c } } };
+        const size_t n_in = hedge_conv_in_elements(&hedged_here_layer);
+        const size_t n_filter = hedge_conv_filter_elements(&hedged_here_layer);
+        const hedge_op_t op = { .kind = HEDGE_OP_CONV, .conv = hedged_here_layer };
+        const hedge_shape_t shapes[] = {
+                { 4, { 1, hedged_here_layer.in_h, hedged_here_layer.in_w, hedged_here_layer.in_c } },
+                { 4,
+                  { hedged_here_layer.out_c, hedged_here_layer.kernel_h, hedged_here_layer.kernel_w,
+                    hedged_here_layer.in_c } }
+        };
         float *in = hedge_floats_new(n_in), *out = hedge_floats_new(n_in), *filter = hedge_floats_new(n_filter);
         const float *const constants[] = { NULL, filter };
         hedge_kernel_t *kernel = NULL;
@@ -69,7 +72,7 @@ static int time_conv(hedge_kernels_t *kernels, double *ret_macs_per_s)
         if (r == 0)
                 r = time_runs(kernel, in, out, &us);
         if (r == 0)
-                *ret_macs_per_s = (double)hedge_conv_macs(&conv) / ((double)us / 1e6);
+                *ret_macs_per_s = (double)hedge_conv_macs(&hedged_here_layer) / ((double)us / 1e6);
         hedge_kernel_destroy(&kernel);
         free(in);
         free(out);
