@@ -73,6 +73,12 @@ static void find_slow(void)
         memcpy(&slow.taken_us, &taken_us, sizeof(slow.taken_us));
 }
 
+bool hedge_emulated_is_stretched(void)
+{
+        pthread_once(&slow.once, find_slow);
+        return slow.rated != NULL;
+}
+
 void hedge_emulated_rated(bool rated)
 {
         pthread_once(&slow.once, find_slow);

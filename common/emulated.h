@@ -25,6 +25,9 @@ bool hedge_emulated_wait(int64_t until_us);
 
 /* The test bed may also run a program so that all its processor time is stretched (test/bed/slow.h). Elsewhere these do nothing. */
 
+/** Is this program run so? What it counts of its processor time is then in part the stretching's own. */
+bool hedge_emulated_is_stretched(void);
+
 /** The calling thread's processor time is, from now on, or is no longer, that of work which takes its time by a rate: it is not
  * stretched too. */
 void hedge_emulated_rated(bool rated);

@@ -45,7 +45,6 @@ struct hedged_measure {
         hedged_pace_t here;
         uint64_t here_tasks;
         hedged_costs_t costs; /* as at the start */
-        bool braked;          /* by a test bed */
         hedged_toll_t toll;
         unsigned cores;
         entry_t *boards[HEDGED_MEASURE_MAX];
@@ -276,7 +275,7 @@ void hedged_measure_messages(hedged_measure_t *m, const char *board, const hedge
         pthread_mutex_lock(&m->lock);
         if (board)
                 e = find(m, board);
-        if (!m->braked && (e || !board))
+        if (!hedge_emulated_is_stretched() && (e || !board))
                 hedged_toll_learn(e ? &e->toll : &m->toll, &m->costs, totals);
         pthread_mutex_unlock(&m->lock);
 }
@@ -396,15 +395,6 @@ int hedged_measure_save(hedged_measure_t *m, bool now, hedge_why_t *why)
 
 /* ---- life ---- */
 
-static bool is_braked(const hedged_config_t *config)
-{
-        double rate = 0;
-
-        if (config->test.allow_emulation)
-                hedge_emulated_rate(&rate, NULL);
-        return rate > 0;
-}
-
 static unsigned count_cores(const hedged_config_t *config)
 {
         const long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -423,7 +413,6 @@ static void set_priors(hedged_measure_t *m, const hedged_config_t *config, hedge
                 here = m->prior.macs_per_s;
         rate = config->prior.here_link_mbit * 1e6 / BITS;
         m->here_prior = (hedged_speed_t){ here, 0, rate, rate, 0, 0 };
-        m->braked = is_braked(config);
         m->costs = kernels ? hedged_costs_measure(config->security == HEDGED_SECURITY_CURVE) : hedged_usual_costs;
         m->cores = count_cores(config);
         hedged_pace_init(&m->here, 1 / here, 0, PRIOR_TASKS);
