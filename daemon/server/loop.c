@@ -11,6 +11,7 @@
 #include "common/cost.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "common/wire/socket.h"
 #include "daemon/server/boards.h"
 #include "daemon/server/clients.h"
 #include "daemon/server/keys.h"
@@ -221,7 +222,8 @@ static void watch(loop_t *l)
                 l->fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN }; /* one of -1 is passed over */
         for (unsigned i = 0; i < KEYS; i++)
                 if (l->sockets[i])
-                        l->fds[i] = (struct pollfd){ zsock_fd(l->sockets[i]), POLLIN, POLLIN }; /* looked at once */
+                        l->fds[i] =
+                                (struct pollfd){ hedge_socket_fd(l->sockets[i]), POLLIN, POLLIN }; /* looked at once */
         l->fds[KEYS].fd = hedged_keys_fd(l->server);
         l->fds[MAIL].fd = hedge_mailbox_fd(l->server->mail);
         l->fds[SIGNALS].fd = l->signals_fd;
@@ -231,8 +233,12 @@ static void watch(loop_t *l)
  * every sleep. Nothing is sent by a monitor's, and it is always read to its end. */
 static bool has_input(const loop_t *l, unsigned source)
 {
-        return l->sockets[source] && source != MONITOR && source != CLIENTS_MONITOR &&
-               zsock_events(l->sockets[source]) & ZMQ_POLLIN;
+        int events;
+
+        if (!l->sockets[source] || source == MONITOR || source == CLIENTS_MONITOR)
+                return false;
+        events = hedge_socket_events(l->sockets[source]);
+        return events > 0 && events & ZMQ_POLLIN;
 }
 
 /* @return 0, -errno. */
