@@ -8,8 +8,6 @@
  *
  * All return 0, HEDGE_ESHAPE, HEDGE_ELIMIT or -ENOMEM with the sentence written. Views are changed on success only. */
 
-#define HEDGE_NO_VALUE UINT32_MAX
-
 /** A graph input, or (data, taken over also on failure) a constant. */
 int hedge_build_value(hedge_import_t *imp, const hedge_shape_t *shape, float *data, uint32_t *ret);
 

@@ -26,7 +26,8 @@ typedef struct hedge_value {
         uint32_t uses;           /**< how many node inputs and graph outputs read it */
 } hedge_value_t;
 
-#define HEDGE_NO_NODE UINT32_MAX
+#define HEDGE_NO_NODE  UINT32_MAX
+#define HEDGE_NO_VALUE UINT32_MAX
 
 typedef struct hedge_node {
         char name[HEDGE_NAME_MAX]; /**< the ONNX node's name, or its output's; unique in the graph */

@@ -149,7 +149,7 @@ static void last_two(uint32_t *to, const uint32_t *from)
         to[1] = from[2];
 }
 
-int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, hedge_window_t *window)
+int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, hedge_window2_t *window)
 {
         hedge_window3_t w = { .kernel = { 1, window->kernel[0], window->kernel[1] } };
         int r = hedge_image_read_window(imp, rank, &w);

@@ -8,10 +8,10 @@
  * become N x H x W x C; windows with strides, dilations and padding. */
 
 /** Arrays of two are height and width; pads are before (top, left) and after (bottom, right). */
-typedef struct hedge_window {
+typedef struct hedge_window2 {
         uint32_t kernel[2], stride[2], dilation[2], before[2], after[2];
         int auto_pad; /**< index into "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID" */
-} hedge_window_t;
+} hedge_window2_t;
 
 /** The fields that a convolution's and a pool's geometry have in common. */
 #define HEDGE_WINDOW_FIELDS(w)                                                                                      \
@@ -32,12 +32,12 @@ int hedge_image_close(hedge_import_t *imp, uint32_t value, hedge_view_t *view);
 
 /** Read strides, dilations, pads and auto_pad; the kernel's extents from kernel_shape, or, if that is left out, as
  * given in window->kernel (0: it must be there). Same padding is worked out for an input of in[0] x in[1]. */
-int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, hedge_window_t *window);
+int hedge_image_window(hedge_import_t *imp, uint32_t rank, const uint32_t *in, hedge_window2_t *window);
 
 /** The same with three spatial axes; arrays are depth, height and width. An axis that the model has not has extent 1. */
 typedef struct hedge_window3 {
         uint32_t kernel[3], stride[3], dilation[3], before[3], after[3];
-        int auto_pad; /**< as in hedge_window_t */
+        int auto_pad; /**< as in hedge_window2_t */
 } hedge_window3_t;
 
 /** HEDGE_WINDOW_FIELDS of the height and width. */

@@ -51,7 +51,7 @@ int hedge_conv_geometry(hedge_import_t *imp, const hedge_shape_t *x, const hedge
         const uint32_t *f = filter->shape.dims;
         uint32_t in[2] = { x->dims[1], x->dims[2] }, height = rank == 4 ? f[2] : 1, width = f[rank - 1];
         int64_t groups = hedge_attr_int(imp, "group", 1);
-        hedge_window_t w = { .kernel = { height, width } };
+        hedge_window2_t w = { .kernel = { height, width } };
         int r = hedge_image_window(imp, rank, in, &w);
 
         if (r < 0)

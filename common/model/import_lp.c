@@ -100,7 +100,7 @@ int hedge_import_global_lp_pool(hedge_import_t *imp)
 static int sum_windows(hedge_import_t *imp, uint32_t rank, uint32_t *value, float *ret_extent)
 {
         const hedge_shape_t *image = &imp->graph->values[*value].shape;
-        hedge_window_t w = { .kernel = { 0 } };
+        hedge_window2_t w = { .kernel = { 0 } };
         uint32_t in[2] = { image->dims[1], image->dims[2] };
         hedge_op_t op = { .kind = HEDGE_OP_AVERAGE_POOL };
         int r = hedge_image_window(imp, rank, in, &w);
