@@ -19,6 +19,7 @@
 #include "common/types/report.h"
 #include "common/types/train_layer.h"
 #include "common/types/update.h"
+#include "common/types/window.h"
 
 /** HEDGE/1: messages and their frames. docs/protocol.md is the specification.
  *
@@ -29,8 +30,10 @@
 struct zmq_msg_t; /* a frame: <zmq.h>, for those who handle them */
 
 #define HEDGE_WIRE_VERSION 1
-#define HEDGE_STEP_UPDATES 16  /**< frames of a STEP at most */
-#define HEDGE_PART_FRAMES  64u /**< parts in a PART at most */
+#define HEDGE_STEP_UPDATES 16    /**< frames of a STEP at most */
+#define HEDGE_PART_FRAMES  64u   /**< parts in a PART at most */
+#define HEDGE_TASK_FRAMES  64u   /**< inputs in a TASK at most */
+#define HEDGE_GRAPH_FRAMES 4096u /**< in a GRAPH at most: one more than it has constants */
 
 typedef enum hedge_message_type {
         /* coordinator and board */
@@ -38,7 +41,7 @@ typedef enum hedge_message_type {
         HEDGE_MSG_WELCOME,   /**< coordinator: you are board number ... */
         HEDGE_MSG_SHARE,     /**< coordinator: keep these coded filter blocks; 1 frame */
         HEDGE_MSG_SHARE_OK,  /**< board: kept */
-        HEDGE_MSG_TASK,      /**< coordinator: coded inputs for a share; 1 frame per coded input */
+        HEDGE_MSG_TASK,      /**< coordinator: inputs for a share or a block; 1 frame per input */
         HEDGE_MSG_PART,      /**< board: finished parts; 1 frame per part */
         HEDGE_MSG_TASK_END,  /**< board: no more parts will come of this task, where no PART could say it */
         HEDGE_MSG_CANCEL,    /**< coordinator: stop this task */
@@ -84,6 +87,8 @@ typedef enum hedge_message_type {
         HEDGE_MSG_JOB_MODEL_OK, /**< 2 frames: ONNX model, its model.yaml */
         HEDGE_MSG_MATMUL,       /**< client: multiply two matrices by a deadline; 2 frames */
         HEDGE_MSG_MATMUL_OK,    /**< 1 frame */
+        /* coordinator and board: nodes of a model's graph */
+        HEDGE_MSG_GRAPH, /**< coordinator: keep this block; 1 frame: hedge_graph_pack, then 1 per constant */
         HEDGE_MSG_TYPES
 } hedge_message_type_t;
 
@@ -111,6 +116,11 @@ typedef struct hedge_msg_share {
         char layer[HEDGE_LAYER_NAME_MAX]; /**< model/layer, for people */
 } hedge_msg_share_t;
 
+typedef struct hedge_msg_graph { /**< a block; it is kept, answered and dropped as a share is */
+        hedge_digest_t digest;
+        char layer[HEDGE_LAYER_NAME_MAX]; /**< model and first layer, for people */
+} hedge_msg_graph_t;
+
 typedef struct hedge_msg_share_ok {
         hedge_digest_t digest;
         uint64_t held_bytes; /**< all shares together */
@@ -120,11 +130,15 @@ typedef struct hedge_msg_task {
         uint64_t run; /**< unique in the coordinator's incarnation; a board may be given several tasks of one run */
         hedge_digest_t digest;
         uint32_t n_inputs;
-        uint32_t *inputs; /**< number la of each frame's coded input; none: 0, 1, ... */
+        uint32_t *inputs; /**< number la of each frame's input; none: 0, 1, ... */
         uint32_t n_order;
-        uint32_t *order;  /**< parts to compute, in this order: la * ell_b + lb; their inputs are among the frames */
+        uint32_t *order;  /**< parts to compute, in this order; their inputs are among the frames. Of a share they are
+                                   la * ell_b + lb, of windows la, of a segment in one piece the numbers of its outputs */
         uint32_t wire;    /**< hedge_precision_t of the frames, and of the parts that are asked for */
         uint32_t hold_us; /**< a finished part may wait so long for later ones, to be sent in one message with them */
+        uint32_t first, last;    /**< nodes of the block's graph, `last` exclusive; 0, 0: the digest is a share's */
+        uint32_t n_windows;      /**< 0: the segment is asked for in one piece, the frames are its inputs in order */
+        hedge_window_t *windows; /**< one per frame: what is asked for of the segment's output */
 } hedge_msg_task_t;
 
 typedef struct hedge_part { /**< one of a PART's, and what its frame holds */
@@ -500,6 +514,7 @@ typedef struct hedge_message {
                 hedge_msg_hello_t hello;
                 hedge_msg_welcome_t welcome;
                 hedge_msg_share_t share;
+                hedge_msg_graph_t graph;
                 hedge_msg_share_ok_t share_ok;
                 hedge_msg_task_t task;
                 hedge_msg_part_t part;
@@ -546,7 +561,7 @@ typedef struct hedge_message {
 /** What a peer may send, checked before any memory is taken for it. */
 typedef struct hedge_wire_limits {
         uint32_t max_header_bytes; /**< default 4 MiB */
-        uint32_t max_frames;       /**< raw frames, default 64 */
+        uint32_t max_frames;       /**< raw frames, default HEDGE_GRAPH_FRAMES */
         uint64_t max_frame_bytes;  /**< default 1 GiB */
 } hedge_wire_limits_t;
 

@@ -20,7 +20,7 @@
 #define MAX_SHARDS     1024
 #define MAX_MATRICES   1024
 #define MAX_TARGETS    16
-#define MAX_EXTENT     (1u << 24) /* of a matrix */
+#define MAX_EXTENT     (1u << 24) /* of a matrix or an image */
 #define MAX_IMAGES     1000000000
 #define MAX_JOBS       1024
 #define MAX_EPOCHS     1000000
@@ -77,20 +77,36 @@ static const hedge_field_t share[] = {
         { TEXT(hedge_msg_share_t, layer) },
 };
 
+static const hedge_field_t graph[] = {
+        { DIGEST(hedge_msg_graph_t, digest), REQUIRED },
+        { TEXT(hedge_msg_graph_t, layer) },
+};
+
 static const hedge_field_t share_ok[] = {
         { DIGEST(hedge_msg_share_ok_t, digest), REQUIRED },
         { U64(hedge_msg_share_ok_t, held_bytes) },
 };
+
+static const hedge_field_t window_fields[] = {
+        { U32(hedge_window_t, top, 0, MAX_EXTENT) },
+        { U32(hedge_window_t, rows, 1, MAX_EXTENT), REQUIRED },
+        { U32(hedge_window_t, left, 0, MAX_EXTENT) },
+        { U32(hedge_window_t, cols, 1, MAX_EXTENT), REQUIRED },
+};
+static const hedge_record_t window = RECORD_OF("window", window_fields);
 
 static const hedge_field_t task[] = {
         { U64(hedge_msg_task_t, run), REQUIRED },
         { DIGEST(hedge_msg_task_t, digest), REQUIRED },
         { LIST(hedge_msg_task_t, order, n_order, 1, HEDGE_CODE_MAX_PARTS), .kind = HEDGE_FIELD_U32,
           .max = HEDGE_CODE_MAX_PARTS - 1, REQUIRED },
-        { LIST(hedge_msg_task_t, inputs, n_inputs, 0, MAX_TENSORS), .kind = HEDGE_FIELD_U32,
+        { LIST(hedge_msg_task_t, inputs, n_inputs, 0, HEDGE_TASK_FRAMES), .kind = HEDGE_FIELD_U32,
           .max = HEDGE_CODE_MAX_PARTS - 1 },
         { U32(hedge_msg_task_t, wire, 0, HEDGE_PRECISIONS - 1) },
         { U32(hedge_msg_task_t, hold_us, 0, MAX_HOLD_US) },
+        { U32(hedge_msg_task_t, first, 0, ANY32) },
+        { U32(hedge_msg_task_t, last, 0, ANY32) },
+        { LIST(hedge_msg_task_t, windows, n_windows, 0, HEDGE_TASK_FRAMES), RECORD(window) },
 };
 
 static const hedge_field_t sent_part_fields[] = {
@@ -650,7 +666,8 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         TYPE(WELCOME, welcome),
         FRAMES(SHARE, share, 1, 1),
         TYPE(SHARE_OK, share_ok),
-        FRAMES(TASK, task, 1, MAX_TENSORS),
+        FRAMES(GRAPH, graph, 1, HEDGE_GRAPH_FRAMES),
+        FRAMES(TASK, task, 1, HEDGE_TASK_FRAMES),
         FRAMES_BY(PART, part, part, n_parts),
         TYPE(TASK_END, task_end),
         TYPE(CANCEL, cancel),

@@ -45,6 +45,14 @@ static const struct {
         SEED("order-1024", "\x85\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6"
                            "digest\xc4\x10"
                            "0123456789abcdef\xa5order\x91\xcd\x04\x00"),
+        SEED("windows-of-2-to-24", "\x86\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6"
+                                   "digest\xc4\x10"
+                                   "0123456789abcdef\xa5order\x91\x00\xa7windows\x91\x84\xa3top\xce\x01\x00\x00\x00\xa4"
+                                   "rows\xce\x01\x00\x00\x00\xa4left\xce\x01\x00\x00\x00\xa4"
+                                   "cols\xce\x01\x00\x00\x00"),
+        SEED("windows-of-4g", "\x86\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6"
+                              "digest\xc4\x10"
+                              "0123456789abcdef\xa5order\x91\x00\xa7windows\xdd\xff\xff\xff\xff"),
         SEED("parts-none", "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x90"),
         SEED("parts-65", "\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\xdc\x00\x41" SIXTEEN_PARTS SIXTEEN_PARTS
                                  SIXTEEN_PARTS SIXTEEN_PARTS A_PART),

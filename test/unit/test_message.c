@@ -515,12 +515,33 @@ static void unknown_keys_are_skipped(void **unused)
         assert_int_equal(got.cancel.run, 7);
 }
 
+/* All that a TASK must have, and a key more. */
+#define A_TASK                                      \
+        "\x86\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6" \
+        "digest\xc4\x10"                            \
+        "0123456789abcdef\xa5order\x91\x00"
+#define SIXTEEN(text) text text text text text text text text text text text text text text text text
+
 static void a_sentence_names_the_place(void **unused)
 {
         refuses(BYTES("\x85\xa1v\x01\xa1t\xa4TASK\xa3run\x01\xa6"
                       "digest\xc4\x10"
                       "0123456789abcdef\xa5order\x93\x00\x01\xcd\x04\x00"),
                 HEDGE_ELIMIT, "TASK: order[2]: 1024 is above 1023");
+        refuses(BYTES(A_TASK "\xa7windows\x92\x82\xa4rows\x01\xa4"
+                             "cols\x01\x81\xa4rows\x01"),
+                HEDGE_EMALFORMED, "TASK: windows[1]: cols: missing");
+        refuses(BYTES(A_TASK "\xa7windows\x91\x82\xa4rows\x00\xa4"
+                             "cols\x01"),
+                HEDGE_EMALFORMED, "TASK: windows[0]: rows: 0 is below 1");
+        refuses(BYTES(A_TASK "\xa7windows\x91\x83\xa3top\xce\x01\x00\x00\x01\xa4rows\x01\xa4"
+                             "cols\x01"),
+                HEDGE_ELIMIT, "TASK: windows[0]: top: 16777217 is above 16777216");
+        refuses(BYTES(A_TASK "\xa7windows\xdc\x00\x41" SIXTEEN("\x80") SIXTEEN("\x80") SIXTEEN("\x80")
+                              SIXTEEN("\x80") "\x80"),
+                HEDGE_ELIMIT, "TASK: windows: ");
+        refuses(BYTES(A_TASK "\xa4last\xcf\x00\x00\x00\x01\x00\x00\x00\x00"), HEDGE_ELIMIT, "TASK: last: ");
+        refuses(BYTES("\x82\xa1v\x01\xa1t\xa5GRAPH"), HEDGE_EMALFORMED, "GRAPH: digest: missing");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa4part\x01"), HEDGE_EMALFORMED, "PART: parts: missing");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x90"), HEDGE_EMALFORMED, "PART: parts: ");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x92\x81\xa4part\x01\x81\xa4part\xcd\x04\x00"),
@@ -535,10 +556,10 @@ static void the_number_of_raw_frames_is_the_schema_s(void **unused)
                 hedge_message_type_t type;
                 uint32_t least, most;
         } rows[] = {
-                { HEDGE_MSG_HELLO, 0, 0 },     { HEDGE_MSG_SHARE, 1, 1 }, { HEDGE_MSG_TASK, 1, 64 },
-                { HEDGE_MSG_PART, 5, 5 },      { HEDGE_MSG_ERROR, 0, 0 }, { HEDGE_MSG_INFER, 3, 3 },
-                { HEDGE_MSG_RESULT, 2, 2 },    { HEDGE_MSG_LOAD, 0, 2 },  { HEDGE_MSG_MODELS_OK, 0, 2 },
-                { HEDGE_MSG_UNLOAD_OK, 0, 0 },
+                { HEDGE_MSG_HELLO, 0, 0 },     { HEDGE_MSG_SHARE, 1, 1 },    { HEDGE_MSG_TASK, 1, 64 },
+                { HEDGE_MSG_PART, 5, 5 },      { HEDGE_MSG_ERROR, 0, 0 },    { HEDGE_MSG_INFER, 3, 3 },
+                { HEDGE_MSG_RESULT, 2, 2 },    { HEDGE_MSG_LOAD, 0, 2 },     { HEDGE_MSG_MODELS_OK, 0, 2 },
+                { HEDGE_MSG_UNLOAD_OK, 0, 0 }, { HEDGE_MSG_GRAPH, 1, 4096 },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -551,7 +572,7 @@ static void the_number_of_raw_frames_is_the_schema_s(void **unused)
                 if (message.type == HEDGE_MSG_PART)
                         message.part.n_parts = 5;
                 assert_int_equal(hedge_message_max_frames(&message), rows[i].most);
-                for (uint32_t n = 0; n < 70; n++)
+                for (uint32_t n = 0; n < 5000; n += n < 70 || n > 4090 ? 1 : 10)
                         assert_int_equal(hedge_message_check_frames(&message, n, NULL),
                                          n < rows[i].least || n > rows[i].most ? HEDGE_EMALFORMED : 0);
         }
