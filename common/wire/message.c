@@ -9,10 +9,10 @@
 #include <string.h>
 #include <zmq.h>
 
-#include "common/wire/guard.h"
-#include "common/wire/pack.h"
+#include "common/record/guard.h"
+#include "common/record/pack.h"
+#include "common/record/unpack.h"
 #include "common/wire/schema.h"
-#include "common/wire/unpack.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors travel as little-endian float32");
 
@@ -96,18 +96,6 @@ out:
         return r;
 }
 
-static const msgpack_object *find_key(const msgpack_object *map, const char *key)
-{
-        for (uint32_t i = 0; i < map->via.map.size; i++) {
-                const msgpack_object_kv *pair = &map->via.map.ptr[i];
-
-                if (pair->key.type == MSGPACK_OBJECT_STR && pair->key.via.str.size == strlen(key) &&
-                    !memcmp(pair->key.via.str.ptr, key, strlen(key)))
-                        return &pair->val;
-        }
-        return NULL;
-}
-
 /* The version comes first: in another one everything else may be different. */
 static int read_type(const msgpack_object *map, hedge_message_type_t *ret, hedge_why_t *why)
 {
@@ -116,13 +104,13 @@ static int read_type(const msgpack_object *map, hedge_message_type_t *ret, hedge
 
         if (map->type != MSGPACK_OBJECT_MAP)
                 return hedge_why(why, HEDGE_EMALFORMED, "header: not a map");
-        version = find_key(map, "v");
+        version = hedge_unpack_find(map, "v");
         if (!version || version->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
                 return hedge_why(why, HEDGE_EMALFORMED, "header: no version");
         if (version->via.u64 != HEDGE_WIRE_VERSION)
                 return hedge_why(why, HEDGE_EVERSION, "header: protocol version %" PRIu64 ", but here it is %d",
                                  version->via.u64, HEDGE_WIRE_VERSION);
-        name = find_key(map, "t");
+        name = hedge_unpack_find(map, "t");
         if (!name || name->type != MSGPACK_OBJECT_STR)
                 return hedge_why(why, HEDGE_EMALFORMED, "header: no message type");
         type = hedge_schema_type(name->via.str.ptr, name->via.str.size);
@@ -159,32 +147,23 @@ int hedge_message_unpack(const void *bytes, size_t size, const hedge_wire_limits
                          hedge_why_t *why)
 {
         msgpack_unpacked unpacked;
-        msgpack_unpack_return got;
-        size_t offset = 0;
         hedge_why_t problem;
         int r;
 
         if (size > limits->max_header_bytes)
                 return hedge_why(why, HEDGE_ELIMIT, "header: %zu bytes, which is above %u", size,
                                  limits->max_header_bytes);
-        r = hedge_guard(bytes, size, &problem);
+        r = hedge_unpack_bytes(bytes, size, &unpacked, &problem);
         if (r < 0)
                 return hedge_why(why, r, "header: %s", problem.text);
-        msgpack_unpacked_init(&unpacked);
-        got = msgpack_unpack_next(&unpacked, bytes, size, &offset);
-        if (got == MSGPACK_UNPACK_NOMEM_ERROR)
-                r = hedge_why(why, -ENOMEM, "header: no memory");
-        else if (got != MSGPACK_UNPACK_SUCCESS || offset != size)
-                r = hedge_why(why, HEDGE_EMALFORMED, "header: not msgpack");
-        else
-                r = unpack_object(&unpacked.data, ret, why);
+        r = unpack_object(&unpacked.data, ret, why);
         msgpack_unpacked_destroy(&unpacked);
         return r;
 }
 
 static uint64_t read_number(const msgpack_object *map, const char *key)
 {
-        const msgpack_object *number = find_key(map, key);
+        const msgpack_object *number = hedge_unpack_find(map, key);
 
         return number && number->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? number->via.u64 : 0;
 }
@@ -192,14 +171,11 @@ static uint64_t read_number(const msgpack_object *map, const char *key)
 uint64_t hedge_message_about(const void *bytes, size_t size, const hedge_wire_limits_t *limits)
 {
         msgpack_unpacked unpacked;
-        size_t offset = 0;
         uint64_t about = 0;
 
-        if (size > limits->max_header_bytes || hedge_guard(bytes, size, NULL) < 0)
+        if (size > limits->max_header_bytes || hedge_unpack_bytes(bytes, size, &unpacked, NULL) < 0)
                 return 0;
-        msgpack_unpacked_init(&unpacked);
-        if (msgpack_unpack_next(&unpacked, bytes, size, &offset) == MSGPACK_UNPACK_SUCCESS &&
-            unpacked.data.type == MSGPACK_OBJECT_MAP && read_number(&unpacked.data, "v") == HEDGE_WIRE_VERSION) {
+        if (unpacked.data.type == MSGPACK_OBJECT_MAP && read_number(&unpacked.data, "v") == HEDGE_WIRE_VERSION) {
                 about = read_number(&unpacked.data, "id");
                 if (!about)
                         about = read_number(&unpacked.data, "run");

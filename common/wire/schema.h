@@ -2,7 +2,8 @@
 #ifndef HEDGE_SCHEMA_H
 #define HEDGE_SCHEMA_H
 
-#include "common/wire/field.h"
+#include "common/record/field.h"
+#include "common/wire/message.h"
 
 /** The schema of HEDGE/1: one table of fields per message type. Packing, unpacking, the range checks and the tables of
  * docs/protocol.md all come from it. */

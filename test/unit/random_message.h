@@ -122,6 +122,15 @@ static inline void random_value(uint64_t *state, const hedge_field_t *field, uin
         case HEDGE_FIELD_I32:
                 *(int32_t *)value = (int32_t)random_real(state, field);
                 break;
+        case HEDGE_FIELD_I64:
+                *(int64_t *)value = (int64_t)random_bits(state);
+                break;
+        case HEDGE_FIELD_F32: {
+                uint32_t bits = (uint32_t)random_bits(state) | 1u << 22; /* not a signalling one */
+
+                memcpy(value, &bits, sizeof(bits));
+                break;
+        }
         case HEDGE_FIELD_F64:
                 *(double *)value = random_real(state, field);
                 break;

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <msgpack.h>
 
-#include "common/wire/guard.h"
+#include "common/record/guard.h"
 #include "test/unit/random_message.h"
 
 #define ALL_TYPES(type)         \
@@ -301,6 +301,14 @@ static void try_value(editor_t *editor, const hedge_field_t *field, msgpack_obje
                 expect(editor, at, negative((int64_t)field->low - 1), HEDGE_EMALFORMED);
                 expect(editor, at, negative(INT64_MIN), HEDGE_EMALFORMED);
                 expect(editor, at, number((uint64_t)(field->high + 1)), HEDGE_ELIMIT);
+                break;
+        case HEDGE_FIELD_I64:
+                expect(editor, at, negative(INT64_MIN), 0);
+                expect(editor, at, number(INT64_MAX), 0);
+                expect(editor, at, number((uint64_t)INT64_MAX + 1), HEDGE_EMALFORMED);
+                break;
+        case HEDGE_FIELD_F32:
+                expect(editor, at, number(1), HEDGE_EMALFORMED);
                 break;
         case HEDGE_FIELD_F64:
                 try_real(editor, field, at);

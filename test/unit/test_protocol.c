@@ -38,6 +38,10 @@ static const char *describe(const hedge_field_t *field, char *bounds, size_t siz
         case HEDGE_FIELD_F64:
                 snprintf(bounds, size, "%g .. %g", field->low, field->high);
                 return field->kind == HEDGE_FIELD_I32 ? "i32" : "f64";
+        case HEDGE_FIELD_I64:
+        case HEDGE_FIELD_F32:
+                snprintf(bounds, size, "any");
+                return field->kind == HEDGE_FIELD_I64 ? "i64" : "f32";
         case HEDGE_FIELD_BOOL:
                 snprintf(bounds, size, "any");
                 return "bool";

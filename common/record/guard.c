@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/wire/guard.h"
+#include "common/record/guard.h"
 
 #include <stdint.h>
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/wire/unpack.h"
+#include "common/record/unpack.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "common/record/guard.h"
 
 /* Where in the message we are, for sentences. */
 typedef struct path {
@@ -75,6 +77,25 @@ static int take_i32(const hedge_unpacker_t *unpacker, const path_t *path, const 
         return 0;
 }
 
+static int take_i64(const hedge_unpacker_t *unpacker, const path_t *path, const msgpack_object *object, int64_t *value)
+{
+        if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER && object->via.u64 <= INT64_MAX)
+                *value = (int64_t)object->via.u64;
+        else if (object->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
+                *value = object->via.i64;
+        else
+                return wrong_type(unpacker, path, "a number of 64 bits with a sign");
+        return 0;
+}
+
+static int take_f32(const hedge_unpacker_t *unpacker, const path_t *path, const msgpack_object *object, float *value)
+{
+        if (object->type != MSGPACK_OBJECT_FLOAT32)
+                return wrong_type(unpacker, path, "a number of single precision");
+        *value = (float)object->via.f64;
+        return 0;
+}
+
 static int take_f64(const hedge_unpacker_t *unpacker, const path_t *path, const msgpack_object *object, double *value)
 {
         if (object->type == MSGPACK_OBJECT_FLOAT64 || object->type == MSGPACK_OBJECT_FLOAT32)
@@ -142,6 +163,10 @@ static int take_value(hedge_unpacker_t *unpacker, const path_t *path, const hedg
                 return 0;
         case HEDGE_FIELD_I32:
                 return take_i32(unpacker, path, object, value);
+        case HEDGE_FIELD_I64:
+                return take_i64(unpacker, path, object, value);
+        case HEDGE_FIELD_F32:
+                return take_f32(unpacker, path, object, value);
         case HEDGE_FIELD_F64:
                 return take_f64(unpacker, path, object, value);
         case HEDGE_FIELD_BOOL:
@@ -289,6 +314,37 @@ static int unpack_map(hedge_unpacker_t *unpacker, const path_t *path, const hedg
                         return r;
         }
         return check_required(unpacker, path, record, seen);
+}
+
+const msgpack_object *hedge_unpack_find(const msgpack_object *map, const char *key)
+{
+        for (uint32_t i = 0; i < map->via.map.size; i++) {
+                const msgpack_object_kv *pair = &map->via.map.ptr[i];
+
+                if (pair->key.type == MSGPACK_OBJECT_STR && pair->key.via.str.size == strlen(key) &&
+                    !memcmp(pair->key.via.str.ptr, key, strlen(key)))
+                        return &pair->val;
+        }
+        return NULL;
+}
+
+int hedge_unpack_bytes(const void *bytes, size_t size, msgpack_unpacked *ret, hedge_why_t *why)
+{
+        msgpack_unpack_return got;
+        size_t offset = 0;
+        int r = hedge_guard(bytes, size, why);
+
+        if (r < 0)
+                return r;
+        msgpack_unpacked_init(ret);
+        got = msgpack_unpack_next(ret, bytes, size, &offset);
+        if (got == MSGPACK_UNPACK_NOMEM_ERROR)
+                r = hedge_why(why, -ENOMEM, "no memory");
+        else if (got != MSGPACK_UNPACK_SUCCESS || offset != size)
+                r = hedge_why(why, HEDGE_EMALFORMED, "not msgpack");
+        if (r < 0)
+                msgpack_unpacked_destroy(ret);
+        return r;
 }
 
 int hedge_unpack_record(hedge_unpacker_t *unpacker, const hedge_record_t *record, const msgpack_object *map,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/wire/field.h"
+#include "common/record/field.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -70,6 +70,8 @@ int hedge_field_check(const hedge_field_t *field, const void *value, hedge_why_t
                         return hedge_why(why, HEDGE_ELIMIT, "a shape of more than %" PRIu64 " elements or %d extents",
                                          HEDGE_SHAPE_MAX_ELEMENTS, HEDGE_MAX_RANK);
                 return 0;
+        case HEDGE_FIELD_I64:
+        case HEDGE_FIELD_F32:
         case HEDGE_FIELD_BOOL:
         case HEDGE_FIELD_DIGEST:
         case HEDGE_FIELD_RECORD:

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/wire/pack.h"
+#include "common/record/pack.h"
 
 #include <errno.h>
 #include <string.h>
+
+_Static_assert(sizeof(hedge_conv_t) == HEDGE_CONV_NUMBERS * sizeof(uint32_t), "a geometry is 15 numbers in a row");
 
 static const uint8_t *value_at(const hedge_field_t *field, const void *values)
 {
@@ -76,6 +78,12 @@ static int pack_value(msgpack_packer *packer, const hedge_field_t *field, const 
                 break;
         case HEDGE_FIELD_I32:
                 msgpack_pack_int32(packer, *(const int32_t *)value);
+                break;
+        case HEDGE_FIELD_I64:
+                msgpack_pack_int64(packer, *(const int64_t *)value);
+                break;
+        case HEDGE_FIELD_F32:
+                msgpack_pack_float(packer, *(const float *)value);
                 break;
         case HEDGE_FIELD_F64:
                 msgpack_pack_double(packer, *(const double *)value);

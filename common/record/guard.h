@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_GUARD_H
-#define HEDGE_GUARD_H
+#ifndef HEDGE_RECORD_GUARD_H
+#define HEDGE_RECORD_GUARD_H
 
 #include <stddef.h>
 

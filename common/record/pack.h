@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_PACK_H
-#define HEDGE_PACK_H
+#ifndef HEDGE_RECORD_PACK_H
+#define HEDGE_RECORD_PACK_H
 
 #include <msgpack.h>
 
-#include "common/wire/field.h"
+#include "common/record/field.h"
 
 /** How many of a record's fields will be packed: the required ones and those that are not zero or empty. */
 uint32_t hedge_pack_count(const hedge_record_t *record, const void *values);

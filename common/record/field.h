@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGE_FIELD_H
-#define HEDGE_FIELD_H
+#ifndef HEDGE_RECORD_FIELD_H
+#define HEDGE_RECORD_FIELD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/wire/message.h"
+#include "common/conv.h"
+#include "common/err.h"
+#include "common/tensor.h"
+#include "common/types/digest.h"
+#include "common/types/name.h"
 
 /** Fields: what one key of a record (a msgpack map) is, where it lies in the C structure and what it may hold. */
 
@@ -17,6 +21,8 @@ typedef enum hedge_field_kind {
         HEDGE_FIELD_U32,
         HEDGE_FIELD_U64,
         HEDGE_FIELD_I32,
+        HEDGE_FIELD_I64,
+        HEDGE_FIELD_F32, /**< any float32, also what is not a number */
         HEDGE_FIELD_F64,
         HEDGE_FIELD_BOOL,
         HEDGE_FIELD_TEXT,   /**< char[size], zero-terminated */
