@@ -17,13 +17,13 @@ typedef struct plan_values {
         bool json, verbose;
 } plan_values_t;
 
-static const char *const objectives[] = { "latency", "p99", "cost", NULL };
+static const char *const objectives[] = { "latency", "p99", "cost", "auto", NULL };
 
 static const hedgec_option_t options[] = {
         HEDGEC_ROW_UINT("boards", 'b', plan_values_t, boards, "N", "for N boards, not for as many as configured", 1,
                         HEDGE_CODE_MAX_BOARDS),
         HEDGEC_ROW_CHOICE("objective", 'o', plan_values_t, objective, "WHAT",
-                          "what is to be small: latency, p99 or cost", objectives),
+                          "what is to be small: latency, p99, cost or auto", objectives),
         HEDGEC_SHAPE_ROW(plan_values_t, shapes, "of a model in several shapes, only this one"),
         HEDGEC_ROW(FLAG, "verbose", 'v', plan_values_t, verbose, NULL, "show the best of every scheme, per layer"),
         HEDGEC_ROW(FLAG, "json", 'j', plan_values_t, json, NULL, "print one JSON object, with everything"),

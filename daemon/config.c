@@ -11,12 +11,13 @@ static const char *const securities[] = { "curve", "network", "insecure-loopback
 static const char *const schemes[] = { "local", "uncoded", "replication", "nsctc", "mds",
                                        "lt",    "krp",     "steal",       "auto",  NULL };
 static const char *const cuts[] = { "measured", "simple", NULL };
+static const char *const works[] = { "auto", "layers", "segments", "whole", NULL };
 static const char *const wires[] = { "auto", "f32", "q16", NULL };
 static const char *const forms[] = { "auto", "no", "yes", NULL };
 static const char *const backends[] = { "auto", "onednn", "xnnpack", "plain", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
-const char *const hedged_objectives[] = { "latency", "p99", "cost", NULL };
+const char *const hedged_objectives[] = { "latency", "p99", "cost", "auto", NULL };
 
 #define AT(field)   offsetof(hedged_config_t, field)
 #define RULE(field) offsetof(hedged_plan_rule_t, field)
@@ -129,10 +130,29 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           "measured; a layer for which nothing is predicted to be 5 % faster than the coordinator alone stays local. "
           "simple: by plan.spare and plan.macs_per_entry alone, always the same (scheme auto is nsctc then).",
           cuts, NULL, 0 },
-        { "plan.objective", HEDGE_CONF_CHOICE, AT(plan.objective), 0, 0, "latency", NULL,
+        { "plan.objective", HEDGE_CONF_CHOICE, AT(plan.objective), 0, 0, "auto", NULL,
           "What is made small: the mean latency, its 99th percentile, or the cost by plan.price_comm, "
-          "plan.price_comp and plan.price_store.",
+          "plan.price_comp and plan.price_store. auto: the mean latency of a request that is alone; of several in "
+          "flight each gets its part of the boards, with as many as boards one each, so that most are answered per "
+          "second.",
           hedged_objectives, NULL, 0 },
+        { "plan.work", HEDGE_CONF_CHOICE, AT(plan.work), 0, 0, "auto", NULL,
+          "What boards are given: layers (parts of one convolution), segments (strips of a run of layers, wherever "
+          "rows can be told apart), whole (a whole network in one piece), or auto: of all that, and of what the "
+          "coordinator computes itself, whatever is predicted to be best. Layers that plan.scheme or plan.rules say "
+          "something about run coded whatever stands here.",
+          works, NULL, 0 },
+        { "plan.copies", HEDGE_CONF_UINT, AT(plan.copies), 1, 4, "1", NULL,
+          "Segments: to so many boards may the same strip be given from the start, where that is predicted to be "
+          "faster.",
+          NULL, NULL, 0 },
+        { "plan.hedge", HEDGE_CONF_BOOL, AT(plan.hedge), 0, 0, "true", NULL,
+          "Segments: what a board is late with is given to another one too, and the first answer counts. false: to "
+          "compare with.",
+          NULL, NULL, 0 },
+        { "plan.here", HEDGE_CONF_BOOL, AT(plan.here), 0, 0, "true", NULL,
+          "The coordinator computes strips and whole networks too, as a board does, while it waits for the boards.",
+          NULL, NULL, 0 },
         { "plan.price_busy", HEDGE_CONF_FLOAT, AT(plan.price_busy), 0, 1000, "0.8", NULL,
           "Objectives latency and p99: how many seconds more may a layer take so that the coordinator, or every board, "
           "is busy for a second less? 0: however busy, the sooner the better.",

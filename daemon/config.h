@@ -11,7 +11,8 @@ enum { HEDGED_SECURITY_CURVE, HEDGED_SECURITY_NETWORK, HEDGED_SECURITY_INSECURE_
 /** plan.scheme and a rule's: local, then hedge_scheme_t + 1, then auto. */
 enum { HEDGED_PLAN_LOCAL = 0, HEDGED_PLAN_AUTO = HEDGE_SCHEMES + 1 };
 enum { HEDGED_CUT_MEASURED, HEDGED_CUT_SIMPLE };
-enum { HEDGED_OBJECTIVE_LATENCY, HEDGED_OBJECTIVE_P99, HEDGED_OBJECTIVE_COST };
+enum { HEDGED_OBJECTIVE_LATENCY, HEDGED_OBJECTIVE_P99, HEDGED_OBJECTIVE_COST, HEDGED_OBJECTIVE_AUTO };
+enum { HEDGED_WORK_AUTO, HEDGED_WORK_LAYERS, HEDGED_WORK_SEGMENTS, HEDGED_WORK_WHOLE };
 enum { HEDGED_WIRE_AUTO, HEDGED_WIRE_F32, HEDGED_WIRE_Q16 };
 enum { HEDGED_SYSTEMATIC_AUTO, HEDGED_SYSTEMATIC_NO, HEDGED_SYSTEMATIC_YES };
 
@@ -53,8 +54,10 @@ typedef struct hedged_config {
                 double spread, link_mbit, here_link_mbit;
         } prior;
         struct {
-                unsigned scheme; /**< as in a rule */
-                unsigned cut, objective, wire;
+                unsigned scheme;                     /**< as in a rule */
+                unsigned cut, objective, wire, work; /**< work: HEDGED_WORK_* */
+                bool hedge, here;
+                uint64_t copies;
                 uint64_t k_a, k_b, spare, min_macs, macs_per_entry, share_bytes;
                 double accuracy, price_busy, price_comm, price_comp, price_store;
                 hedge_conf_list_t rules; /**< of hedged_plan_rule_t */

@@ -402,7 +402,7 @@ typedef struct hedge_msg_plan {
         uint64_t id;
         char model[HEDGE_MODEL_NAME_MAX];
         uint32_t boards;    /**< plan for so many; 0: as many as the codes are numbered for */
-        char objective[16]; /**< "latency", "p99", "cost"; empty: as configured */
+        char objective[16]; /**< "latency", "p99", "cost", "auto"; empty: as configured */
         uint32_t n_inputs;
         hedge_shape_t *inputs; /**< of a model that is loaded for several shapes, which of them; none: the first */
 } hedge_msg_plan_t;

@@ -15,6 +15,12 @@
 
 #define HEDGED_MAX_VARIANTS 5
 
+/** What a layer that runs so costs, as it is predicted. */
+typedef struct hedged_cut_load {
+        double p99_s, here_s, boards_s, up_bytes, down_bytes; /**< as hedged_forecast_t's */
+        double cost;                                          /**< by plan.price_* */
+} hedged_cut_load_t;
+
 typedef struct hedged_cut {
         hedge_scheme_t scheme;
         unsigned k_a, k_b;
@@ -28,6 +34,7 @@ typedef struct hedged_cut {
         unsigned need;       /**< parts that decode, in the mean; 0: not known */
         unsigned enough;     /**< its shares are wanted where at most so many boards are left; 0: always */
         double predicted_ms; /**< 0: by the simple rule, which predicts nothing */
+        hedged_cut_load_t load;
 } hedged_cut_t;
 
 /** What is asked for one layer. */

@@ -346,6 +346,12 @@ static int simulate(const hedged_query_t *q, known_t *k, const way_t *way, const
         ret->cut.delta = hedge_code_delta(k->code);
         ret->cut.need = quality->need;
         ret->cut.predicted_ms = ret->forecast.mean_s * 1e3;
+        ret->cut.load = (hedged_cut_load_t){ .p99_s = ret->forecast.p99_s,
+                                             .here_s = ret->forecast.here_s,
+                                             .boards_s = ret->forecast.boards_s,
+                                             .up_bytes = ret->forecast.up_bytes,
+                                             .down_bytes = ret->forecast.down_bytes,
+                                             .cost = ret->cost };
         return isfinite(ret->forecast.mean_s) ? 0 : -ENOENT;
 }
 

@@ -19,13 +19,13 @@ with Cluster(boards=6, options=OPTIONS) as c:
     c.load_digits()
     text = c.hedge("plan", "digits").stdout
     check(all(len(line) <= 80 for line in text.splitlines()), text)
-    check("SCHEME" in text and "ms together" in text and "on 6 boards, planned for latency" in text, text)
+    check("SCHEME" in text and "ms together" in text and "on 6 boards, planned for auto" in text, text)
     more = c.hedge("plan", "digits", "--verbose", "--objective", "cost").stdout
     check(all(len(line) <= 80 for line in more.splitlines()), more)
     check("planned for cost" in more and "replication" in more and "COST" in more, more)
 
     plan = json.loads(c.hedge("plan", "digits", "--json").stdout)
-    check(plan["model"] == "digits" and plan["boards"] == 6 and plan["objective"] == "latency", plan)
+    check(plan["model"] == "digits" and plan["boards"] == 6 and plan["objective"] == "auto", plan)
     check(len(plan["board_bytes"]) == 6 and len(plan["layers"]) > 0, plan)
     check(plan["predicted_ms"] < plan["local_ms"], plan)
     shared = {}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/plan/chain.h"
+
+#include <math.h>
+
+#define ELEMENT_MACS 8.0     /* moving an element takes as long: a stream of floats from and to memory */
+#define BLOCK_MARGIN 1048576 /* the graph itself, kernels' descriptions, activations of small windows */
+
+static double elements_of(const hedge_graph_t *graph, const hedge_node_t *node)
+{
+        double n = (double)hedge_shape_elements(&graph->values[node->output].shape);
+
+        for (uint32_t i = 0; i < node->n_inputs; i++)
+                n += (double)hedge_shape_elements(&graph->values[node->inputs[i]].shape);
+        return n;
+}
+
+double hedged_node_work(const hedge_graph_t *graph, const hedge_node_t *node)
+{
+        const double macs = (double)hedge_node_macs(graph, node);
+
+        if (node->op.kind == HEDGE_OP_RESHAPE)
+                return 0; /* nothing moves */
+        return macs > 0 ? macs : ELEMENT_MACS * elements_of(graph, node);
+}
+
+/* A convolution that could be coded may not be a part of a segment where the configuration says how it is to run. */
+static bool is_fixed(const hedged_config_t *config, const char *model, const hedge_node_t *node)
+{
+        hedged_wish_t wish;
+
+        if (node->op.kind != HEDGE_OP_CONV)
+                return false;
+        if (config->plan.cut == HEDGED_CUT_SIMPLE || config->plan.scheme != HEDGED_PLAN_AUTO)
+                return true;
+        wish = hedged_plan_wish(config, model, node->name, &node->op.conv);
+        return wish.ruled;
+}
+
+void hedged_nodes_local(const hedged_config_t *config, const char *model, const hedged_speeds_t *speeds,
+                        const hedge_graph_t *graph, hedged_node_cost_t *nodes)
+{
+        for (uint32_t i = 0; i < graph->n_nodes; i++) {
+                const double work = hedged_node_work(graph, &graph->nodes[i]);
+                const double best_s = work / speeds->here.macs_per_s;
+                const double s = best_s * (1 + speeds->here.spread);
+
+                nodes[i] = (hedged_node_cost_t){ .s = s,
+                                                 .p99_s = best_s * (1 + speeds->here.spread * log(100)),
+                                                 .here_s = s,
+                                                 .local_s = s,
+                                                 .cost = config->plan.price_comp * work,
+                                                 .fixed = is_fixed(config, model, &graph->nodes[i]) };
+        }
+}
+
+void hedged_node_coded(const hedged_cut_t *cut, hedged_node_cost_t *node)
+{
+        if (cut->predicted_ms <= 0)
+                return;
+        node->s = cut->predicted_ms / 1e3;
+        node->p99_s = cut->load.p99_s;
+        node->here_s = cut->load.here_s;
+        node->boards_s = cut->load.boards_s;
+        node->up_bytes = cut->load.up_bytes;
+        node->down_bytes = cut->load.down_bytes;
+        node->cost = cut->load.cost;
+}
+
+uint64_t hedged_block_bytes(const hedge_graph_t *graph, uint32_t first, uint32_t last)
+{
+        uint64_t bytes = BLOCK_MARGIN;
+
+        for (uint32_t i = first; i < last; i++) {
+                const hedge_node_t *node = &graph->nodes[i];
+
+                for (uint32_t j = 0; j < node->n_inputs; j++) {
+                        const hedge_value_t *value = &graph->values[node->inputs[j]];
+
+                        if (hedge_value_is_constant(value))
+                                bytes += 2 * sizeof(float) * hedge_shape_elements(&value->shape);
+                }
+        }
+        return bytes;
+}
+
+const hedged_chain_t *hedged_chains_pick(const hedged_chains_t *chains, unsigned usable, unsigned in_flight)
+{
+        const unsigned each = usable / (in_flight ? in_flight : 1);
+        unsigned i = 0;
+
+        while (i + 1 < chains->n && chains->chains[i].boards > each)
+                i++;
+        return &chains->chains[i];
+}
