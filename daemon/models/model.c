@@ -214,10 +214,12 @@ static void destroy(hedged_model_t *m)
         free(m->codes);
         free(m->layers);
         free(m->layer_of_node);
+        for (unsigned i = 0; i < m->n_blocks; i++)
+                hedged_block_release(&m->blocks[i]);
+        free(m->blocks);
         hedge_engine_destroy(&m->engine);
-        hedge_graph_destroy(&m->graph);
         hedge_manifest_release(&m->manifest);
-        hedged_model_unref(&m->lender); /* after the graph */
+        hedged_constants_unref(&m->constants); /* after all that points into the graph */
         free(m);
 }
 
@@ -226,15 +228,18 @@ int hedged_model_new(const hedged_config_t *config, const hedged_speeds_t *speed
                      hedge_why_t *why)
 {
         hedged_model_t *m = calloc(1, sizeof(*m));
-        int r;
+        hedged_constants_t *constants = NULL;
+        int r = hedged_constants_new(graph, &constants);
 
-        if (!m) {
-                hedge_graph_destroy(&graph);
+        if (!m || r < 0) {
+                hedged_constants_unref(&constants);
                 hedge_manifest_release(manifest);
+                free(m);
                 return -ENOMEM;
         }
         atomic_init(&m->references, 1);
         snprintf(m->name, sizeof(m->name), "%s", name);
+        m->constants = constants;
         m->graph = graph;
         m->manifest = *manifest;
         memset(manifest, 0, sizeof(*manifest));
@@ -314,6 +319,14 @@ unsigned hedged_variant_holders(const hedged_variant_t *v)
         for (size_t i = 0; i < sizeof(v->holders) / sizeof(v->holders[0]); i++)
                 n += (unsigned)__builtin_popcountll(atomic_load(&v->holders[i]));
         return n;
+}
+
+const hedged_block_t *hedged_model_block(const hedged_model_t *m, uint32_t first, uint32_t last, unsigned board)
+{
+        for (unsigned i = 0; i < m->n_blocks; i++)
+                if (hedged_block_covers(&m->blocks[i], first, last) && hedged_block_holds(&m->blocks[i], board))
+                        return &m->blocks[i];
+        return NULL;
 }
 
 /* What can be used now, whatever is preferred. */

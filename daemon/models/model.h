@@ -8,6 +8,8 @@
 #include "common/manifest/manifest.h"
 #include "common/types/digest.h"
 #include "common/types/name.h"
+#include "daemon/models/block.h"
+#include "daemon/models/constants.h"
 #include "daemon/plan/planner.h"
 
 /** A model as it is served: its graph, its engine, and for every coded layer the codes and who holds which share. */
@@ -42,8 +44,8 @@ typedef struct hedged_model_code {
 typedef struct hedged_model {
         atomic_uint references;
         char name[HEDGE_MODEL_NAME_MAX];
-        hedge_graph_t *graph;
-        struct hedged_model *lender; /**< a reference to whose constants the graph has borrowed, or NULL */
+        hedged_constants_t *constants; /**< a reference */
+        hedge_graph_t *graph;          /**< its */
         hedge_engine_t *engine;
         hedge_manifest_t manifest;
         uint64_t macs, parameters;
@@ -55,6 +57,8 @@ typedef struct hedged_model {
         hedged_layer_t *layers; /**< coded ones, in the order they run */
         unsigned n_layers;
         uint32_t *layer_of_node; /**< index into layers, or HEDGE_NO_NODE */
+        hedged_block_t *blocks;  /**< runs of nodes that boards may hold */
+        unsigned n_blocks;
 } hedged_model_t;
 
 /** A model in every shape that it is served in: a graph, a plan and an engine for each. All have one name. */
@@ -106,6 +110,9 @@ bool hedged_model_takes(const hedged_model_t *model, const hedge_shape_t *inputs
 /** Boards that hold a variant's share and may be given work; any thread. */
 bool hedged_variant_holds(const hedged_variant_t *variant, unsigned board);
 unsigned hedged_variant_holders(const hedged_variant_t *variant);
+
+/** A block that the board holds, may be given work with, and that covers these nodes (last exclusive); or NULL. Any thread. */
+const hedged_block_t *hedged_model_block(const hedged_model_t *model, uint32_t first, uint32_t last, unsigned board);
 
 /** The variant that a layer runs with now: the preferred one, or the first that enough boards hold; NULL: the coordinator
  * computes it. Any thread. */

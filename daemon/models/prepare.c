@@ -123,7 +123,7 @@ static int make_one(const hedged_config_t *config, hedge_kernels_t *kernels, con
                 hedge_graph_borrow(graph, first->graph);
         r = hedged_model_new(config, source->speeds, source->name, graph, &manifest, kernels, ret, why);
         if (r == 0 && first)
-                (*ret)->lender = hedged_model_ref(first);
+                (*ret)->constants->lender = hedged_constants_ref(first->constants);
         return r;
 }
 

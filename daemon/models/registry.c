@@ -9,7 +9,9 @@
 static int add_variant(hedged_registry_t *registry, hedged_model_t *model, unsigned layer, unsigned variant)
 {
         const hedged_variant_t *v = &model->layers[layer].variants[variant];
-        const hedged_share_use_t use = { model, layer, variant };
+        const hedged_share_use_t use = {
+                .model = model, .kind = HEDGED_SHARE_CODED, .layer = layer, .variant = variant
+        };
         int r = 0;
 
         for (unsigned b = 0; r == 0 && b < model->slots; b++)

@@ -108,7 +108,7 @@ int hedged_share_index_add(hedged_share_index_t *index, const hedge_digest_t *di
         assert(board < HEDGE_CODE_MAX_BOARDS);
         if (!share)
                 return add_share(index, digest, board, use);
-        return share->board == board ? add_use(share, use) : -EINVAL;
+        return share->board == board && share->uses[0].kind == use->kind ? add_use(share, use) : -EINVAL;
 }
 
 static void end_uses(hedged_share_t *share, const struct hedged_model *model)

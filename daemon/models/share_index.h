@@ -8,10 +8,10 @@
 /** All shares of the models that are served, by digest and by board: what uses each of them, and whether its board holds it.
  *
  * A digest names what a share is made of, the board's number included: so a share is for one number. Two models of one file, or
- * two variants that differ in the precision alone, use the same share, which a board holds once.
+ * two variants that differ in the precision alone, use the same share, which a board holds once. All uses of a share are of one kind.
  * Pure: it is told what happened. The loop's. A struct of zeros is an empty index.
  *
- *   hedged_share_index_add(&index, &digest, 3, &(hedged_share_use_t){ model, layer, variant });
+ *   hedged_share_index_add(&index, &digest, 3, &(hedged_share_use_t){ .model = model, .layer = 2, .variant = 0 });
  *   share = hedged_share_index_next(&index, 3, NULL, NULL);
  *   ticket = hedged_share_index_send(&index, share);                      the board's share is on its way
  *   hedged_share_index_set(&index, share, HEDGED_SHARE_HELD);             the board has confirmed it */
@@ -26,10 +26,17 @@ typedef enum hedged_held {
         HEDGED_SHARE_REFUSED, /**< the board has no room for it */
 } hedged_held_t;
 
+typedef enum hedged_share_kind {
+        HEDGED_SHARE_CODED, /**< filter blocks of a layer's variant */
+        HEDGED_SHARE_BLOCK, /**< a run of the model's nodes: daemon/models/block.h */
+} hedged_share_kind_t;
+
 /** What a share is for. */
 typedef struct hedged_share_use {
         struct hedged_model *model; /**< borrowed */
-        unsigned layer, variant;
+        hedged_share_kind_t kind;
+        unsigned layer, variant; /**< of the model; coded */
+        unsigned block;          /**< of the model; a block */
 } hedged_share_use_t;
 
 /** Read only, but for `listed`. */
@@ -64,7 +71,7 @@ typedef struct hedged_share_index {
 void hedged_share_index_release(hedged_share_index_t *index);
 
 /** Add a use; the share comes in with its first one, as missing. @param board  Below HEDGE_CODE_MAX_BOARDS.
- * @return 0, -EINVAL (this digest is another board's share), -ENOMEM; then nothing has changed. */
+ * @return 0, -EINVAL (this digest is another board's share, or of another kind), -ENOMEM; then nothing has changed. */
 int hedged_share_index_add(hedged_share_index_t *index, const hedge_digest_t *digest, unsigned board,
                            const hedged_share_use_t *use);
 

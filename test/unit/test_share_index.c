@@ -50,7 +50,8 @@ static void add(hedged_share_index_t *index, uint8_t name, unsigned board, unsig
 {
         const hedge_digest_t digest = digest_of(name);
 
-        assert_int_equal(hedged_share_index_add(index, &digest, board, &(hedged_share_use_t){ MODEL(model), layer, 0 }),
+        assert_int_equal(hedged_share_index_add(index, &digest, board,
+                                                &(hedged_share_use_t){ .model = MODEL(model), .layer = layer }),
                          0);
 }
 
@@ -109,7 +110,11 @@ static void a_digest_is_of_one_board(void **state)
         unsigned count;
 
         add(&index, 1, 4, 0, 0);
-        assert_int_equal(hedged_share_index_add(&index, &digest, 5, &(hedged_share_use_t){ MODEL(1), 0, 0 }), -EINVAL);
+        assert_int_equal(hedged_share_index_add(&index, &digest, 5, &(hedged_share_use_t){ .model = MODEL(1) }),
+                         -EINVAL);
+        assert_int_equal(hedged_share_index_add(&index, &digest, 4,
+                                                &(hedged_share_use_t){ .model = MODEL(1), .kind = HEDGED_SHARE_BLOCK }),
+                         -EINVAL); /* nor of two kinds */
         hedged_share_index_of(&index, 5, &count);
         assert_int_equal(count, 0);
         assert_int_equal(find(&index, 1)->n_uses, 1);
@@ -334,7 +339,7 @@ static void random_add(plain_t *p, hedged_share_index_t *index)
 {
         const unsigned name = below(NAMES), model = below(MODELS), layer = below(20), variant = below(3);
         const plain_use_t use = { name, model, layer, variant };
-        const hedged_share_use_t theirs = { MODEL(model), layer, variant };
+        const hedged_share_use_t theirs = { .model = MODEL(model), .layer = layer, .variant = variant };
 
         if (p->n_uses == sizeof(p->uses) / sizeof(p->uses[0]))
                 return;
@@ -406,8 +411,9 @@ static void thousands_are_found_at_once(void **state)
         for (unsigned i = 0; i < MANY; i++) {
                 const hedge_digest_t digest = any_digest();
 
-                assert_int_equal(
-                        hedged_share_index_add(&index, &digest, i % 4, &(hedged_share_use_t){ MODEL(i % 3), i, 0 }), 0);
+                assert_int_equal(hedged_share_index_add(&index, &digest, i % 4,
+                                                        &(hedged_share_use_t){ .model = MODEL(i % 3), .layer = i }),
+                                 0);
         }
         assert_int_equal(index.count, MANY);
         for (size_t i = 0; i < index.n_buckets; i++) {
