@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "worker/infer/shares.h"
+#include "worker/infer/share_filters.h"
 
 #define BLOCKS 3
 #define CAP    (1024 * 1024)
@@ -62,8 +62,8 @@ static void keep(fixture_t *f, uint8_t name)
         hedgew_share_t *share = NULL;
         hedge_why_t why;
 
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), 0);
-        assert_int_equal(hedgew_share_prepare(share, f->kernels, f->filters, &why), 0);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, &why), 0);
+        assert_int_equal(hedgew_filters_prepare(share, f->kernels, f->filters, &why), 0);
         hedgew_share_unref(&share);
         assert_null(share);
 }
@@ -75,16 +75,16 @@ static void a_share_is_held_once_it_is_prepared(void **state)
         hedge_digest_t *list = NULL;
         hedgew_share_t *share;
 
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
         assert_true(hedgew_shares_figures(f->shares).bytes >= FRAME_BYTES);
         assert_int_equal(hedgew_shares_figures(f->shares).held, 0);
         assert_int_equal(hedgew_shares_list(f->shares, &list), 0);
         assert_null(list);
-        assert_null(hedgew_share_kernel(share, 0));
-        assert_int_equal(hedgew_share_prepare(share, f->kernels, f->filters, NULL), 0);
+        assert_null(hedgew_filters_kernel(share, 0));
+        assert_int_equal(hedgew_filters_prepare(share, f->kernels, f->filters, NULL), 0);
         for (uint32_t i = 0; i < BLOCKS; i++)
-                assert_non_null(hedgew_share_kernel(share, i));
-        assert_int_equal(hedgew_share_blocks(share), BLOCKS);
+                assert_non_null(hedgew_filters_kernel(share, i));
+        assert_int_equal(hedgew_filters_blocks(share), BLOCKS);
         hedgew_share_unref(&share);
         keep(f, 2);
         assert_int_equal(hedgew_shares_figures(f->shares).held, 2);
@@ -101,18 +101,18 @@ static void sending_a_share_again_changes_nothing(void **state)
         uint64_t bytes;
         hedge_why_t why;
 
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), 0);
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), 2);
-        assert_int_equal(hedgew_share_prepare(share, f->kernels, f->filters, &why), 0);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, &why), 0);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &again, &why), 2);
+        assert_int_equal(hedgew_filters_prepare(share, f->kernels, f->filters, &why), 0);
         hedgew_share_unref(&share);
         bytes = hedgew_shares_figures(f->shares).bytes;
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), 1);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &again, &why), 1);
         assert_null(again);
         assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes);
         assert_int_equal(hedgew_shares_figures(f->shares).held, 1);
         /* the same digest for something else is not the same share */
         m.conv.pad_left = 1;
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &again, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &again, &why), HEDGE_EMALFORMED);
 }
 
 static void the_cap_holds_before_memory_is_taken(void **state)
@@ -126,9 +126,9 @@ static void the_cap_holds_before_memory_is_taken(void **state)
 
         for (unsigned i = 1; i < 255 && r == 0; i++) {
                 m = message((uint8_t)i);
-                r = hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why);
+                r = hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, &why);
                 if (r == 0) {
-                        assert_int_equal(hedgew_share_prepare(share, f->kernels, f->filters, &why), 0);
+                        assert_int_equal(hedgew_filters_prepare(share, f->kernels, f->filters, &why), 0);
                         hedgew_share_unref(&share);
                         held++;
                 }
@@ -150,18 +150,18 @@ static void geometry_and_frame_must_fit(void **state)
         hedge_msg_share_t m = message(1);
         hedge_why_t why;
 
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES - 4, &share, &why), HEDGE_EMALFORMED);
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES + 1, &share, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES - 4, &share, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES + 1, &share, &why), HEDGE_EMALFORMED);
         m.ell_b = 0;
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, 0, &share, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, 0, &share, &why), HEDGE_ELIMIT);
         m.ell_b = UINT32_MAX;
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, &why), HEDGE_ELIMIT);
         m = message(1);
         m.conv.stride_h = 0;
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), -EINVAL);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, &why), -EINVAL);
         m = message(1);
         m.conv.in_h = m.conv.in_w = 1 << 10; /* an input of 16 MiB */
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, &why), HEDGE_ELIMIT);
         assert_null(share);
         assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
         assert_int_equal(hedgew_shares_figures(f->shares).alive, 0);
@@ -186,7 +186,7 @@ static void a_share_in_use_outlives_its_drop(void **state)
         assert_int_equal(hedgew_shares_figures(f->shares).held, 0);
         assert_int_equal(hedgew_shares_figures(f->shares).alive, 1);
         assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes);
-        assert_int_equal(hedge_kernel_run(hedgew_share_kernel(share, 0), inputs, out), 0);
+        assert_int_equal(hedge_kernel_run(hedgew_filters_kernel(share, 0), inputs, out), 0);
         assert_true(out[0] == f->filters[0]);
         /* it may come back while the old one is still in use */
         keep(f, 1);
@@ -202,9 +202,9 @@ static void a_share_dropped_before_it_is_prepared_is_not_held(void **state)
         hedge_msg_share_t m = message(1);
         hedgew_share_t *share;
 
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
         assert_int_equal(hedgew_shares_drop(f->shares, &m.digest), 0);
-        assert_int_equal(hedgew_share_prepare(share, f->kernels, f->filters, NULL), 1);
+        assert_int_equal(hedgew_filters_prepare(share, f->kernels, f->filters, NULL), 1);
         assert_int_equal(hedgew_shares_figures(f->shares).held, 0);
         hedgew_share_unref(&share);
         assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
@@ -216,11 +216,11 @@ static void an_abandoned_share_leaves_nothing(void **state)
         hedge_msg_share_t m = message(1);
         hedgew_share_t *share, *task;
 
-        assert_int_equal(hedgew_shares_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, FRAME_BYTES, &share, NULL), 0);
         task = hedgew_shares_find(f->shares, &m.digest);
         hedgew_share_abandon(share);
         assert_null(hedgew_shares_find(f->shares, &m.digest));
-        assert_null(hedgew_share_kernel(task, 0));
+        assert_null(hedgew_filters_kernel(task, 0));
         hedgew_share_unref(&share);
         hedgew_share_unref(&task);
         assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
@@ -242,9 +242,9 @@ static int keep_large(fixture_t *f, uint8_t name, const float *filters)
         int r;
 
         memset(&m.digest, name, sizeof(m.digest));
-        r = hedgew_shares_claim(f->shares, &m, LARGE_FILTERS * sizeof(float), &share, &why);
+        r = hedgew_filters_claim(f->shares, &m, LARGE_FILTERS * sizeof(float), &share, &why);
         if (r == 0) {
-                assert_int_equal(hedgew_share_prepare(share, f->kernels, filters, &why), 0);
+                assert_int_equal(hedgew_filters_prepare(share, f->kernels, filters, &why), 0);
                 hedgew_share_unref(&share);
         }
         return r;
@@ -260,8 +260,8 @@ static hedge_conv_method_t compute_with(fixture_t *f, uint8_t name, const float 
         memset(&digest, name, sizeof(digest));
         share = hedgew_shares_find(f->shares, &digest);
         assert_non_null(share);
-        method = hedge_kernel_method(hedgew_share_kernel(share, BLOCKS - 1));
-        assert_int_equal(hedge_kernel_run(hedgew_share_kernel(share, BLOCKS - 1), in, out), 0);
+        method = hedge_kernel_method(hedgew_filters_kernel(share, BLOCKS - 1));
+        assert_int_equal(hedge_kernel_run(hedgew_filters_kernel(share, BLOCKS - 1), in, out), 0);
         hedgew_share_unref(&share);
         return method;
 }

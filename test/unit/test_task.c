@@ -25,7 +25,7 @@ static int set_up(void **state)
         hedgew_share_t *share;
 
         assert_int_equal(hedgew_shares_new(1 << 20, 1 << 20, &shares), 0);
-        assert_int_equal(hedgew_shares_claim(shares, &m, bytes, &share, NULL), 0);
+        assert_int_equal(hedgew_filters_claim(shares, &m, bytes, &share, NULL), 0);
         hedgew_share_unref(&share);
         *state = shares;
         return 0;

@@ -64,7 +64,7 @@ static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
         if (r < 0) {
                 hedgew_share_abandon(work->share);
         } else {
-                r = hedgew_share_prepare(work->share, c->kernels, work->filters.data, &work->why);
+                r = hedgew_filters_prepare(work->share, c->kernels, work->filters.data, &work->why);
         }
         work->code = r;
         hedgew_floats_release(&work->filters);
@@ -79,7 +79,7 @@ static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
 static int64_t pass_time(hedgew_task_t *task, int64_t start_us)
 {
         const double rate = task->fate.macs_per_s;
-        const double us = 1e6 * (double)hedge_conv_macs(hedgew_share_conv(task->share)) / rate;
+        const double us = 1e6 * (double)hedge_conv_macs(hedgew_filters_conv(task->share)) / rate;
 
         if (rate > 0) {
                 start_us = task->clock_us;
@@ -118,7 +118,7 @@ static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
         const int64_t now_us = hedge_now_us();
         int r = 0;
 
-        if (!hedgew_share_kernel(task->share, 0))
+        if (!hedgew_filters_kernel(task->share, 0))
                 r = hedge_why(&task->why, HEDGE_ENOSHARE, "the task's share could not be prepared");
         /* one that was cancelled before it arrived may have an arrival that never comes */
         task->clock_us = task->fate.arrival_us > now_us && task->fate.arrival_us != HEDGEW_NEVER_US

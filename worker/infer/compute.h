@@ -25,7 +25,7 @@ typedef struct hedgew_share_work {
         hedgew_share_t *share; /**< a claimed one; NULL when it comes back */
         hedgew_floats_t filters;
         hedge_digest_t digest;
-        int code; /**< what hedgew_share_prepare said */
+        int code; /**< what hedgew_filters_prepare said */
         hedge_why_t why;
 } hedgew_share_work_t;
 

@@ -154,7 +154,7 @@ int hedgew_executor_share(hedgew_executor_t *e, const hedge_msg_share_t *message
 
         if (!work)
                 return hedge_why(why, -ENOMEM, "no memory for a share");
-        r = hedgew_shares_claim(e->compute->settings.shares, message, zmq_msg_size(frame), &work->share, why);
+        r = hedgew_filters_claim(e->compute->settings.shares, message, zmq_msg_size(frame), &work->share, why);
         if (r != 0) {
                 free(work);
                 return r == 2 ? 0 : r; /* 2: the one that is on its way will be reported */

@@ -49,7 +49,7 @@ void hedgew_executor_destroy(hedgew_executor_t **executor);
 
 /** Keep a share: SHARE_OK or an ERROR with its digest is reported when it is packed.
  * @param frame  Its filters; left empty on success, untouched on failure.
- * @return 0, 1 (it is held already: say SHARE_OK), or as hedgew_shares_claim. */
+ * @return 0, 1 (it is held already: say SHARE_OK), or as hedgew_filters_claim. */
 int hedgew_executor_share(hedgew_executor_t *executor, const hedge_msg_share_t *message, zmq_msg_t *frame,
                           hedge_why_t *why);
 

@@ -75,13 +75,13 @@ static int begin_input(hedgew_task_t *task, const hedgew_task_part_t *which)
         if (parts_of_input(task, which->input) < 2)
                 return 0;
         task->begun_input = which->input;
-        return hedge_kernel_input_new(hedgew_share_kernel(task->share, which->block), task->inputs[which->input].data,
+        return hedge_kernel_input_new(hedgew_filters_kernel(task->share, which->block), task->inputs[which->input].data,
                                       &task->begun);
 }
 
 static int run_kernel(hedgew_task_t *task, const hedgew_task_part_t *which, float *out)
 {
-        hedge_kernel_t *kernel = hedgew_share_kernel(task->share, which->block);
+        hedge_kernel_t *kernel = hedgew_filters_kernel(task->share, which->block);
         const float *const in[] = { task->inputs[which->input].data, NULL };
         int r = begin_input(task, which);
 
@@ -109,7 +109,7 @@ static hedgew_stored_key_t key_of(hedgew_task_t *task, const hedgew_task_part_t 
         return (hedgew_stored_key_t){ .share = *hedgew_share_digest(task->share),
                                       .input = input_of(task, which->input),
                                       .part = which->number,
-                                      .method = hedge_kernel_method(hedgew_share_kernel(task->share, which->block)) };
+                                      .method = hedge_kernel_method(hedgew_filters_kernel(task->share, which->block)) };
 }
 
 /* From the store, or computed and put there. */
@@ -159,7 +159,7 @@ static int make_floats(hedgew_task_t *task, const hedgew_task_part_t *which, siz
 int hedgew_part_compute(hedgew_task_t *task, const hedgew_task_part_t *which, size_t slack,
                         hedgew_stored_parts_t *stored, hedgew_part_t *ret)
 {
-        const size_t elements = hedge_conv_out_elements(hedgew_share_conv(task->share));
+        const size_t elements = hedge_conv_out_elements(hedgew_filters_conv(task->share));
         float *floats = hedge_floats_new(elements);
         hedgew_part_t part = { .said = { .part = which->number } };
         int r = floats ? make_floats(task, which, slack, stored, floats, elements) : -ENOMEM;

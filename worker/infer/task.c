@@ -121,7 +121,7 @@ int hedgew_task_new(hedgew_shares_t *shares, const hedge_msg_task_t *message, zm
 
         if (!share)
                 return hedge_why(why, HEDGE_ENOSHARE, "this board does not hold the task's share");
-        r = check_frames(message, hedgew_share_conv(share), frames, n_frames, why);
+        r = check_frames(message, hedgew_filters_conv(share), frames, n_frames, why);
         if (r == 0)
                 r = place_inputs(message, n_frames, frame_of, why);
         if (r == 0)
@@ -133,10 +133,10 @@ int hedgew_task_new(hedgew_shares_t *shares, const hedge_msg_task_t *message, zm
                 r = hedge_why(why, -ENOMEM, "no memory for a task");
                 goto out;
         }
-        r = place_parts(message, hedgew_share_blocks(share), frame_of, task->order, why);
+        r = place_parts(message, hedgew_filters_blocks(share), frame_of, task->order, why);
         if (r < 0)
                 goto out;
-        take_inputs(task, frames, n_frames, hedge_conv_in_elements(hedgew_share_conv(share)));
+        take_inputs(task, frames, n_frames, hedge_conv_in_elements(hedgew_filters_conv(share)));
         task->share = share;
         share = NULL;
         *ret = task;

@@ -5,7 +5,7 @@
 #include "common/mailbox.h"
 #include "worker/emulate/emulate.h"
 #include "worker/floats.h"
-#include "worker/infer/shares.h"
+#include "worker/infer/share_filters.h"
 
 /** A part that a task asks for. */
 typedef struct hedgew_task_part {
