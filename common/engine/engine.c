@@ -27,10 +27,11 @@ struct hedge_engine {
         const hedge_graph_t *graph;
         hedge_kernels_t *kernels;
         hedge_schedule_t schedule;
-        slot_t *slots; /* one per node */
-        pthread_mutex_t lock;
-        context_t *contexts; /* free ones */
+        slot_t *slots;        /* one per node */
+        pthread_mutex_t lock; /* of everything below */
+        context_t *contexts;  /* free ones */
         unsigned n_contexts;
+        uint64_t kernel_bytes, kernel_bytes_max;
 };
 
 int hedge_engine_new(const hedge_graph_t *graph, hedge_kernels_t *kernels, hedge_engine_t **ret)
@@ -50,6 +51,7 @@ int hedge_engine_new(const hedge_graph_t *graph, hedge_kernels_t *kernels, hedge
         }
         e->graph = graph;
         e->kernels = kernels;
+        e->kernel_bytes_max = UINT64_MAX;
         pthread_mutex_init(&e->lock, NULL);
         for (uint32_t i = 0; i < graph->n_nodes; i++)
                 pthread_mutex_init(&e->slots[i].lock, NULL);
@@ -69,17 +71,28 @@ static void context_destroy(const hedge_engine_t *e, context_t *c)
         free(c);
 }
 
-void hedge_engine_destroy(hedge_engine_t **engine)
+void hedge_engine_trim(hedge_engine_t *e)
 {
-        hedge_engine_t *e = *engine;
-        context_t *next;
+        context_t *c, *next;
 
-        if (!e)
-                return;
-        for (context_t *c = e->contexts; c; c = next) {
+        pthread_mutex_lock(&e->lock);
+        c = e->contexts;
+        e->contexts = NULL;
+        e->n_contexts = 0;
+        pthread_mutex_unlock(&e->lock);
+        for (; c; c = next) {
                 next = c->next;
                 context_destroy(e, c);
         }
+}
+
+void hedge_engine_destroy(hedge_engine_t **engine)
+{
+        hedge_engine_t *e = *engine;
+
+        if (!e)
+                return;
+        hedge_engine_trim(e);
         for (uint32_t i = 0; i < e->graph->n_nodes; i++) {
                 hedge_kernel_t *kernel = atomic_load(&e->slots[i].kernel);
 
@@ -96,6 +109,56 @@ void hedge_engine_destroy(hedge_engine_t **engine)
 const hedge_graph_t *hedge_engine_graph(const hedge_engine_t *e)
 {
         return e->graph;
+}
+
+void hedge_engine_limit(hedge_engine_t *e, uint64_t bytes_max)
+{
+        pthread_mutex_lock(&e->lock);
+        e->kernel_bytes_max = bytes_max;
+        pthread_mutex_unlock(&e->lock);
+}
+
+static uint64_t bytes_of(const hedge_graph_t *g, uint32_t value)
+{
+        return (uint64_t)hedge_shape_elements(&g->values[value].shape) * sizeof(float);
+}
+
+static uint64_t context_bytes(const hedge_engine_t *e, const context_t *c)
+{
+        uint64_t bytes = 0;
+
+        for (uint32_t i = 0; i < e->schedule.n_buffers; i++)
+                bytes += c->buffers[i] ? e->schedule.buffers[i] * sizeof(float) : 0;
+        for (uint32_t i = 0; i < e->graph->n_inputs; i++)
+                bytes += c->inputs[i] ? bytes_of(e->graph, e->graph->inputs[i]) : 0;
+        return bytes;
+}
+
+uint64_t hedge_engine_bytes(hedge_engine_t *e)
+{
+        uint64_t bytes;
+
+        pthread_mutex_lock(&e->lock);
+        bytes = e->kernel_bytes;
+        for (const context_t *c = e->contexts; c; c = c->next)
+                bytes += context_bytes(e, c);
+        pthread_mutex_unlock(&e->lock);
+        return bytes;
+}
+
+uint64_t hedge_engine_run_bytes(const hedge_engine_t *e)
+{
+        const hedge_graph_t *g = e->graph;
+        const bool copies = hedge_kernels_slack(e->kernels) > 0;
+        uint64_t bytes = 0;
+
+        for (uint32_t i = 0; i < e->schedule.n_buffers; i++)
+                bytes += (uint64_t)e->schedule.buffers[i] * sizeof(float);
+        for (uint32_t i = 0; i < g->n_inputs && copies; i++)
+                bytes += bytes_of(g, g->inputs[i]);
+        for (uint32_t i = 0; i < g->n_outputs; i++)
+                bytes += bytes_of(g, g->outputs[i]);
+        return bytes;
 }
 
 static context_t *context_new(const hedge_engine_t *e)
@@ -138,6 +201,17 @@ static void context_give_back(hedge_engine_t *e, context_t *c)
         context_destroy(e, c);
 }
 
+/* What a kernel with a choice may take. Two that are prepared at once do not see each other. */
+static size_t room_for_kernel(hedge_engine_t *e)
+{
+        uint64_t room;
+
+        pthread_mutex_lock(&e->lock);
+        room = e->kernel_bytes_max > e->kernel_bytes ? e->kernel_bytes_max - e->kernel_bytes : 0;
+        pthread_mutex_unlock(&e->lock);
+        return room < SIZE_MAX ? (size_t)room : SIZE_MAX;
+}
+
 /* Kernels keep what they need of the constants, so that those made of bytes live only while one is prepared. */
 static int prepare_with(hedge_engine_t *e, const hedge_node_t *node, hedge_shape_t *shapes, const float **constants,
                         float **rooms, hedge_kernel_t **ret)
@@ -152,10 +226,18 @@ static int prepare_with(hedge_engine_t *e, const hedge_node_t *node, hedge_shape
                         r = hedge_value_floats(value, &constants[i], &rooms[i]);
         }
         if (r == 0)
-                r = hedge_kernel_new(e->kernels, &node->op, shapes, node->n_inputs, constants, ret);
+                r = hedge_kernel_new_within(e->kernels, &node->op, shapes, node->n_inputs, constants,
+                                            room_for_kernel(e), ret);
         for (uint32_t i = 0; i < node->n_inputs; i++)
                 free(rooms[i]);
         return r;
+}
+
+static void count_kernel(hedge_engine_t *e, const hedge_kernel_t *kernel)
+{
+        pthread_mutex_lock(&e->lock);
+        e->kernel_bytes += hedge_kernel_bytes(kernel);
+        pthread_mutex_unlock(&e->lock);
 }
 
 static int prepare(hedge_engine_t *e, const hedge_node_t *node, hedge_kernel_t **ret)
@@ -167,6 +249,8 @@ static int prepare(hedge_engine_t *e, const hedge_node_t *node, hedge_kernel_t *
 
         if (shapes && constants && rooms)
                 r = prepare_with(e, node, shapes, constants, rooms, ret);
+        if (r == 0)
+                count_kernel(e, *ret);
         free(shapes);
         free(constants);
         free(rooms);

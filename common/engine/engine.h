@@ -15,6 +15,19 @@ int hedge_engine_new(const hedge_graph_t *graph, hedge_kernels_t *kernels, hedge
 void hedge_engine_destroy(hedge_engine_t **engine);
 const hedge_graph_t *hedge_engine_graph(const hedge_engine_t *engine);
 
+/** Kernels that are prepared from now on take at most `bytes_max` together with those that are there, where they have a choice: filters
+ * are transformed for a faster method only while that fits. Without it there is no limit. */
+void hedge_engine_limit(hedge_engine_t *engine, uint64_t bytes_max);
+
+/** Memory that it holds now: kernels, and the buffers kept for the next runs. */
+uint64_t hedge_engine_bytes(hedge_engine_t *engine);
+
+/** Memory that one run takes besides the kernels, with its outputs. */
+uint64_t hedge_engine_run_bytes(const hedge_engine_t *engine);
+
+/** Free the buffers that runs have left for the next ones. */
+void hedge_engine_trim(hedge_engine_t *engine);
+
 /** Called for every node before it would run here; for convolutions `in` is the image, `out` is allocated.
  * Called on the thread that runs the graph.
  * @return 0: done, out is filled; 1: run it here; < 0: fail the whole run with this code. */
