@@ -89,13 +89,13 @@ static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *run, hedge_
         if (!b || !b->usable)
                 return -EHOSTUNREACH;
         message.task.run = run->id;
-        message.task.digest = run->variant->digests[t->board];
+        message.task.digest = *run->work->board[t->board].digest;
         message.task.n_inputs = t->n_inputs;
         message.task.inputs = t->inputs;
         message.task.n_order = t->n_order;
         message.task.order = t->order;
         message.task.wire = wire;
-        message.task.hold_us = run->variant->cut.hold_us;
+        message.task.hold_us = run->work->hold_us;
         r = d->send(d->socket, &b->route, &message, t->frames, t->n_inputs);
         for (uint32_t i = 0; i < t->n_inputs; i++)
                 zmq_msg_init(&t->frames[i]); /* they are gone either way */
@@ -104,21 +104,20 @@ static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *run, hedge_
 
 static unsigned char *part_state(const hedged_layer_run_t *run, unsigned board, unsigned part)
 {
-        return &run->parts[(size_t)board * run->most_parts + part];
+        return &run->parts[(size_t)board * run->work->most_parts + part];
 }
 
 /* Has the board something to do for another run? */
 static bool is_busy(const hedged_dispatch_t *d, const hedged_layer_run_t *but, unsigned board)
 {
         for (const hedged_layer_run_t *run = d->runs; run; run = run->next)
-                if (run != but && board < run->boards && run->holders[board].tasks > 0)
+                if (run != but && board < run->work->boards && run->holders[board].tasks > 0)
                         return true;
         return false;
 }
 
 static void note_task(const hedged_dispatch_t *d, hedged_layer_run_t *run, const asked_task_t *t)
 {
-        const hedge_partition_t *partition = &run->variant->partition;
         hedged_holder_t *h = &run->holders[t->board];
         size_t bytes = 0;
 
@@ -135,10 +134,15 @@ static void note_task(const hedged_dispatch_t *d, hedged_layer_run_t *run, const
         h->asked = true;
         h->tasks++;
         h->parts_left += t->n_order;
-        for (unsigned i = 0; i < t->n_order; i++)
+        for (unsigned i = 0; i < t->n_order; i++) {
+                const uint64_t macs = hedged_work_part(run->work, t->order[i])->macs;
+
                 *part_state(run, t->board, t->order[i]) = ASKED;
-        h->sample.macs_asked += t->n_order * hedge_conv_macs(&partition->part);
-        h->sample.parts_asked += t->n_order;
+                h->bytes_asked += hedged_work_bytes(run->work, t->order[i], run->work->wire);
+                h->sample.macs_asked += macs;
+                h->sample.parts_asked += macs > 0;
+        }
+        h->parts_asked += t->n_order;
 }
 
 static void handle_task(hedged_dispatch_t *d, hedged_layer_run_t *run, hedge_precision_t wire, const asked_task_t *t)
@@ -191,7 +195,7 @@ static void measure_board(hedged_dispatch_t *d, hedged_layer_run_t *run, unsigne
         if (h->sample.cancelled && h->sample.parts_done == 0)
                 h->sample.elapsed_us = (uint64_t)(hedge_now_us() - h->sent_us);
         h->sample.part_bytes =
-                hedge_precision_bytes(run->variant->cut.wire, hedge_partition_part_elements(&run->variant->partition));
+                h->sample.first_parts ? h->first_bytes / h->sample.first_parts : h->bytes_asked / h->parts_asked;
         hedged_measure_task(d->measure, b->name, &h->sample);
 }
 
@@ -202,7 +206,7 @@ static void handle_close(hedged_dispatch_t *d, hedged_layer_run_t *run)
                         *at = run->next;
                         break;
                 }
-        for (unsigned board = 0; board < run->boards; board++) {
+        for (unsigned board = 0; board < run->work->boards; board++) {
                 measure_board(d, run, board);
                 if (run->holders[board].tasks > 0 && run->holders[board].parts_left > 0)
                         cancel_task(d, run, board);
@@ -231,20 +235,13 @@ static hedged_layer_run_t *find_run(hedged_dispatch_t *d, uint64_t id)
 static int check_part(const hedged_layer_run_t *run, unsigned board, const hedge_part_t *part, zmq_msg_t *frame,
                       hedge_why_t *why)
 {
-        const size_t elements = hedge_partition_part_elements(&run->variant->partition);
-        size_t bytes;
-
-        if (part->part >= hedge_code_parts(run->variant->code, board) ||
-            *part_state(run, board, part->part) == NOT_ASKED)
+        if (part->part >= run->work->most_parts || *part_state(run, board, part->part) == NOT_ASKED)
                 return hedge_why(why, HEDGE_EMALFORMED, "part %u was not asked for", part->part);
         if (*part_state(run, board, part->part) != ASKED)
                 return hedge_why(why, HEDGE_EMALFORMED, "part %u comes twice", part->part);
-        if (part->wire != HEDGE_PRECISION_F32 && part->wire != run->variant->cut.wire)
-                return hedge_why(why, HEDGE_EMALFORMED, "part %u is in precision %u", part->part, part->wire);
-        bytes = hedge_precision_bytes((hedge_precision_t)part->wire, elements);
-        if (zmq_msg_size(frame) != bytes)
-                return hedge_why(why, HEDGE_EMALFORMED, "part %u has %zu bytes, not %zu", part->part,
-                                 zmq_msg_size(frame), bytes);
+        if (!hedged_work_takes(run->work, part->part, part->wire, zmq_msg_size(frame)))
+                return hedge_why(why, HEDGE_EMALFORMED, "part %u has %zu bytes in precision %u", part->part,
+                                 zmq_msg_size(frame), part->wire);
         return 0;
 }
 
@@ -265,23 +262,25 @@ static int claim_parts(const hedged_layer_run_t *run, unsigned board, hedge_enve
         return r;
 }
 
-static void note_part(hedged_layer_run_t *run, const hedged_event_t *e, bool first)
+static void note_part(hedged_layer_run_t *run, hedged_event_t *e, bool first)
 {
         hedged_holder_t *h = &run->holders[e->board];
         hedged_task_sample_t *sample = &h->sample;
+        const uint64_t macs = hedged_work_part(run->work, e->part)->macs;
 
         *part_state(run, e->board, e->part) = CAME;
         h->parts_left--;
         sample->elapsed_us = (uint64_t)(e->received_us - h->sent_us);
-        sample->parts_done++;
+        sample->parts_done += macs > 0;
         if (first) {
                 sample->first_us = sample->elapsed_us;
                 sample->ahead_bytes = run->first_bytes - sample->up_bytes; /* they shared the coordinator's link */
                 sample->first_parts++;
+                h->first_bytes += zmq_msg_size(&e->frame);
                 sample->first_compute_us += e->compute_us;
         }
         sample->compute_us += e->compute_us;
-        sample->macs_done += hedge_conv_macs(&run->variant->partition.part);
+        sample->macs_done += macs;
 }
 
 /* How far so many parts of a board that have just come may bring the run. */
@@ -290,18 +289,16 @@ static unsigned worth(hedged_layer_run_t *run, unsigned board, unsigned parts)
         hedged_holder_t *h = &run->holders[board];
         unsigned n = h->uncounted + parts;
 
-        h->uncounted = run->variant->cut.whole_boards && h->parts_left > 0 ? n : 0;
+        h->uncounted = run->work->whole_boards && h->parts_left > 0 ? n : 0;
         return n - h->uncounted;
 }
 
 /* Has a board done all that it was asked for, and could it be asked for more? */
 static bool wants_work(const hedged_layer_run_t *run, unsigned board)
 {
-        const hedge_code_t *code = run->variant->code;
         const hedged_holder_t *h = &run->holders[board];
 
-        return h->parts_left == 0 &&
-               (hedge_code_scheme(code) == HEDGE_SCHEME_STEAL || h->sample.parts_asked < hedge_code_parts(code, board));
+        return h->parts_left == 0 && h->parts_asked < run->work->board[board].parts;
 }
 
 static void fill_event(hedged_event_t *e, unsigned board, const hedge_part_t *part, int64_t now_us, zmq_msg_t *frame)
@@ -319,7 +316,7 @@ static void fill_event(hedged_event_t *e, unsigned board, const hedge_part_t *pa
 static void take_parts(hedged_layer_run_t *run, unsigned board, hedge_envelope_t *envelope)
 {
         const hedge_msg_part_t *message = &envelope->message.part;
-        const bool first = run->holders[board].sample.parts_done == 0;
+        const bool first = run->holders[board].sample.first_parts == 0;
         const int64_t now_us = hedge_now_us();
         hedge_mail_t *mail = NULL, **at = &mail, *last = NULL;
 
@@ -341,7 +338,7 @@ int hedged_dispatch_part(hedged_dispatch_t *d, const hedged_board_t *board, hedg
         hedged_layer_run_t *run = find_run(d, message->run);
         int r;
 
-        if (!run || board->index >= run->boards)
+        if (!run || board->index >= run->work->boards)
                 return -ENOENT;
         r = run->holders[board->index].parts_left == 0 ? -ENOENT : claim_parts(run, board->index, envelope, why);
         if (r == 0)
@@ -355,14 +352,14 @@ void hedged_dispatch_ended(hedged_dispatch_t *d, const hedged_board_t *board, ui
 {
         hedged_layer_run_t *run = find_run(d, id);
 
-        if (run && board->index < run->boards)
+        if (run && board->index < run->work->boards)
                 end_task(run, board->index);
 }
 
 void hedged_dispatch_board_lost(hedged_dispatch_t *d, const hedged_board_t *board)
 {
         for (hedged_layer_run_t *run = d->runs; run; run = run->next)
-                if (board->index < run->boards)
+                if (board->index < run->work->boards)
                         lose(run, board->index);
 }
 

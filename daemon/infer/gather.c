@@ -7,12 +7,14 @@
 
 #include "common/clock.h"
 #include "common/cost.h"
+#include "daemon/infer/coded_work.h"
 #include "daemon/infer/inputs.h"
 #include "daemon/plan/pieces.h"
 
 int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settings, const hedged_variant_t *variant,
                        const float *input)
 {
+        hedged_work_t *work;
         unsigned total = 0;
         int r;
 
@@ -29,9 +31,9 @@ int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settin
         r = hedge_decoder_new(variant->code, &g->decoder);
         if (r == 0)
                 r = hedged_assign_new(variant->code, variant->cut.hold_us, &g->assign);
-        if (r < 0)
-                return r;
-        return hedged_layer_run_new(variant, settings->loop, &g->run);
+        if (r == 0)
+                r = hedged_coded_work(variant, &work);
+        return r < 0 ? r : hedged_layer_run_new(work, settings->loop, &g->run);
 }
 
 void hedged_gather_release(hedged_gather_t *g)

@@ -2,7 +2,10 @@
 #ifndef HEDGED_INPUTS_H
 #define HEDGED_INPUTS_H
 
-#include "daemon/infer/dispatch.h"
+#include <zmq.h>
+
+#include "daemon/infer/task.h"
+#include "daemon/models/model.h"
 
 /** The coded inputs of tasks, as raw frames.
  *

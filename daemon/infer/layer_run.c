@@ -19,24 +19,22 @@ void hedged_layer_run_number(void)
         atomic_store(&last_run, start >> 1);
 }
 
-int hedged_layer_run_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedged_layer_run_t **ret)
+int hedged_layer_run_new(hedged_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret)
 {
         hedged_layer_run_t *run = calloc(1, sizeof(*run));
 
-        if (!run)
+        if (!run) {
+                hedged_work_destroy(&work);
                 return -ENOMEM;
+        }
         atomic_store(&run->references, 1);
         run->id = atomic_fetch_add(&last_run, 1) + 1;
-        run->variant = variant;
+        run->work = work;
         run->loop = loop;
         run->last_asked = &run->first_asked;
         hedged_inbox_init(&run->inbox);
-        run->boards = hedge_code_boards(variant->code);
-        run->holders = calloc(run->boards, sizeof(*run->holders));
-        for (unsigned b = 0; b < run->boards; b++)
-                if (hedge_code_parts(variant->code, b) > run->most_parts)
-                        run->most_parts = hedge_code_parts(variant->code, b);
-        run->parts = calloc((size_t)run->boards * run->most_parts + 1, sizeof(*run->parts));
+        run->holders = calloc(work->boards, sizeof(*run->holders));
+        run->parts = calloc((size_t)work->boards * work->most_parts + 1, sizeof(*run->parts));
         if (!run->holders || !run->parts) {
                 hedged_layer_run_unref(run);
                 return -ENOMEM;
@@ -68,6 +66,7 @@ void hedged_layer_run_unref(hedged_layer_run_t *run)
         hedged_inbox_release(&run->inbox);
         free(run->holders);
         free(run->parts);
+        hedged_work_destroy(&run->work);
         free(run);
 }
 

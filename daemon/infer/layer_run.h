@@ -7,10 +7,10 @@
 
 #include "daemon/infer/inbox.h"
 #include "daemon/infer/task.h"
+#include "daemon/infer/work.h"
 #include "daemon/measure/measure.h"
-#include "daemon/models/model.h"
 
-/** Layer runs: one coded layer of one request, between the thread that runs the request and the loop that owns the sockets.
+/** Layer runs: one coded layer or one run of nodes of one request, between the thread that runs the request and the loop that owns the sockets.
  *
  * The request's thread makes a run, gives the loop tasks for the boards (hedged_layer_run_give), sleeps until something is to be
  * decided (hedged_layer_run_wait), reads events until it can decode (hedged_layer_run_next), and closes the run. A board that has
@@ -57,10 +57,13 @@ typedef struct hedged_asked {
 
 /** What one board was asked for: the loop's. */
 typedef struct hedged_holder {
-        unsigned tasks;      /**< sent and not ended */
+        unsigned tasks; /**< sent and not ended */
+        unsigned parts_asked;
         unsigned parts_left; /**< asked for and not come */
-        unsigned uncounted;  /**< cut.whole_boards: came, and count when it has sent all */
+        unsigned uncounted;  /**< whole_boards: came, and count when it has sent all */
         bool asked, lost;
+        size_t bytes_asked;  /**< of all parts that were asked for */
+        size_t first_bytes;  /**< of the parts that came in the first message */
         hedged_event_t gone; /**< LOST, sent at most once: losing a board never needs memory */
         int64_t sent_us;     /**< the first task */
         hedged_task_sample_t sample;
@@ -70,9 +73,8 @@ typedef struct hedged_layer_run {
         atomic_uint
                 references; /**< the request's thread's, and from the first task until it has closed it the loop's */
         uint64_t id;
-        const hedged_variant_t *variant;
+        hedged_work_t *work;
         hedge_mailbox_t *loop;
-        unsigned boards;
         hedged_inbox_t inbox;
         hedge_mail_t close; /**< sent once */
         /* The request's thread's. */
@@ -87,7 +89,6 @@ typedef struct hedged_layer_run {
         hedged_asked_t *room;     /**< the first with events that are not used */
         hedged_holder_t *holders; /**< per board */
         unsigned char *parts;     /**< per board and part: none counts twice, nor before it was asked for */
-        unsigned most_parts;      /**< of a board */
         uint64_t first_bytes;     /**< of all boards' first tasks */
         int64_t began_us;         /**< the first of them */
 } hedged_layer_run_t;
@@ -95,14 +96,14 @@ typedef struct hedged_layer_run {
 /** Runs are numbered from anywhere: what is still on its way from a coordinator before this one is none of ours. */
 void hedged_layer_run_number(void);
 
-/** @param variant  Borrowed until the loop has read what the request's thread last told it. @param loop  The loop's mailbox.
+/** @param work  Taken over, on failure too. @param loop  The loop's mailbox.
  * @return 0, -ENOMEM. */
-int hedged_layer_run_new(const hedged_variant_t *variant, hedge_mailbox_t *loop, hedged_layer_run_t **ret);
+int hedged_layer_run_new(hedged_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret);
 
 /* ---- the request's thread ---- */
 
 /** Ask boards for something: n tasks, which go out in this order.
- * @param wire    Of the frames, and of the parts that are asked for: the variant's, or f32.
+ * @param wire    Of the frames, and of the parts that are asked for: the work's, or f32.
  * @param frames  Of each task its n_inputs coded inputs; moved from, closed on failure.
  * @return 0, -ENOMEM. */
 int hedged_layer_run_give(hedged_layer_run_t *run, unsigned n, const hedged_task_t *const *tasks,
@@ -111,7 +112,7 @@ int hedged_layer_run_give(hedged_layer_run_t *run, unsigned n, const hedged_task
 /** The next event. Owned by the run. @return NULL: none is there. */
 hedged_event_t *hedged_layer_run_next(hedged_layer_run_t *run);
 
-/** Sleep until something is to be decided: parts have come that may make the rank `least` more (with cut.whole_boards those of a
+/** Sleep until something is to be decided: parts have come that may make the rank `least` more (with whole_boards those of a
  * board count when it has sent all that it was asked for), a board that could be asked for more has sent everything, a board is
  * lost, the program stops, or it is until_us (monotonic). What has not been read counts. */
 void hedged_layer_run_wait(hedged_layer_run_t *run, unsigned least, int64_t until_us);

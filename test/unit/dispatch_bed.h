@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/infer/dispatch.h"
+#include "daemon/models/model.h"
 
 /** The loop's half of layer runs without a loop: a real cluster, boards that are told what to send, a list in place of the
  * measurements, and mail that is handled when a test says so. Failures abort: this also runs where cmocka cannot be told. */

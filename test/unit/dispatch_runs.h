@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/infer/coded_work.h"
 #include "test/unit/dispatch_bed.h"
 
 /** Layer runs on a bed: every board has four parts, which are asked for and come by their number alone. */
@@ -36,8 +37,10 @@ static inline int tear_down(void **state)
 static inline hedged_layer_run_t *new_run(void)
 {
         hedged_layer_run_t *run = NULL;
+        hedged_work_t *work = NULL;
 
-        MUST(hedged_layer_run_new(&bed.variant, bed.loop, &run) == 0);
+        MUST(hedged_coded_work(&bed.variant, &work) == 0);
+        MUST(hedged_layer_run_new(work, bed.loop, &run) == 0);
         return run;
 }
 

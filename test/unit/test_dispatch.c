@@ -166,7 +166,11 @@ static void parts_are_written_as_asked_or_as_floats(void **state)
 
         assert_int_not_equal(q16, f32_bytes());
         assert_int_equal(dispatch_bed_part(&bed, 0, id, 0, q16, HEDGE_PRECISION_Q16), HEDGE_EMALFORMED);
+        end_run(&run);
         bed.variant.cut.wire = HEDGE_PRECISION_Q16;
+        dispatch_bed_shift(&bed.boards[0]);
+        dispatch_bed_shift(&bed.boards[0]);
+        run = begin_run(1, &id);
         assert_int_equal(dispatch_bed_part(&bed, 0, id, 0, f32_bytes(), HEDGE_PRECISION_Q16), HEDGE_EMALFORMED);
         assert_int_equal(dispatch_bed_part(&bed, 0, id, 0, q16, HEDGE_PRECISION_F32), HEDGE_EMALFORMED);
         assert_int_equal(dispatch_bed_part(&bed, 0, id, 0, q16, HEDGE_PRECISIONS), HEDGE_EMALFORMED);
