@@ -11,6 +11,7 @@ struct hedged_runners {
         hedged_runner_settings_t settings;
         hedge_actors_t *threads;
         atomic_bool stopping;
+        hedged_demand_t demand;
 };
 
 enum { REQUEST, HELP }; /* kinds of mail to the threads */
@@ -69,6 +70,8 @@ static bool step(batch_t *b)
 
         if (index >= b->runs)
                 return false;
+        atomic_fetch_sub(&b->runners->demand.waiting, 1);
+        atomic_fetch_add(&b->runners->demand.at_work, 1);
         r = atomic_load(&b->result);
         if (r == 0)
                 r = atomic_load(&b->runners->stopping)
@@ -76,6 +79,7 @@ static bool step(batch_t *b)
                             : hedged_run(&b->runners->settings, &b->runners->stopping, b->request, index);
         if (r < 0)
                 atomic_compare_exchange_strong(&b->result, &none, r);
+        atomic_fetch_sub(&b->runners->demand.at_work, 1);
         if (atomic_fetch_add(&b->done, 1) + 1 == b->runs)
                 answer(b->runners, b->request, atomic_load(&b->result));
         return true;
@@ -113,6 +117,7 @@ static void run_request(hedged_runners_t *runners, hedged_request_t *q)
         int r = atomic_load(&runners->stopping) ? HEDGE_ESHUTDOWN : open_batch(runners, q, offers, &b);
 
         if (r < 0) {
+                atomic_fetch_sub(&runners->demand.waiting, q->runs);
                 answer(runners, q, r);
                 return;
         }
@@ -145,6 +150,7 @@ int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_
         if (!runners)
                 return -ENOMEM;
         runners->settings = *settings;
+        runners->settings.demand = &runners->demand;
         r = hedge_actors_new(settings->count, work, runners, &runners->threads);
         if (r < 0)
                 free(runners);
@@ -153,9 +159,15 @@ int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_
         return r;
 }
 
+const hedged_demand_t *hedged_runners_demand(const hedged_runners_t *runners)
+{
+        return &runners->demand;
+}
+
 void hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request)
 {
         request->mail.kind = REQUEST;
+        atomic_fetch_add(&runners->demand.waiting, request->runs);
         hedge_actors_put(runners->threads, &request->mail);
 }
 

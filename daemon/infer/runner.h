@@ -4,6 +4,7 @@
 
 #include "common/wire/link.h"
 #include "daemon/infer/coded.h"
+#include "daemon/infer/demand.h"
 #include "daemon/measure/measure.h"
 #include "daemon/models/model.h"
 
@@ -39,14 +40,18 @@ typedef struct hedged_runners hedged_runners_t;
 
 typedef struct hedged_runner_settings {
         hedged_coded_settings_t coded;
-        unsigned count;            /**< threads */
-        int answer_kind;           /**< of the mail with which finished requests are put into coded.loop */
-        hedged_measure_t *measure; /**< learns from the layers that run here; borrowed */
-        double macs_per_s;         /**< 0; else pretend that this machine is so slow */
+        unsigned count;                /**< threads */
+        int answer_kind;               /**< of the mail with which finished requests are put into coded.loop */
+        hedged_measure_t *measure;     /**< learns from the layers that run here; borrowed */
+        double macs_per_s;             /**< 0; else pretend that this machine is so slow */
+        const hedged_demand_t *demand; /**< the runners' own, for what they run: whatever is given is overwritten */
 } hedged_runner_settings_t;
 
 /** Start the threads. @return 0, -ENOMEM, -errno. */
 int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret);
+
+/** What is in flight; there as long as the runners. */
+const hedged_demand_t *hedged_runners_demand(const hedged_runners_t *runners);
 
 /** Queue a request. Takes it over until it comes back. */
 void hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request);
