@@ -9,47 +9,29 @@ Needs root; HEDGE names the command line of a build. See bench/README.md.
 import argparse
 import json
 import math
-import os
 import statistics
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 
 from draw import COLOURS, FAINT, GRID, INK, OTHER, Picture, spread_out, text_width  # noqa: E402
-from emulated import ALONE, Cluster, Progress, add_options, check_options, write_json  # noqa: E402
+from emulated import ALONE, Clusters, Progress, add_options, check_options, write_json  # noqa: E402
 from answers import busy_since, processor_ticks  # noqa: E402
 from bed import PROFILES, run  # noqa: E402
-from networks import NETWORKS  # noqa: E402
+from networks import FILES, NETWORKS  # noqa: E402
 
 LEARN = 4  # uncoded requests before the schemes are planned
 GAIN = 1.1  # so many times as fast is faster, beyond what scatters
 
 
-@dataclass(frozen=True)
-class File:
-    """A network that is no part of hedge: below the folder of models."""
-    path: str
-    shape: tuple
-    macs: None = None
-
-
-FILES = {"resnet20": File("resnet-cifar10/resnet20-cifar10.onnx", (1, 3, 32, 32)),
-         "resnet56": File("resnet-cifar10/resnet56-cifar10.onnx", (1, 3, 32, 32)),
-         "squeezenet1.1": File("squeezenet1.1/squeezenet1.1-7.onnx", (1, 3, 224, 224))}
-
-
 def parse(words=None):
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0], conflict_handler="resolve")
     add_options(p)
-    p.set_defaults(schemes="uncoded,auto", boards=8, runs=10)
-    data = os.environ.get("HEDGE_TEST_DATA", "../shared/data")
+    p.set_defaults(schemes="layers,auto", boards=8, runs=10)
     names = [*NETWORKS, *FILES]
     p.add_argument("--model", dest="models", default=",".join(names), metavar="NAME,...", help="(%(default)s)")
     p.add_argument("--profile", dest="profiles", default="pi4-1g,pi3-100m", metavar="NAME,...", help="(%(default)s)")
-    p.add_argument("--data", type=Path, default=Path(data) / "models", metavar="FOLDER", help="networks that are not made, "
-                   "left out where they are not there (%(default)s)")
     p.add_argument("--svg", type=Path, metavar="FILE", help="draw how many times as fast as one board, by size")
     p.add_argument("--redraw", type=Path, metavar="FILE", help="measure nothing: draw what --json wrote")
     a = p.parse_args(words)
@@ -62,28 +44,18 @@ def parse(words=None):
     return a
 
 
-class Trial(Cluster):
-    """A cluster with one network, made or from a file."""
-
-    def find_network(self):
-        return FILES.get(self.a.model) or super().find_network()
-
-    def make_file(self):
-        return self.a.data / FILES[self.a.model].path if self.a.model in FILES else super().make_file()
-
-
 def measure_network(a, progress):
     """@return a row of the report."""
-    with Trial(a) as bed:
+    with Clusters(a, a.schemes) as bed:
         bed.prepare()
         bed.trouble(0)
-        macs = bed.load_as("uncoded")
-        for i in range(LEARN):
-            bed.request("uncoded", i)
+        for one in bed.beds.values():
+            one.learn(LEARN)
+        bed.trouble(0)
         names = [ALONE, *a.schemes]
-        for name in dict.fromkeys((*names, "uncoded")):
+        for name in names:
             progress.step(f"{a.profile}: loading {a.model} as {name}", 0)
-            bed.load_as(name)
+            macs = bed.load_as(name)
         requests, ticks = {name: [] for name in names}, None
         for i in range(-a.warmup, a.runs):
             ticks = processor_ticks() if i == 0 else ticks
@@ -94,7 +66,7 @@ def measure_network(a, progress):
                 if i >= 0:
                     requests[name].append(answer)
         return {"profile": a.profile, "model": a.model, "macs": macs, "machine_busy": busy_since(ticks),
-                "slowness": round(bed.slowness.get("hedged", 1), 2),
+                "slowness": round(bed.codes.slowness.get("hedged", 1), 2),
                 "results": {name: summarise(rs) for name, rs in requests.items()}}
 
 

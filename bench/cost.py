@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 import processor  # noqa: E402
 from alone import Alone  # noqa: E402
 from counted import Side  # noqa: E402
-from emulated import Progress, add_options, check_options, write_json  # noqa: E402
+from emulated import CODES, Progress, add_options, check_options, write_json  # noqa: E402
 from answers import busy_since, processor_ticks  # noqa: E402
 from bed import run  # noqa: E402
 from networks import NETWORKS  # noqa: E402
@@ -47,6 +47,9 @@ def parse(words=None):
         p.error(f"--before {a.before}: no client/hedge is there; a build's folder is wanted")
     if a.before and a.network:
         p.error("--before and --network: one at a time")
+    others = [s for s in a.schemes if s not in (*CODES, "auto")]
+    if others:
+        p.error(f"{others[0]} is a setting of a whole cluster: --set plan.work={others[0]}, and auto as its name")
     if not 0 <= a.pause <= 60 or a.warmup < 1:
         p.error("out of range: --pause, or --warmup, whose requests tell what becomes of parts and are at least one")
     return a

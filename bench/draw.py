@@ -18,7 +18,8 @@ from pathlib import Path
 FONT = "font-family=\"'DejaVu Sans', Arial, Helvetica, sans-serif\""
 INK, FAINT, GRID = "#1b1b1b", "#6b6b6b", "#dedede"
 COLOURS = {"auto": "#000000", "krp": "#0072b2", "steal": "#d55e00", "nsctc": "#009e73", "mds": "#cc79a7",
-           "lt": "#8c6d1f", "replication": "#7a52a3", "uncoded": "#888888", "uep-now": "#0072b2", "uep-ew": "#d55e00"}
+           "lt": "#8c6d1f", "replication": "#7a52a3", "uncoded": "#888888", "uep-now": "#0072b2", "uep-ew": "#d55e00",
+           "layers": "#d55e00", "segments": "#009e73", "whole": "#cc79a7", "round-robin": "#888888"}
 OTHER = "#c0392b"
 USED, WASTED, ENCODE, DECODE, LOCAL = "#2a9d5c", "#b9b9b9", "#e0a100", "#7a52a3", "#4a83c4"
 CHARACTER = 0.58  # mean width of one, in units of the font's size

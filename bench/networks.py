@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The convolutions of the networks that `hedge model make` writes: what yardsticks are computed from."""
+"""Networks that benchmarks ask, and the convolutions of those that `hedge model make` writes: what yardsticks are computed from."""
+import math
 from dataclasses import dataclass
 
 Q16_BYTES = 132 / 64  # of an element
@@ -32,11 +33,6 @@ class Conv:
     def part_macs(self, k_a, k_b):
         """Of one part: strips and filter blocks are made equal by padding."""
         return -(-self.out_height // k_a) * self.out_width * -(-self.filters // k_b) * self.channels * self.kernel**2
-
-    @property
-    def entries(self):
-        """Of input and output together."""
-        return self.height * self.width * self.channels + self.out_height * self.out_width * self.filters
 
 
 def vgg16():
@@ -79,26 +75,37 @@ NETWORKS = {"vgg16": (vgg16, (1, 3, 224, 224)), "resnet18": (resnet18, (1, 3, 22
             "alexnet": (alexnet, (1, 3, 224, 224)), "lenet5": (lenet5, (1, 1, 28, 28))}
 
 
+@dataclass(frozen=True)
+class File:
+    """A network that is no part of hedge: below the folder of models."""
+    path: str
+    shape: tuple
+    outputs: int  # numbers that it answers with
+    macs: None = None
+    convs: tuple = ()
+
+
+FILES = {"resnet20": File("resnet-cifar10/resnet20-cifar10.onnx", (1, 3, 32, 32), 10),
+         "resnet56": File("resnet-cifar10/resnet56-cifar10.onnx", (1, 3, 32, 32), 10),
+         "mobilenet": File("mlperf-tiny/mlperf_tiny_vww_mobilenetv1_0.25_96.onnx", (1, 96, 96, 3), 2),
+         "ultraface": File("ultraface/version-RFB-320.onnx", (1, 3, 240, 320), 4420 * 6),
+         "squeezenet1.1": File("squeezenet1.1/squeezenet1.1-7.onnx", (1, 3, 224, 224), 1000)}
+
+
 class Network:
     def __init__(self, name):
         make, self.shape = NETWORKS[name]
+        self.outputs = 10 if name == "lenet5" else 1000
         self.convs, self.dense_macs = make()
-        self.by_name = {c.name: c for c in self.convs}
         self.macs = sum(c.macs for c in self.convs) + self.dense_macs
 
-    def alone_ms(self, macs_per_s):
-        """One board alone."""
-        return 1e3 * self.macs / macs_per_s
 
-    def limit_ms(self, macs_per_s, link_bytes_per_s, hub_bytes_per_s, here_macs_per_s, entry_bytes):
-        """No way of spreading the convolutions is faster: each takes its work over the summed rates of the boards, or
-        its input and output over the boards' links or the coordinator's, whichever is longer; at most its time on the
-        coordinator alone, which computes the fully connected layers.
+def limit_ms(network, macs, macs_per_s, link_bytes_per_s, hub_bytes_per_s, entry_bytes):
+    """What a request takes where all its work is spread evenly over all who compute, and only its own input and output go over the links,
+    each once and from or to all boards at the same time: before and after the work, as one who is alone waits for both. Neither the
+    tensors between layers nor delays are in it.
 
-        @param macs_per_s, link_bytes_per_s  Of each board. entry_bytes: of one number on the wire."""
-        total_s = self.dense_macs / here_macs_per_s
-        for conv in self.convs:
-            data = conv.entries * entry_bytes
-            apart = max(conv.macs / max(sum(macs_per_s), 1), data / sum(link_bytes_per_s), data / hub_bytes_per_s)
-            total_s += min(conv.macs / here_macs_per_s, apart)
-        return 1e3 * total_s
+    @param macs_per_s        Of every board, and of the coordinator.
+    @param link_bytes_per_s  Of every board. entry_bytes: of one number of the input on the wire; outputs have 4."""
+    moved = math.prod(network.shape) * entry_bytes + network.outputs * 4
+    return 1e3 * (macs / sum(macs_per_s) + moved / min(sum(link_bytes_per_s), hub_bytes_per_s))

@@ -15,10 +15,10 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import draw  # noqa: E402
-from emulated import ALONE, Cluster, Progress, add_options, check_options, write_json  # noqa: E402
+from emulated import ALONE, Clusters, Progress, add_options, check_options, write_json  # noqa: E402
 from answers import busy_since, how_made, percentile, processor_ticks, since  # noqa: E402
 from bed import COORDINATOR_MBIT, run  # noqa: E402
-from networks import Q16_BYTES  # noqa: E402
+from networks import Q16_BYTES, limit_ms  # noqa: E402
 
 SCENARIOS = ("none", "0", "1", "2", "3")
 LEVELS = {"none": [0], "2": [0, 1, 2], "3": [1, 3, 10]}  # the others depend on how long a layer takes
@@ -76,20 +76,18 @@ def calibrate(bed):
     answers = [bed.request("uncoded", i) for i in range(CALIBRATION)]
     times = [layer["end_ms"] - layer["start_ms"] for r in answers[1:] for layer in r.get("layers", ())]
     alone = [bed.request(ALONE, i) for i in range(CALIBRATION)][-1]  # the first one finds its weights cold
-    expected = bed.network_model.alone_ms(bed.here_macs_per_s)
-    return statistics.mean(times) if times else expected / len(bed.network_model.convs), alone.get("latency_ms", expected)
+    expected = 1e3 * bed.codes.macs / bed.codes.here_macs_per_s
+    return statistics.mean(times) if times else expected, alone.get("latency_ms", expected)
 
 
 def load_all(bed, a, lines):
     """Each scheme is planned when it is loaded, for boards as they have been measured by then."""
-    names = list(dict.fromkeys(("uncoded", *a.schemes)))
-    progress = Progress(a.learn + len(names))
-    for i in range(a.learn):
-        bed.trouble(1 + i, *lines)
-        progress.step("learning")
-        bed.request("uncoded", i)
+    progress = Progress(len(bed.beds) + len(a.schemes))
+    for way, one in bed.beds.items():
+        progress.step(f"learning for {way}")
+        one.learn(a.learn, lines)
     bed.trouble(0)
-    for name in names:
+    for name in a.schemes:
         progress.step(f"loading {a.model} as {name}")
         bed.load_as(name)
     progress.clear()
@@ -147,10 +145,10 @@ class Yardsticks:
     """The limit, from the rates at which the boards really computed uncoded's parts: those nobody chose among."""
 
     def __init__(self, bed, a, level):
-        self.net, self.n = bed.network_model, len(bed.names)
+        self.bed, self.net, self.n = bed, bed.network_model, len(bed.names)
         self.nominal = [bed.gflops[name] * 1e9 / 2 for name in by_number(bed)]
         self.links = [kind.mbit * 1e6 / 8 for kind in bed.kinds]
-        self.here = bed.here_macs_per_s
+        self.convs = {conv.name: conv for conv in self.net.convs}
         self.failing = int(level) if a.scenario == "2" else 0
 
     def failed(self, requests):
@@ -161,12 +159,12 @@ class Yardsticks:
         return sorted(silent)[:self.failing]
 
     def measured(self, request, failed):
-        """Multiply-accumulates per second of each board in one request; those that it had nothing from as the profile
-        says."""
+        """Multiply-accumulates per second of each board in one request; those that it had nothing from, and of networks whose
+        layers are not known here, as the profile says."""
         macs, seconds = [0.0] * self.n, [0.0] * self.n
         for layer in request.get("layers", ()):
-            conv = self.net.by_name[layer["name"]]
-            for part in layer.get("parts") or ():
+            conv = self.convs.get(layer["name"])
+            for part in layer.get("parts") or () if conv else ():
                 if part["received_ms"] is not None and part["compute_ms"] > 0:
                     macs[part["board"]] += conv.part_macs(layer["k_a"], layer["k_b"])
                     seconds[part["board"]] += part["compute_ms"] / 1e3
@@ -178,8 +176,8 @@ class Yardsticks:
         runs = list(zip(*requests.values()))
         q16 = any(layer["wire"] == "q16" for run in runs for r in run for layer in r.get("layers", ()))
         rates = [self.measured(r, self.failed(run)) for r, run in zip(requests.get("uncoded", [{}] * len(runs)), runs)]
-        return statistics.mean(self.net.limit_ms(r, self.links, COORDINATOR_MBIT * 1e6 / 8, self.here,
-                                                 Q16_BYTES if q16 else 4) for r in rates)
+        return statistics.mean(limit_ms(self.net, self.bed.macs, [*r, self.bed.here_macs_per_s], self.links, COORDINATOR_MBIT * 1e6 / 8,
+                                        Q16_BYTES if q16 else 4) for r in rates)
 
 
 def run_level(bed, a, number, level, layer_ms, progress):
@@ -200,7 +198,7 @@ def run_level(bed, a, number, level, layer_ms, progress):
     return requests, {
         "level": level, "emulation": lines, "machine_busy": busy_since(ticks),
         "parts": since(bed.parts(), parts),
-        "limit_ms": round(Yardsticks(bed, a, level).limit_ms(requests), 3),
+        "limit_ms": round(Yardsticks(bed.codes, a, level).limit_ms(requests), 3),
         "results": [summarise(scheme, rs) for scheme, rs in requests.items()],
         "layers": {scheme: describe_layers(rs) for scheme, rs in requests.items()},
         "lost": sorted({r["lost"] for r in everything if "lost" in r})}
@@ -216,21 +214,21 @@ def pick(requests):
 
 def measure(a):
     report = {"model": a.model, "scenario": a.scenario, "profile": a.profile, "boards": a.boards}
-    with Cluster(a) as bed:
+    with Clusters(a, a.schemes) as bed:
         bed.prepare()
         layer_ms, alone_ms = calibrate(bed)
         levels = choose_levels(a, layer_ms)
         load_all(bed, a, lines_for(a, levels[-1], layer_ms))
         progress = Progress(len(levels) * len(a.schemes) * (a.runs + a.warmup))
         report |= {"single_ms": round(alone_ms, 3), "single_expected_ms":
-                   round(bed.network_model.alone_ms(bed.here_macs_per_s), 3), "limit_ms": None, "results": None,
+                   round(1e3 * bed.codes.macs / bed.codes.here_macs_per_s, 3), "limit_ms": None, "results": None,
                    "level": levels[-1], "level_unit": UNITS[a.scenario], "slowdown": a.slowdown, "seed": a.seed,
-                   "settings": a.set, "layer_ms": round(layer_ms, 3), "error_budget": bed.tolerance, "levels": []}
+                   "settings": a.set, "layer_ms": round(layer_ms, 3), "error_budget": bed.codes.tolerance, "levels": []}
         for number, level in enumerate(levels):
             requests, row = run_level(bed, a, number, level, layer_ms, progress)
             report["levels"].append(row)
         progress.clear()
-        report["measured"] = bed.status()["boards"]
+        report["measured"] = {way: one.status()["boards"] for way, one in bed.beds.items()}
     report |= {key: row[key] for key in ("limit_ms", "results")}
     if a.json:
         write_json(a.json, report)

@@ -2,9 +2,13 @@
 """Requests, and whether their answers are right: `hedge local` says what one machine alone answers."""
 import json
 import subprocess
+import threading
 import time
+from pathlib import Path
 
-from bed import Failure, hedge, read_floats
+from bed import HEDGE, Failure, check, hedge, read_floats
+
+ASK = Path(HEDGE).resolve().parent.parent / "bench/hedge-ask"  # of the target `benchmarks`
 
 
 class Reference:
@@ -12,13 +16,12 @@ class Reference:
 
     def __init__(self, model, inputs, folder, preprocess="model"):
         self.preprocess = preprocess
-        self.values, self.top = {}, {}
+        self.values, self.top, self.raw = {}, {}, {}
         for i, path in enumerate(inputs):
-            raw = folder / f"local-{i}.f32"
+            raw = self.raw[path] = folder / f"local-{i}.f32"
             out = hedge("local", model, path, "--preprocess", preprocess, "--json", "--raw", raw, timeout=600)
             self.top[path] = json.loads(out.stdout)["top"][0]["index"]
             self.values[path] = read_floats(raw)
-            raw.unlink()
 
     def error(self, path, raw):
         """@return the largest difference relative to the largest output; infinite where the sizes differ."""
@@ -44,6 +47,60 @@ def ask(bed, model, path, reference, tolerance, words=(), timeout_s=60, who=0):
     error = reference.error(path, raw)
     wrong = not error <= tolerance or answer["top"][0]["index"] != reference.top[path]
     return result | {"latency_ms": answer["latency_ms"], "error": error, "wrong": wrong, "layers": answer["layers"]}
+
+
+def bare(path):
+    """@return a file with the numbers of a .npy file alone, beside it."""
+    target = path.with_suffix(".f32")
+    if not target.exists():
+        whole = path.read_bytes()
+        target.write_bytes(whole[10 + int.from_bytes(whole[8:10], "little"):])
+    return target
+
+
+def read_line(line, tolerance, classes):
+    """A line of hedge-ask. @return as ask(), with "request", "begin_s", "end_s", "boards" and "ways" in place of "layers"."""
+    number, begin, end, *rest = line.split(" ", 4 if " lost " in line else -1)
+    result = {"request": int(number), "begin_s": float(begin) / 1e3, "end_s": float(end) / 1e3,
+              "client_ms": round(float(end) - float(begin), 2)}
+    if rest[0] == "lost":
+        return result | {"lost": rest[1].strip()}
+    latency, error, elsewhere, boards, ways = rest
+    wrong = not float(error) <= tolerance or (classes and elsewhere == "1")
+    return result | {"latency_ms": float(latency), "error": float(error), "wrong": wrong, "boards": int(boards), "ways": ways.strip()}
+
+
+class Crowd:
+    """Many requests, some of which are always on their way, asked by one process over one connection: what clients take
+    of this machine's processors is little.
+
+    @param inputs  .npy files that requests take in turn. classes: the largest of the first output's numbers is the answer."""
+
+    def __init__(self, bed, model, inputs, reference, tolerance, classes=True, timeout_s=60):
+        self.bed, self.model, self.tolerance, self.classes, self.timeout_s = bed, model, tolerance, classes, timeout_s
+        self.pairs = [f"{bare(path)}:{reference.raw[path]}" for path in inputs]
+        check(ASK.exists(), f"no {ASK}: build the target `benchmarks`")
+
+    def run(self, at_a_time, first, count, heard=lambda answer: None):
+        """@param first  Number of the first request. heard: called with each answer.
+        @return answers in the order in which they came, as of read_line()."""
+        answers = []
+        words = [ASK, f"ipc://{self.bed.dir}/run/hedged.sock", self.model, at_a_time, first, count, int(self.timeout_s), *self.pairs]
+        with subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            said = []
+            reader = threading.Thread(target=lambda: said.append(process.stderr.read()))
+            reader.start()
+            try:
+                for line in process.stdout:
+                    answers.append(read_line(line, self.tolerance, self.classes))
+                    heard(answers[-1])
+            except BaseException:
+                process.terminate()
+                raise
+            finally:
+                reader.join()
+        check(process.returncode == 0 and len(answers) == count, "hedge-ask:", said[0].strip() or f"ended with {process.returncode}")
+        return answers
 
 
 def percentile(values, p):

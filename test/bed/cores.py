@@ -25,6 +25,7 @@ they cost here, in the thread that sends, stretched.
 """
 import ctypes
 import ctypes.util
+import functools
 import hashlib
 import math
 import time
@@ -61,6 +62,7 @@ def best_rate(action, size):
     return best
 
 
+@functools.cache  # all beds of a program have the same
 def measure():
     """@return this machine's Cores."""
     sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")

@@ -70,6 +70,16 @@ def make_events(boards, most_down, every_s, until_s, seed):
     return events
 
 
+def by_the_minute(boards, seed, minutes=60):
+    """Every minute a board is killed and another one frozen; each is back after a third of a minute."""
+    luck, events = random.Random(seed), []
+    for minute in range(minutes):
+        killed, frozen = luck.sample(boards, 2) if len(boards) > 1 else boards * 2
+        events += [(60 * minute + 5, "kill", killed), (60 * minute + 25, "start", killed),
+                   (60 * minute + 35, "freeze", frozen), (60 * minute + 55, "thaw", frozen)]
+    return events
+
+
 class Clients:
     """Ask until all requests are answered or time is up."""
 

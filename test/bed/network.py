@@ -9,6 +9,7 @@ Nothing of the machine's own network is touched: every interface is made inside 
 outside of them. The egress of eth0 limits what a host sends, the egress of its port what it receives.
 """
 import ctypes
+import itertools
 import os
 import shutil
 import socket
@@ -55,15 +56,19 @@ def is_orphan(pid):
 
 
 class Network:
-    """Hosts 0 .. n: rates_mbit[i] is the link of host i. A context manager."""
+    """Hosts 0 .. n: rates_mbit[i] is the link of host i. A context manager. Networks know nothing of each other: all have the
+    same addresses."""
+
+    numbers = itertools.count()
 
     def __init__(self, rates_mbit):
+        self.number = next(self.numbers)
         self.rates_mbit = list(rates_mbit)
         self.made = []
         self.lock = threading.Lock()
 
     def name(self, host):
-        return f"{PREFIX}-{os.getpid()}-{host}"
+        return f"{PREFIX}-{os.getpid()}-{self.number}-{host}"
 
     def address(self, host):
         return f"10.77.{(host + 1) // 250}.{(host + 1) % 250 + 1}"
