@@ -145,7 +145,7 @@ def groups(c):
     check("takes 4 pictures together, here are 2" in said, said)
 
 
-with Cluster(boards=6, options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
+with Cluster(boards=6, work="layers", options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
     c.load(net(c.dir / "net.onnx", "N"), "net")
     c.load(net(c.dir / "mixed.onnx", "N", mixed=True), "mixed")
     c.load(net(c.dir / "four.onnx", 4, stated=True), "four")

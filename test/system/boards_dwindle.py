@@ -17,7 +17,7 @@ def settled(c, picture, fits):
     return wait_for("layers cut for the boards at hand", lambda: (lambda l: l if all(map(fits, l)) else None)(answer(c, picture)))
 
 
-with Cluster(boards=8, options=OPTIONS) as c:
+with Cluster(boards=8, work="layers", options=OPTIONS) as c:
     picture = write_digit(c.dir / "seven.png", seven=True)
     hedge("local", DIGITS / "model.onnx", picture, "--raw", c.dir / "local.f32")
     c.load_digits()

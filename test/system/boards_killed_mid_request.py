@@ -13,7 +13,7 @@ PICTURE = DATA / "images/crop224-ppm/dog.ppm"
 
 # Boards so slow that the request takes seconds.
 os.environ["HEDGE_EMULATE_MACS_PER_S"] = "40e6"
-with Cluster(boards=8, options=["--set", "cluster.heartbeat_ms=100", "--set-board", "test.allow_emulation=true"]) as c:
+with Cluster(boards=8, work="layers", options=["--set", "cluster.heartbeat_ms=100", "--set-board", "test.allow_emulation=true"]) as c:
     c.load(MODEL, "squeezenet")
     numbers = {b["name"]: b["index"] for b in c.status()["boards"]}
     asked = subprocess.Popen([HEDGE, "infer", "squeezenet", str(PICTURE), "--json", "--preprocess", "imagenet", "--dir",

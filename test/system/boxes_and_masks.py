@@ -192,7 +192,7 @@ def check_refusals(c, yolo, picture):
         check(words in said, words, said)
 
 
-with Cluster(boards=4, options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
+with Cluster(boards=4, work="layers", options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
     wide, tall = write_ppm(c.dir / "wide.ppm", 240, 100), write_ppm(c.dir / "tall.ppm", 60, 130)
     yolo, mask = c.dir / "yolo.onnx", c.dir / "mask.onnx"
     (c.dir / "yolo.yaml").write_text(YOLO % tuple(make_yolo(yolo)))

@@ -91,9 +91,10 @@ def runs(pid):
 
 
 class Cluster:
-    def __init__(self, boards=4, options=()):
+    def __init__(self, boards=4, options=(), work=None):
+        """@param work  plan.work, where a test is about one size of work, such as coded layers ("layers"); None: the default."""
         self.boards = boards
-        self.options = list(options)
+        self.options = [*(["--set", f"plan.work={work}"] if work else []), *options]
         self.dir = Path(tempfile.mkdtemp(prefix="hedge-", dir="/tmp"))
         self.started = {}
 

@@ -108,6 +108,6 @@ def light(c):
         c.hedge("unload", net)
 
 
-with Cluster(boards=8, options=["--set", "plan.min_macs=0"]) as cluster:
+with Cluster(boards=8, work="layers", options=["--set", "plan.min_macs=0"]) as cluster:
     for family in (cifar10, mnist, person, faces, light):
         family(cluster)

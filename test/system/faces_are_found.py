@@ -28,7 +28,7 @@ def compare(answer, width, height, slack):
             check(abs(g / side - w) < slack, got, wanted)
 
 
-with Cluster(boards=6) as c:
+with Cluster(boards=6, work="layers") as c:
     (c.dir / "faces.yaml").write_text(MANIFEST)
     c.hedge("load", MODEL, "--name", "ultraface", "--manifest", c.dir / "faces.yaml")
     here = [json.loads(line) for line in hedge("local", MODEL, SMALL, PHOTOGRAPH, "--manifest", c.dir / "faces.yaml",

@@ -143,7 +143,7 @@ void hedged_bed_start(hedged_bed_t *bed, const char *more)
         char text[2048];
 
         snprintf(text, sizeof(text),
-                 "plan: {min_macs: 0, spare: 2, cut: simple}\n"
+                 "plan: {work: layers, min_macs: 0, spare: 2, cut: simple}\n"
                  "%s%s",
                  strstr(more, "cluster:") ? "" : "cluster: {slots: 4, strikes: 40, measurements: ''}\n", more);
         hedged_bed_launch(bed, "insecure-loopback", text);

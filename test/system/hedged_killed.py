@@ -5,7 +5,7 @@ import subprocess
 
 from cluster import HEDGE, Cluster, check, wait_for, write_digit
 
-with Cluster(boards=4, options=["--set", "plan.min_macs=0"]) as c:
+with Cluster(boards=4, work="layers", options=["--set", "plan.min_macs=0"]) as c:
     picture = write_digit(c.dir / "one.png")
     c.load_digits()
     before = {b["name"]: b for b in c.status()["boards"]}

@@ -8,7 +8,7 @@ LAYER = {"name", "scheme", "k_a", "k_b", "delta", "parts_needed", "parts_asked",
          "encode_ms", "wait_ms", "decode_ms"}
 
 # Everything that can be coded is, so that this small net shows it.
-with Cluster(boards=8, options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
+with Cluster(boards=8, work="layers", options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
     c.load_digits()
     one, seven = write_digit(c.dir / "one.png"), write_digit(c.dir / "seven.png", seven=True)
     noise = write_npy(c.dir / "noise.npy", (28, 28), [(i * 7919 % 256) / 256 for i in range(784)])

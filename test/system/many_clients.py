@@ -9,7 +9,7 @@ from cluster import DIGITS, Cluster, check, check_close, hedge, read_floats, wri
 CLIENTS = 8
 REQUESTS = 4 if os.environ.get("HEDGE_TEST_SANITIZED") else 20  # even numbers
 
-with Cluster(boards=4, options=["--set", "plan.min_macs=0"]) as c:
+with Cluster(boards=4, work="layers", options=["--set", "plan.min_macs=0"]) as c:
     pictures = [write_digit(c.dir / "one.png"), write_digit(c.dir / "seven.png", seven=True)]
     c.load_digits()
     c.load(DIGITS / "model.onnx", "other")

@@ -49,7 +49,7 @@ def check_all(c, model, tensors, wanted):
         check_close(infer(c, model, tensor), output, f"{model} of {tensor.name}")
 
 
-with Cluster(boards=4, options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
+with Cluster(boards=4, work="layers", options=["--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]) as c:
     model = net(c.dir / "open.onnx", "rows", None)
     tensors, wanted, pictures, of_pictures = [], [], [], []
     for h, w in SIZES:

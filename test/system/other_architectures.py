@@ -104,7 +104,7 @@ def train(c):
 
 options = ["--set", "plan.spare=1", "--set", "plan.min_macs=0", "--set", "plan.macs_per_entry=0"]
 try:
-    with Cluster(boards=BOARDS, options=options) as cluster:
+    with Cluster(boards=BOARDS, work="layers", options=options) as cluster:
         check_foreign(cluster)
         train(cluster)
         infer_resnet(cluster)

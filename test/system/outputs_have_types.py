@@ -42,7 +42,7 @@ def boxes(path):
     return m.write(path, kept, m.node("Gather", place, number, axis=0))
 
 
-with Cluster(boards=4, options=["--set", "plan.macs_per_entry=0", "--set", "plan.min_macs=0"]) as c:
+with Cluster(boards=4, work="layers", options=["--set", "plan.macs_per_entry=0", "--set", "plan.min_macs=0"]) as c:
     c.load(labels(c.dir / "labels.onnx"), "labels")
     pixels = [(i * 7919 + i // 32 * 31) % 256 for i in range(3 * 24 * 32)]
     picture = write_npy(c.dir / "x.npy", (1, 3, 24, 32), pixels)

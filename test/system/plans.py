@@ -15,7 +15,7 @@ def refused(c, words, sentence, status=1):
     check(sentence in error, words, error)
 
 
-with Cluster(boards=6, options=OPTIONS) as c:
+with Cluster(boards=6, work="layers", options=OPTIONS) as c:
     c.load_digits()
     text = c.hedge("plan", "digits").stdout
     check(all(len(line) <= 80 for line in text.splitlines()), text)

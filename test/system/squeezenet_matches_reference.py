@@ -38,7 +38,7 @@ def compare(what, run, raw):
     return answers
 
 
-with Cluster(boards=8) as c:
+with Cluster(boards=8, work="layers") as c:
     raw = c.dir / "raw.f32"
     c.load(MODEL, "squeezenet")
     compare("local", lambda *words: hedge("local", MODEL, *words, "--raw", raw), raw)

@@ -34,7 +34,7 @@ def infer(c, digit):
 emulate()
 os.environ["HEDGE_EMULATE"] = str(EMULATION)
 try:
-    with Cluster(boards=3, options=["--set-board", "test.allow_emulation=true"]) as c:
+    with Cluster(boards=3, work="layers", options=["--set-board", "test.allow_emulation=true"]) as c:
         c.load_digits()
         one, seven = write_digit(c.dir / "one.png"), write_digit(c.dir / "seven.png", seven=True)
         wanted = [infer(c, one), infer(c, seven)]
