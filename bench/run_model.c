@@ -95,20 +95,21 @@ static int read_floats(const char *path, float *to, size_t n)
 }
 
 /* When a node begins, the one before has ended. */
-static int note_time(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_tensor_t *out)
+static int note_time(void *arg, uint32_t node, uint32_t last, const hedge_tensor_t *in, hedge_tensor_t *out)
 {
-        (void)in, (void)out;
+        (void)last, (void)in, (void)out;
         ((runner_t *)arg)->began[node] = now_ns(CLOCK_MONOTONIC);
         return 1;
 }
 
 static int run_once(runner_t *r, bool timed)
 {
+        const hedge_engine_hooks_t hooks = { .run = note_time };
         int e;
 
         forget_outputs(r);
         memset(r->began, 0, (r->graph->n_nodes + 1) * sizeof(*r->began));
-        e = hedge_engine_run(r->engine, &r->input, timed ? note_time : NULL, r, r->outputs);
+        e = hedge_engine_run(r->engine, &r->input, timed ? &hooks : NULL, r, r->outputs);
         r->began[r->graph->n_nodes] = now_ns(CLOCK_MONOTONIC);
         r->ran = e == 0;
         return e;

@@ -28,23 +28,37 @@ uint64_t hedge_engine_run_bytes(const hedge_engine_t *engine);
 /** Free the buffers that runs have left for the next ones. */
 void hedge_engine_trim(hedge_engine_t *engine);
 
-/** Called for every node before it would run here; for convolutions `in` is the image, `out` is allocated.
- * Called on the thread that runs the graph.
- * @return 0: done, out is filled; 1: run it here; < 0: fail the whole run with this code. */
-typedef int hedge_engine_offload_t(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_tensor_t *out);
+/** How the caller of a run computes nodes elsewhere, in runs of as many as it likes. Called on the thread that runs the graph. */
+typedef struct hedge_engine_hooks {
+        /** Before `node`: where does the run of nodes end that begins with it? node + 1: it is on its own; more: all the nodes up
+         * to there, exclusive, are taken over in one. NULL: each is on its own. */
+        uint32_t (*until)(void *arg, uint32_t node);
 
-/** Compute one node's output on this machine (what an offload falls back to, and what tests compare with).
+        /** Compute nodes first .. last - 1, or leave them to the engine. Not asked for a node on its own that there is nothing to do
+         * for: a reshape that lies where its input does.
+         *
+         * @param in   What hedge_segment_values (common/segment/segment.h) says goes in, in its order. It stays as it is until `run`
+         *             returns, but that of a single element-wise node may lie where `out` does. Nothing goes into what only reads constants: of
+         *             a single node in[0] is empty then, its data NULL.
+         * @param out  What goes out, allocated, to be written all over. Of one that is `marked` fewer rows may be given, by its first
+         *             extent. What was written does not matter unless 0 is returned.
+         * @return 0: done; nothing between `in` and `out` is ever computed; 1: compute it here (several nodes: asking again for each
+         *         on its own); < 0: fail the whole run with this code. */
+        int (*run)(void *arg, uint32_t first, uint32_t last, const hedge_tensor_t *in, hedge_tensor_t *out);
+} hedge_engine_hooks_t;
+
+/** Compute one node's output on this machine (what tests compare with).
  * @param in  One per input of the node; the data of constants is taken from the graph. */
 int hedge_engine_run_node(hedge_engine_t *engine, uint32_t node, const float *const *in, float *out);
 
 /** Run the graph once. May be called from several threads at once.
  *
  * @param inputs   graph->n_inputs tensors of exactly the inputs' shapes. Borrowed.
- * @param offload  May be NULL.
+ * @param hooks    May be NULL.
  * @param ret_outputs  graph->n_outputs tensors, allocated here; release each with hedge_tensor_release. Written on success. Of those
  *                     that are `marked`, the first extent is how many rows there are, which may be none.
- * @return 0, HEDGE_ESHAPE, HEDGE_EKERNEL, -ENOMEM, or what offload failed with. */
-int hedge_engine_run(hedge_engine_t *engine, const hedge_tensor_t *inputs, hedge_engine_offload_t *offload, void *arg,
+ * @return 0, HEDGE_ESHAPE, HEDGE_EKERNEL, -ENOMEM, or what a hook failed with. */
+int hedge_engine_run(hedge_engine_t *engine, const hedge_tensor_t *inputs, const hedge_engine_hooks_t *hooks, void *arg,
                      hedge_tensor_t *ret_outputs);
 
 #endif

@@ -81,8 +81,8 @@ static int run_here(run_t *run, uint32_t node)
         return 1;
 }
 
-/* hedge_engine_offload_t: coded layers run on the boards. */
-static int offload(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_tensor_t *out)
+/* Coded layers run on the boards. */
+static int take_over(void *arg, uint32_t node, uint32_t last, const hedge_tensor_t *in, hedge_tensor_t *out)
 {
         run_t *run = arg;
         hedged_request_t *q = run->request;
@@ -93,7 +93,7 @@ static int offload(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_ten
         end_local(run);
         if (atomic_load(run->stopping))
                 return HEDGE_ESHUTDOWN;
-        if (m->layer_of_node[node] == HEDGE_NO_NODE)
+        if (m->layer_of_node[node] == HEDGE_NO_NODE || !in->data) /* a constant is no one's image */
                 return run_here(run, node);
         report = &run->reports[m->layer_of_node[node]];
         r = hedged_coded_run(&run->settings->coded, m->graph, &m->layers[m->layer_of_node[node]], in->data, out->data,
@@ -103,6 +103,8 @@ static int offload(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_ten
         log_debug("model=%s layer=%s: computing it here", m->name, report->name);
         return run_here(run, node);
 }
+
+static const hedge_engine_hooks_t hooks = { .run = take_over };
 
 /* Frames as received are neither aligned nor followed by slack. */
 static int copy_inputs(const hedged_request_t *q, uint32_t run, hedge_tensor_t *inputs)
@@ -147,7 +149,7 @@ static int run_engine(run_t *run, uint32_t index)
         if (r == 0) {
                 const hedge_cost_kind_t before = hedge_cost_enter(HEDGE_COST_KERNEL);
 
-                r = hedge_engine_run(m->engine, inputs, offload, run, outputs);
+                r = hedge_engine_run(m->engine, inputs, &hooks, run, outputs);
                 hedge_cost_enter(before);
         }
         end_local(run);

@@ -375,7 +375,7 @@ static void compare(coded_t *c, const hedge_node_t *node, const float *local, co
         c->layers++;
 }
 
-static int run_coded(void *arg, uint32_t index, const hedge_tensor_t *in, hedge_tensor_t *out)
+static int run_coded(void *arg, uint32_t index, uint32_t last, const hedge_tensor_t *in, hedge_tensor_t *out)
 {
         coded_t *c = arg;
         const hedge_node_t *node = &c->graph->nodes[index];
@@ -415,7 +415,7 @@ static double run_scheme(const hedge_graph_t *g, const char *backend, hedge_sche
 
         assert_int_equal(hedge_kernels_new(backend, 1, &c.kernels), 0);
         assert_int_equal(hedge_engine_new(g, c.kernels, &c.engine), 0);
-        assert_int_equal(hedge_engine_run(c.engine, &in, run_coded, &c, &out), 0);
+        assert_int_equal(hedge_engine_run(c.engine, &in, &(hedge_engine_hooks_t){ .run = run_coded }, &c, &out), 0);
         assert_int_equal(c.layers, LAYERS);
         print_message("%s, %s: %zu of %zu quantised numbers one step beside, %.0f could be; errors up to %.2g\n",
                       backend, hedge_scheme_name(scheme), c.moved, c.elements, c.expected, c.worst);

@@ -149,7 +149,7 @@ static double deviation(const float *x, size_t n, bool about_mean)
         return sqrt(squares / (double)n - (about_mean ? sum / (double)n * sum / (double)n : 0));
 }
 
-static int observe(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_tensor_t *out)
+static int observe(void *arg, uint32_t node, uint32_t last, const hedge_tensor_t *in, hedge_tensor_t *out)
 {
         watch_t *watch = arg;
         const hedge_op_t *op = &watch->graph->nodes[node].op;
@@ -211,7 +211,7 @@ static hedge_tensor_t answer(net_t *net, layer_random_t *random, watch_t *watch)
 
         assert_int_equal(hedge_tensor_alloc(&in, &net->graph->values[net->graph->inputs[0]].shape), 0);
         fill(&in, random);
-        assert_int_equal(hedge_engine_run(net->engine, &in, observe, watch, &out), 0);
+        assert_int_equal(hedge_engine_run(net->engine, &in, &(hedge_engine_hooks_t){ .run = observe }, watch, &out), 0);
         hedge_tensor_release(&in);
         return out;
 }
