@@ -330,6 +330,31 @@ static bool scale_fits(float scale, uint32_t in, uint32_t out)
         return fabs((double)scale * in - out) <= 1;
 }
 
+/* The extents that the scale speaks of: of a window those of the whole. */
+static int check_part(const hedge_resize_part_t *part, uint32_t *in, uint32_t *out)
+{
+        if (part->whole_in == 0 && part->whole_out == 0)
+                return part->in_first || part->out_first ? -EINVAL : 0;
+        if (part->whole_in == 0 || part->whole_in > MAX_EXTENT || part->whole_out == 0 ||
+            part->whole_out > MAX_EXTENT || (uint64_t)part->in_first + *in > part->whole_in ||
+            (uint64_t)part->out_first + *out > part->whole_out)
+                return -EINVAL;
+        *in = part->whole_in;
+        *out = part->whole_out;
+        return 0;
+}
+
+static int check_scales(const hedge_resize_t *r, uint32_t in_h, uint32_t in_w, hedge_why_t *why)
+{
+        uint32_t out_h = r->out_h, out_w = r->out_w;
+
+        if (check_part(&r->part_h, &in_h, &out_h) < 0 || check_part(&r->part_w, &in_w, &out_w) < 0)
+                return hedge_why(why, -EINVAL, "a window that does not lie in what it is a window of");
+        if (r->antialias && (!scale_fits(r->scale_h, in_h, out_h) || !scale_fits(r->scale_w, in_w, out_w)))
+                return hedge_why(why, -EINVAL, "the scale and the extents do not fit");
+        return 0;
+}
+
 static int infer_resize(const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in, hedge_shape_t *out,
                         hedge_why_t *why)
 {
@@ -345,9 +370,9 @@ static int infer_resize(const hedge_op_t *op, const hedge_shape_t *in, unsigned 
                 return hedge_why(why, HEDGE_ELIMIT, "an image of %u x %u cannot be made", r->out_h, r->out_w);
         if (!isfinite(r->scale_h) || !isfinite(r->scale_w) || r->scale_h <= 0 || r->scale_w <= 0)
                 return hedge_why(why, -EINVAL, "a scale is not a positive number");
-        if (r->antialias &&
-            (!scale_fits(r->scale_h, in[0].dims[1], r->out_h) || !scale_fits(r->scale_w, in[0].dims[2], r->out_w)))
-                return hedge_why(why, -EINVAL, "the scale and the extents do not fit");
+        code = check_scales(r, in[0].dims[1], in[0].dims[2], why);
+        if (code < 0)
+                return code;
         if (r->mode == HEDGE_RESIZE_CUBIC && !isfinite(r->cubic_a))
                 return hedge_why(why, -EINVAL, "the cubic coefficient is not finite");
         if (r->coord == HEDGE_COORD_TF_CROP_AND_RESIZE &&

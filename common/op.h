@@ -112,6 +112,13 @@ typedef enum hedge_resize_nearest {
         HEDGE_NEAREST_CEIL,
 } hedge_resize_nearest_t;
 
+/** One axis of a window of a larger resize: the extents of the whole one, and where in it the window's input and output begin.
+ * What the output reads has to be in the input: what is not is taken from its border. */
+typedef struct hedge_resize_part {
+        uint32_t whole_in, whole_out; /**< 0: the operator is the whole one */
+        uint32_t in_first, out_first;
+} hedge_resize_part_t;
+
 typedef struct hedge_resize {
         hedge_resize_mode_t mode;
         hedge_resize_coord_t coord;
@@ -123,6 +130,8 @@ typedef struct hedge_resize {
         float roi_top, roi_left, roi_bottom, roi_right; /**< for TF_CROP_AND_RESIZE, in 0..1 */
         float outside;                                  /**< value outside the input, for TF_CROP_AND_RESIZE */
         bool antialias; /**< LINEAR, CUBIC: where the image shrinks, the weights reach as far as a pixel of the output */
+        hedge_resize_part_t part_h,
+                part_w; /**< what it is a window of; scales and region of interest are the whole one's */
 } hedge_resize_t;
 
 /** What is not whole. */

@@ -155,7 +155,8 @@ static enum xnn_status create_resize(const hedge_kernel_t *k, xnn_operator_t *re
         size_t c = k->out.dims[3];
         uint32_t flags = FLAGS;
 
-        if (r->mode != HEDGE_RESIZE_LINEAR || r->antialias || r->out_h < 2 || r->out_w < 2)
+        if (r->mode != HEDGE_RESIZE_LINEAR || r->antialias || r->out_h < 2 || r->out_w < 2 || r->part_h.whole_in ||
+            r->part_w.whole_in)
                 return xnn_status_unsupported_parameter;
         switch (r->coord) {
         case HEDGE_COORD_HALF_PIXEL:

@@ -44,7 +44,9 @@ static bool same_resize(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)
                x->out_w == y->out_w && x->scale_h == y->scale_h && x->scale_w == y->scale_w &&
                x->cubic_a == y->cubic_a && x->exclude_outside == y->exclude_outside && x->roi_top == y->roi_top &&
                x->roi_left == y->roi_left && x->roi_bottom == y->roi_bottom && x->roi_right == y->roi_right &&
-               x->outside == y->outside && x->antialias == y->antialias;
+               x->outside == y->outside && x->antialias == y->antialias &&
+               memcmp(&x->part_h, &y->part_h, sizeof(x->part_h)) == 0 &&
+               memcmp(&x->part_w, &y->part_w, sizeof(x->part_w)) == 0;
 }
 
 static bool same_unary(const hedge_op_t *a, const hedge_op_t *b, uint32_t rank)

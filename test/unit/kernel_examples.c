@@ -247,7 +247,10 @@ static void make_resize(example_t *e)
         r->scale_w = (float)r->out_w / (float)e->in[0].dims[2];
         if (any(0, 3) == 0)
                 r->scale_h *= 0.9f;
-        r->antialias = any(0, 1) && fabsf(r->scale_h * (float)e->in[0].dims[1] - (float)r->out_h) <= 1;
+        if (any(0, 3) == 0)
+                r->part_h = (hedge_resize_part_t){ e->in[0].dims[1] + 3, r->out_h + 2, any(0, 3), any(0, 2) };
+        r->antialias =
+                any(0, 1) && fabsf(r->scale_h * (float)e->in[0].dims[1] - (float)r->out_h) <= 1 && !r->part_h.whole_in;
 }
 
 static void make_shape_op(example_t *e)

@@ -56,6 +56,13 @@ static hedge_shape_t wild_shape(void)
         return s;
 }
 
+static hedge_resize_part_t wild_part(void)
+{
+        if (any(0, 2))
+                return (hedge_resize_part_t){ 0, 0, 0, 0 };
+        return (hedge_resize_part_t){ wild(), wild(), wild(), wild() };
+}
+
 static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
 {
         switch (op->kind) {
@@ -122,7 +129,9 @@ static void wild_attributes(hedge_op_t *op, const hedge_shape_t *in)
                                                wild_float(),
                                                wild_float(),
                                                wild_float(),
-                                               any(0, 1) };
+                                               any(0, 1),
+                                               wild_part(),
+                                               wild_part() };
                 break;
         case HEDGE_OP_LRN:
                 op->lrn.size = wild();
