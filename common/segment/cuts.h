@@ -29,4 +29,9 @@ typedef struct hedge_cut_point {
  * @return 0, -ENOMEM. */
 int hedge_cuts_find(const hedge_graph_t *graph, hedge_cut_point_t **ret, uint32_t *ret_n);
 
+/** Can windows of the output of nodes first .. last - 1 be computed apart, each from a window of the input? One image goes in, one
+ * comes out, and all operators are local in rows and columns: no global pool, matrix product, reshape, softmax over the image...
+ * False also where there is no memory to find out; who asks often asks hedge_reach_is_local (common/segment/reach.h). */
+bool hedge_segment_is_local(const hedge_graph_t *graph, uint32_t first, uint32_t last);
+
 #endif

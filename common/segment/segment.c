@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/segment/alive.h"
+#include "common/segment/strip.h"
 
 /* The edges of a run of nodes. */
 typedef struct edges {
@@ -200,7 +201,7 @@ int hedge_segment_graph(const hedge_graph_t *g, uint32_t first, uint32_t last, c
         if (!is_run(g, first, last))
                 return -EINVAL;
         if (out)
-                return HEDGE_EUNSUPPORTED;
+                return hedge_strip_graph(g, first, last, out, ret);
         piece.number = malloc((g->n_values + (size_t)1) * sizeof(*piece.number));
         piece.graph = calloc(1, sizeof(*piece.graph));
         if (piece.number && piece.graph)
