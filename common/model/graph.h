@@ -19,11 +19,11 @@ typedef struct hedge_value {
         hedge_shape_t shape;
         hedge_element_t element; /**< of a graph input or output: what the model says it is; UNDEFINED elsewhere */
         const float *data;       /**< of a constant (owned by the graph, unless lent); NULL for what is computed */
-        bool lent;               /**< data and narrow are another graph's: hedge_graph_borrow */
-        bool marked;             /**< of a graph output: rows that begin with HEDGE_NO_ROW are not there */
-        hedge_narrow_t *narrow;  /**< a filter of a quantised model: the constant in bytes, data is NULL then */
-        uint32_t producer;       /**< node, or HEDGE_NO_NODE for constants and graph inputs */
-        uint32_t uses;           /**< how many node inputs and graph outputs read it */
+        bool lent; /**< data and narrow are another's: hedge_graph_borrow, hedge_graph_lend (without either: not yet) */
+        bool marked;            /**< of a graph output: rows that begin with HEDGE_NO_ROW are not there */
+        hedge_narrow_t *narrow; /**< a filter of a quantised model: the constant in bytes, data is NULL then */
+        uint32_t producer;      /**< node, or HEDGE_NO_NODE for constants and graph inputs */
+        uint32_t uses;          /**< how many node inputs and graph outputs read it */
 } hedge_value_t;
 
 #define HEDGE_NO_NODE  UINT32_MAX

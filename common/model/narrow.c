@@ -5,20 +5,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-int hedge_narrow_new(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret)
+size_t hedge_narrow_size(const hedge_narrow_t *n)
+{
+        return 2 * (size_t)n->rows * sizeof(float) + n->elements;
+}
+
+static void set_numbers(hedge_narrow_t *n, void *numbers)
+{
+        n->scale = numbers;
+        n->zero = n->scale + n->rows;
+        n->bytes = (uint8_t *)(n->zero + n->rows);
+}
+
+int hedge_narrow_new_lent(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret)
 {
         hedge_narrow_t *n = calloc(1, sizeof(*n));
 
         if (!n)
                 return -ENOMEM;
-        *n = (hedge_narrow_t){ .elements = elements, .rows = rows, .is_signed = is_signed };
-        n->bytes = malloc(elements + 1);
-        n->scale = malloc((size_t)rows * sizeof(*n->scale));
-        n->zero = malloc((size_t)rows * sizeof(*n->zero));
-        if (!n->bytes || !n->scale || !n->zero) {
-                hedge_narrow_destroy(&n);
+        *n = (hedge_narrow_t){ .elements = elements, .rows = rows, .is_signed = is_signed, .lent = true };
+        *ret = n;
+        return 0;
+}
+
+void hedge_narrow_lend(hedge_narrow_t *n, const void *numbers)
+{
+        set_numbers(n, (void *)(uintptr_t)numbers);
+}
+
+int hedge_narrow_new(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret)
+{
+        hedge_narrow_t *n;
+        void *numbers;
+        int r = hedge_narrow_new_lent(elements, rows, is_signed, &n);
+
+        if (r < 0)
+                return r;
+        numbers = malloc(hedge_narrow_size(n) + 1);
+        if (!numbers) {
+                free(n);
                 return -ENOMEM;
         }
+        set_numbers(n, numbers);
+        n->lent = false;
         *ret = n;
         return 0;
 }
@@ -29,9 +58,8 @@ void hedge_narrow_destroy(hedge_narrow_t **narrow)
 
         if (!n)
                 return;
-        free(n->bytes);
-        free(n->scale);
-        free(n->zero);
+        if (!n->lent)
+                free(n->scale);
         free(n);
         *narrow = NULL;
 }
@@ -76,5 +104,5 @@ bool hedge_narrow_equal(const hedge_narrow_t *a, const hedge_narrow_t *b)
 
 size_t hedge_narrow_bytes(const hedge_narrow_t *n)
 {
-        return sizeof(*n) + n->elements + 2 * (size_t)n->rows * sizeof(float);
+        return sizeof(*n) + hedge_narrow_size(n);
 }

@@ -14,12 +14,22 @@ typedef struct hedge_narrow {
         size_t elements;
         uint32_t axis, rows; /**< rows: of the axis, or 1 where all is one; in a graph the axis is 0 */
         bool is_signed;      /**< the bytes are int8, else uint8 */
-        uint8_t *bytes;
+        bool lent;           /**< the three are someone else's */
         float *scale, *zero; /**< one per row */
+        uint8_t *bytes;      /**< in memory behind the zero points, as these behind the scales */
 } hedge_narrow_t;
 
 /** Not cleared. @return 0, -ENOMEM. */
 int hedge_narrow_new(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret);
+
+/** One whose numbers are another's. It has none until hedge_narrow_lend. @return 0, -ENOMEM. */
+int hedge_narrow_new_lent(size_t elements, uint32_t rows, bool is_signed, hedge_narrow_t **ret);
+
+/** Where the numbers are: `rows` scales, `rows` zero points, `elements` bytes. Aligned as floats are; borrowed. */
+void hedge_narrow_lend(hedge_narrow_t *narrow, const void *numbers);
+
+/** Bytes that the numbers take, from `scale` on. */
+size_t hedge_narrow_size(const hedge_narrow_t *narrow);
 
 /** NULL-safe; nullifies. */
 void hedge_narrow_destroy(hedge_narrow_t **narrow);
