@@ -23,7 +23,7 @@
 #define HEDGE_PACK_NODE_INPUTS 4096u
 
 /** All of a graph but the data of its constants, the digest, what is known of batches and which extents are open.
- * @param ret  To be freed. @return 0, HEDGE_ELIMIT (more of something than can be packed), -ENOMEM. */
+ * @param ret  To be freed. @return 0, HEDGE_ELIMIT (more of something than can be packed), -EINVAL (it is no graph: our bug), -ENOMEM. */
 int hedge_graph_pack(const hedge_graph_t *graph, void **ret, size_t *ret_size);
 
 /** Make a graph of bytes that anyone may have sent.
