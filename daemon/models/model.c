@@ -217,6 +217,8 @@ static void destroy(hedged_model_t *m)
         for (unsigned i = 0; i < m->n_blocks; i++)
                 hedged_block_release(&m->blocks[i]);
         free(m->blocks);
+        hedged_kept_chains_unref(&m->chains);
+        pthread_mutex_destroy(&m->lock);
         hedge_engine_destroy(&m->engine);
         hedge_manifest_release(&m->manifest);
         hedged_constants_unref(&m->constants); /* after all that points into the graph */
@@ -238,6 +240,7 @@ int hedged_model_new(const hedged_config_t *config, const hedged_speeds_t *speed
                 return -ENOMEM;
         }
         atomic_init(&m->references, 1);
+        pthread_mutex_init(&m->lock, NULL);
         snprintf(m->name, sizeof(m->name), "%s", name);
         m->constants = constants;
         m->graph = graph;
@@ -321,9 +324,32 @@ unsigned hedged_variant_holders(const hedged_variant_t *v)
         return n;
 }
 
+hedged_kept_chains_t *hedged_model_chains(hedged_model_t *m)
+{
+        hedged_kept_chains_t *chains;
+
+        pthread_mutex_lock(&m->lock);
+        chains = m->chains ? hedged_kept_chains_ref(m->chains) : NULL;
+        pthread_mutex_unlock(&m->lock);
+        return chains;
+}
+
+void hedged_model_set_chains(hedged_model_t *m, hedged_kept_chains_t *chains)
+{
+        hedged_kept_chains_t *old;
+
+        pthread_mutex_lock(&m->lock);
+        old = m->chains;
+        m->chains = chains;
+        pthread_mutex_unlock(&m->lock);
+        hedged_kept_chains_unref(&old);
+}
+
 const hedged_block_t *hedged_model_block(const hedged_model_t *m, uint32_t first, uint32_t last, unsigned board)
 {
-        for (unsigned i = 0; i < m->n_blocks; i++)
+        const unsigned n = atomic_load(&m->n_blocks);
+
+        for (unsigned i = 0; i < n; i++)
                 if (hedged_block_covers(&m->blocks[i], first, last) && hedged_block_holds(&m->blocks[i], board))
                         return &m->blocks[i];
         return NULL;

@@ -2,6 +2,7 @@
 #ifndef HEDGED_MODEL_H
 #define HEDGED_MODEL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "common/engine/engine.h"
@@ -10,6 +11,7 @@
 #include "common/types/name.h"
 #include "daemon/models/block.h"
 #include "daemon/models/constants.h"
+#include "daemon/models/kept_chains.h"
 #include "daemon/plan/planner.h"
 
 /** A model as it is served: its graph, its engine, and for every coded layer the codes and who holds which share. */
@@ -32,6 +34,8 @@ typedef struct hedged_layer {
         hedged_variant_t variants[HEDGED_MAX_VARIANTS];
         atomic_int preferred; /**< the variant that is best now, by prediction; or one of the two below */
 } hedged_layer_t;
+
+#define HEDGED_MODEL_BLOCKS 32u
 
 enum { HEDGED_PREFER_NONE = -1, HEDGED_PREFER_LOCAL = -2 };
 
@@ -56,9 +60,11 @@ typedef struct hedged_model {
         unsigned n_codes;
         hedged_layer_t *layers; /**< coded ones, in the order they run */
         unsigned n_layers;
-        uint32_t *layer_of_node; /**< index into layers, or HEDGE_NO_NODE */
-        hedged_block_t *blocks;  /**< runs of nodes that boards may hold */
-        unsigned n_blocks;
+        uint32_t *layer_of_node;      /**< index into layers, or HEDGE_NO_NODE */
+        hedged_block_t *blocks;       /**< runs of nodes that boards may hold; room for HEDGED_MODEL_BLOCKS */
+        atomic_uint n_blocks;         /**< of those; more may come, none goes */
+        pthread_mutex_t lock;         /**< of the chains */
+        hedged_kept_chains_t *chains; /**< how requests run now, or NULL: layer by layer */
 } hedged_model_t;
 
 /** A model in every shape that it is served in: a graph, a plan and an engine for each. All have one name. */
@@ -110,6 +116,13 @@ bool hedged_model_takes(const hedged_model_t *model, const hedge_shape_t *inputs
 /** Boards that hold a variant's share and may be given work; any thread. */
 bool hedged_variant_holds(const hedged_variant_t *variant, unsigned board);
 unsigned hedged_variant_holders(const hedged_variant_t *variant);
+
+/** How requests run now: a reference, for as long as a request runs, to be given back with hedged_kept_chains_unref. NULL: layer by
+ * layer, whatever the number of boards. Any thread. */
+hedged_kept_chains_t *hedged_model_chains(hedged_model_t *model);
+
+/** Requests that start from now on run so. @param chains  The reference is taken over; NULL: layer by layer. Any thread. */
+void hedged_model_set_chains(hedged_model_t *model, hedged_kept_chains_t *chains);
 
 /** A block that the board holds, may be given work with, and that covers these nodes (last exclusive); or NULL. Any thread. */
 const hedged_block_t *hedged_model_block(const hedged_model_t *model, uint32_t first, uint32_t last, unsigned board);
