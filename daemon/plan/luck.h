@@ -14,6 +14,12 @@ typedef struct hedged_luck {
 /** @return 0, -ENOMEM. */
 int hedged_luck_new(unsigned trials, unsigned boards, uint64_t seed, hedged_luck_t **ret);
 
+/** A time or a share of a time of this mean: exponential by a draw of Exp(1) beyond what is noise. */
+static inline double hedged_luck_scale(double mean, double noise, double draw)
+{
+        return mean <= noise ? mean : noise + (mean - noise) * draw;
+}
+
 /** NULL-safe; nullifies. */
 void hedged_luck_destroy(hedged_luck_t **luck);
 

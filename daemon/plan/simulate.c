@@ -46,31 +46,34 @@ static double p99_of(const double *sorted, unsigned n)
         return sorted[below] + (at - below) * (sorted[below + 1] - sorted[below]);
 }
 
-static hedged_forecast_t mean_of(const hedged_forecast_t *sum, double trials)
+hedged_forecast_t hedged_forecast_of(const hedged_forecast_t *sum, double *took, unsigned trials)
 {
-        return (hedged_forecast_t){ .up_bytes = sum->up_bytes / trials,
-                                    .down_bytes = sum->down_bytes / trials,
-                                    .here_s = sum->here_s / trials,
-                                    .boards_s = sum->boards_s / trials,
-                                    .asked = sum->asked / trials,
-                                    .computed = sum->computed / trials,
-                                    .messages = sum->messages / trials };
+        hedged_forecast_t f = { .up_bytes = sum->up_bytes / trials,
+                                .down_bytes = sum->down_bytes / trials,
+                                .here_s = sum->here_s / trials,
+                                .boards_s = sum->boards_s / trials,
+                                .asked = sum->asked / trials,
+                                .computed = sum->computed / trials,
+                                .messages = sum->messages / trials };
+
+        for (unsigned i = 0; i < trials; i++)
+                f.mean_s += took[i] / trials;
+        qsort(took, trials, sizeof(*took), by_size);
+        f.p99_s = p99_of(took, trials);
+        return f;
 }
 
 int hedged_simulate(const hedged_speeds_t *speeds, const hedge_partition_t *partition, const hedged_duties_t *duties,
                     hedge_precision_t wire, const hedged_luck_t *luck, hedged_forecast_t *ret)
 {
-        double *took = calloc(luck->trials, sizeof(*took)), sum = 0;
+        double *took = calloc(luck->trials, sizeof(*took));
         hedged_trial_t t = { 0 };
         int r = init(&t, speeds, partition, duties, wire);
 
         if (r == 0 && took) {
                 for (unsigned i = 0; i < luck->trials; i++)
-                        sum += took[i] = hedged_trial_run(&t, luck, i);
-                qsort(took, luck->trials, sizeof(*took), by_size);
-                *ret = mean_of(&t.sum, luck->trials);
-                ret->mean_s = sum / luck->trials;
-                ret->p99_s = p99_of(took, luck->trials);
+                        took[i] = hedged_trial_run(&t, luck, i);
+                *ret = hedged_forecast_of(&t.sum, took, luck->trials);
         }
         free(t.runners);
         free(t.have);

@@ -38,6 +38,9 @@ typedef struct hedged_forecast {
         double messages;             /**< with parts, mean */
 } hedged_forecast_t;
 
+/** The means of what was summed over trials, and their mean and 99th percentile. @param took  Of each trial; is sorted. */
+hedged_forecast_t hedged_forecast_of(const hedged_forecast_t *sum, double *took, unsigned trials);
+
 /** What the objectives latency and p99 make small: the time, and the price (plan.price_busy) of keeping the coordinator and each of so many
  * boards busy. @param p99  Of the 99th percentile. */
 double hedged_forecast_score(const hedged_forecast_t *forecast, bool p99, double price, unsigned boards);

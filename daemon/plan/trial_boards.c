@@ -92,12 +92,6 @@ void hedged_trial_compute_next(hedged_trial_t *t, unsigned b)
         r->arrival_s = r->sent_s + r->delay_out_s;
 }
 
-/* Exponential beyond what is noise. */
-static double draw(double mean, double noise, double e)
-{
-        return mean <= noise ? mean : noise + (mean - noise) * e;
-}
-
 /* A board is asked for more parts, or for the first. */
 static void ask(hedged_trial_t *t, unsigned b, unsigned parts)
 {
@@ -130,9 +124,10 @@ static void begin_board(hedged_trial_t *t, const hedged_luck_t *luck, unsigned t
         *r = (hedged_trial_board_t){ .arrival_s = INFINITY, .own = true, .alone = t->speeds->cores[b] == 1 };
         if (!t->speeds->usable[b])
                 return;
-        r->part_s = t->part_macs / s->macs_per_s * (1 + draw(s->spread, HEDGED_NOISE_SPREAD, luck->slow[at]));
-        r->delay_in_s = draw(s->delay_s, HEDGED_NOISE_DELAY_S, luck->in[at]) / 2;
-        r->delay_out_s = draw(s->delay_s, HEDGED_NOISE_DELAY_S, luck->out[at]) / 2;
+        r->part_s =
+                t->part_macs / s->macs_per_s * (1 + hedged_luck_scale(s->spread, HEDGED_NOISE_SPREAD, luck->slow[at]));
+        r->delay_in_s = hedged_luck_scale(s->delay_s, HEDGED_NOISE_DELAY_S, luck->in[at]) / 2;
+        r->delay_out_s = hedged_luck_scale(s->delay_s, HEDGED_NOISE_DELAY_S, luck->out[at]) / 2;
         r->give_s = hedged_trial_message_s(t, 0, slower);
         r->give_part_s = t->part_bytes * t->speeds->costs.byte_s * slower;
         if (d->n_parts == 0)
