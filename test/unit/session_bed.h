@@ -32,8 +32,8 @@ typedef struct bed_executor {
         hedgew_report_t reports[BED_REPORTS]; /* without frames */
         unsigned n_reports, n_reported, n_read;
         hedgew_executor_status_t status;
-        unsigned n_status, n_abandoned, n_shares, n_tasks;
-        int says; /* to a SHARE, a TASK, a CANCEL, a DROP */
+        unsigned n_status, n_abandoned, n_shares, n_graphs, n_tasks;
+        int says; /* to a SHARE, a GRAPH, a TASK, a CANCEL, a DROP */
         uint64_t cancelled;
         hedge_digest_t digest; /* of the last one of these */
         int fds[2];
@@ -79,6 +79,17 @@ int hedgew_executor_share(hedgew_executor_t *executor, const hedge_msg_share_t *
         assert_ptr_equal(executor, &bed.executor);
         assert_int_equal(zmq_msg_size(frame), 4);
         bed.executor.n_shares++;
+        bed.executor.digest = message->digest;
+        return bed.executor.says < 0 ? hedge_why(why, bed.executor.says, "no room") : bed.executor.says;
+}
+
+int hedgew_executor_graph(hedgew_executor_t *executor, const hedge_msg_graph_t *message, zmq_msg_t *frames,
+                          uint32_t n_frames, hedge_why_t *why)
+{
+        assert_ptr_equal(executor, &bed.executor);
+        assert_int_equal(n_frames, 3);
+        assert_int_equal(zmq_msg_size(&frames[2]), 4);
+        bed.executor.n_graphs++;
         bed.executor.digest = message->digest;
         return bed.executor.says < 0 ? hedge_why(why, bed.executor.says, "no room") : bed.executor.says;
 }

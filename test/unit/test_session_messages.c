@@ -54,25 +54,44 @@ static void tell_share(void)
         bed_tell(&(hedge_message_t){ .type = HEDGE_MSG_SHARE,
                                      .share = { .digest = digest, .conv = conv, .ell_b = 1, .layer = "l" } },
                  1);
+}
+
+static void tell_graph(void)
+{
+        bed_tell(&(hedge_message_t){ .type = HEDGE_MSG_GRAPH, .graph = { .digest = digest, .layer = "l" } }, 3);
+}
+
+/* @param send  Sends something that is to be held. */
+static void check_holding(void (*send)(void))
+{
+        bed_serve();
+        send();
         bed_turn();
         assert_memory_equal(&bed.executor.digest, &digest, sizeof(digest));
+        bed_expect_nothing(); /* it is said when it is packed */
+        bed.executor.says = 1;
+        send();
+        bed_turn();
+        assert_memory_equal(&bed_expect(HEDGE_MSG_SHARE_OK)->share_ok.digest, &digest, sizeof(digest));
+        bed.executor.says = HEDGE_ELIMIT;
+        send();
+        bed_turn();
+        assert_memory_equal(&bed_expect_error(HEDGE_ELIMIT)->digest, &digest, sizeof(digest));
+        assert_string_equal(bed.heard.message.error.text, "no room");
+        assert_int_equal(bed.heard.message.error.about, 0);
+        assert_true(bed_serving());
 }
 
 static void a_share_goes_to_the_executor(void **state)
 {
-        bed_serve();
-        tell_share();
-        bed_expect_nothing(); /* it is said when it is packed */
-        bed.executor.says = 1;
-        tell_share();
-        assert_memory_equal(&bed_expect(HEDGE_MSG_SHARE_OK)->share_ok.digest, &digest, sizeof(digest));
-        bed.executor.says = HEDGE_ELIMIT;
-        tell_share();
-        assert_memory_equal(&bed_expect_error(HEDGE_ELIMIT)->digest, &digest, sizeof(digest));
-        assert_string_equal(bed.heard.message.error.text, "no room");
-        assert_int_equal(bed.heard.message.error.about, 0);
+        check_holding(tell_share);
         assert_int_equal(bed.executor.n_shares, 3);
-        assert_true(bed_serving());
+}
+
+static void a_graph_goes_to_the_executor(void **state)
+{
+        check_holding(tell_graph);
+        assert_int_equal(bed.executor.n_graphs, 3);
 }
 
 static void a_task_goes_to_the_executor(void **state)
@@ -131,9 +150,10 @@ static bool is_in(hedge_message_type_t type, const hedge_message_type_t *types)
 /* All types that there are: what is not about the board itself or its shares is the training's, or no board's business. */
 static void every_type_has_its_place(void **state)
 {
-        const hedge_message_type_t own[] = { HEDGE_MSG_WELCOME, HEDGE_MSG_SHARE, HEDGE_MSG_TASK,
-                                             HEDGE_MSG_CANCEL,  HEDGE_MSG_DROP,  HEDGE_MSG_PING,
-                                             HEDGE_MSG_ERROR,   HEDGE_MSG_BYE,   0 };
+        const hedge_message_type_t own[] = {
+                HEDGE_MSG_WELCOME, HEDGE_MSG_SHARE, HEDGE_MSG_TASK, HEDGE_MSG_CANCEL, HEDGE_MSG_DROP,
+                HEDGE_MSG_PING,    HEDGE_MSG_ERROR, HEDGE_MSG_BYE,  HEDGE_MSG_GRAPH,  0
+        };
         const hedge_message_type_t trainings[] = {
                 HEDGE_MSG_JOIN,  HEDGE_MSG_SHARD, HEDGE_MSG_STEP,   HEDGE_MSG_LEAVE,    HEDGE_MSG_HOLD,
                 HEDGE_MSG_APPLY, HEDGE_MSG_FETCH, HEDGE_MSG_UPDATE, HEDGE_MSG_MULTIPLY, 0
@@ -449,6 +469,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 BED_TEST(a_share_goes_to_the_executor),
+                BED_TEST(a_graph_goes_to_the_executor),
                 BED_TEST(a_task_goes_to_the_executor),
                 BED_TEST(cancel_and_drop_go_to_the_executor),
                 BED_TEST(every_type_has_its_place),

@@ -48,25 +48,31 @@ static void end_step(hedgew_compute_t *c)
         pthread_mutex_unlock(&c->lock);
 }
 
-static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
+/* @return 0, 1 (dropped in the meantime), or what went wrong: then the share is given up. */
+static int prepare(hedgew_compute_t *c, hedgew_share_work_t *work)
 {
         int r = 0;
 
+        if (!c->kernels)
+                r = hedge_kernels_open(c->settings.backend, c->settings.threads, &c->kernels, &work->why);
+        if (r == 0 && hedgew_share_kind(work->share) == &hedgew_graph_kind)
+                return hedgew_graph_prepare(work->share, c->kernels);
+        if (r == 0 && hedgew_floats_open(&work->filters, 0) < 0)
+                r = hedge_why(&work->why, -ENOMEM, "no memory for a share");
+        if (r == 0)
+                return hedgew_filters_prepare(work->share, c->kernels, work->filters.data, &work->why);
+        hedgew_share_abandon(work->share);
+        return r;
+}
+
+static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
+{
         if (!begin_step(c, NULL)) {
                 hedgew_share_abandon(work->share);
                 work->code = HEDGE_ESHUTDOWN;
                 return;
         }
-        if (!c->kernels)
-                r = hedge_kernels_open(c->settings.backend, c->settings.threads, &c->kernels, &work->why);
-        if (r == 0 && hedgew_floats_open(&work->filters, 0) < 0)
-                r = hedge_why(&work->why, -ENOMEM, "no memory for a share");
-        if (r < 0) {
-                hedgew_share_abandon(work->share);
-        } else {
-                r = hedgew_filters_prepare(work->share, c->kernels, work->filters.data, &work->why);
-        }
-        work->code = r;
+        work->code = prepare(c, work);
         hedgew_floats_release(&work->filters);
         hedgew_share_unref(&work->share);
         end_step(c);
@@ -76,10 +82,10 @@ static void prepare_share(hedgew_compute_t *c, hedgew_share_work_t *work)
  * time, whenever it was really begun: then this one may be late, but all of them together are not. What the test bed stretches besides
  * the kernel (packing, handing over) is its time, too.
  * @return how long it took. */
-static int64_t pass_time(hedgew_task_t *task, int64_t start_us)
+static int64_t pass_time(hedgew_task_t *task, uint64_t macs, int64_t start_us)
 {
         const double rate = task->fate.macs_per_s;
-        const double us = 1e6 * (double)hedge_conv_macs(hedgew_filters_conv(task->share)) / rate;
+        const double us = 1e6 * (double)macs / rate;
 
         if (rate > 0) {
                 start_us = task->clock_us;
@@ -90,9 +96,21 @@ static int64_t pass_time(hedgew_task_t *task, int64_t start_us)
         return task->clock_us - start_us;
 }
 
-/* @return 0, 1 (nobody wants it any more), HEDGE_EKERNEL, -ENOMEM. */
+static bool is_wanted(void *arg, const hedgew_task_t *task)
+{
+        hedgew_compute_t *c = arg;
+        bool wanted;
+
+        pthread_mutex_lock(&c->lock);
+        wanted = hedgew_compute_wants(c, task);
+        pthread_mutex_unlock(&c->lock);
+        return wanted;
+}
+
+/* @return 0, 1 (nobody wants it any more), HEDGE_EKERNEL, HEDGE_ELIMIT, -ENOMEM. */
 static int do_part(hedgew_compute_t *c, hedgew_task_t *task, uint32_t at)
 {
+        hedgew_part_means_t means = { .kernels = c->kernels, .wanted = is_wanted, .arg = c };
         hedgew_part_t part;
         int64_t start_us;
         int r;
@@ -103,11 +121,12 @@ static int do_part(hedgew_compute_t *c, hedgew_task_t *task, uint32_t at)
         if (task->fate.store_bytes && !c->stored && hedgew_stored_parts_new(&c->stored) < 0)
                 log_warning("run=%llu: no memory for a store of parts, ignoring: everything is computed",
                             (unsigned long long)task->run);
-        r = hedgew_part_compute(task, &task->order[at], hedge_kernels_slack(c->kernels), c->stored, &part);
+        means.stored = c->stored;
+        r = hedgew_part_compute(task, &task->order[at], &means, &part);
         end_step(c);
-        if (r < 0)
+        if (r != 0)
                 return r;
-        part.said.compute_us = (uint64_t)pass_time(task, start_us);
+        part.said.compute_us = (uint64_t)pass_time(task, part.macs, start_us);
         return hedgew_handover_part(c, task, &part, task->n_order - at - 1);
 }
 
@@ -118,7 +137,7 @@ static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
         const int64_t now_us = hedge_now_us();
         int r = 0;
 
-        if (!hedgew_filters_kernel(task->share, 0))
+        if (!hedgew_share_is_held(task->share))
                 r = hedge_why(&task->why, HEDGE_ENOSHARE, "the task's share could not be prepared");
         /* one that was cancelled before it arrived may have an arrival that never comes */
         task->clock_us = task->fate.arrival_us > now_us && task->fate.arrival_us != HEDGEW_NEVER_US
@@ -128,7 +147,7 @@ static void run_task(hedgew_compute_t *c, hedgew_task_t *task)
                 hedge_emulated_rest_us(); /* of what was before */
         for (uint32_t i = 0; i < task->n_order && r == 0; i++) {
                 r = do_part(c, task, i);
-                if (r < 0)
+                if (r < 0 && !task->why.text[0])
                         hedge_why(&task->why, r, "computing part %u: %s", task->order[i].number, hedge_strerror(r));
         }
         task->computed_us = hedge_cost_thread_us() - worked_us;

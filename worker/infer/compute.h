@@ -22,10 +22,10 @@ enum {
 
 typedef struct hedgew_share_work {
         hedge_mail_t mail;
-        hedgew_share_t *share; /**< a claimed one; NULL when it comes back */
-        hedgew_floats_t filters;
+        hedgew_share_t *share;   /**< a claimed one; NULL when it comes back */
+        hedgew_floats_t filters; /**< of a share of filters */
         hedge_digest_t digest;
-        int code; /**< what hedgew_filters_prepare said */
+        int code; /**< what preparing it said */
         hedge_why_t why;
 } hedgew_share_work_t;
 

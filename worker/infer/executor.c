@@ -147,9 +147,26 @@ int hedgew_executor_join(hedgew_executor_t *executor, int timeout_ms)
         return hedgew_compute_join(executor->compute, timeout_ms);
 }
 
-int hedgew_executor_share(hedgew_executor_t *e, const hedge_msg_share_t *message, zmq_msg_t *frame, hedge_why_t *why)
+/* Let the thread prepare what was claimed. */
+static void put_share(hedgew_executor_t *e, hedgew_share_work_t *work)
+{
+        work->mail.kind = HEDGEW_MAIL_SHARE;
+        work->digest = *hedgew_share_digest(work->share);
+        hedge_mailbox_put(e->compute->work, &work->mail);
+}
+
+static hedgew_share_work_t *new_share_work(void)
 {
         hedgew_share_work_t *work = calloc(1, sizeof(*work));
+
+        if (work)
+                hedgew_floats_release(&work->filters); /* there is no frame yet */
+        return work;
+}
+
+int hedgew_executor_share(hedgew_executor_t *e, const hedge_msg_share_t *message, zmq_msg_t *frame, hedge_why_t *why)
+{
+        hedgew_share_work_t *work = new_share_work();
         int r;
 
         if (!work)
@@ -159,10 +176,25 @@ int hedgew_executor_share(hedgew_executor_t *e, const hedge_msg_share_t *message
                 free(work);
                 return r == 2 ? 0 : r; /* 2: the one that is on its way will be reported */
         }
-        work->mail.kind = HEDGEW_MAIL_SHARE;
-        work->digest = message->digest;
         hedgew_floats_take(&work->filters, frame, HEDGE_PRECISION_F32, zmq_msg_size(frame) / sizeof(float));
-        hedge_mailbox_put(e->compute->work, &work->mail);
+        put_share(e, work);
+        return 0;
+}
+
+int hedgew_executor_graph(hedgew_executor_t *e, const hedge_msg_graph_t *message, zmq_msg_t *frames, uint32_t n_frames,
+                          hedge_why_t *why)
+{
+        hedgew_share_work_t *work = new_share_work();
+        int r;
+
+        if (!work)
+                return hedge_why(why, -ENOMEM, "no memory for a share");
+        r = hedgew_graph_claim(e->compute->settings.shares, message, frames, n_frames, &work->share, why);
+        if (r != 0) {
+                free(work);
+                return r == 2 ? 0 : r;
+        }
+        put_share(e, work);
         return 0;
 }
 

@@ -10,7 +10,7 @@
 /** The compute thread, its queue, and what it has to report.
  *
  * Shares are packed and tasks computed one after the other, in the order in which they came. Finished parts are handed to the I/O
- * loop at once, or as the task's hold_us lets them wait for one another; cancelling is honoured between parts. All functions are called from one thread, the I/O loop's.
+ * loop at once, or as the task's hold_us lets them wait for one another; cancelling is honoured between parts, and between the nodes of a segment. All functions are called from one thread, the I/O loop's.
  * None of them waits, but for hedgew_executor_join.
  *
  * Where a board is emulated, the parts of a task together take at least their emulated time: one that took longer than its own
@@ -52,6 +52,12 @@ void hedgew_executor_destroy(hedgew_executor_t **executor);
  * @return 0, 1 (it is held already: say SHARE_OK), or as hedgew_filters_claim. */
 int hedgew_executor_share(hedgew_executor_t *executor, const hedge_msg_share_t *message, zmq_msg_t *frame,
                           hedge_why_t *why);
+
+/** Likewise a block.
+ * @param frames  The packed graph and its constants; taken over where 0 is returned, else untouched.
+ * @return 0, 1 (it is held already: say SHARE_OK), or as hedgew_graph_claim. */
+int hedgew_executor_graph(hedgew_executor_t *executor, const hedge_msg_graph_t *message, zmq_msg_t *frames,
+                          uint32_t n_frames, hedge_why_t *why);
 
 /** Forget a share. Tasks that wait for it or compute with it go on. @return 0, HEDGE_ENOSHARE. */
 int hedgew_executor_drop(hedgew_executor_t *executor, const hedge_digest_t *digest);

@@ -7,6 +7,7 @@
 /** A finished part. */
 typedef struct hedgew_part {
         hedge_part_t said; /**< as PART has it */
+        uint64_t macs;     /**< that an emulated board takes its time for */
         zmq_msg_t frame;
 } hedgew_part_t;
 

@@ -34,6 +34,8 @@ struct hedgew_share {
  * @return 0, 1 (it is held already), 2 (it is claimed already), HEDGE_EMALFORMED (the digest is held for another), HEDGE_ELIMIT. */
 int hedgew_shares_insert(hedgew_shares_t *shares, hedgew_share_t *share, hedge_why_t *why);
 
+/** As it was told. */
+uint64_t hedgew_shares_bytes_max(const hedgew_shares_t *shares);
 uint64_t hedgew_shares_frame_bytes_max(const hedgew_shares_t *shares);
 
 /** Memory that nobody has counted. */

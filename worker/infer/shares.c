@@ -151,6 +151,11 @@ int hedgew_shares_insert(hedgew_shares_t *shares, hedgew_share_t *share, hedge_w
         return r;
 }
 
+uint64_t hedgew_shares_bytes_max(const hedgew_shares_t *shares)
+{
+        return shares->bytes_max;
+}
+
 uint64_t hedgew_shares_frame_bytes_max(const hedgew_shares_t *shares)
 {
         return shares->frame_bytes_max;

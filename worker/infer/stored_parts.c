@@ -22,7 +22,7 @@ struct hedgew_stored_parts {
         entry_t *buckets[BUCKETS];
 };
 
-_Static_assert(sizeof(hedgew_stored_key_t) == 2 * sizeof(hedge_digest_t) + 8, "keys are compared as bytes");
+_Static_assert(sizeof(hedgew_stored_key_t) == 2 * sizeof(hedge_digest_t) + 32, "keys are compared as bytes");
 
 int hedgew_stored_parts_new(hedgew_stored_parts_t **ret)
 {
@@ -68,15 +68,18 @@ static entry_t **bucket(hedgew_stored_parts_t *stored, const hedgew_stored_key_t
 {
         const unsigned place = key->input.bytes[0] | (unsigned)key->share.bytes[0] << 8;
 
-        return &stored->buckets[(place + key->part) % BUCKETS];
+        return &stored->buckets[(place + key->part + key->first + key->window.top) % BUCKETS];
 }
 
-const float *hedgew_stored_parts_find(hedgew_stored_parts_t *stored, const hedgew_stored_key_t *key, size_t elements)
+const float *hedgew_stored_parts_find(hedgew_stored_parts_t *stored, const hedgew_stored_key_t *key,
+                                      size_t *ret_elements)
 {
         const entry_t *entry = *bucket(stored, key);
 
-        while (entry && (entry->elements != elements || memcmp(&entry->key, key, sizeof(*key))))
+        while (entry && memcmp(&entry->key, key, sizeof(*key)))
                 entry = entry->next;
+        if (entry)
+                *ret_elements = entry->elements;
         stored->figures.found += entry != NULL;
         stored->figures.computed += entry == NULL;
         return entry ? entry->part : NULL;

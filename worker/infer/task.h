@@ -5,16 +5,18 @@
 #include "common/mailbox.h"
 #include "worker/emulate/emulate.h"
 #include "worker/floats.h"
+#include "worker/infer/segment.h"
 #include "worker/infer/share_filters.h"
+#include "worker/infer/share_graph.h"
 
 /** A part that a task asks for. */
 typedef struct hedgew_task_part {
-        uint32_t number; /**< la * ell_b + lb, as PART names it */
-        uint32_t input;  /**< which of the task's frames */
-        uint32_t block;  /**< lb */
+        uint32_t number; /**< as PART names it: la * ell_b + lb; of a segment the window, or the output */
+        uint32_t input;  /**< which of the task's frames; of a segment in one piece 0 */
+        uint32_t block;  /**< lb; of a segment in one piece the output */
 } hedgew_task_part_t;
 
-/** A task: coded inputs for a share, and the parts to compute in order. It travels from the I/O loop to the compute thread
+/** A task: inputs for a share, and the parts to compute in order. It travels from the I/O loop to the compute thread
  * and back; the comments say who may touch what. A run may have several. */
 typedef struct hedgew_task {
         hedge_mail_t mail;        /* who has it */
@@ -23,7 +25,8 @@ typedef struct hedgew_task {
         hedge_digest_t digest;
         hedgew_share_t *share; /* a reference */
         uint32_t n_inputs, n_order;
-        hedgew_floats_t *inputs; /* compute thread */
+        hedgew_segment_t *segment; /* of a block; NULL: the share is filters. Its results are the compute thread's */
+        hedgew_floats_t *inputs;   /* compute thread */
         hedgew_task_part_t *order;
         hedge_kernel_input_t *begun; /* compute thread: an input of several parts, NULL: none yet */
         uint32_t begun_input;        /* which */
@@ -47,13 +50,13 @@ typedef struct hedgew_task {
 
 /** Check a TASK against the share it names and make a task of it.
  *
- * @param frames  n_frames coded inputs; taken over on success, untouched on failure.
+ * @param frames  n_frames inputs; taken over on success, untouched on failure.
  * @return 0, HEDGE_ENOSHARE, HEDGE_EMALFORMED (a frame's size; a list of inputs that is not the frames'; a part that is none,
- *         comes twice, or wants an input that is not here), -ENOMEM. */
+ *         comes twice, or wants an input that is not here; nodes or windows that the share has not), -ENOMEM. */
 int hedgew_task_new(hedgew_shares_t *shares, const hedge_msg_task_t *message, zmq_msg_t *frames, uint32_t n_frames,
                     hedgew_task_t **ret, hedge_why_t *why);
 
-/** Free the coded inputs and give the share back; what is left is what a report needs, its last parts too. */
+/** Free the inputs and give the share back; what is left is what a report needs, its last parts too. */
 void hedgew_task_strip(hedgew_task_t *task);
 
 /** NULL-safe; nullifies. */

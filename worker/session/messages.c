@@ -26,27 +26,49 @@ static void on_welcome(hedgew_session_t *s, hedge_envelope_t *envelope)
         hedgew_session_serve(s, &envelope->message.welcome);
 }
 
+/* What became of a share that came. @param code  0: it will be reported; 1: it is held already; < 0. */
+static void answer_share(hedgew_session_t *s, const hedge_digest_t *digest, int code, const hedge_why_t *why)
+{
+        hedge_message_t ok = { .type = HEDGE_MSG_SHARE_OK };
+
+        if (code < 0) {
+                hedgew_session_complain(s, code, why, 0, digest);
+        } else if (code == 1) {
+                ok.share_ok.digest = *digest;
+                ok.share_ok.held_bytes = hedgew_shares_figures(s->settings.shares).bytes;
+                hedgew_session_say(s, &ok);
+        }
+}
+
+static const char *fate_of(int code)
+{
+        return code < 0 ? "refused" : code == 1 ? "held already" : "taken";
+}
+
 static void on_share(hedgew_session_t *s, hedge_envelope_t *envelope)
 {
         const hedge_msg_share_t *share = &envelope->message.share;
-        hedge_message_t ok = { .type = HEDGE_MSG_SHARE_OK };
         hedge_why_t why = { .text = "" };
         char text[9];
         int r;
 
         r = hedgew_executor_share(s->settings.executor, share, &envelope->frames[0], &why);
         log_debug("board=%s share=%s: %s, %u filter blocks: %s", s->settings.board,
-                  hedge_digest_text(&share->digest, text), share->layer, share->ell_b,
-                  r < 0    ? "refused"
-                  : r == 1 ? "held already"
-                           : "taken");
-        if (r < 0) {
-                hedgew_session_complain(s, r, &why, 0, &share->digest);
-        } else if (r == 1) {
-                ok.share_ok.digest = share->digest;
-                ok.share_ok.held_bytes = hedgew_shares_figures(s->settings.shares).bytes;
-                hedgew_session_say(s, &ok);
-        }
+                  hedge_digest_text(&share->digest, text), share->layer, share->ell_b, fate_of(r));
+        answer_share(s, &share->digest, r, &why);
+}
+
+static void on_graph(hedgew_session_t *s, hedge_envelope_t *envelope)
+{
+        const hedge_msg_graph_t *graph = &envelope->message.graph;
+        hedge_why_t why = { .text = "" };
+        char text[9];
+        int r;
+
+        r = hedgew_executor_graph(s->settings.executor, graph, envelope->frames, envelope->n_frames, &why);
+        log_debug("board=%s share=%s: %s, %u frames: %s", s->settings.board, hedge_digest_text(&graph->digest, text),
+                  graph->layer, envelope->n_frames, fate_of(r));
+        answer_share(s, &graph->digest, r, &why);
 }
 
 static void on_task(hedgew_session_t *s, hedge_envelope_t *envelope)
@@ -129,7 +151,7 @@ void hedgew_session_message(hedgew_session_t *s, hedge_envelope_t *envelope)
                 [HEDGE_MSG_ERROR] = on_error,     [HEDGE_MSG_BYE] = on_bye,           [HEDGE_MSG_JOIN] = on_training,
                 [HEDGE_MSG_SHARD] = on_training,  [HEDGE_MSG_STEP] = on_training,     [HEDGE_MSG_LEAVE] = on_training,
                 [HEDGE_MSG_HOLD] = on_training,   [HEDGE_MSG_APPLY] = on_training,    [HEDGE_MSG_UPDATE] = on_training,
-                [HEDGE_MSG_FETCH] = on_training,  [HEDGE_MSG_MULTIPLY] = on_training,
+                [HEDGE_MSG_FETCH] = on_training,  [HEDGE_MSG_MULTIPLY] = on_training, [HEDGE_MSG_GRAPH] = on_graph,
         };
         const hedge_message_type_t type = envelope->message.type;
         hedge_why_t why;
