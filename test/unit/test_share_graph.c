@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks that a board holds: what may come, what they take, and the engines that are made of them. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "block_bed.h"
+#include "common/model/held.h"
+#include "common/model/pack.h"
+#include "common/segment/segment.h"
+#include "worker/infer/share_filters.h"
+#include "worker/infer/share_graph.h"
+
+#define PLENTY (UINT64_C(64) << 20)
+
+typedef struct fixture {
+        segment_bed_t bed;
+        hedgew_shares_t *shares;
+        zmq_msg_t frames[BLOCK_FRAMES_MAX];
+        uint32_t n_frames;
+        size_t sizes[BLOCK_FRAMES_MAX];
+} fixture_t;
+
+static void open_shares(fixture_t *f, uint64_t bytes_max)
+{
+        hedgew_shares_destroy(&f->shares);
+        assert_int_equal(hedgew_shares_new(bytes_max, PLENTY, &f->shares), 0);
+}
+
+static void fill(fixture_t *f)
+{
+        f->n_frames = block_bed_frames(f->bed.graph, f->frames);
+        for (uint32_t i = 0; i < f->n_frames; i++)
+                f->sizes[i] = zmq_msg_size(&f->frames[i]);
+}
+
+static int set_up(void **state)
+{
+        fixture_t *f = calloc(1, sizeof(*f));
+
+        block_bed_open(&f->bed, 1);
+        open_shares(f, PLENTY);
+        fill(f);
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        fixture_t *f = *state;
+
+        block_bed_close_frames(f->frames, f->n_frames);
+        assert_true(hedgew_shares_figures(f->shares).alive == hedgew_shares_figures(f->shares).held);
+        hedgew_shares_destroy(&f->shares);
+        segment_bed_close(&f->bed);
+        free(f);
+        return 0;
+}
+
+/* Frames that are not taken are as they were. */
+static int claim(fixture_t *f, uint8_t name, hedgew_share_t **ret, hedge_why_t *why)
+{
+        const hedge_msg_graph_t m = { .digest = { { name } } };
+        int r;
+
+        why->text[0] = '\0';
+        r = hedgew_graph_claim(f->shares, &m, f->frames, f->n_frames, ret, why);
+        for (uint32_t i = 0; r != 0 && i < f->n_frames; i++)
+                assert_int_equal(zmq_msg_size(&f->frames[i]), f->sizes[i]);
+        if (r < 0)
+                assert_true(strlen(why->text) > 10);
+        if (r == 0) {
+                block_bed_close_frames(f->frames, f->n_frames);
+                fill(f);
+        }
+        return r;
+}
+
+static hedgew_share_t *hold(fixture_t *f, uint8_t name)
+{
+        hedgew_share_t *share = NULL;
+        hedge_why_t why;
+
+        if (claim(f, name, &share, &why) != 0)
+                fail_msg("%s", why.text);
+        assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
+        return share;
+}
+
+static uint64_t bytes_of(const fixture_t *f)
+{
+        const hedge_graph_t *g = f->bed.graph;
+        uint64_t frames = 0, elements = 0;
+
+        for (uint32_t i = 1; i < f->n_frames; i++)
+                frames += f->sizes[i];
+        for (uint32_t v = 0; v < g->n_values; v++)
+                elements += hedge_value_is_constant(&g->values[v]) ? hedge_shape_elements(&g->values[v].shape) : 0;
+        return hedge_held_bytes(frames, elements, g->n_nodes);
+}
+
+static void a_block_is_a_share(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_share_t *share = NULL, *again = NULL;
+        hedge_digest_t *list = NULL;
+        hedge_why_t why;
+
+        assert_int_equal(claim(f, 1, &share, &why), 0);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes_of(f));
+        assert_int_equal(hedgew_shares_figures(f->shares).held, 0);
+        assert_false(hedgew_share_is_held(share));
+        assert_int_equal(claim(f, 1, &again, &why), 2);
+        assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
+        assert_true(hedgew_share_is_held(share));
+        assert_int_equal(claim(f, 1, &again, &why), 1);
+        assert_int_equal(hedgew_shares_list(f->shares, &list), 1);
+        assert_int_equal(list[0].bytes[0], 1);
+        free(list);
+        assert_int_equal(hedgew_shares_drop(f->shares, hedgew_share_digest(share)), 0);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes_of(f));
+        hedgew_share_unref(&share);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
+        assert_int_equal(claim(f, 1, &share, &why), 0); /* dropped before it is prepared */
+        assert_int_equal(hedgew_shares_drop(f->shares, hedgew_share_digest(share)), 0);
+        assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 1);
+        hedgew_share_unref(&share);
+        assert_int_equal(hedgew_shares_figures(f->shares).alive, 0);
+}
+
+static void a_digest_is_of_one_thing(void **state)
+{
+        const hedge_conv_t conv = { 5, 6, 4, 8, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        hedge_msg_share_t m = { .digest = { { 1 } }, .conv = conv, .ell_b = 1 };
+        const size_t bytes = hedge_conv_filter_elements(&conv) * sizeof(float);
+        fixture_t *f = *state;
+        hedgew_share_t *share = hold(f, 1), *other = NULL;
+        hedge_why_t why;
+
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, bytes, &other, &why), HEDGE_EMALFORMED);
+        m.digest.bytes[0] = 2;
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, bytes, &other, &why), 0);
+        hedgew_share_abandon(other);
+        hedgew_share_unref(&other);
+        assert_int_equal(hedgew_filters_claim(f->shares, &m, bytes, &other, &why), 0);
+        hedgew_share_unref(&share);
+        assert_int_equal(claim(f, 2, &share, &why), HEDGE_EMALFORMED);
+        hedgew_share_abandon(other);
+        hedgew_share_unref(&other);
+}
+
+static void frames_must_be_the_constants(void **state)
+{
+        fixture_t *f = *state;
+        const uint32_t n = f->n_frames;
+        hedgew_share_t *share = NULL;
+        hedge_why_t why;
+
+        f->n_frames = 0;
+        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
+        f->n_frames = 1;
+        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
+        f->n_frames = n - 1;
+        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
+        f->n_frames = n;
+        assert_int_equal(zmq_msg_init(&f->frames[f->n_frames++]), 0); /* one too many */
+        f->sizes[n] = 0;
+        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
+        for (uint32_t i = 0; i < n; i++) { /* each a float short */
+                zmq_msg_t whole = f->frames[i];
+
+                f->n_frames = n;
+                assert_int_equal(zmq_msg_init_size(&f->frames[i], f->sizes[i] - 4), 0);
+                memcpy(zmq_msg_data(&f->frames[i]), zmq_msg_data(&whole), f->sizes[i] - 4);
+                f->sizes[i] -= 4;
+                assert_true(claim(f, 1, &share, &why) < 0);
+                zmq_msg_close(&f->frames[i]);
+                f->frames[i] = whole;
+                f->sizes[i] += 4;
+        }
+        assert_null(share);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
+        assert_int_equal(hedgew_shares_figures(f->shares).alive, 0);
+        zmq_msg_close(&f->frames[n]);
+        hedgew_share_unref(&(hedgew_share_t *){ hold(f, 1) });
+}
+
+static hedgew_engine_t *engine_of(fixture_t *f, hedgew_share_t *share, uint32_t first, uint32_t last)
+{
+        hedgew_engine_t *engine = NULL;
+        hedge_why_t why = { .text = "" };
+
+        if (hedgew_graph_engine(share, f->bed.kernels, first, last, NULL, &engine, &why) < 0)
+                fail_msg("%s", why.text);
+        assert_non_null(engine);
+        return engine;
+}
+
+/* Compute with it, all inputs as the bed has them. */
+static void run(fixture_t *f, hedgew_share_t *share, hedgew_engine_t *engine)
+{
+        hedge_tensor_t in[8] = { { { 0 }, NULL } }, out[8];
+        uint32_t *ins, *outs, n_in, n_out;
+
+        assert_int_equal(hedge_segment_values(f->bed.graph, engine->first, engine->last, &ins, &n_in, &outs, &n_out),
+                         0);
+        assert_true(n_in <= 8 && n_out <= 8);
+        for (uint32_t i = 0; i < n_in; i++)
+                in[i] = (hedge_tensor_t){ f->bed.graph->values[ins[i]].shape, f->bed.data[ins[i]] };
+        assert_int_equal(hedge_engine_run(engine->engine, in, NULL, NULL, out), 0);
+        for (uint32_t i = 0; i < n_out; i++) {
+                assert_memory_equal(out[i].data, f->bed.data[outs[i]],
+                                    hedge_shape_elements(&out[i].shape) * sizeof(float));
+                hedge_tensor_release(&out[i]);
+        }
+        free(ins);
+        free(outs);
+        hedgew_graph_used(share, f->bed.kernels);
+}
+
+/* A network of one product, with weights of 32 KiB. */
+static void open_product(fixture_t *f)
+{
+        make_t m;
+
+        block_bed_close_frames(f->frames, f->n_frames);
+        segment_bed_close(&f->bed);
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, 128));
+        make_weights(&m, "w", DIMS(128, 64));
+        make_node(&m, "MatMul", "x w", "y");
+        make_output(&m, "y");
+        segment_bed_open(&f->bed, &m, "plain");
+        fill(f);
+        assert_int_equal(f->n_frames, 2);
+        make_init(&m, 13);
+        segment_bed_compute(&f->bed, &m);
+        make_free(&m);
+}
+
+static const void *constant_of(const hedgew_share_t *share)
+{
+        const hedge_graph_t *graph = hedgew_graph_of(share);
+        uint32_t value;
+
+        assert_int_equal(hedge_graph_constants(graph, NULL), 1);
+        for (value = 0; !hedge_value_is_constant(&graph->values[value]); value++)
+                ;
+        return hedge_graph_constant_data(graph, value);
+}
+
+static void free_block(void *data, void *hint)
+{
+        (void)data;
+        free(hint);
+}
+
+static void large_constants_stay_in_their_frames(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_share_t *share;
+        const void *data;
+        hedge_why_t why;
+        char *bytes;
+
+        open_product(f);
+        data = zmq_msg_data(&f->frames[1]);
+        assert_int_equal(claim(f, 1, &share, &why), 0);
+        assert_ptr_equal(constant_of(share), data);
+        assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
+        run(f, share, engine_of(f, share, 0, f->bed.graph->n_nodes));
+        hedgew_share_unref(&share);
+
+        bytes = malloc(f->sizes[1] + 1); /* but not where a float cannot be read */
+        assert_non_null(bytes);
+        memcpy(bytes + 1, zmq_msg_data(&f->frames[1]), f->sizes[1]);
+        zmq_msg_close(&f->frames[1]);
+        assert_int_equal(zmq_msg_init_data(&f->frames[1], bytes + 1, f->sizes[1], free_block, bytes), 0);
+        assert_int_equal(claim(f, 2, &share, &why), 0);
+        assert_int_equal((uintptr_t)constant_of(share) % sizeof(float), 0);
+        assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
+        run(f, share, engine_of(f, share, 0, f->bed.graph->n_nodes));
+        hedgew_share_unref(&share);
+}
+
+static void too_long_a_graph_is_not_read(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_share_t *share = NULL;
+        hedge_why_t why;
+
+        zmq_msg_close(&f->frames[0]);
+        assert_int_equal(zmq_msg_init_size(&f->frames[0], HEDGEW_PROGRAM_BYTES_MAX + 1), 0);
+        f->sizes[0] = HEDGEW_PROGRAM_BYTES_MAX + 1;
+        assert_int_equal(claim(f, 1, &share, &why), HEDGE_ELIMIT);
+}
+
+static void the_cap_holds(void **state)
+{
+        fixture_t *f = *state;
+        const uint64_t each = bytes_of(f);
+        hedgew_share_t *share = NULL;
+        hedge_why_t why;
+
+        open_shares(f, each - 1);
+        assert_int_equal(claim(f, 1, &share, &why), HEDGE_ELIMIT);
+        assert_non_null(strstr(why.text, "does not fit"));
+        open_shares(f, 2 * each);
+        hedgew_share_unref(&(hedgew_share_t *){ hold(f, 1) });
+        hedgew_share_unref(&(hedgew_share_t *){ hold(f, 2) });
+        assert_int_equal(claim(f, 3, &share, &why), HEDGE_ELIMIT);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, 2 * each);
+        assert_null(share);
+}
+
+/* ---- engines ---- */
+
+static void engines_are_kept_while_there_is_room(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_share_t *share = hold(f, 1);
+        const uint32_t n = f->bed.graph->n_nodes;
+        hedgew_engine_t *all = engine_of(f, share, 0, n), *some;
+        uint64_t bytes;
+
+        run(f, share, all);
+        some = engine_of(f, share, 0, 3);
+        run(f, share, some);
+        assert_ptr_not_equal(all, some);
+        bytes = hedgew_shares_figures(f->shares).bytes;
+        assert_true(bytes > bytes_of(f)); /* one fits in what was counted for it; two do not */
+        for (int i = 0; i < 3; i++) {
+                assert_ptr_equal(engine_of(f, share, 0, n), all);
+                run(f, share, all);
+                assert_ptr_equal(engine_of(f, share, 0, 3), some);
+                run(f, share, some);
+                assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes);
+        }
+        hedgew_share_unref(&share);
+}
+
+/* With room for some of them, those that were used last are there, and no more is taken. */
+static void the_oldest_engines_go_first(void **state)
+{
+        fixture_t *f = *state;
+        const uint32_t n = f->bed.graph->n_nodes;
+        hedgew_share_t *share;
+        uint64_t one, cap;
+
+        share = hold(f, 1);
+        run(f, share, engine_of(f, share, 0, n));
+        one = hedge_engine_bytes(engine_of(f, share, 0, n)->engine);
+        hedgew_shares_clear(f->shares);
+        hedgew_share_unref(&share);
+
+        cap = bytes_of(f) + 2 * one; /* for a little more than two */
+        open_shares(f, cap);
+        share = hold(f, 1);
+        for (uint32_t last = n - 5; last <= n; last++) {
+                hedgew_engine_t *e = engine_of(f, share, 0, last);
+
+                run(f, share, e);
+                assert_ptr_equal(engine_of(f, share, 0, last), e);
+                assert_true(hedgew_shares_figures(f->shares).bytes <= cap);
+        }
+        /* what was used least recently is new, unless it has the very memory of what went: so by what it holds */
+        assert_true(hedge_engine_bytes(engine_of(f, share, 0, n)->engine) > 0);
+        assert_int_equal(hedge_engine_bytes(engine_of(f, share, 0, n - 5)->engine), 0);
+        hedgew_share_unref(&share);
+}
+
+static void further_engines_make_room_for_other_shares(void **state)
+{
+        fixture_t *f = *state;
+        const uint32_t n = f->bed.graph->n_nodes;
+        const uint64_t each = bytes_of(f);
+        hedgew_share_t *share, *other;
+        uint8_t name = 1;
+
+        open_shares(f, 8 * each);
+        share = hold(f, name++);
+        for (uint32_t last = 1; last <= n; last++)
+                run(f, share, engine_of(f, share, 0, last));
+        assert_true(hedgew_shares_figures(f->shares).bytes > 2 * each);
+        for (; name <= 8; name++) {
+                other = hold(f, name); /* the cap holds eight of them */
+                assert_true(hedgew_shares_figures(f->shares).bytes <= 8 * each);
+                hedgew_share_unref(&other);
+        }
+        run(f, share, engine_of(f, share, 0, n)); /* one can still be made, and is not made again for each run */
+        assert_ptr_equal(engine_of(f, share, 0, n), engine_of(f, share, 0, n));
+        assert_true(hedge_engine_bytes(engine_of(f, share, 0, n)->engine) > 0);
+        hedgew_share_unref(&share);
+}
+
+/* A few bytes on the wire can ask for any memory while they run: no more than all shares may take. */
+static void what_a_run_takes_is_bounded(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_engine_t *engine = NULL;
+        hedge_why_t why = { .text = "" };
+        hedgew_share_t *share;
+        make_t m;
+
+        block_bed_close_frames(f->frames, f->n_frames);
+        segment_bed_close(&f->bed);
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, 256, 256, 4));
+        make_node(&m, "Sigmoid", "x", "y");
+        make_node(&m, "Tanh", "y", "z");
+        make_output(&m, "z");
+        segment_bed_open(&f->bed, &m, "plain");
+        fill(f);
+        open_shares(f, 1 << 20); /* a value has as many bytes */
+        share = hold(f, 1);
+        assert_int_equal(hedgew_graph_engine(share, f->bed.kernels, 0, f->bed.graph->n_nodes, NULL, &engine, &why),
+                         HEDGE_ELIMIT);
+        assert_non_null(strstr(why.text, "while they run"));
+        assert_null(engine);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes_of(f));
+        hedgew_share_unref(&share);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(a_block_is_a_share),
+                TEST(a_digest_is_of_one_thing),
+                TEST(frames_must_be_the_constants),
+                TEST(large_constants_stay_in_their_frames),
+                TEST(too_long_a_graph_is_not_read),
+                TEST(the_cap_holds),
+                TEST(engines_are_kept_while_there_is_room),
+                TEST(the_oldest_engines_go_first),
+                TEST(further_engines_make_room_for_other_shares),
+                TEST(what_a_run_takes_is_bounded),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
