@@ -11,9 +11,9 @@ static unsigned most_parts(const hedge_code_t *code)
         return most;
 }
 
-int hedged_coded_work(const hedged_variant_t *v, hedged_work_t **ret)
+int hedged_coded_work(const hedged_variant_t *v, hedged_run_work_t **ret)
 {
-        hedged_work_t *work;
+        hedged_run_work_t *work;
         int r = hedged_work_new(hedge_code_boards(v->code), most_parts(v->code), 1, &work);
 
         if (r < 0)

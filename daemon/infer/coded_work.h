@@ -6,6 +6,6 @@
 #include "daemon/models/model.h"
 
 /** A coded layer as work for boards. @param variant  Borrowed for the work's life. @return 0, -ENOMEM. */
-int hedged_coded_work(const hedged_variant_t *variant, hedged_work_t **ret);
+int hedged_coded_work(const hedged_variant_t *variant, hedged_run_work_t **ret);
 
 #endif

@@ -14,7 +14,7 @@
 int hedged_gather_init(hedged_gather_t *g, const hedged_coded_settings_t *settings, const hedged_variant_t *variant,
                        const float *input)
 {
-        hedged_work_t *work;
+        hedged_run_work_t *work;
         unsigned total = 0;
         int r;
 

@@ -19,7 +19,7 @@ void hedged_layer_run_number(void)
         atomic_store(&last_run, start >> 1);
 }
 
-int hedged_layer_run_new(hedged_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret)
+int hedged_layer_run_new(hedged_run_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret)
 {
         hedged_layer_run_t *run = calloc(1, sizeof(*run));
 

@@ -73,7 +73,7 @@ typedef struct hedged_layer_run {
         atomic_uint
                 references; /**< the request's thread's, and from the first task until it has closed it the loop's */
         uint64_t id;
-        hedged_work_t *work;
+        hedged_run_work_t *work;
         hedge_mailbox_t *loop;
         hedged_inbox_t inbox;
         hedge_mail_t close; /**< sent once */
@@ -98,7 +98,7 @@ void hedged_layer_run_number(void);
 
 /** @param work  Taken over, on failure too. @param loop  The loop's mailbox.
  * @return 0, -ENOMEM. */
-int hedged_layer_run_new(hedged_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret);
+int hedged_layer_run_new(hedged_run_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret);
 
 /* ---- the request's thread ---- */
 

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int hedged_work_new(unsigned boards, unsigned most_parts, unsigned kinds, hedged_work_t **ret)
+int hedged_work_new(unsigned boards, unsigned most_parts, unsigned kinds, hedged_run_work_t **ret)
 {
-        hedged_work_t *work =
+        hedged_run_work_t *work =
                 calloc(1, sizeof(*work) + boards * sizeof(*work->board) + (size_t)kinds * sizeof(*work->part));
 
         if (!work)
@@ -20,25 +20,25 @@ int hedged_work_new(unsigned boards, unsigned most_parts, unsigned kinds, hedged
         return 0;
 }
 
-void hedged_work_destroy(hedged_work_t **work)
+void hedged_work_destroy(hedged_run_work_t **work)
 {
         free(*work);
         *work = NULL;
 }
 
-const hedged_work_part_t *hedged_work_part(const hedged_work_t *work, unsigned part)
+const hedged_work_part_t *hedged_work_part(const hedged_run_work_t *work, unsigned part)
 {
         return &work->part[work->kinds == 1 ? 0 : part];
 }
 
-size_t hedged_work_bytes(const hedged_work_t *work, unsigned part, hedge_precision_t wire)
+size_t hedged_work_bytes(const hedged_run_work_t *work, unsigned part, hedge_precision_t wire)
 {
         const hedged_work_part_t *p = hedged_work_part(work, part);
 
         return hedge_precision_bytes(p->floats ? HEDGE_PRECISION_F32 : wire, p->elements);
 }
 
-bool hedged_work_takes(const hedged_work_t *work, unsigned part, uint32_t wire, size_t bytes)
+bool hedged_work_takes(const hedged_run_work_t *work, unsigned part, uint32_t wire, size_t bytes)
 {
         const hedged_work_part_t *p = hedged_work_part(work, part);
 

@@ -23,7 +23,7 @@ typedef struct hedged_work_board {
         unsigned parts;               /**< so many could it do */
 } hedged_work_board_t;
 
-typedef struct hedged_work {
+typedef struct hedged_run_work {
         unsigned boards, most_parts; /**< numbers of boards, and of parts, are below these */
         hedge_precision_t wire;      /**< of parts; float32 is taken as well */
         uint32_t hold_us;            /**< so long may a finished part wait for the next ones of its task */
@@ -31,20 +31,20 @@ typedef struct hedged_work {
         unsigned kinds;              /**< of parts: 1 (all are alike), or most_parts */
         hedged_work_board_t *board;
         hedged_work_part_t *part;
-} hedged_work_t;
+} hedged_run_work_t;
 
 /** Room for so much, all zero. @return 0, -ENOMEM. */
-int hedged_work_new(unsigned boards, unsigned most_parts, unsigned kinds, hedged_work_t **ret);
+int hedged_work_new(unsigned boards, unsigned most_parts, unsigned kinds, hedged_run_work_t **ret);
 
 /** NULL-safe; nullifies. */
-void hedged_work_destroy(hedged_work_t **work);
+void hedged_work_destroy(hedged_run_work_t **work);
 
-const hedged_work_part_t *hedged_work_part(const hedged_work_t *work, unsigned part);
+const hedged_work_part_t *hedged_work_part(const hedged_run_work_t *work, unsigned part);
 
 /** Bytes of a part's frame, at most, in this precision; where the part is always float32, of that. */
-size_t hedged_work_bytes(const hedged_work_t *work, unsigned part, hedge_precision_t wire);
+size_t hedged_work_bytes(const hedged_run_work_t *work, unsigned part, hedge_precision_t wire);
 
 /** May a part's frame have this precision and so many bytes? Its number is below most_parts; `wire` is what a board says. */
-bool hedged_work_takes(const hedged_work_t *work, unsigned part, uint32_t wire, size_t bytes);
+bool hedged_work_takes(const hedged_run_work_t *work, unsigned part, uint32_t wire, size_t bytes);
 
 #endif

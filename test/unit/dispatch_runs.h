@@ -37,7 +37,7 @@ static inline int tear_down(void **state)
 static inline hedged_layer_run_t *new_run(void)
 {
         hedged_layer_run_t *run = NULL;
-        hedged_work_t *work = NULL;
+        hedged_run_work_t *work = NULL;
 
         MUST(hedged_coded_work(&bed.variant, &work) == 0);
         MUST(hedged_layer_run_new(work, bed.loop, &run) == 0);

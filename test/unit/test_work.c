@@ -12,7 +12,7 @@
 static void parts_of_one_kind_are_all_alike(void **state)
 {
         (void)state;
-        hedged_work_t *work;
+        hedged_run_work_t *work;
 
         assert_int_equal(hedged_work_new(3, 7, 1, &work), 0);
         work->part[0] = (hedged_work_part_t){ .elements = 10, .macs = 5 };
@@ -35,7 +35,7 @@ static void parts_of_one_kind_are_all_alike(void **state)
 static void parts_may_differ_in_size_and_have_fewer_rows(void **state)
 {
         (void)state;
-        hedged_work_t *work;
+        hedged_run_work_t *work;
 
         assert_int_equal(hedged_work_new(1, 2, 2, &work), 0);
         work->wire = HEDGE_PRECISION_Q16;
@@ -72,7 +72,7 @@ static void a_coded_layer_is_work(void **state)
         hedged_variant_t v = { .digests = digests,
                                .cut = { .wire = HEDGE_PRECISION_Q16, .hold_us = 7, .whole_boards = true } };
         hedge_code_t *code;
-        hedged_work_t *work;
+        hedged_run_work_t *work;
 
         assert_int_equal(hedge_code_new_with(&params, &code, NULL), 0);
         v.code = code;
