@@ -191,10 +191,16 @@ const hedge_conf_row_t hedged_conf_rows[] = {
         { "plan.rules", HEDGE_CONF_LIST, AT(plan.rules), 0, 1024, "[]", NULL,
           "Exceptions, for single models and layers; the first that matches holds.", NULL, rule_rows,
           sizeof(hedged_plan_rule_t) },
-        { "inference.in_flight", HEDGE_CONF_UINT, AT(inference.in_flight), 1, 64, "4", NULL,
-          "Requests worked on at the same time.", NULL, NULL, 0 },
+        { "inference.in_flight", HEDGE_CONF_UINT, AT(inference.in_flight), 0, 64, "0", NULL,
+          "Runs worked on at the same time; a request of several pictures is as many. 0: two more than there are "
+          "boards "
+          "that work, at least 4 and at most 64, and as many as half of the memory has room for.",
+          NULL, NULL, 0 },
         { "inference.queue", HEDGE_CONF_UINT, AT(inference.queue), 1, 65536, "256", NULL,
-          "Requests that may wait; more are refused.", NULL, NULL, 0 },
+          "Requests that may wait; more are refused as busy. A client may have as many waiting as there are places "
+          "left "
+          "for the others: half of them when it is alone, a third each when there are two.",
+          NULL, NULL, 0 },
         { "inference.layer_timeout_ms", HEDGE_CONF_UINT, AT(inference.layer_timeout_ms), 100, 3600000, "30000", "ms",
           "A layer that the boards have not finished by then is computed by the coordinator.", NULL, NULL, 0 },
         { "compute.backend", HEDGE_CONF_CHOICE, AT(compute.backend), 0, 0, "auto", NULL,

@@ -17,7 +17,7 @@ struct hedge_actors {
         hedge_actor_fn *work;
         void *arg;
         zactor_t **threads;
-        hedge_mail_t *stops; /* one for each */
+        hedge_mail_t *stops; /* one for each, put at the end only */
         unsigned count;
         atomic_uint
                 ended; /* orders what they did before what destroys them does, for tools that do not see into CZMQ's pipes */
@@ -57,6 +57,31 @@ int hedge_actor_start(void (*work)(zsock_t *pipe, void *arg), void *arg, zactor_
         return *ret ? 0 : -ENOMEM;
 }
 
+/* Room for so many. @return 0, -ENOMEM. */
+static int make_room(hedge_actors_t *a, unsigned count)
+{
+        zactor_t **threads = reallocarray(a->threads, count, sizeof(*threads));
+        hedge_mail_t *stops;
+
+        if (!threads)
+                return -ENOMEM;
+        a->threads = threads;
+        stops = reallocarray(a->stops, count, sizeof(*stops));
+        if (!stops)
+                return -ENOMEM;
+        a->stops = stops;
+        return 0;
+}
+
+int hedge_actors_grow(hedge_actors_t *a, unsigned count)
+{
+        int r = count > a->count ? make_room(a, count) : 0;
+
+        for (; r == 0 && a->count < count; a->count += r == 0)
+                r = hedge_actor_start(run, a, &a->threads[a->count]);
+        return r;
+}
+
 int hedge_actors_new(unsigned count, hedge_actor_fn *work, void *arg, hedge_actors_t **ret)
 {
         hedge_actors_t *a = calloc(1, sizeof(*a));
@@ -66,12 +91,9 @@ int hedge_actors_new(unsigned count, hedge_actor_fn *work, void *arg, hedge_acto
                 return r;
         a->work = work;
         a->arg = arg;
-        a->threads = calloc(count, sizeof(*a->threads));
-        a->stops = calloc(count, sizeof(*a->stops));
-        if (a->threads && a->stops)
-                r = hedge_mailbox_new(&a->queue);
-        for (; r == 0 && a->count < count; a->count += r == 0)
-                r = hedge_actor_start(run, a, &a->threads[a->count]);
+        r = hedge_mailbox_new(&a->queue);
+        if (r == 0)
+                r = hedge_actors_grow(a, count);
         if (r < 0)
                 hedge_actors_destroy(&a);
         else

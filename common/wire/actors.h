@@ -20,6 +20,10 @@ typedef void hedge_actor_fn(void *arg, hedge_mail_t *mail);
 /** Start the threads. @return 0, -ENOMEM, -errno (the system allows no more threads). */
 int hedge_actors_new(unsigned count, hedge_actor_fn *work, void *arg, hedge_actors_t **ret);
 
+/** Start more of them, until there are so many. Only who has made them may, and nobody else at the same time.
+ * @return 0; -ENOMEM, -errno: there are fewer, which go on. */
+int hedge_actors_grow(hedge_actors_t *actors, unsigned count);
+
 /** Hand over mail of any kind but negative ones. From any thread. */
 void hedge_actors_put(hedge_actors_t *actors, hedge_mail_t *mail);
 

@@ -93,6 +93,9 @@ static int take_over(void *arg, uint32_t node, uint32_t last, const hedge_tensor
         end_local(run);
         if (atomic_load(run->stopping))
                 return HEDGE_ESHUTDOWN;
+        r = atomic_load(&q->failure);
+        if (r < 0)
+                return r;
         if (m->layer_of_node[node] == HEDGE_NO_NODE || !in->data) /* a constant is no one's image */
                 return run_here(run, node);
         report = &run->reports[m->layer_of_node[node]];

@@ -12,7 +12,7 @@ int hedged_run_open(hedged_request_t *request);
 /** Do run `index` of an opened request and put what comes out to where it belongs. Several threads may do so, each with an
  * index of its own.
  * @param stopping  Once it is true, the run ends at its next layer.
- * @return 0, HEDGE_ESHUTDOWN, -ENOMEM, or what the engine failed with. */
+ * @return 0, HEDGE_ESHUTDOWN, -ENOMEM, request->failure as soon as that is set, or what the engine failed with. */
 int hedged_run(const hedged_runner_settings_t *settings, const atomic_bool *stopping, hedged_request_t *request,
                uint32_t index);
 

@@ -5,14 +5,16 @@
 #include "common/wire/link.h"
 #include "daemon/infer/coded.h"
 #include "daemon/infer/demand.h"
+#include "daemon/infer/fair_queue.h"
+#include "daemon/infer/in_flight.h"
 #include "daemon/measure/measure.h"
 #include "daemon/models/model.h"
 
 /** Requests and the threads that run them.
  *
- * A request of several pictures is as many runs of its model. The thread that gets it does one after the other; threads that have
- * nothing else to do help, each with one run at a time, so that the boards have work of several pictures at once and other
- * requests get their turn. Only the requests that threads have begun with take memory for their outputs. */
+ * A request of several pictures is as many runs of its model. So many runs are worked on at a time as hedged_runners_limit says; the
+ * others wait in a queue that is fair between clients and models (daemon/infer/fair_queue.h). Threads are made when there is work
+ * for one more. Only the requests that threads have begun with take memory for their outputs. */
 
 #define HEDGED_REPORTS_MAX \
         512 /**< of coded layers in an answer: of as many whole runs as they are enough for, but of one at least */
@@ -25,8 +27,14 @@ typedef struct hedged_request {
         zmq_msg_t *frames;     /**< one per graph input, owned; sizes are checked */
         uint32_t runs;         /**< hedge_batch_runs */
         int64_t received_us;
-        bool trace; /**< the answer lists every part */
-        int result; /**< 0, or why there is no answer */
+        bool trace;           /**< the answer lists every part */
+        int fd;               /**< of the connection that it came by; -1: not known, or it is no more */
+        hedged_turns_t turns; /**< the runners' */
+        bool opened;          /**< likewise */
+        atomic_uint done;     /**< likewise: runs that are over */
+        atomic_int
+                failure; /**< why there will be no answer: its other runs end at their next layer; 0: nothing is wrong */
+        int result;      /**< 0, or why there is no answer */
         hedge_why_t why;
         hedge_tensor_t *outputs;       /**< graph->n_outputs, each of all runs */
         hedge_layer_report_t *reports; /**< of the coded layers, run by run; of the first ones where there are many */
@@ -38,23 +46,39 @@ void hedged_request_destroy(hedged_request_t **request);
 
 typedef struct hedged_runners hedged_runners_t;
 
+/** Who asks, as far as fairness goes. */
+typedef struct hedged_client {
+        unsigned char name[HEDGED_FAIR_NAME_MAX];
+        size_t size;
+} hedged_client_t;
+
 typedef struct hedged_runner_settings {
         hedged_coded_settings_t coded;
-        unsigned count;                /**< threads */
+        unsigned queue;                /**< requests that may wait */
         int answer_kind;               /**< of the mail with which finished requests are put into coded.loop */
         hedged_measure_t *measure;     /**< learns from the layers that run here; borrowed */
         double macs_per_s;             /**< 0; else pretend that this machine is so slow */
         const hedged_demand_t *demand; /**< the runners' own, for what they run: whatever is given is overwritten */
 } hedged_runner_settings_t;
 
-/** Start the threads. @return 0, -ENOMEM, -errno. */
+/** One run is worked on at a time until hedged_runners_limit says otherwise. @return 0, -ENOMEM, -errno. */
 int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_t **ret);
+
+/** How many runs may be worked on at a time, at least 1 and at most HEDGED_IN_FLIGHT_MAX. Those that are at work beyond it go on. Only
+ * the loop may say so. */
+void hedged_runners_limit(hedged_runners_t *runners, unsigned limit);
 
 /** What is in flight; there as long as the runners. */
 const hedged_demand_t *hedged_runners_demand(const hedged_runners_t *runners);
 
-/** Queue a request. Takes it over until it comes back. */
-void hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request);
+/** Queue a request. Takes it over until it comes back.
+ * @return 0; not taken over: -EAGAIN (too many wait already, of this client or of all), -ENOMEM. */
+int hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request, const hedged_client_t *client,
+                          hedge_why_t *why);
+
+/** Nobody wants the answer any more to a request that has not come back: runs of it that wait are never begun, those at work end at
+ * their next layer. It still comes back, with this code, unless it was finished already. */
+void hedged_runners_cancel(hedged_runners_t *runners, hedged_request_t *request, int code);
 
 /** From now on requests fail with HEDGE_ESHUTDOWN, those running at their next layer. They still come back. */
 void hedged_runners_stop(hedged_runners_t *runners);

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/server/keys.h"
+#include "daemon/server/requests.h"
 #include "daemon/server/trainings.h"
 
 #define PER_TURN 64 /* messages read before the loop looks at everything else */
@@ -28,6 +29,7 @@ void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
                 hedged_dispatch_board_lost(c->dispatch, board);
         hedged_distribute_changed(c->distributor, board, restarted);
         hedged_line_changed(hedged_trainings_line(c->trainings), board);
+        hedged_requests_adjust(c);
 }
 
 static void say_welcome(hedged_server_t *c, hedged_board_t *board)

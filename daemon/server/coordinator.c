@@ -62,7 +62,7 @@ static int open_threads(hedged_server_t *c, double macs_per_s, hedge_why_t *why)
                 .coded.accuracy = c->config->plan.accuracy,
                 .coded.timeout_ms = (unsigned)c->config->inference.layer_timeout_ms,
                 .coded.threads = threads,
-                .count = (unsigned)c->config->inference.in_flight,
+                .queue = (unsigned)c->config->inference.queue,
                 .answer_kind = HEDGED_MAIL_ANSWER,
                 .macs_per_s = macs_per_s,
         };

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -14,6 +15,8 @@ struct hedged_requests {
         hedged_runners_t *runners;
         hedged_request_t *out; /* at the runners */
         hedged_request_counts_t counts;
+        unsigned limit; /* that the runners have; 0: none yet */
+        uint64_t memory_bytes;
 };
 
 /* What the answer takes must fit into a message. */
@@ -79,6 +82,25 @@ static int choose_shape(const hedged_registry_t *registry, const hedge_msg_infer
                          infer->model, loaded, hedge_shape_text(&infer->inputs[0], given, sizeof(given)));
 }
 
+/* A key is a client however many connections it has; without one a connection is. */
+static void name_client(const hedge_asker_t *asker, const hedge_envelope_t *e, hedged_client_t *ret)
+{
+        const size_t user = strlen(e->user);
+
+        _Static_assert(sizeof(ret->name) >= 1 + sizeof(asker->socket) + sizeof(asker->route.bytes),
+                       "no room for a route");
+        _Static_assert(sizeof(ret->name) >= 1 + sizeof(e->user), "no room for a user");
+        ret->name[0] = user ? 'k' : 'c';
+        if (user) {
+                memcpy(ret->name + 1, e->user, user);
+                ret->size = 1 + user;
+                return;
+        }
+        memcpy(ret->name + 1, &asker->socket, sizeof(asker->socket));
+        memcpy(ret->name + 1 + sizeof(asker->socket), asker->route.bytes, asker->route.size);
+        ret->size = 1 + sizeof(asker->socket) + asker->route.size;
+}
+
 static hedged_request_t *make_request(const hedge_asker_t *asker, hedge_envelope_t *e, hedged_model_t *m, uint32_t runs)
 {
         hedged_request_t *q = calloc(1, sizeof(*q));
@@ -99,7 +121,35 @@ static hedged_request_t *make_request(const hedge_asker_t *asker, hedge_envelope
         q->asker = *asker;
         q->trace = e->message.infer.trace;
         q->received_us = hedge_now_us();
+        q->fd = e->fd;
         return q;
+}
+
+/* What one run of those models that are loaded takes at most. */
+static uint64_t run_bytes(const hedged_registry_t *registry)
+{
+        uint64_t most = 0;
+
+        for (unsigned i = 0; i < registry->count; i++) {
+                const uint64_t bytes = hedge_engine_run_bytes(registry->models[i]->engine);
+
+                most = bytes > most ? bytes : most;
+        }
+        return most;
+}
+
+void hedged_requests_adjust(hedged_server_t *s)
+{
+        unsigned limit = (unsigned)s->config->inference.in_flight;
+
+        if (!limit)
+                limit = hedged_in_flight_auto(hedged_cluster_usable(s->cluster), s->requests->memory_bytes,
+                                              run_bytes(&s->registry));
+        if (limit == s->requests->limit)
+                return;
+        s->requests->limit = limit;
+        log_debug("%u requests are worked on at a time", limit);
+        hedged_runners_limit(s->requests->runners, limit);
 }
 
 void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge_envelope_t *e)
@@ -108,31 +158,34 @@ void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge
         hedged_requests_t *requests = s->requests;
         hedged_model_t *m = NULL;
         hedged_request_t *q = NULL;
+        hedged_client_t client;
         hedge_why_t why;
         uint32_t runs = 1;
         int r = 0;
 
         requests->counts.all++;
+        hedged_requests_adjust(s);
         if (s->stopping)
                 r = hedge_why(&why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
-        else if (requests->counts.in_flight >= s->config->inference.queue + s->config->inference.in_flight)
-                r = hedge_why(&why, -EAGAIN, "%u requests are waiting already, try again later",
-                              requests->counts.in_flight);
         else
                 r = choose_shape(&s->registry, infer, &m, &why);
         if (r == 0)
                 r = check_inputs(m, e, s->limits.max_frame_bytes, &runs, &why);
         if (r == 0 && !(q = make_request(asker, e, m, runs)))
                 r = hedge_why(&why, -ENOMEM, "out of memory");
+        if (r == 0) {
+                name_client(asker, e, &client);
+                r = hedged_runners_submit(requests->runners, q, &client, &why);
+        }
         if (r < 0) {
                 requests->counts.failed++;
                 hedged_refuse(asker, r, why.text);
+                hedged_request_destroy(&q);
                 return;
         }
         q->next = requests->out;
         requests->out = q;
         requests->counts.in_flight++;
-        hedged_runners_submit(requests->runners, q);
 }
 
 static int send_result(hedged_request_t *q)
@@ -208,11 +261,13 @@ int hedged_requests_new(const hedged_runner_settings_t *settings, hedged_request
         hedged_requests_t *requests = calloc(1, sizeof(*requests));
         int r = requests ? hedged_runners_new(settings, &requests->runners) : -ENOMEM;
 
-        if (r < 0)
+        if (r < 0) {
                 free(requests);
-        else
-                *ret = requests;
-        return r;
+                return r;
+        }
+        requests->memory_bytes = hedged_in_flight_memory();
+        *ret = requests;
+        return 0;
 }
 
 void hedged_requests_destroy(hedged_requests_t **requests)

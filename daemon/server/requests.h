@@ -17,6 +17,10 @@ int hedged_requests_new(const hedged_runner_settings_t *settings, hedged_request
 /** None is in flight. NULL-safe; nullifies. */
 void hedged_requests_destroy(hedged_requests_t **requests);
 
+/** Work on as many at a time as the configuration says, or, where it leaves that open, as suits the boards and models that are here
+ * now (daemon/infer/in_flight.h). */
+void hedged_requests_adjust(hedged_server_t *server);
+
 /** INFER. Takes the frames out of the envelope. */
 void hedged_requests_infer(hedged_server_t *server, const hedge_asker_t *asker, hedge_envelope_t *e);
 

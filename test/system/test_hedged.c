@@ -340,7 +340,7 @@ static bool three_wait(hedged_bed_t *bed)
 
 static void a_full_queue_says_so(void **state)
 {
-        hedged_bed_t *bed = hedged_bed_ready(state, "inference: {in_flight: 1, queue: 2}");
+        hedged_bed_t *bed = hedged_bed_ready(state, "inference: {in_flight: 1, queue: 3}");
         uint64_t first = bed->id + 1;
         unsigned results = 0;
 
