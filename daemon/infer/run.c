@@ -17,6 +17,7 @@ typedef struct run {
         hedge_layer_report_t *reports; /* the model's layers' */
         uint64_t macs;                 /* of the node that runs here now; 0: none that is worth looking at */
         int64_t since_us;              /* when it began */
+        hedged_visit_t visit;          /* to the gate, while nodes run here */
 } run_t;
 
 void hedged_run_reports_release(hedge_layer_report_t *reports, unsigned n)
@@ -74,6 +75,7 @@ static int run_here(run_t *run, uint32_t node)
 {
         const hedge_graph_t *g = run->request->model->graph;
 
+        hedged_gate_enter(run->settings->gate, &run->visit);
         run->macs = hedge_node_macs(g, &g->nodes[node]);
         run->since_us = hedge_now_us();
         if (run->settings->macs_per_s > 0)
@@ -91,6 +93,7 @@ static int take_over(void *arg, uint32_t node, uint32_t last, const hedge_tensor
         int r;
 
         end_local(run);
+        hedged_gate_pass(run->settings->gate, &run->visit);
         if (atomic_load(run->stopping))
                 return HEDGE_ESHUTDOWN;
         r = atomic_load(&q->failure);
@@ -98,6 +101,7 @@ static int take_over(void *arg, uint32_t node, uint32_t last, const hedge_tensor
                 return r;
         if (m->layer_of_node[node] == HEDGE_NO_NODE || !in->data) /* a constant is no one's image */
                 return run_here(run, node);
+        hedged_gate_leave(run->settings->gate, &run->visit);
         report = &run->reports[m->layer_of_node[node]];
         r = hedged_coded_run(&run->settings->coded, m->graph, &m->layers[m->layer_of_node[node]], in->data, out->data,
                              q->received_us, q->trace, report);
@@ -156,6 +160,7 @@ static int run_engine(run_t *run, uint32_t index)
                 hedge_cost_enter(before);
         }
         end_local(run);
+        hedged_gate_leave(run->settings->gate, &run->visit);
         if (r == 0)
                 join_outputs(q, index, outputs);
         for (uint32_t i = 0; inputs && i < m->graph->n_inputs; i++)

@@ -20,6 +20,7 @@ struct hedged_runners {
         unsigned n_threads; /* the loop's */
         atomic_bool stopping;
         hedged_demand_t demand;
+        hedged_gate_t gate;
         pthread_mutex_t opening; /* of requests: the first of its threads that comes does it */
         pthread_mutex_t lock;    /* of the rest */
         hedged_fair_queue_t queue;
@@ -248,6 +249,8 @@ int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_
                 return -ENOMEM;
         runners->settings = *settings;
         runners->settings.demand = &runners->demand;
+        runners->settings.gate = &runners->gate;
+        hedged_gate_init(&runners->gate, settings->coded.threads);
         runners->limit = runners->n_threads = 1;
         for (unsigned i = 0; i < HEDGED_IN_FLIGHT_MAX; i++) {
                 runners->slots[i].next = runners->idle;
@@ -269,6 +272,7 @@ void hedged_runners_destroy(hedged_runners_t **runners)
                 return;
         hedge_actors_destroy(&(*runners)->threads);
         hedged_fair_queue_clear(&(*runners)->queue);
+        hedged_gate_release(&(*runners)->gate);
         pthread_mutex_destroy(&(*runners)->lock);
         pthread_mutex_destroy(&(*runners)->opening);
         free(*runners);

@@ -6,6 +6,7 @@
 #include "daemon/infer/coded.h"
 #include "daemon/infer/demand.h"
 #include "daemon/infer/fair_queue.h"
+#include "daemon/infer/gate.h"
 #include "daemon/infer/in_flight.h"
 #include "daemon/measure/measure.h"
 #include "daemon/models/model.h"
@@ -54,11 +55,13 @@ typedef struct hedged_client {
 
 typedef struct hedged_runner_settings {
         hedged_coded_settings_t coded;
-        unsigned queue;                /**< requests that may wait */
-        int answer_kind;               /**< of the mail with which finished requests are put into coded.loop */
-        hedged_measure_t *measure;     /**< learns from the layers that run here; borrowed */
-        double macs_per_s;             /**< 0; else pretend that this machine is so slow */
-        const hedged_demand_t *demand; /**< the runners' own, for what they run: whatever is given is overwritten */
+        unsigned queue;            /**< requests that may wait */
+        int answer_kind;           /**< of the mail with which finished requests are put into coded.loop */
+        hedged_measure_t *measure; /**< learns from the layers that run here; borrowed */
+        double macs_per_s;         /**< 0; else pretend that this machine is so slow */
+        /* The runners' own, whatever is given: */
+        hedged_gate_t *gate;           /**< what runs here goes through it */
+        const hedged_demand_t *demand; /**< what is in flight */
 } hedged_runner_settings_t;
 
 /** One run is worked on at a time until hedged_runners_limit says otherwise. @return 0, -ENOMEM, -errno. */
