@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "daemon/server/keys.h"
+#include "daemon/server/requests.h"
 
 static void log_news(void *arg, const char *sentence)
 {
@@ -47,6 +48,8 @@ static void read_events(hedged_server_t *c, hedge_monitor_t *monitor)
         while ((event = hedge_monitor_next(monitor, &value))) {
                 if (event == ZMQ_EVENT_DISCONNECTED && monitor == c->sockets.monitor) /* a client's is no board's */
                         hedged_cluster_disconnected(c->cluster, (int)value);
+                else if (event == ZMQ_EVENT_DISCONNECTED)
+                        hedged_requests_disconnected(c->requests, (int)value);
                 else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && c->auth)
                         hedge_auth_failed(c->auth);
         }
@@ -55,8 +58,9 @@ static void read_events(hedged_server_t *c, hedge_monitor_t *monitor)
 void hedged_keys_monitor(hedged_server_t *c)
 {
         read_events(c, c->sockets.monitor);
-        if (c->sockets.clients_monitor)
-                read_events(c, c->sockets.clients_monitor);
+        read_events(c, c->sockets.clients_monitor);
+        if (c->sockets.clients_tcp_monitor)
+                read_events(c, c->sockets.clients_tcp_monitor);
 }
 
 int hedged_keys_fd(const hedged_server_t *c)

@@ -26,7 +26,7 @@
 #define MAIL_PER_TURN   256 /* read before the loop looks at everything else */
 
 /* In the order in which they are looked at in a turn: what boards have sent comes before the news that they have hung up. */
-enum { BOARDS, MONITOR, CLIENTS, CLIENTS_TCP, CLIENTS_MONITOR, KEYS, MAIL, SIGNALS, SOURCES };
+enum { BOARDS, MONITOR, CLIENTS, CLIENTS_TCP, CLIENTS_MONITOR, CLIENTS_TCP_MONITOR, KEYS, MAIL, SIGNALS, SOURCES };
 
 typedef struct loop {
         hedged_server_t *server;
@@ -191,7 +191,7 @@ static void take_all(loop_t *l)
 
         if (l->fds[BOARDS].revents)
                 hedged_boards_receive(s);
-        if (l->fds[MONITOR].revents || l->fds[CLIENTS_MONITOR].revents)
+        if (l->fds[MONITOR].revents || l->fds[CLIENTS_MONITOR].revents || l->fds[CLIENTS_TCP_MONITOR].revents)
                 hedged_keys_monitor(s);
         if (l->fds[CLIENTS].revents)
                 hedged_clients_receive(s, s->sockets.clients);
@@ -214,9 +214,10 @@ static void watch(loop_t *l)
         l->sockets[BOARDS] = s->boards;
         l->sockets[MONITOR] = hedge_monitor_socket(s->monitor);
         l->sockets[CLIENTS] = s->clients;
+        l->sockets[CLIENTS_MONITOR] = hedge_monitor_socket(s->clients_monitor);
         if (s->clients_tcp) {
                 l->sockets[CLIENTS_TCP] = s->clients_tcp;
-                l->sockets[CLIENTS_MONITOR] = hedge_monitor_socket(s->clients_monitor);
+                l->sockets[CLIENTS_TCP_MONITOR] = hedge_monitor_socket(s->clients_tcp_monitor);
         }
         for (unsigned i = 0; i < SOURCES; i++)
                 l->fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN }; /* one of -1 is passed over */
@@ -235,7 +236,7 @@ static bool has_input(const loop_t *l, unsigned source)
 {
         int events;
 
-        if (!l->sockets[source] || source == MONITOR || source == CLIENTS_MONITOR)
+        if (!l->sockets[source] || source == MONITOR || source == CLIENTS_MONITOR || source == CLIENTS_TCP_MONITOR)
                 return false;
         events = hedge_socket_events(l->sockets[source]);
         return events > 0 && events & ZMQ_POLLIN;

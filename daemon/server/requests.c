@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/model/batch.h"
+#include "daemon/server/keys.h"
 
 struct hedged_requests {
         hedged_runners_t *runners;
@@ -165,6 +166,7 @@ void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge
 
         requests->counts.all++;
         hedged_requests_adjust(s);
+        hedged_keys_monitor(s); /* the end of a connection whose descriptor this one has got is known from now on */
         if (s->stopping)
                 r = hedge_why(&why, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
         else
@@ -186,6 +188,15 @@ void hedged_requests_infer(hedged_server_t *s, const hedge_asker_t *asker, hedge
         q->next = requests->out;
         requests->out = q;
         requests->counts.in_flight++;
+}
+
+void hedged_requests_disconnected(hedged_requests_t *requests, int fd)
+{
+        for (hedged_request_t *q = requests->out; q; q = q->next)
+                if (fd >= 0 && q->fd == fd) {
+                        q->fd = -1;
+                        hedged_runners_cancel(requests->runners, q, -ECANCELED);
+                }
 }
 
 static int send_result(hedged_request_t *q)
@@ -232,7 +243,10 @@ void hedged_requests_answer(hedged_requests_t *requests, hedged_request_t *q)
         requests->counts.in_flight--;
         if (r == 0)
                 r = send_result(q);
-        if (r < 0) {
+        if (r == -ECANCELED) {
+                requests->counts.failed++;
+                log_notice("request=%" PRIu64 " model=%s: dropped: its client has gone", q->asker.id, q->model->name);
+        } else if (r < 0) {
                 requests->counts.failed++;
                 log_warning("request=%" PRIu64 " model=%s: failed: %s", q->asker.id, q->model->name, hedge_strerror(r));
                 hedged_refuse(&q->asker, r, q->result < 0 ? q->why.text : hedge_strerror(r));

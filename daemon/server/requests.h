@@ -24,6 +24,9 @@ void hedged_requests_adjust(hedged_server_t *server);
 /** INFER. Takes the frames out of the envelope. */
 void hedged_requests_infer(hedged_server_t *server, const hedge_asker_t *asker, hedge_envelope_t *e);
 
+/** A client's connection is closed: what was asked by it is dropped, at work or not. */
+void hedged_requests_disconnected(hedged_requests_t *requests, int fd);
+
 /** A request has come back from the runners: answer it. Takes it over. */
 void hedged_requests_answer(hedged_requests_t *requests, hedged_request_t *request);
 

@@ -45,8 +45,11 @@ int hedged_sockets_open(const hedged_config_t *config, const hedge_wire_limits_t
         if (r < 0)
                 return r;
         r = hedge_monitor_new(s->boards, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, &s->monitor);
+        if (r == 0)
+                r = hedge_monitor_new(s->clients, ZMQ_EVENT_DISCONNECTED, &s->clients_monitor);
         if (r == 0 && s->clients_tcp)
-                r = hedge_monitor_new(s->clients_tcp, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, &s->clients_monitor);
+                r = hedge_monitor_new(s->clients_tcp, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
+                                      &s->clients_tcp_monitor);
         return r < 0 ? hedge_why(why, r, "cannot watch connections: %s", hedge_strerror(r)) : 0;
 }
 
@@ -96,6 +99,7 @@ void hedged_sockets_close(hedged_sockets_t *s)
 {
         hedge_monitor_destroy(&s->monitor);
         hedge_monitor_destroy(&s->clients_monitor);
+        hedge_monitor_destroy(&s->clients_tcp_monitor);
         zsock_destroy(&s->boards);
         zsock_destroy(&s->clients);
         zsock_destroy(&s->clients_tcp);

@@ -8,9 +8,10 @@
 /** The coordinator's endpoints: ROUTERs, one for boards, one for clients of this machine, and one for clients elsewhere. */
 typedef struct hedged_sockets {
         zsock_t *boards, *clients;
-        zsock_t *clients_tcp;             /**< NULL: not configured */
-        hedge_monitor_t *monitor;         /**< of the boards' connections: who has hung up, who was refused */
-        hedge_monitor_t *clients_monitor; /**< of clients_tcp's: who was refused */
+        zsock_t *clients_tcp;                 /**< NULL: not configured */
+        hedge_monitor_t *monitor;             /**< of the boards' connections: who has hung up, who was refused */
+        hedge_monitor_t *clients_monitor;     /**< of clients': who has hung up */
+        hedge_monitor_t *clients_tcp_monitor; /**< of clients_tcp's: who has hung up, who was refused */
 } hedged_sockets_t;
 
 /** Make them, with keys where the configuration wants CURVE. Nobody can connect yet.
