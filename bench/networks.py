@@ -87,7 +87,7 @@ class File:
 
 FILES = {"resnet20": File("resnet-cifar10/resnet20-cifar10.onnx", (1, 3, 32, 32), 10),
          "resnet56": File("resnet-cifar10/resnet56-cifar10.onnx", (1, 3, 32, 32), 10),
-         "mobilenet": File("mlperf-tiny/mlperf_tiny_vww_mobilenetv1_0.25_96.onnx", (1, 96, 96, 3), 2),
+         "mobilenet": File("mlperf-tiny/mlperf_tiny_vww_mobilenetv1_0.25_96.onnx", (1, 3, 96, 96), 2),
          "ultraface": File("ultraface/version-RFB-320.onnx", (1, 3, 240, 320), 4420 * 6),
          "squeezenet1.1": File("squeezenet1.1/squeezenet1.1-7.onnx", (1, 3, 224, 224), 1000)}
 

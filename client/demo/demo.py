@@ -26,7 +26,7 @@ VARIATIONS = 4  # of each digit: 40 pictures
 FREEZE_AFTER, KILL_AFTER = 12, 26
 TOLERANCE = 1e-3  # of the largest logit, between the cluster's answer and this machine's own
 BOARD_MACS_PER_S = 30_000_000  # boards are slowed to this: far weaker than real ones, as the network is far smaller
-SETTINGS = ["--set-board", "test.allow_emulation=true"]
+SETTINGS = ["--set-board", "test.allow_emulation=true", "--set", "plan.work=layers"]  # it shows what codes do
 
 COLOURS = {"bold": "1", "green": "32", "red": "31", "cyan": "36", "dim": "2"}
 COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
