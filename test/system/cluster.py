@@ -96,7 +96,7 @@ class Cluster:
         self.boards = boards
         self.options = [*(["--set", f"plan.work={work}"] if work else []), *options]
         self.dir = Path(tempfile.mkdtemp(prefix="hedge-", dir="/tmp"))
-        self.started = {}
+        self.started, self.children = {}, []
 
     def up(self):
         self.hedge("up", "--boards", self.boards, "--detach", *self.options)
@@ -124,6 +124,8 @@ class Cluster:
             self.clean()
 
     def clean(self):
+        for child in self.children:
+            child.poll()  # reap it
         for pid in self.started.values():
             if runs(pid) and str(self.dir) in Path(f"/proc/{pid}/cmdline").read_text():
                 os.kill(pid, signal.SIGKILL)
@@ -174,6 +176,15 @@ class Cluster:
 
     def thaw(self, name):
         os.kill(self.pid(name), signal.SIGCONT)
+
+    def start(self, name):
+        """A board that was killed, again; `hedge down` will find it."""
+        with open(self.dir / f"log/{name}.log", "ab") as log:
+            child = subprocess.Popen([Path(HEDGE).resolve().parent.parent / "worker/hedge-worker", "--config", self.dir / f"conf/{name}.yaml"],
+                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        (self.dir / f"run/{name}.pid").write_text(f"{child.pid}\n")
+        self.children.append(child)
+        self.started[f"{name}, started as {child.pid}"] = child.pid
 
     def kill(self, name):
         pid = self.pid(name)
