@@ -8,6 +8,7 @@ Needs root; HEDGE names the command line of a build. See bench/README.md.
     ./dev bench throughput --model squeezenet1.1 --profile pi3-100m --in-flight 1,10,32 --json throughput.json
 """
 import argparse
+import contextlib
 import statistics
 import sys
 
@@ -66,17 +67,19 @@ class Cell:
                      a.model in NETWORKS or a.model == "squeezenet1.1", a.timeout)
 
     def taken(self):
-        """Seconds of processor time so far; of boards that live."""
-        alive = {name: p.pid for name, p in self.bed.processes.items() if p.poll() is None}
-        took = {name: processor.process(pid)["all_s"] for name, pid in alive.items()}
-        return {"coordinator": took.pop("hedged"), "boards": sum(took.values())}
+        """{(who, process): seconds of processor time so far}, of those that live."""
+        took = {}
+        for name, process in list(self.bed.processes.items()):
+            with contextlib.suppress(OSError):  # killed meanwhile
+                took["coordinator" if name == "hedged" else "boards", process.pid] = processor.process(process.pid)["all_s"]
+        return took
 
     def turn(self, count, progress):
         """The first answers only fill what is in flight: time begins when there are as many as that."""
         before, ticks = self.taken(), processor_ticks()
         answers = self.crowd().run(self.in_flight, len(self.answers), count, lambda _: progress.step(f"{self.name}, {self.in_flight}"))
-        for who, s in self.taken().items():
-            self.cost[who] += s - before[who]
+        for (who, pid), s in self.taken().items():
+            self.cost[who] += s - before.get((who, pid), 0)
         self.ticks = [all_ + now - then for all_, now, then in zip(self.ticks, processor_ticks(), ticks)]
         came = [r["end_s"] for r in answers]
         self.seconds += came[-1] - came[self.in_flight - 1]
