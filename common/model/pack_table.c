@@ -142,6 +142,14 @@ static const hedge_field_t resize[] = {
         { REAL(resize, roi_right) },
         { REAL(resize, outside) },
         { FLAG(resize, antialias) },
+        { ANY(resize, part_h.whole_in) },
+        { ANY(resize, part_h.whole_out) },
+        { ANY(resize, part_h.in_first) },
+        { ANY(resize, part_h.out_first) },
+        { ANY(resize, part_w.whole_in) },
+        { ANY(resize, part_w.whole_out) },
+        { ANY(resize, part_w.in_first) },
+        { ANY(resize, part_w.out_first) },
 };
 static const hedge_field_t grid[] = {
         NODE,

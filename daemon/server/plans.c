@@ -88,7 +88,8 @@ static int check(const hedged_server_t *c, const hedge_msg_plan_t *plan, const h
                 return hedge_why(why, -EINVAL, "the codes are made for %u boards (cluster.slots), not for %u", slots,
                                  plan->boards);
         if (objective_of(c->config, plan->objective) < 0)
-                return hedge_why(why, -EINVAL, "there is no objective '%s': latency, p99, cost or auto", plan->objective);
+                return hedge_why(why, -EINVAL, "there is no objective '%s': latency, p99, cost or auto",
+                                 plan->objective);
         if (c->plans->n_asks >= MOST_ASKS)
                 return hedge_why(why, -EAGAIN, "too many plans are being made already");
         return 0;

@@ -197,7 +197,7 @@ static void messages_stop_its_computing(void **state)
         near(takes(2, 10), 10);
         speeds.costs.message_s = 0.25;
         near(takes(2, 10), 10 + 4 * 0.25); /* the board's way: both ends of both messages */
-        speeds.board[0].macs_per_s = 1.1; /* its answer comes first */
+        speeds.board[0].macs_per_s = 1.1;  /* its answer comes first */
         near(takes(2, 10), 10 + 2 * 0.25);
         speeds.here_cores = 2;
         near(takes(2, 10), 10 + 1 * 0.25);

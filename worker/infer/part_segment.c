@@ -32,7 +32,7 @@ typedef struct looking {
 } looking_t;
 
 /* Between nodes: a whole network may take seconds. */
-static int look(void *arg, uint32_t node, const hedge_tensor_t *in, hedge_tensor_t *out)
+static int look(void *arg, uint32_t first, uint32_t last, const hedge_tensor_t *in, hedge_tensor_t *out)
 {
         const looking_t *looking = arg;
 
@@ -45,6 +45,7 @@ static int run_engine(hedgew_task_t *task, uint32_t frame, const hedgew_part_mea
 {
         const hedge_graph_t *graph = task->segment->engine->graph;
         hedge_tensor_t *inputs = calloc(graph->n_inputs + (size_t)1, sizeof(*inputs));
+        const hedge_engine_hooks_t hooks = { .run = look };
         looking_t looking = { task, means };
         int r;
 
@@ -60,7 +61,7 @@ static int run_engine(hedgew_task_t *task, uint32_t frame, const hedgew_part_mea
                         return HEDGE_ESHAPE;
                 }
         }
-        r = hedge_engine_run(task->segment->engine->engine, inputs, look, &looking, outputs);
+        r = hedge_engine_run(task->segment->engine->engine, inputs, &hooks, &looking, outputs);
         free(inputs);
         hedgew_graph_used(task->share, means->kernels);
         return r == UNWANTED ? 1 : r;
