@@ -125,6 +125,12 @@ static const hedge_field_t pad[] = {
         { PER_AXIS(pad, before), .kind = HEDGE_FIELD_I32, .low = INT32_MIN, .high = INT32_MAX },
         { PER_AXIS(pad, after), .kind = HEDGE_FIELD_I32, .low = INT32_MIN, .high = INT32_MAX },
 };
+#define PART(m)                                                                                 \
+        { ANY(resize, m.whole_in) }, { ANY(resize, m.whole_out) }, { ANY(resize, m.in_first) }, \
+        {                                                                                       \
+                ANY(resize, m.out_first)                                                        \
+        }
+
 static const hedge_field_t resize[] = {
         NODE,
         { WAY(resize, mode, HEDGE_RESIZE_CUBIC) },
@@ -142,14 +148,8 @@ static const hedge_field_t resize[] = {
         { REAL(resize, roi_right) },
         { REAL(resize, outside) },
         { FLAG(resize, antialias) },
-        { ANY(resize, part_h.whole_in) },
-        { ANY(resize, part_h.whole_out) },
-        { ANY(resize, part_h.in_first) },
-        { ANY(resize, part_h.out_first) },
-        { ANY(resize, part_w.whole_in) },
-        { ANY(resize, part_w.whole_out) },
-        { ANY(resize, part_w.in_first) },
-        { ANY(resize, part_w.out_first) },
+        PART(part_h),
+        PART(part_w),
 };
 static const hedge_field_t grid[] = {
         NODE,

@@ -46,7 +46,7 @@ static const hedge_node_t full[HEDGE_OP_KINDS] = {
         NODE(GATHER_ND, OF(axis, UINT32_MAX)),
         NODE(PAD, OF(pad, HEDGE_PAD_EDGE, -0.0f, { 1, -2, 3, INT32_MIN, 5, 6 }, { 7, 8, -9, 10, INT32_MAX, 12 })),
         NODE(RESIZE, OF(resize, HEDGE_RESIZE_CUBIC, HEDGE_COORD_TF_CROP_AND_RESIZE, HEDGE_NEAREST_CEIL, 11, 12, 1.5f, 2.5f,
-                                 -0.75f, true, 0.1f, 0.2f, 0.3f, 0.4f, 9, true, { 30, 31, 32, 33 }, { 34, 35, 36, 37 })),
+                                 -0.75f, true, 0.1f, 0.2f, 0.3f, 0.4f, 9, true, { 30, 31, 3, 4 }, { 32, 33, 5, 6 })),
         NODE(GRID_SAMPLE, OF(grid, HEDGE_RESIZE_LINEAR, HEDGE_GRID_REFLECTION, true)),
         NODE(LRN, OF(lrn, 5, 1e-4f, 0.75f, 2)),
         NODE(TRANSPOSE, OF(transpose, { 5, 4, 3, 2, 1, 0 })),
