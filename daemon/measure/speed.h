@@ -42,6 +42,7 @@ typedef struct hedged_speeds {
         double slower
                 [HEDGE_CODE_MAX_BOARDS];    /**< so many times as long as here takes a message there; 0: not measured */
         bool usable[HEDGE_CODE_MAX_BOARDS]; /**< may be given work now */
+        uint64_t share_bytes[HEDGE_CODE_MAX_BOARDS]; /**< memory that they can give to what is planned; 0: not known */
 } hedged_speeds_t;
 
 /** How many times longer a board's core is taken to need for a message than the coordinator's. Where that was not measured it

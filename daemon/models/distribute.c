@@ -8,6 +8,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/models/room.h"
+#include "daemon/models/send.h"
+#include "daemon/models/use.h"
 
 #define WINDOW       2  /* shares on their way to one board */
 #define NUMBER_TRIES 16 /* shares that are looked at to tell a board's number */
@@ -45,27 +48,11 @@ void hedged_distributor_destroy(hedged_distributor_t **distributor)
         *distributor = NULL;
 }
 
-static hedged_variant_t *variant_of(const hedged_share_use_t *use)
-{
-        return &use->model->layers[use->layer].variants[use->variant];
-}
-
-static void set_holder(hedged_variant_t *v, unsigned board, bool holds)
-{
-        uint64_t bit = UINT64_C(1) << (board % 64);
-
-        if (holds)
-                atomic_fetch_or(&v->holders[board / 64], bit);
-        else
-                atomic_fetch_and(&v->holders[board / 64], ~bit);
-}
-
-/* Who runs a layer looks at its variants alone: tell all that use the share. */
+/* Who runs a request looks at its model alone: tell all that use the share. */
 static void refresh(const hedged_board_t *board, const hedged_share_t *share)
 {
         for (unsigned i = 0; i < share->n_uses; i++)
-                set_holder(variant_of(&share->uses[i]), share->board,
-                           board->usable && share->held == HEDGED_SHARE_HELD);
+                hedged_use_set_holder(&share->uses[i], share->board, board->usable && share->held == HEDGED_SHARE_HELD);
 }
 
 static void set_held(hedged_distributor_t *d, const hedged_board_t *board, hedged_share_t *share, hedged_held_t held)
@@ -101,16 +88,29 @@ static bool is_variant_wanted(const hedged_distributor_t *d, const hedged_varian
                                (d->most_usable > enough || hedge_now_ms() >= d->patient_until_ms));
 }
 
+static bool is_use_wanted(const hedged_distributor_t *d, const hedged_share_use_t *use, unsigned board)
+{
+        return use->kind == HEDGED_SHARE_BLOCK ? hedged_block_is_chosen(hedged_use_block(use), board)
+                                               : is_variant_wanted(d, hedged_use_variant(use));
+}
+
 static bool is_wanted(void *arg, const hedged_share_t *share)
 {
         for (unsigned i = 0; i < share->n_uses; i++)
-                if (is_variant_wanted(arg, variant_of(&share->uses[i])))
+                if (is_use_wanted(arg, &share->uses[i], share->board))
                         return true;
         return false;
 }
 
+/* What it could hold may have changed, or what there is to hold. */
+static void choose(hedged_distributor_t *d, const hedged_board_t *board)
+{
+        if (board->index != HEDGED_NO_INDEX)
+                hedged_room_choose(d->registry, board->index, board->share_bytes_max);
+}
+
 /* Have a share encoded; hedged_distribute_encoded sends it. @return 0, -ENOMEM. */
-static int start_sending(hedged_distributor_t *d, hedged_share_t *share)
+static int start_encoding(hedged_distributor_t *d, hedged_share_t *share)
 {
         hedged_encode_t *e = calloc(1, sizeof(*e));
 
@@ -125,6 +125,35 @@ static int start_sending(hedged_distributor_t *d, hedged_share_t *share)
         return 0;
 }
 
+/* A share was sent, or could not be. @return r. */
+static int note_sent(hedged_distributor_t *d, hedged_board_t *board, hedged_share_t *share, uint64_t bytes, int r)
+{
+        if (r == 0) {
+                hedged_cluster_sending(d->cluster, board, bytes, hedge_now_ms());
+                return 0;
+        }
+        log_warning("board=%s: cannot send a share of %s: %s, trying again later", board->name,
+                    share->uses[0].model->name, hedge_strerror(r));
+        hedged_share_index_set(&d->registry->shares, share, HEDGED_SHARE_MISSING);
+        if (r == -EHOSTUNREACH)
+                hedged_cluster_lost(d->cluster, board);
+        return r;
+}
+
+/* @return 0; < 0: it is still missing. */
+static int start_sending(hedged_distributor_t *d, hedged_board_t *board, hedged_share_t *share)
+{
+        const hedged_share_use_t *use = &share->uses[0];
+        const hedged_block_t *block;
+
+        if (use->kind == HEDGED_SHARE_CODED)
+                return start_encoding(d, share);
+        block = hedged_use_block(use);
+        hedged_share_index_send(&d->registry->shares, share);
+        return note_sent(d, board, share, block->sent_bytes,
+                         hedged_send_block(d->send, d->socket, &board->route, use->model, block, share->board));
+}
+
 /* Keep the board's window full. Where there is no memory for it, the next tick tries again. */
 static void feed(hedged_distributor_t *d, hedged_board_t *board)
 {
@@ -137,7 +166,7 @@ static void feed(hedged_distributor_t *d, hedged_board_t *board)
                 hedged_cluster_sending(d->cluster, board, 0, hedge_now_ms());
         while (hedged_share_index_sending(index, board->index) < WINDOW &&
                (share = hedged_share_index_next(index, board->index, is_wanted, d)))
-                if (start_sending(d, share) < 0)
+                if (start_sending(d, board, share) < 0)
                         return;
 }
 
@@ -193,6 +222,7 @@ void hedged_distribute_hello(hedged_distributor_t *d, hedged_board_t *board, con
         if (board->index == HEDGED_NO_INDEX)
                 return;
         believe_hello(d, board, hello);
+        choose(d, board);
         hedged_distribute_feed(d);
 }
 
@@ -209,47 +239,9 @@ void hedged_distribute_changed(hedged_distributor_t *d, hedged_board_t *board, b
                         hedged_share_index_set(&d->registry->shares, shares[i], HEDGED_SHARE_MISSING);
                 refresh(board, shares[i]);
         }
+        choose(d, board); /* it may have been a spare, with other memory than who had its number */
         if (!restarted && board->index != HEDGED_NO_INDEX)
                 hedged_distribute_feed(d); /* else its HELLO, or the next tick, says what it holds already */
-}
-
-static int send_share(hedged_distributor_t *d, const hedged_board_t *board, hedged_encode_t *e)
-{
-        const hedged_layer_t *layer = &e->model->layers[e->layer];
-        const hedged_variant_t *v = &layer->variants[e->variant];
-        hedge_message_t message = { .type = HEDGE_MSG_SHARE };
-        zmq_msg_t frame;
-        int r;
-
-        if (!e->filters)
-                return -ENOMEM;
-        message.share.digest = v->digests[e->board];
-        message.share.conv = v->partition.part;
-        message.share.ell_b = hedge_code_ell_b(v->code, e->board);
-        snprintf(message.share.layer, sizeof(message.share.layer), "%.63s/%.190s", e->model->name, layer->name);
-        r = hedge_frame_floats(&frame, e->filters, hedged_variant_share_bytes(v, e->board) / sizeof(float));
-        if (r < 0)
-                return r;
-        e->filters = NULL;
-        return d->send(d->socket, &board->route, &message, &frame, 1);
-}
-
-static void send_encoded(hedged_distributor_t *d, hedged_board_t *board, hedged_share_t *share, hedged_encode_t *e)
-{
-        const hedged_layer_t *layer = &e->model->layers[e->layer];
-        int r = send_share(d, board, e);
-
-        if (r == 0) {
-                hedged_cluster_sending(d->cluster, board,
-                                       hedged_variant_share_bytes(&layer->variants[e->variant], e->board),
-                                       hedge_now_ms());
-                return;
-        }
-        log_warning("board=%s: cannot send the share of %s/%s: %s, trying again later", board->name, e->model->name,
-                    layer->name, hedge_strerror(r));
-        hedged_share_index_set(&d->registry->shares, share, HEDGED_SHARE_MISSING);
-        if (r == -EHOSTUNREACH)
-                hedged_cluster_lost(d->cluster, board);
 }
 
 void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *e)
@@ -260,7 +252,8 @@ void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *e)
 
         /* else its board was lost or said HELLO again meanwhile, or no model has it any more */
         if (board && board->usable && share && share->held == HEDGED_SHARE_SENDING && share->ticket == e->ticket)
-                send_encoded(d, board, share, e);
+                note_sent(d, board, share, hedged_variant_share_bytes(v, e->board),
+                          hedged_send_share(d->send, d->socket, &board->route, e));
         hedged_encode_destroy(&e);
 }
 
@@ -280,6 +273,7 @@ void hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, c
 
         if (share)
                 set_held(d, board, share, code == HEDGE_ENOSHARE ? HEDGED_SHARE_MISSING : HEDGED_SHARE_REFUSED);
+        choose(d, board); /* smaller ones may fit where one did not */
         feed(d, board);
 }
 
@@ -293,7 +287,33 @@ void hedged_distribute_loaded(hedged_distributor_t *d)
 
                 for (unsigned s = 0; s < n; s++)
                         refresh(boards[i], shares[s]); /* it may hold them for another model of this file */
+                choose(d, boards[i]);
                 feed(d, boards[i]);
+        }
+}
+
+void hedged_distribute_replanned(hedged_distributor_t *d, hedged_model_t *model)
+{
+        if (hedged_registry_extend(d->registry, model) < 0)
+                log_warning("model=%s: no memory to tell boards of its new plan, going on with the old", model->name);
+        else
+                hedged_distribute_loaded(d);
+}
+
+void hedged_distribute_room(const hedged_distributor_t *d, const char *model, hedged_speeds_t *speeds)
+{
+        unsigned count;
+        hedged_board_t *const *boards = hedged_cluster_boards(d->cluster, &count);
+
+        memset(speeds->share_bytes, 0, sizeof(speeds->share_bytes));
+        for (unsigned i = 0; i < count; i++) {
+                const uint32_t index = boards[i]->index;
+
+                if (index < speeds->boards) {
+                        const uint64_t room = hedged_room_of(d->registry, index, boards[i]->share_bytes_max, model);
+
+                        speeds->share_bytes[index] = room ? room : 1; /* 0 would be: not known */
+                }
         }
 }
 
@@ -319,6 +339,7 @@ void hedged_distribute_unloaded(hedged_distributor_t *d, hedged_model_t *model)
                 for (unsigned s = 0; s < n; s++)
                         if (shares[s]->held == HEDGED_SHARE_REFUSED) /* there is room again */
                                 hedged_share_index_set(&d->registry->shares, shares[s], HEDGED_SHARE_MISSING);
+                choose(d, boards[i]);
                 feed(d, boards[i]);
         }
 }
@@ -328,7 +349,7 @@ static bool waits_for(const hedged_distributor_t *d, const hedged_model_t *model
         if (share->held == HEDGED_SHARE_HELD || share->held == HEDGED_SHARE_REFUSED)
                 return false;
         for (unsigned i = 0; i < share->n_uses; i++)
-                if (share->uses[i].model == model && is_variant_wanted(d, variant_of(&share->uses[i])))
+                if (share->uses[i].model == model && is_use_wanted(d, &share->uses[i], share->board))
                         return true;
         return false;
 }

@@ -9,7 +9,7 @@
 /** Getting the shares to the boards, once, and knowing who holds which. The loop's.
  *
  * Every board gets the shares of the variants that are always wanted; those that are for few boards (cut.enough) only while no more
- * than so many are left. A board gets a few at a time, the next when it has confirmed one. */
+ * than so many are left; and of blocks those that daemon/models/room.h chooses for it. A board gets a few at a time, the next when it has confirmed one. */
 typedef struct hedged_distributor hedged_distributor_t;
 
 #define HEDGED_DISTRIBUTE_PATIENT_MS 6000 /**< after the start: a board knocks at least every 5 s */
@@ -49,6 +49,12 @@ void hedged_distribute_loaded(hedged_distributor_t *d);
 /** A model was taken out of the registry, or replaced in it: take its shares out of the index, and tell the boards to forget those
  * that no other model has. */
 void hedged_distribute_unloaded(hedged_distributor_t *d, hedged_model_t *model);
+
+/** A model has been planned again, which may have given it new blocks. One that is not in the registry (any more) is left alone. */
+void hedged_distribute_replanned(hedged_distributor_t *d, hedged_model_t *model);
+
+/** What the boards that are known could give to the blocks of a model of this name, into speeds->share_bytes: hedged_room_of. */
+void hedged_distribute_room(const hedged_distributor_t *d, const char *model, hedged_speeds_t *speeds);
 
 /** Is everything that has to be sent to the boards at hand sent and confirmed, for this model? */
 bool hedged_distribute_settled(const hedged_distributor_t *d, const hedged_model_t *model);

@@ -10,6 +10,7 @@
 #include "common/detect/check.h"
 
 #include "common/model/batch.h"
+#include "common/model/held.h"
 
 /* The code of a cut; layers that are cut alike share it, and with it its cache of decode matrices. */
 static int find_code(hedged_model_t *m, const hedged_cut_t *cut, const hedge_code_t **ret, hedge_why_t *why)
@@ -384,4 +385,10 @@ bool hedged_layer_ready(hedged_layer_t *layer)
 size_t hedged_variant_share_bytes(const hedged_variant_t *v, unsigned board)
 {
         return hedge_code_ell_b(v->code, board) * hedge_partition_filter_elements(&v->partition) * sizeof(float);
+}
+
+uint64_t hedged_variant_held_bytes(const hedged_variant_t *v, unsigned board)
+{
+        return hedged_variant_share_bytes(v, board) +
+               HEDGE_HELD_OVERHEAD_BYTES * (1 + (uint64_t)hedge_code_ell_b(v->code, board));
 }

@@ -35,7 +35,7 @@ typedef struct hedged_layer {
         atomic_int preferred; /**< the variant that is best now, by prediction; or one of the two below */
 } hedged_layer_t;
 
-#define HEDGED_MODEL_BLOCKS 32u
+#define HEDGED_MODEL_BLOCKS 64u
 
 enum { HEDGED_PREFER_NONE = -1, HEDGED_PREFER_LOCAL = -2 };
 
@@ -60,11 +60,13 @@ typedef struct hedged_model {
         unsigned n_codes;
         hedged_layer_t *layers; /**< coded ones, in the order they run */
         unsigned n_layers;
-        uint32_t *layer_of_node;      /**< index into layers, or HEDGE_NO_NODE */
-        hedged_block_t *blocks;       /**< runs of nodes that boards may hold; room for HEDGED_MODEL_BLOCKS */
-        atomic_uint n_blocks;         /**< of those; more may come, none goes */
-        pthread_mutex_t lock;         /**< of the chains */
-        hedged_kept_chains_t *chains; /**< how requests run now, or NULL: layer by layer */
+        uint32_t *layer_of_node; /**< index into layers, or HEDGE_NO_NODE */
+        hedged_block_t *blocks;  /**< runs of nodes that boards may hold; room for HEDGED_MODEL_BLOCKS */
+        atomic_uint n_blocks;    /**< of those; more may come, none goes */
+        uint64_t share_bytes[HEDGE_CODE_MAX_BOARDS]; /**< boards' memory, as it was last known; 0: not yet */
+        unsigned n_indexed;                          /**< the loop's: of those that the registry's shares have */
+        pthread_mutex_t lock;                        /**< of the chains */
+        hedged_kept_chains_t *chains;                /**< how requests run now, or NULL: layer by layer */
 } hedged_model_t;
 
 /** A model in every shape that it is served in: a graph, a plan and an engine for each. All have one name. */
@@ -136,5 +138,8 @@ bool hedged_layer_ready(hedged_layer_t *layer);
 
 /** Bytes of a board's share of a variant: ell_b filter blocks. */
 size_t hedged_variant_share_bytes(const hedged_variant_t *variant, unsigned board);
+
+/** Memory that the board counts for it. */
+uint64_t hedged_variant_held_bytes(const hedged_variant_t *variant, unsigned board);
 
 #endif

@@ -20,6 +20,28 @@ static int add_variant(hedged_registry_t *registry, hedged_model_t *model, unsig
         return r;
 }
 
+/* Any board may hold a block: which do is chosen later. */
+static int add_block(hedged_registry_t *registry, hedged_model_t *model, unsigned block)
+{
+        const hedged_share_use_t use = { .model = model, .kind = HEDGED_SHARE_BLOCK, .block = block };
+        int r = 0;
+
+        for (unsigned b = 0; r == 0 && b < model->slots; b++)
+                r = hedged_share_index_add(&registry->shares, &model->blocks[block].digests[b], b, &use);
+        return r;
+}
+
+/* Those that are not in yet. What was added of one that fails stays: it is added no second time (n_indexed), and is not chosen. */
+static int add_blocks(hedged_registry_t *registry, hedged_model_t *model)
+{
+        const unsigned n = atomic_load(&model->n_blocks);
+        int r = 0;
+
+        while (r == 0 && model->n_indexed < n)
+                r = add_block(registry, model, model->n_indexed++);
+        return r;
+}
+
 static int add_shares(hedged_registry_t *registry, hedged_model_t *model)
 {
         int r = 0;
@@ -27,8 +49,12 @@ static int add_shares(hedged_registry_t *registry, hedged_model_t *model)
         for (unsigned l = 0; l < model->n_layers; l++)
                 for (unsigned v = 0; r == 0 && v < model->layers[l].n_variants; v++)
                         r = add_variant(registry, model, l, v);
-        if (r < 0)
+        if (r == 0)
+                r = add_blocks(registry, model);
+        if (r < 0) {
                 hedged_share_index_remove(&registry->shares, model, NULL, NULL);
+                model->n_indexed = 0;
+        }
         return r;
 }
 
@@ -100,6 +126,14 @@ int hedged_registry_put(hedged_registry_t *registry, const hedged_model_set_t *s
         for (unsigned i = 0; i < old; i++)
                 ret_replaced->models[i] = registry->models[first + i];
         replace(registry, first, old, set, room);
+        return 0;
+}
+
+int hedged_registry_extend(hedged_registry_t *registry, hedged_model_t *model)
+{
+        for (unsigned i = 0; i < registry->count; i++)
+                if (registry->models[i] == model)
+                        return add_blocks(registry, model);
         return 0;
 }
 

@@ -9,6 +9,7 @@
 typedef struct hedged_registry {
         hedged_model_t **models;     /**< one that is served in several shapes is several in a row */
         unsigned count, max;         /**< of models, in each shape */
+        uint64_t share_bytes;        /**< most that one model may take on a board; 0: no limit but the board's */
         hedged_share_index_t shares; /**< also of models that were taken out, until hedged_distribute_unloaded */
 } hedged_registry_t;
 
@@ -16,6 +17,9 @@ typedef struct hedged_registry {
  * replaced as a whole (requests that run keep it).
  * @param ret_replaced  What was replaced, with its references; may be empty. @return 0, HEDGE_ELIMIT, -EINVAL, -ENOMEM. */
 int hedged_registry_put(hedged_registry_t *registry, const hedged_model_set_t *set, hedged_model_set_t *ret_replaced);
+
+/** Put in what blocks a model has got since it was put in. One that is not here is left alone. @return 0, -ENOMEM. */
+int hedged_registry_extend(hedged_registry_t *registry, hedged_model_t *model);
 
 /** The model of a name in the first of its shapes. @return borrowed, or NULL. */
 hedged_model_t *hedged_registry_find(const hedged_registry_t *registry, const char *name);

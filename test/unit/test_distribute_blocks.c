@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "blocks_bed.h"
+
+/* Bits of blocks: the whole, and the three segments. */
+enum { WHOLE = 1, FIRST = 2, SECOND = 4, THIRD = 8 };
+
+static void boards_hold_what_fits(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+        const hedged_block_t *b = m->blocks;
+
+        assert_true(hedged_distribute_settled(bed.distributor, m)); /* there is nobody */
+        start_board(0, b[0].bytes);
+        start_board(1, b[3].bytes + b[2].bytes);
+        start_board(2, b[1].bytes + b[2].bytes - 1);
+        assert_false(hedged_distribute_settled(bed.distributor, m));
+        settle();
+        assert_true(hedged_distribute_settled(bed.distributor, m));
+        assert_int_equal(holds(0, m), WHOLE);
+        assert_int_equal(holds(1, m), THIRD | SECOND);
+        assert_int_equal(holds(2, m), SECOND);
+        for (unsigned i = 0; i < SLOTS; i++) {
+                assert_true(bed.boards[i].most <= bed.boards[i].memory);
+                assert_int_equal(bed.boards[i].refused, 0);
+        }
+        /* who holds the whole can be asked for anything inside */
+        assert_ptr_equal(hedged_model_block(m, b[2].first, b[2].last, 0), &b[0]);
+        assert_ptr_equal(hedged_model_block(m, b[2].first, b[2].last, 1), &b[2]);
+        assert_ptr_equal(hedged_model_block(m, b[2].first, b[2].last, 2), &b[2]);
+        assert_null(hedged_model_block(m, b[3].first, b[3].last, 2));
+        assert_null(hedged_model_block(m, b[2].first, b[3].last, 1)); /* it has both, but not as one */
+        assert_null(hedged_model_block(m, 0, 0, 0));
+}
+
+static void a_block_says_what_it_takes_on_a_board(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+
+        start_board(0, UINT64_MAX);
+        start_board(1, m->blocks[0].bytes - 1);
+        for (unsigned i = 0; i < 2; i++)
+                while (bed.boards[i].n_inbox) {
+                        letter_t *letter = &bed.boards[i].inbox[0];
+                        unsigned k = 0;
+
+                        while (memcmp(&m->blocks[k].digests[i], &letter->digest, sizeof(letter->digest)) != 0)
+                                k++;
+                        assert_int_equal(bytes_of(letter, NULL), m->blocks[k].bytes);
+                        work_one(i);
+                }
+        assert_int_equal(bed.boards[0].blocks, 1);
+        assert_int_equal(bed.boards[1].blocks, 2); /* THIRD and SECOND: FIRST does not fit beside them */
+}
+
+/* The frames lie in the model's memory, and keep it when the model is gone. */
+static void nothing_is_copied_and_nothing_goes_too_early(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+        hedge_graph_t *program = NULL;
+        uint32_t values[64], n, found = 0;
+        letter_t *letter;
+        float *before;
+        size_t size;
+
+        start_board(0, UINT64_MAX);
+        letter = &bed.boards[0].inbox[0];
+        bytes_of(letter, &program);
+        n = hedge_graph_constants(program, values);
+        for (uint32_t i = 0; i < n; i++)
+                for (uint32_t v = 0; v < m->graph->n_values; v++)
+                        found += zmq_msg_data(&letter->frames[1 + i]) == m->graph->values[v].data;
+        assert_int_equal(found, n);
+        size = zmq_msg_size(&letter->frames[n]);
+        before = malloc(size);
+        memcpy(before, zmq_msg_data(&letter->frames[n]), size);
+        unload(m);
+        assert_memory_equal(zmq_msg_data(&letter->frames[n]), before, size);
+        free(before);
+        hedge_graph_destroy(&program);
+        assert_int_equal(bed.boards[0].inbox[1].type, HEDGE_MSG_DROP);
+        settle();
+        assert_int_equal(bed.boards[0].n_held, 0);
+}
+
+static void a_lost_block_is_sent_again(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+
+        start_board(0, UINT64_MAX);
+        hedged_cluster_lost(bed.cluster, known(0));
+        assert_false(hedged_model_block(m, 0, 1, 0));
+        start_board(0, UINT64_MAX); /* what was on its way is gone with it */
+        settle();
+        assert_int_equal(holds(0, m), WHOLE);
+        hedged_cluster_lost(bed.cluster, known(0));
+        assert_int_equal(holds(0, m), WHOLE); /* though nobody asks for it now */
+        assert_null(hedged_model_block(m, 0, 1, 0));
+        bed.now_ms += 3600000;
+        say_hello(0);
+        settle();
+        assert_int_equal(bed.boards[0].blocks, 1); /* it had it all the time */
+        assert_non_null(hedged_model_block(m, 0, 1, 0));
+        bed.boards[0].n_held = 0;
+        bed.boards[0].bytes = 0;
+        start_board(0, UINT64_MAX); /* another process */
+        assert_null(hedged_model_block(m, 0, 1, 0));
+        settle();
+        assert_int_equal(bed.boards[0].blocks, 2);
+        assert_non_null(hedged_model_block(m, 0, 1, 0));
+}
+
+static void blocks_tell_a_boards_number(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+        board_t *b = &bed.boards[1];
+
+        b->held[0] = (held_t){ m->blocks[3].digests[2], m->blocks[3].bytes };
+        b->n_held = 1;
+        b->bytes = b->held[0].bytes;
+        start_board(1, m->blocks[3].bytes);
+        assert_int_equal(known(1)->index, 2);
+        assert_non_null(hedged_model_block(m, m->blocks[3].first, m->blocks[3].last, 2));
+        assert_true(hedged_distribute_settled(bed.distributor, m));
+        assert_int_equal(b->n_inbox, 0);
+        /* what is held stays, and leaves what it takes less room for others */
+        start_board(1, m->blocks[0].bytes);
+        settle();
+        assert_int_equal(holds(1, m), THIRD | SECOND);
+        start_board(1, 2 * m->blocks[0].bytes);
+        settle();
+        assert_int_equal(holds(1, m), WHOLE | THIRD | SECOND);
+}
+
+static void who_refuses_gets_what_is_smaller(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+        board_t *b = &bed.boards[0];
+
+        b->refuses = m->blocks[3].bytes - 1; /* it says that it has more than it has */
+        start_board(0, UINT64_MAX);
+        settle();
+        assert_int_equal(b->refused, 2); /* the whole, then the third */
+        assert_int_equal(holds(0, m), FIRST | SECOND);
+        assert_true(hedged_distribute_settled(bed.distributor, m));
+        hedged_distribute_feed(bed.distributor);
+        assert_int_equal(b->n_inbox, 0); /* it is not asked again */
+        b->refuses = UINT64_MAX;
+        b->n_held = 0;
+        b->bytes = 0;
+        start_board(0, UINT64_MAX); /* another process may have room */
+        settle();
+        assert_int_equal(holds(0, m), WHOLE);
+}
+
+static void first_come_first_served(void **state)
+{
+        (void)state;
+        hedged_model_t *a = load("a", 1), *b = load("b", 2);
+
+        start_board(0, a->blocks[0].bytes + b->blocks[1].bytes);
+        settle();
+        assert_int_equal(holds(0, a), WHOLE);
+        assert_int_equal(holds(0, b), FIRST);
+        unload(a);
+        assert_int_equal(bed.boards[0].inbox[0].type, HEDGE_MSG_DROP); /* before what comes in its place */
+        settle();
+        assert_true(bed.boards[0].most <= bed.boards[0].memory);
+        assert_int_equal(holds(0, b), WHOLE | FIRST);
+}
+
+static void two_models_of_one_file_hold_one_block(void **state)
+{
+        (void)state;
+        hedged_model_t *a = load("a", 1), *b;
+
+        start_board(0, a->blocks[0].bytes);
+        settle();
+        b = load("b", 1);
+        settle();
+        assert_int_equal(bed.boards[0].blocks, 1);
+        assert_int_equal(holds(0, a), WHOLE);
+        assert_int_equal(holds(0, b), WHOLE);
+        unload(a);
+        settle();
+        assert_int_equal(holds(0, b), WHOLE);
+        assert_int_equal(bed.boards[0].drops, 0);
+}
+
+static void a_model_keeps_its_limit(void **state)
+{
+        (void)state;
+        hedged_model_t *m;
+
+        bed.registry.share_bytes = UINT64_MAX;
+        m = load("a", 1);
+        bed.registry.share_bytes = m->blocks[0].bytes - 1; /* plan.share_bytes */
+        start_board(0, UINT64_MAX);
+        settle();
+        assert_int_equal(holds(0, m), THIRD | SECOND);
+        assert_true(bed.boards[0].bytes <= bed.registry.share_bytes);
+}
+
+static void a_full_queue_is_tried_again_later(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+
+        bed.boards[0].full = true;
+        start_board(0, UINT64_MAX);
+        assert_int_equal(bed.boards[0].n_inbox, 0);
+        assert_false(hedged_distribute_settled(bed.distributor, m));
+        bed.boards[0].full = false;
+        hedged_distribute_feed(bed.distributor);
+        settle();
+        assert_int_equal(holds(0, m), WHOLE);
+        assert_true(hedged_distribute_settled(bed.distributor, m));
+}
+
+static void who_cannot_be_reached_is_lost(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", 1);
+
+        bed.boards[0].refuses = m->blocks[0].bytes - 1;
+        start_board(0, UINT64_MAX);
+        work_one(0); /* it refuses the whole and is sent two segments */
+        assert_int_equal(bed.boards[0].n_inbox, 2);
+        bed.boards[0].here = false;
+        work_one(0); /* the third cannot be sent */
+        assert_false(known(0)->usable);
+        assert_int_equal(bed.boards[0].n_inbox, 1);
+        assert_null(hedged_model_block(m, m->blocks[3].first, m->blocks[3].last, 0));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+                TEST(boards_hold_what_fits),
+                TEST(a_block_says_what_it_takes_on_a_board),
+                TEST(nothing_is_copied_and_nothing_goes_too_early),
+                TEST(a_lost_block_is_sent_again),
+                TEST(blocks_tell_a_boards_number),
+                TEST(who_refuses_gets_what_is_smaller),
+                TEST(first_come_first_served),
+                TEST(two_models_of_one_file_hold_one_block),
+                TEST(a_model_keeps_its_limit),
+                TEST(a_full_queue_is_tried_again_later),
+                TEST(who_cannot_be_reached_is_lost),
+#undef TEST
+        };
+
+        hedge_log_set_level(HEDGE_LOG_ERROR); /* what cannot be sent is told each time */
+        return cmocka_run_group_tests_name("distribute_blocks", tests, NULL, NULL);
+}
