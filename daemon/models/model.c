@@ -11,6 +11,7 @@
 
 #include "common/model/batch.h"
 #include "common/model/held.h"
+#include "daemon/models/segments.h"
 
 /* The code of a cut; layers that are cut alike share it, and with it its cache of decode matrices. */
 static int find_code(hedged_model_t *m, const hedged_cut_t *cut, const hedge_code_t **ret, hedge_why_t *why)
@@ -259,6 +260,8 @@ int hedged_model_new(const hedged_config_t *config, const hedged_speeds_t *speed
                                      why);
         if (r == 0)
                 r = plan_model(m, speeds, hedge_kernels_conv_error(kernels), why);
+        if (r == 0)
+                r = hedged_segments_begin(m, speeds);
         if (r == 0)
                 r = hedge_engine_new(graph, kernels, &m->engine);
         if (r < 0) {

@@ -77,7 +77,8 @@ typedef struct hedged_model_set {
 
 /** Make a model of a graph: plan it, make its codes and digests, prepare its engine.
  *
- * With plan.cut measured every layer gets the cuts of hedged_planner_cuts. plan.share_bytes is divided among the layers in
+ * With plan.cut measured every layer gets the cuts of hedged_planner_cuts, unless it is in a segment in all chains
+ * (daemon/models/segments.h): then it gets none, and boards hold none of its shares. plan.share_bytes is divided among the layers in
  * proportion to their filters; what one leaves goes to those after it.
  * @param config    Borrowed for the model's life.
  * @param speeds    What to plan for; not used with plan.cut simple.
@@ -96,10 +97,12 @@ hedged_budget_t hedged_model_budget(const hedged_config_t *config, const hedge_g
 const hedge_conv_t *hedged_model_conv(const hedge_graph_t *graph, uint32_t node);
 
 /** Look again which variant of each layer, or the coordinator, is best for these speeds and usable boards, and prefer that
- * one from now on. Nothing is encoded or sent. With plan.cut simple it does nothing. To change it takes a gain of 5 %.
+ * one from now on; then plan the chains again, which may take blocks that were not there (n_blocks). Nothing is encoded or
+ * sent. With plan.cut simple it does nothing. To change it takes a gain of 5 %.
+ * @param segments  Else the chains stay as they are: they do not depend on which boards are usable.
  * Any thread, one at a time for a model; some 10 ms.
  * @return 0, -ENOMEM (some layers keep what they had). */
-int hedged_model_replan(hedged_model_t *model, const hedged_speeds_t *speeds);
+int hedged_model_replan(hedged_model_t *model, const hedged_speeds_t *speeds, bool segments);
 
 hedged_model_t *hedged_model_ref(hedged_model_t *model);
 

@@ -11,13 +11,6 @@
 
 enum { LOAD, ENCODE, REPLAN, ASK };
 
-/* The variants of a model to be looked at again. */
-typedef struct replan {
-        hedge_mail_t mail;
-        hedged_model_t *model; /* a reference */
-        hedged_speeds_t speeds;
-} replan_t;
-
 struct hedged_preparer {
         const hedged_config_t *config;
         hedge_kernels_t *kernels;
@@ -46,6 +39,15 @@ void hedged_encode_destroy(hedged_encode_t **encode)
         hedged_model_unref(&(*encode)->model);
         free(*encode);
         *encode = NULL;
+}
+
+void hedged_replan_destroy(hedged_replan_t **replan)
+{
+        if (!*replan)
+                return;
+        hedged_model_unref(&(*replan)->model);
+        free(*replan);
+        *replan = NULL;
 }
 
 static hedge_onnx_limits_t limits_of(const hedged_config_t *config)
@@ -276,17 +278,12 @@ static void do_encode(hedged_preparer_t *p, hedged_encode_t *e)
         hedge_mailbox_put(p->loop, &e->mail);
 }
 
-static void replan_destroy(replan_t **replan)
+static void do_replan(hedged_preparer_t *p, hedged_replan_t *replan)
 {
-        hedged_model_unref(&(*replan)->model);
-        free(*replan);
-        *replan = NULL;
-}
-
-static void do_replan(replan_t *replan)
-{
-        hedged_model_replan(replan->model, &replan->speeds); /* without memory a layer keeps what it had */
-        replan_destroy(&replan);
+        /* without memory a layer keeps what it had */
+        hedged_model_replan(replan->model, &replan->speeds, replan->segments);
+        replan->mail.kind = p->kinds.replanned;
+        hedge_mailbox_put(p->loop, &replan->mail);
 }
 
 static void do_ask(hedged_preparer_t *p, hedged_ask_t *ask)
@@ -301,7 +298,7 @@ static void drop(hedge_mail_t *mail)
         hedged_load_t *load = (hedged_load_t *)mail;
         hedged_encode_t *encode = (hedged_encode_t *)mail;
         hedged_ask_t *ask = (hedged_ask_t *)mail;
-        replan_t *replan = (replan_t *)mail;
+        hedged_replan_t *replan = (hedged_replan_t *)mail;
 
         switch (mail->kind) {
         case LOAD:
@@ -311,7 +308,7 @@ static void drop(hedge_mail_t *mail)
                 hedged_encode_destroy(&encode);
                 break;
         case REPLAN:
-                replan_destroy(&replan);
+                hedged_replan_destroy(&replan);
                 break;
         case ASK:
                 hedged_ask_destroy(&ask);
@@ -334,7 +331,7 @@ static void work(void *arg, hedge_mail_t *mail)
                 do_encode(p, (hedged_encode_t *)mail);
                 break;
         case REPLAN:
-                do_replan((replan_t *)mail);
+                do_replan(p, (hedged_replan_t *)mail);
                 break;
         case ASK:
                 do_ask(p, (hedged_ask_t *)mail);
@@ -373,15 +370,16 @@ void hedged_preparer_encode(hedged_preparer_t *p, hedged_encode_t *encode)
         hedge_actors_put(p->thread, &encode->mail);
 }
 
-void hedged_preparer_replan(hedged_preparer_t *p, hedged_model_t *model, const hedged_speeds_t *speeds)
+void hedged_preparer_replan(hedged_preparer_t *p, hedged_model_t *model, const hedged_speeds_t *speeds, bool segments)
 {
-        replan_t *replan = calloc(1, sizeof(*replan));
+        hedged_replan_t *replan = calloc(1, sizeof(*replan));
 
         if (!replan)
                 return;
         replan->mail.kind = REPLAN;
         replan->model = hedged_model_ref(model);
         replan->speeds = *speeds;
+        replan->segments = segments;
         hedge_actors_put(p->thread, &replan->mail);
 }
 

@@ -39,11 +39,21 @@ typedef struct hedged_encode {
 void hedged_load_destroy(hedged_load_t **load);
 void hedged_encode_destroy(hedged_encode_t **encode);
 
+/** A model that was planned again. */
+typedef struct hedged_replan {
+        hedge_mail_t mail;
+        hedged_model_t *model; /**< a reference */
+        hedged_speeds_t speeds;
+        bool segments; /**< the chains, too */
+} hedged_replan_t;
+
+void hedged_replan_destroy(hedged_replan_t **replan);
+
 typedef struct hedged_preparer hedged_preparer_t;
 
 /** Kinds of mail in which finished work comes back to the loop. */
 typedef struct hedged_preparer_kinds {
-        int loaded, encoded, planned;
+        int loaded, encoded, planned, replanned;
 } hedged_preparer_kinds_t;
 
 /** Start the thread. All arguments are borrowed, `kinds` for the call only. @return 0, -ENOMEM, -errno. */
@@ -53,8 +63,9 @@ int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels,
 void hedged_preparer_load(hedged_preparer_t *preparer, hedged_load_t *load);
 void hedged_preparer_encode(hedged_preparer_t *preparer, hedged_encode_t *encode);
 
-/** hedged_model_replan with a copy of the speeds; nothing comes back. Where there is no memory nothing happens. */
-void hedged_preparer_replan(hedged_preparer_t *preparer, hedged_model_t *model, const hedged_speeds_t *speeds);
+/** hedged_model_replan with a copy of the speeds. Where there is no memory nothing happens, and nothing comes back. */
+void hedged_preparer_replan(hedged_preparer_t *preparer, hedged_model_t *model, const hedged_speeds_t *speeds,
+                            bool segments);
 
 /** hedged_explain. */
 void hedged_preparer_ask(hedged_preparer_t *preparer, hedged_ask_t *ask);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
-#include "daemon/models/model.h"
+#include "daemon/models/segments.h"
 
 #define TRIALS 32u
 #define SEED   UINT64_C(0x7265706c616e)
@@ -53,8 +54,18 @@ static bool is_free(const hedged_model_t *m, const hedged_layer_t *layer)
         return !(wish.k_a && wish.k_b);
 }
 
+/* What a node takes that runs with this variant. */
+static void tell_node(const hedged_variant_t *v, double mean_s, hedged_node_cost_t *node)
+{
+        hedged_cut_t cut = v->cut;
+
+        if (isfinite(mean_s))
+                cut.predicted_ms = mean_s * 1e3;
+        hedged_node_coded(&cut, node);
+}
+
 static int replan_layer(hedged_layer_t *layer, const hedged_speeds_t *speeds, const hedged_luck_t *luck,
-                        const hedged_config_t *config)
+                        const hedged_config_t *config, hedged_node_cost_t *node)
 {
         const int now = atomic_load(&layer->preferred);
         const unsigned usable = count_usable(speeds);
@@ -85,20 +96,46 @@ static int replan_layer(hedged_layer_t *layer, const hedged_speeds_t *speeds, co
         if (now == HEDGED_PREFER_LOCAL ? best_one.s > GAIN * local_s : best_one.s * GAIN > local_s)
                 best = HEDGED_PREFER_LOCAL;
         atomic_store(&layer->preferred, best);
+        if (best >= 0)
+                tell_node(&layer->variants[best], best_one.s, node);
         return 0;
 }
 
-int hedged_model_replan(hedged_model_t *m, const hedged_speeds_t *speeds)
+/* @param nodes  In: all by the coordinator. */
+static int replan_layers(hedged_model_t *m, const hedged_speeds_t *speeds, const hedged_luck_t *luck,
+                         hedged_node_cost_t *nodes)
 {
+        int r = 0;
+
+        for (unsigned l = 0; r == 0 && l < m->n_layers; l++) {
+                hedged_layer_t *layer = &m->layers[l];
+
+                if (is_free(m, layer))
+                        r = replan_layer(layer, speeds, luck, m->config, &nodes[layer->node]);
+                else
+                        tell_node(&layer->variants[0], INFINITY, &nodes[layer->node]);
+        }
+        return r;
+}
+
+int hedged_model_replan(hedged_model_t *m, const hedged_speeds_t *speeds, bool segments)
+{
+        hedged_node_cost_t *nodes;
         hedged_luck_t *luck = NULL;
         int r;
 
         if (m->config->plan.cut == HEDGED_CUT_SIMPLE)
                 return 0;
+        nodes = calloc(m->graph->n_nodes + 1, sizeof(*nodes));
+        if (!nodes)
+                return -ENOMEM;
+        hedged_nodes_local(m->config, m->name, speeds, m->graph, nodes);
         r = hedged_luck_new(TRIALS, speeds->boards, SEED, &luck);
-        for (unsigned l = 0; r == 0 && l < m->n_layers; l++)
-                if (is_free(m, &m->layers[l]))
-                        r = replan_layer(&m->layers[l], speeds, luck, m->config);
+        if (r == 0)
+                r = replan_layers(m, speeds, luck, nodes);
+        if (r == 0 && segments)
+                r = hedged_segments_plan(m, speeds, nodes);
         hedged_luck_destroy(&luck);
+        free(nodes);
         return r;
 }

@@ -56,7 +56,8 @@ static int open_threads(hedged_server_t *c, double macs_per_s, hedge_why_t *why)
         unsigned threads = c->config->compute.threads ? (unsigned)c->config->compute.threads
                            : cores > 0                ? (unsigned)cores
                                                       : 1;
-        const hedged_preparer_kinds_t kinds = { HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED, HEDGED_MAIL_PLANNED };
+        const hedged_preparer_kinds_t kinds = { HEDGED_MAIL_LOADED, HEDGED_MAIL_ENCODED, HEDGED_MAIL_PLANNED,
+                                                HEDGED_MAIL_REPLANNED };
         hedged_runner_settings_t settings = {
                 .coded.loop = c->mail,
                 .coded.accuracy = c->config->plan.accuracy,
@@ -88,6 +89,7 @@ static int open_state(hedged_server_t *c, hedge_why_t *why)
                                    hedged_boards_changed, c, &c->cluster);
 
         c->registry.max = (unsigned)config->models.max_loaded;
+        c->registry.share_bytes = config->plan.share_bytes;
         if (r == 0)
                 r = hedged_models_new(&c->models);
         if (r == 0)
@@ -217,6 +219,7 @@ static void drop_mail(hedged_server_t *c)
                 hedged_load_t *load = (hedged_load_t *)mail;
                 hedged_encode_t *encode = (hedged_encode_t *)mail;
                 hedged_ask_t *ask = (hedged_ask_t *)mail;
+                hedged_replan_t *replan = (hedged_replan_t *)mail;
                 hedged_storage_op_t *op = (hedged_storage_op_t *)mail;
 
                 if (mail->kind == HEDGED_MAIL_LOADED)
@@ -225,6 +228,8 @@ static void drop_mail(hedged_server_t *c)
                         hedged_encode_destroy(&encode);
                 else if (mail->kind == HEDGED_MAIL_PLANNED)
                         hedged_ask_destroy(&ask);
+                else if (mail->kind == HEDGED_MAIL_REPLANNED)
+                        hedged_replan_destroy(&replan);
                 else if (mail->kind == HEDGED_MAIL_LINE)
                         hedged_line_mail(hedged_trainings_line(c->trainings), mail); /* none is open: not sent */
                 else if (mail->kind == HEDGED_MAIL_STORAGE)

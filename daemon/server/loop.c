@@ -130,6 +130,9 @@ static void take(hedged_server_t *s, hedge_mail_t *mail)
         case HEDGED_MAIL_PLANNED:
                 hedged_plans_answer(s, (hedged_ask_t *)mail);
                 break;
+        case HEDGED_MAIL_REPLANNED:
+                hedged_plans_replanned(s, (hedged_replan_t *)mail);
+                break;
         case HEDGED_MAIL_ENCODED:
                 hedged_distribute_encoded(s->distributor, (hedged_encode_t *)mail);
                 break;

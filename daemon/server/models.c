@@ -235,6 +235,7 @@ void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
                 zmq_msg_move(&l->frames[l->n_frames], &e->frames[l->n_frames]);
         }
         hedged_measure_snapshot(c->measure, c->cluster, &l->speeds);
+        hedged_distribute_room(c->distributor, l->name, &l->speeds);
         c->models->prepared[c->models->preparing++] = l;
         hedged_preparer_load(c->preparer, l);
 }

@@ -12,6 +12,7 @@ struct hedged_plans {
         hedged_ask_t *asks[MOST_ASKS]; /* PLANs at the preparer: only who asked may be looked at */
         unsigned n_asks;               /* of those */
         hedged_speeds_t planned;       /* what layers were planned with last */
+        hedged_speeds_t chained;       /* and chains */
 };
 
 /* ---- planning again ---- */
@@ -21,6 +22,26 @@ static bool is_news(const hedged_speeds_t *then, const hedged_speeds_t *now)
 {
         return then->boards != now->boards || memcmp(then->usable, now->usable, sizeof(now->usable)) != 0 ||
                hedged_measure_drifted(then, now);
+}
+
+/* The same for chains, which are planned with all boards, and with their memory. */
+static bool is_news_for_chains(const hedged_speeds_t *then, const hedged_speeds_t *now)
+{
+        return then->boards != now->boards ||
+               memcmp(then->share_bytes, now->share_bytes, sizeof(now->share_bytes)) != 0 ||
+               hedged_measure_drifted(then, now);
+}
+
+/* Who is not there has what it had. */
+static void note_memory(const hedged_server_t *c, const hedged_speeds_t *then, hedged_speeds_t *now)
+{
+        unsigned known;
+        hedged_board_t *const *boards = hedged_cluster_boards(c->cluster, &known);
+
+        memcpy(now->share_bytes, then->share_bytes, sizeof(now->share_bytes));
+        for (unsigned i = 0; i < known; i++)
+                if (boards[i]->index < now->boards)
+                        now->share_bytes[boards[i]->index] = boards[i]->share_bytes_max;
 }
 
 static void learn_from(hedged_server_t *c, const char *board, const hedge_cost_t *cost)
@@ -49,16 +70,30 @@ static void learn_costs(hedged_server_t *c)
 void hedged_plans_tick(hedged_server_t *c)
 {
         hedged_speeds_t now;
+        bool chains;
 
         if (c->config->plan.cut == HEDGED_CUT_SIMPLE || c->stopping)
                 return;
         learn_costs(c);
         hedged_measure_snapshot(c->measure, c->cluster, &now);
-        if (!is_news(&c->plans->planned, &now))
+        note_memory(c, &c->plans->chained, &now);
+        chains = is_news_for_chains(&c->plans->chained, &now);
+        if (!chains && !is_news(&c->plans->planned, &now))
                 return;
         c->plans->planned = now;
-        for (unsigned i = 0; i < c->registry.count; i++)
-                hedged_preparer_replan(c->preparer, c->registry.models[i], &now);
+        if (chains)
+                c->plans->chained = now;
+        for (unsigned i = 0; i < c->registry.count; i++) {
+                hedged_distribute_room(c->distributor, c->registry.models[i]->name, &now);
+                hedged_preparer_replan(c->preparer, c->registry.models[i], &now, chains);
+        }
+}
+
+void hedged_plans_replanned(hedged_server_t *c, hedged_replan_t *replan)
+{
+        if (replan->segments)
+                hedged_distribute_replanned(c->distributor, replan->model);
+        hedged_replan_destroy(&replan);
 }
 
 /* ---- PLAN ---- */
@@ -117,6 +152,7 @@ void hedged_plans_ask(hedged_server_t *c, const hedge_asker_t *asker, hedge_enve
         ask->answer.id = plan->id;
         snprintf(ask->answer.objective, sizeof(ask->answer.objective), "%s", hedged_objectives[ask->objective]);
         hedged_measure_snapshot(c->measure, c->cluster, &ask->speeds);
+        hedged_distribute_room(c->distributor, m->name, &ask->speeds);
         if (plan->boards)
                 ask->speeds.boards = plan->boards;
         c->plans->asks[c->plans->n_asks++] = ask;
@@ -147,7 +183,7 @@ void hedged_plans_abandon(const hedged_plans_t *plans)
 
 void hedged_plans_look_again(hedged_plans_t *plans)
 {
-        plans->planned.boards = 0;
+        plans->planned.boards = plans->chained.boards = 0;
 }
 
 unsigned hedged_plans_asked(const hedged_plans_t *plans)

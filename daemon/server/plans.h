@@ -15,6 +15,9 @@ void hedged_plans_destroy(hedged_plans_t **plans);
 /** If boards have come, gone or changed their speed, have it looked at again how layers run. */
 void hedged_plans_tick(hedged_server_t *server);
 
+/** A model has come back from the preparer, planned again: boards get what is new. Takes it over. */
+void hedged_plans_replanned(hedged_server_t *server, hedged_replan_t *replan);
+
 /** Look again at the next tick, whatever boards are doing. */
 void hedged_plans_look_again(hedged_plans_t *plans);
 

@@ -24,7 +24,8 @@ enum {
         HEDGED_MAIL_LINE,                        /**< these three: trainings.h */
         HEDGED_MAIL_NEWS,
         HEDGED_MAIL_STORAGE,
-        HEDGED_MAIL_PRODUCT, /**< products.h */
+        HEDGED_MAIL_PRODUCT,   /**< products.h */
+        HEDGED_MAIL_REPLANNED, /**< plans.h */
 };
 
 typedef struct hedged_requests hedged_requests_t;

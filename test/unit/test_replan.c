@@ -118,13 +118,13 @@ static void layers_follow_the_links(void **state)
         hold_all(m);
         before = coded(m);
         assert_true(before >= 3);
-        assert_int_equal(hedged_model_replan(m, &speeds), 0);
+        assert_int_equal(hedged_model_replan(m, &speeds, true), 0);
         assert_int_equal(coded(m), before);
         all_alike(1e3, 0.5);
-        assert_int_equal(hedged_model_replan(m, &speeds), 0);
+        assert_int_equal(hedged_model_replan(m, &speeds, true), 0);
         assert_int_equal(coded(m), 0);
         all_alike(LINK, 0.5);
-        assert_int_equal(hedged_model_replan(m, &speeds), 0);
+        assert_int_equal(hedged_model_replan(m, &speeds, true), 0);
         assert_int_equal(coded(m), before);
         hedged_model_unref(&m);
 }
@@ -141,13 +141,13 @@ static void layers_follow_the_boards(void **state)
         for (unsigned b = 2; b < SLOTS; b++)
                 speeds.usable[b] = false;
         hold_all(m);
-        assert_int_equal(hedged_model_replan(m, &speeds), 0);
+        assert_int_equal(hedged_model_replan(m, &speeds, true), 0);
         for (unsigned l = 0; l < m->n_layers; l++)
                 if (hedged_layer_variant(&m->layers[l]))
                         assert_true(hedged_layer_variant(&m->layers[l])->cut.delta <= 2);
         for (unsigned b = 0; b < SLOTS; b++)
                 speeds.usable[b] = false;
-        assert_int_equal(hedged_model_replan(m, &speeds), 0);
+        assert_int_equal(hedged_model_replan(m, &speeds, true), 0);
         assert_int_equal(coded(m), 0);
         hedged_model_unref(&m);
 }
@@ -166,7 +166,7 @@ static void the_simple_rule_stays(void **state)
         assert_true(before > 0);
         assert_int_equal(m->layers[0].variants[0].cut.scheme, HEDGE_SCHEME_NSCTC);
         all_alike(1e3, 0.5);
-        assert_int_equal(hedged_model_replan(m, &speeds), 0);
+        assert_int_equal(hedged_model_replan(m, &speeds, true), 0);
         assert_int_equal(coded(m), before);
         hedged_model_unref(&m);
 }
