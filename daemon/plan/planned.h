@@ -5,8 +5,8 @@
 #include "daemon/measure/speed.h"
 
 /** What a model was planned for, kept beside it: NAME/planned in the repository. Planning is a function of the configuration,
- * the model, these speeds and the costs of messages and coding, so that after a restart, when no board has come yet, the same plan is made again and the
- * boards' shares still fit it. */
+ * the model, these speeds, the boards' memory and the costs of messages and coding, so that after a restart, when no board has come yet, the same plan is made again and the
+ * boards' shares and blocks still fit it. */
 
 /** Write the file (beside, then renamed). @return 0, -errno. */
 int hedged_planned_save(const char *repository, const char *model, const hedged_speeds_t *speeds);

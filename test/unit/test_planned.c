@@ -14,7 +14,7 @@
 
 #include "daemon/plan/planned.h"
 
-#define GOOD_HEAD "hedge-planned 2\n1\n1 1 1 1 1 1 1\n"
+#define GOOD_HEAD "hedge-planned 3\n1\n1 1 1 1 1 1 1\n"
 
 static char folder[] = "/tmp/hedge-planned-XXXXXX";
 
@@ -29,6 +29,7 @@ static hedged_speeds_t some_speeds(unsigned n)
                 s.board[b] = (hedged_speed_t){ 7e8 / (b + 1), b / 7.0, 12.5e6, 11e6, 1e-3 / (b + 3), 0 };
                 s.cores[b] = b;
                 s.slower[b] = b / 3.0;
+                s.share_bytes[b] = (UINT64_C(1) << 40) * b + 7 * b;
                 s.usable[b] = true;
         }
         return s;
@@ -50,7 +51,7 @@ static void what_was_saved_comes_back_to_the_bit(void **state)
 {
         (void)state;
         const hedged_speeds_t saved = some_speeds(5);
-        hedged_speeds_t read;
+        hedged_speeds_t boastful = saved, read;
 
         assert_int_equal(hedged_planned_load(folder, "net", 5, &read), -ENOENT);
         assert_int_equal(hedged_planned_save(folder, "net", &saved), 0);
@@ -62,10 +63,15 @@ static void what_was_saved_comes_back_to_the_bit(void **state)
         for (unsigned b = 0; b < 5; b++) {
                 assert_int_equal(read.cores[b], saved.cores[b]);
                 assert_true(read.slower[b] == saved.slower[b]);
+                assert_true(read.share_bytes[b] == saved.share_bytes[b]);
                 assert_true(read.board[b].macs_per_s == saved.board[b].macs_per_s &&
                             read.board[b].spread == saved.board[b].spread &&
                             read.board[b].delay_s == saved.board[b].delay_s && read.usable[b]);
         }
+        boastful.share_bytes[1] = UINT64_MAX; /* as a board may say */
+        assert_int_equal(hedged_planned_save(folder, "net", &boastful), 0);
+        assert_int_equal(hedged_planned_load(folder, "net", 5, &read), 0);
+        assert_true(read.share_bytes[1] == UINT64_C(1) << 53);
         assert_int_equal(hedged_planned_load(folder, "net", 6, &read), -EINVAL);
         assert_int_equal(hedged_planned_save(folder, "nothing", &saved), -ENOENT);
 }
@@ -75,22 +81,25 @@ static void damaged_files_are_refused(void **state)
         (void)state;
         static const char *const texts[] = {
                 "",
-                "hedge-planned 1\n1\n1 0 1 1 0\n1 0 1 1 0\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 4 -1\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 -1 0\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 1e9 0\n",
-                "hedge-planned 2\n1\n1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
-                "hedge-planned 2\n1\n1 1 1 -1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
-                "hedge-planned 2\n1\nnan 1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\nnan 0 1 1 0 4 1\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n1 -1 1 1 0 4 1\n",
-                GOOD_HEAD "1 0 1 1 0 4 1\n1 0 inf 1 0 4 1\n",
-                GOOD_HEAD "0 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
-                "hedge-planned 2\n-1\n1 1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
-                "hedge-planned 2\n999999999\n1 1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
+                "hedge-planned 2\n1\n1 1 1 1 1 1 1\n1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 4 -1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 -1 0 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 1e9 0 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 -1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 1e17\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 nan\n",
+                "hedge-planned 3\n1\n1 1 1 1 1 1\n1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 0\n",
+                "hedge-planned 3\n1\n1 1 1 -1 1 1 1\n1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 0\n",
+                "hedge-planned 3\n1\nnan 1 1 1 1 1 1\n1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\nnan 0 1 1 0 4 1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 -1 1 1 0 4 1 0\n",
+                GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 inf 1 0 4 1 0\n",
+                GOOD_HEAD "0 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 0\n",
+                "hedge-planned 3\n-1\n1 1 1 1 1 1 1\n1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 0\n",
+                "hedge-planned 3\n999999999\n1 1 1 1 1 1 1\n1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 0\n",
         };
         hedged_speeds_t read;
 
@@ -98,7 +107,7 @@ static void damaged_files_are_refused(void **state)
                 write_text(texts[i]);
                 assert_int_equal(hedged_planned_load(folder, "net", 1, &read), -EINVAL);
         }
-        write_text(GOOD_HEAD "1 0 1 1 0 4 1\n1 0 1 1 0 4 1\n");
+        write_text(GOOD_HEAD "1 0 1 1 0 4 1 0\n1 0 1 1 0 4 1 67108864\n");
         assert_int_equal(hedged_planned_load(folder, "net", 1, &read), 0);
 }
 
