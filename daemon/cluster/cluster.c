@@ -14,6 +14,7 @@
 struct hedged_cluster {
         unsigned slots, heartbeat_ms, strikes, gone_ms;
         hedged_board_changed_t *changed;
+        hedged_board_ready_t *ready; /* NULL: all are */
         void *arg;
         hedged_board_t *boards[MAX_KNOWN];
         unsigned count;
@@ -53,11 +54,23 @@ static void update(hedged_cluster_t *c, hedged_board_t *b, hedged_board_state_t 
 {
         bool usable = state == HEDGED_BOARD_ALIVE && b->index != HEDGED_NO_INDEX && now_ms >= b->probation_until_ms;
 
+        b->unmeasured = usable && (!b->usable || restarted) && c->ready && !c->ready(c->arg, b);
+        usable &= !b->unmeasured;
         if (!restarted && state == b->state && usable == b->usable)
                 return;
         b->state = state;
         b->usable = usable;
         c->changed(c->arg, b, restarted);
+}
+
+void hedged_cluster_set_ready(hedged_cluster_t *c, hedged_board_ready_t *ready)
+{
+        c->ready = ready;
+}
+
+void hedged_cluster_look(hedged_cluster_t *c, hedged_board_t *b, int64_t now_ms)
+{
+        update(c, b, b->state, now_ms, false);
 }
 
 static bool index_taken(const hedged_cluster_t *c, uint32_t index)
@@ -350,5 +363,5 @@ const char *hedged_board_state_name(const hedged_board_t *b)
                 return "suspect";
         if (b->index == HEDGED_NO_INDEX)
                 return "spare";
-        return b->usable ? "alive" : "probation";
+        return b->usable ? "alive" : b->unmeasured ? "measuring" : "probation";
 }

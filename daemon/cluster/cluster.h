@@ -30,7 +30,9 @@ typedef struct hedged_board {
         char backend[32], version[32];
         uint32_t index; /**< its number in the codes, or HEDGED_NO_INDEX: a spare */
         hedged_board_state_t state;
-        bool usable; /**< alive, has a number, and not on probation: may be given work */
+        bool usable;       /**< alive, has a number, not on probation, and ready: may be given work */
+        bool unmeasured;   /**< would be usable, were it ready: hedged_cluster_set_ready */
+        uint64_t measured; /**< incarnation that was measured, or was tried to be: the caller's; 0: none */
         uint64_t incarnation;
         hedge_route_t route;
         int fd; /**< of its connection, -1 where unknown */
@@ -64,6 +66,15 @@ typedef struct hedged_cluster hedged_cluster_t;
 int hedged_cluster_new(unsigned slots, unsigned heartbeat_ms, unsigned strikes, unsigned gone_ms,
                        hedged_board_changed_t *changed, void *arg, hedged_cluster_t **ret);
 void hedged_cluster_destroy(hedged_cluster_t **cluster);
+
+/** Is a board that could be given work ready for it? Asked before it becomes usable, as often as time passes. */
+typedef bool hedged_board_ready_t(void *arg, const hedged_board_t *board);
+
+/** Have boards asked about so, with the argument of `changed`. Without it all are ready. */
+void hedged_cluster_set_ready(hedged_cluster_t *cluster, hedged_board_ready_t *ready);
+
+/** A board may be ready now. */
+void hedged_cluster_look(hedged_cluster_t *cluster, hedged_board_t *board, int64_t now_ms);
 
 /** A HELLO came. Takes the board in (again), gives it a number if one is free.
  * @return 0, HEDGE_ELIMIT (too many boards are known). */
@@ -115,7 +126,7 @@ unsigned hedged_cluster_usable(const hedged_cluster_t *cluster);
 
 unsigned hedged_cluster_slots(const hedged_cluster_t *cluster);
 
-/** "alive", "suspect", "gone", "probation", "spare". */
+/** "alive", "suspect", "gone", "probation", "measuring", "spare". */
 const char *hedged_board_state_name(const hedged_board_t *board);
 
 #endif

@@ -19,6 +19,11 @@ void hedged_layer_run_number(void)
         atomic_store(&last_run, start >> 1);
 }
 
+uint64_t hedged_layer_run_take_number(void)
+{
+        return atomic_fetch_add(&last_run, 1) + 1;
+}
+
 int hedged_layer_run_new(hedged_run_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret)
 {
         hedged_layer_run_t *run = calloc(1, sizeof(*run));
@@ -28,7 +33,7 @@ int hedged_layer_run_new(hedged_run_work_t *work, hedge_mailbox_t *loop, hedged_
                 return -ENOMEM;
         }
         atomic_store(&run->references, 1);
-        run->id = atomic_fetch_add(&last_run, 1) + 1;
+        run->id = hedged_layer_run_take_number();
         run->work = work;
         run->loop = loop;
         run->last_asked = &run->first_asked;

@@ -96,6 +96,9 @@ typedef struct hedged_layer_run {
 /** Runs are numbered from anywhere: what is still on its way from a coordinator before this one is none of ours. */
 void hedged_layer_run_number(void);
 
+/** A number that no run has, for tasks of none. */
+uint64_t hedged_layer_run_take_number(void);
+
 /** @param work  Taken over, on failure too. @param loop  The loop's mailbox.
  * @return 0, -ENOMEM. */
 int hedged_layer_run_new(hedged_run_work_t *work, hedge_mailbox_t *loop, hedged_layer_run_t **ret);

@@ -18,9 +18,11 @@
 #include "daemon/measure/transfer.h"
 
 #define PRIOR_TASKS     5
+#define PRIOR_FIRST     0.25 /* beside tasks that are there to measure it */
 #define PRIOR_DELAY_S   0.001
 #define REMEMBERED      50 /* tasks that what the file says counts for at most */
 #define FORGET_S        (30 * 86400)
+#define OLD_S           (7 * 86400)
 #define SAVE_MS         60000
 #define LEAST_US        50   /* shorter work says more about the clock and the calls than about the machine */
 #define MOST_US         1e12 /* and what is longer nobody has measured */
@@ -179,7 +181,8 @@ static bool makes_sense(const hedged_task_sample_t *s)
         return s->macs_done > 0 && (double)s->compute_us <= MOST_US;
 }
 
-void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_task_sample_t *s)
+/* @param prior  Tasks that the prior counts for, where the board was never heard of. */
+static void take_sample(hedged_measure_t *m, const char *board, const hedged_task_sample_t *s, double prior)
 {
         double here_s = leaving_s(m, s);
         entry_t *e;
@@ -189,7 +192,7 @@ void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_ta
         pthread_mutex_lock(&m->lock);
         e = find(m, board);
         if (!e && (e = make_room(m)))
-                begin(e, board, &m->prior, PRIOR_TASKS);
+                begin(e, board, &m->prior, prior);
         if (e) {
                 if (s->parts_done > 0)
                         take_parts(e, s, here_s);
@@ -200,6 +203,28 @@ void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_ta
                 m->learnt = true;
         }
         pthread_mutex_unlock(&m->lock);
+}
+
+void hedged_measure_task(hedged_measure_t *m, const char *board, const hedged_task_sample_t *s)
+{
+        take_sample(m, board, s, PRIOR_TASKS);
+}
+
+void hedged_measure_first(hedged_measure_t *m, const char *board, const hedged_task_sample_t *s)
+{
+        take_sample(m, board, s, PRIOR_FIRST);
+}
+
+bool hedged_measure_knows(hedged_measure_t *m, const char *board)
+{
+        const entry_t *e;
+        bool knows;
+
+        pthread_mutex_lock(&m->lock);
+        e = find(m, board);
+        knows = e && e->tasks > 0 && time(NULL) - e->seen_s < OLD_S;
+        pthread_mutex_unlock(&m->lock);
+        return knows;
 }
 
 void hedged_measure_local(hedged_measure_t *m, uint64_t macs, uint64_t us)

@@ -53,6 +53,13 @@ void hedged_measure_destroy(hedged_measure_t **measure);
  * Samples that make no sense (a board may say anything) are ignored. */
 void hedged_measure_task(hedged_measure_t *measure, const char *board, const hedged_task_sample_t *sample);
 
+/** The same for a task that a board was given to be measured with: of one that nothing is known about such tasks say more than the
+ * configuration's prior does, which then counts for little. */
+void hedged_measure_first(hedged_measure_t *measure, const char *board, const hedged_task_sample_t *sample);
+
+/** Is anything known about a board, from tasks of the last week? */
+bool hedged_measure_knows(hedged_measure_t *measure, const char *board);
+
 /** The coordinator computed so many multiply-accumulates itself. */
 void hedged_measure_local(hedged_measure_t *measure, uint64_t macs, uint64_t us);
 

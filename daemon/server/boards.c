@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/server/keys.h"
+#include "daemon/server/probes.h"
 #include "daemon/server/requests.h"
 #include "daemon/server/trainings.h"
 
@@ -25,6 +26,7 @@ void hedged_boards_changed(void *arg, hedged_board_t *board, bool restarted)
         log_notice("board=%s number=%d state=%s%s", board->name,
                    board->index == HEDGED_NO_INDEX ? -1 : (int)board->index, hedged_board_state_name(board),
                    restarted ? ": started" : "");
+        hedged_probes_changed(c, board);
         if (board->state != HEDGED_BOARD_ALIVE || restarted)
                 hedged_dispatch_board_lost(c->dispatch, board);
         hedged_distribute_changed(c->distributor, board, restarted);
@@ -73,8 +75,11 @@ static void handle_part(hedged_server_t *c, hedged_board_t *board, hedge_envelop
 {
         const hedge_msg_part_t *part = &e->message.part;
         hedge_why_t why = { .text = "" };
-        int r = hedged_dispatch_part(c->dispatch, board, e, &why);
+        int r;
 
+        if (hedged_probes_part(c, board, e))
+                return;
+        r = hedged_dispatch_part(c->dispatch, board, e, &why);
         if (r == -ENOENT) {
                 c->late_parts += part->n_parts;
         } else if (r < 0) {
@@ -106,6 +111,8 @@ static void handle_error(hedged_server_t *c, hedged_board_t *board, hedge_envelo
                 c->malformed += hedged_line_received(hedged_trainings_line(c->trainings), board, e) == HEDGE_EMALFORMED;
                 return;
         }
+        if (hedged_probes_error(c, board, error))
+                return;
         log_warning("board=%s run=%llu: %s (%s)", board->name, (unsigned long long)error->about, error->text,
                     hedge_strerror(error->code));
         if (error->about)
@@ -131,14 +138,16 @@ static void handle_known(hedged_server_t *c, hedged_board_t *board, hedge_envelo
                 handle_part(c, board, e);
                 break;
         case HEDGE_MSG_TASK_END:
-                hedged_dispatch_ended(c->dispatch, board, e->message.task_end.run);
+                if (!hedged_probes_ended(c, board, e->message.task_end.run))
+                        hedged_dispatch_ended(c->dispatch, board, e->message.task_end.run);
                 break;
         case HEDGE_MSG_PONG:
                 handle_pong(c, board, &e->message.pong);
                 break;
         case HEDGE_MSG_SHARE_OK:
                 board->held_bytes = e->message.share_ok.held_bytes;
-                hedged_distribute_confirmed(c->distributor, board, &e->message.share_ok.digest);
+                if (!hedged_probes_share_ok(c, board, &e->message.share_ok.digest))
+                        hedged_distribute_confirmed(c->distributor, board, &e->message.share_ok.digest);
                 break;
         case HEDGE_MSG_JOINED:
         case HEDGE_MSG_SHARD_OK:

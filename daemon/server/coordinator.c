@@ -19,6 +19,7 @@
 #include "daemon/server/loop.h"
 #include "daemon/server/models.h"
 #include "daemon/server/plans.h"
+#include "daemon/server/probes.h"
 #include "daemon/server/products.h"
 #include "daemon/server/requests.h"
 #include "daemon/server/trainings.h"
@@ -96,6 +97,10 @@ static int open_state(hedged_server_t *c, hedge_why_t *why)
                 r = hedged_plans_new(&c->plans);
         if (r == 0)
                 r = hedged_products_new(&c->products);
+        if (r == 0)
+                r = hedged_probes_new(&c->probes);
+        if (r == 0)
+                hedged_cluster_set_ready(c->cluster, hedged_probes_ready);
         if (r == 0)
                 r = hedged_dispatch_new(hedge_link_send, c->sockets.boards, c->cluster, c->measure, &c->dispatch);
         if (r == 0)
@@ -257,6 +262,7 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
         drop_mail(c);
         hedged_trainings_destroy(&c->trainings);
         hedged_products_destroy(&c->products);
+        hedged_probes_destroy(&c->probes);
         hedged_models_destroy(&c->models);
         hedged_plans_destroy(&c->plans);
         hedged_distributor_destroy(&c->distributor);

@@ -17,6 +17,7 @@
 #include "daemon/server/keys.h"
 #include "daemon/server/models.h"
 #include "daemon/server/plans.h"
+#include "daemon/server/probes.h"
 #include "daemon/server/products.h"
 #include "daemon/server/requests.h"
 #include "daemon/server/trainings.h"
@@ -78,6 +79,7 @@ static int64_t due_ms(const loop_t *l)
 {
         int64_t due = sooner(ping_ms(l), hedged_models_due_ms(l->server->models));
 
+        due = sooner(due, hedged_probes_due_ms(l->server->probes));
         if (l->server->stopping)
                 due = sooner(due, l->stop_by_ms);
         return l->watchdog_ms ? sooner(due, l->fed_ms + l->watchdog_ms) : due;
@@ -111,6 +113,7 @@ static void feed_watchdog(loop_t *l)
 static bool look_round(loop_t *l)
 {
         tick(l);
+        hedged_probes_turn(l->server);
         hedged_models_settle(l->server);
         feed_watchdog(l);
         return !l->server->stopping || (!hedged_server_is_idle(l->server) && hedge_now_ms() < l->stop_by_ms);

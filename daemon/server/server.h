@@ -33,6 +33,7 @@ typedef struct hedged_models hedged_models_t;
 typedef struct hedged_plans hedged_plans_t;
 typedef struct hedged_trainings hedged_trainings_t;
 typedef struct hedged_products hedged_products_t;
+typedef struct hedged_probes hedged_probes_t;
 
 typedef struct hedged_server {
         const hedged_config_t *config;
@@ -57,6 +58,7 @@ typedef struct hedged_server {
         hedged_plans_t *plans;
         hedged_trainings_t *trainings;
         hedged_products_t *products;
+        hedged_probes_t *probes;
 
         uint64_t malformed, late_parts; /**< messages and parts so far */
 } hedged_server_t;
