@@ -3,8 +3,9 @@
 
 #include <math.h>
 
-#define ELEMENT_MACS 8.0     /* moving an element takes as long: a stream of floats from and to memory */
-#define BLOCK_MARGIN 1048576 /* the graph itself, kernels' descriptions, activations of small windows */
+#include "common/model/held.h"
+
+#define ELEMENT_MACS 8.0 /* moving an element takes as long: a stream of floats from and to memory */
 
 static double elements_of(const hedge_graph_t *graph, const hedge_node_t *node)
 {
@@ -37,20 +38,27 @@ static bool is_fixed(const hedged_config_t *config, const char *model, const hed
         return wish.ruled;
 }
 
+static double constants_of(const hedge_graph_t *graph, uint32_t node)
+{
+        uint64_t bytes = 0, elements = 0;
+
+        hedged_node_constants(graph, &graph->nodes[node], &bytes, &elements);
+        return (double)elements;
+}
+
 void hedged_nodes_local(const hedged_config_t *config, const char *model, const hedged_speeds_t *speeds,
                         const hedge_graph_t *graph, hedged_node_cost_t *nodes)
 {
         for (uint32_t i = 0; i < graph->n_nodes; i++) {
                 const double work = hedged_node_work(graph, &graph->nodes[i]);
                 const double best_s = work / speeds->here.macs_per_s;
-                const double s = best_s * (1 + speeds->here.spread);
 
-                nodes[i] = (hedged_node_cost_t){ .s = s,
-                                                 .p99_s = best_s * (1 + speeds->here.spread * log(100)),
-                                                 .here_s = s,
-                                                 .local_s = s,
-                                                 .cost = config->plan.price_comp * work,
+                nodes[i] = (hedged_node_cost_t){ .local_s = best_s * (1 + speeds->here.spread),
+                                                 .local_p99_s = best_s * (1 + speeds->here.spread * log(100)),
+                                                 .local_cost = config->plan.price_comp * work +
+                                                               config->plan.price_store * constants_of(graph, i),
                                                  .fixed = is_fixed(config, model, &graph->nodes[i]) };
+                hedged_node_uncoded(&nodes[i]);
         }
 }
 
@@ -67,21 +75,39 @@ void hedged_node_coded(const hedged_cut_t *cut, hedged_node_cost_t *node)
         node->cost = cut->load.cost;
 }
 
+void hedged_node_uncoded(hedged_node_cost_t *node)
+{
+        *node = (hedged_node_cost_t){ .s = node->local_s,
+                                      .p99_s = node->local_p99_s,
+                                      .here_s = node->local_s,
+                                      .cost = node->local_cost,
+                                      .local_s = node->local_s,
+                                      .local_p99_s = node->local_p99_s,
+                                      .local_cost = node->local_cost,
+                                      .fixed = node->fixed };
+}
+
 uint64_t hedged_block_bytes(const hedge_graph_t *graph, uint32_t first, uint32_t last)
 {
-        uint64_t bytes = BLOCK_MARGIN;
+        uint64_t frame_bytes = 0, elements = 0;
 
-        for (uint32_t i = first; i < last; i++) {
-                const hedge_node_t *node = &graph->nodes[i];
+        for (uint32_t i = first; i < last; i++)
+                hedged_node_constants(graph, &graph->nodes[i], &frame_bytes, &elements);
+        return hedge_held_bytes(frame_bytes, elements, last - first);
+}
 
-                for (uint32_t j = 0; j < node->n_inputs; j++) {
-                        const hedge_value_t *value = &graph->values[node->inputs[j]];
+void hedged_node_constants(const hedge_graph_t *graph, const hedge_node_t *node, uint64_t *frame_bytes,
+                           uint64_t *elements)
+{
+        for (uint32_t j = 0; j < node->n_inputs; j++) {
+                const hedge_value_t *v = &graph->values[node->inputs[j]];
 
-                        if (hedge_value_is_constant(value))
-                                bytes += 2 * sizeof(float) * hedge_shape_elements(&value->shape);
-                }
+                if (!hedge_value_is_constant(v))
+                        continue;
+                *elements += hedge_shape_elements(&v->shape);
+                *frame_bytes +=
+                        v->narrow ? hedge_narrow_bytes(v->narrow) : sizeof(float) * hedge_shape_elements(&v->shape);
         }
-        return bytes;
 }
 
 const hedged_chain_t *hedged_chains_pick(const hedged_chains_t *chains, unsigned usable, unsigned in_flight)

@@ -49,7 +49,9 @@ typedef struct hedged_chains {
         unsigned n;
         hedged_chain_t *chains; /**< most boards first */
         unsigned n_blocks;
-        hedged_placement_t *blocks; /**< which boards hold what for the SEGMENT steps; on a board they fit together */
+        hedged_placement_t *blocks; /**< which boards hold what for the SEGMENT steps: at most one each */
+        double best_shared_s; /**< the best that was found which takes boards, planned or not; 0: there was none */
+        uint64_t trials;      /**< simulated ones that it took */
 } hedged_chains_t;
 
 /** What a node takes by itself, in the better of two ways: coded, or by the coordinator. */
@@ -58,9 +60,9 @@ typedef struct hedged_node_cost {
         double here_s;   /**< of it the coordinator's processor */
         double boards_s; /**< of all boards together */
         double up_bytes, down_bytes;
-        double cost;    /**< by plan.price_* */
-        double local_s; /**< by the coordinator */
-        bool fixed;     /**< the configuration says how it runs: never a part of a segment */
+        double cost;                             /**< by plan.price_* */
+        double local_s, local_p99_s, local_cost; /**< by the coordinator */
+        bool fixed;                              /**< the configuration says how it runs: never a part of a segment */
 } hedged_node_cost_t;
 
 /** Memory that a board may still give to one model's blocks. */
@@ -76,10 +78,17 @@ void hedged_nodes_local(const hedged_config_t *config, const char *model, const 
 /** A node runs coded, as it is predicted for its cut (of one that the simple rule made nothing is). */
 void hedged_node_coded(const hedged_cut_t *cut, hedged_node_cost_t *node);
 
+/** It does not: the coordinator computes it. */
+void hedged_node_uncoded(hedged_node_cost_t *node);
+
 /** Multiply-accumulates of a node as processors feel them: of an operator that has none, what moving its elements takes. */
 double hedged_node_work(const hedge_graph_t *graph, const hedge_node_t *node);
 
-/** Memory that nodes take as a block on a board: their constants twice (as they came, and as kernels want them) and a margin. */
+/** Add a node's constants: bytes of their frames, and elements. */
+void hedged_node_constants(const hedge_graph_t *graph, const hedge_node_t *node, uint64_t *frame_bytes,
+                           uint64_t *elements);
+
+/** Memory that nodes take as a block on a board (common/model/held.h). A constant that several nodes read counts for each. */
 uint64_t hedged_block_bytes(const hedge_graph_t *graph, uint32_t first, uint32_t last);
 
 /** The chain for a request that starts now: of those planned for no more boards than each of `in_flight` requests (this one
