@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Windows of segments: each is computed as a graph of its own, from the window of the input that it says it needs and nothing else,
- * and must give what the whole graph gives there. */
+/* Windows of segments of random geometry. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -14,88 +13,9 @@
 #include <cmocka.h>
 
 #include "common/segment/cuts.h"
-#include "common/segment/reach.h"
 #include "common/segment/segment.h"
 #include "local_net.h"
 #include "segment_bed.h"
-
-static void cut_out(const float *image, const hedge_shape_t *shape, const hedge_window_t *w, float *out)
-{
-        const size_t width = shape->dims[2], c = shape->dims[3];
-
-        for (uint32_t y = 0; y < w->rows; y++)
-                memcpy(out + (size_t)y * w->cols * c, image + ((w->top + y) * width + w->left) * c,
-                       w->cols * c * sizeof(*out));
-}
-
-/* The input's window, in memory that ends with it where the back end allows. */
-static float *copy_input(const segment_bed_t *bed, uint32_t value, const hedge_window_t *w)
-{
-        const hedge_shape_t *shape = &bed->graph->values[value].shape;
-        const size_t n = (size_t)w->rows * w->cols * shape->dims[3];
-        float *room = malloc(n * sizeof(*room));
-
-        assert_non_null(room);
-        cut_out(bed->data[value], shape, w, room);
-        return room;
-}
-
-/* A pool's window over padding alone gives -infinity, and what follows may not be a number: the same everywhere. */
-static bool are_close(float a, float b, double bound)
-{
-        return a == b || (isnan(a) && isnan(b)) || fabs((double)a - b) <= bound;
-}
-
-static void check_values(const segment_bed_t *bed, uint32_t value, const hedge_window_t *w, const float *got,
-                         double bound)
-{
-        const hedge_shape_t *shape = &bed->graph->values[value].shape;
-        const size_t n = (size_t)w->rows * w->cols * shape->dims[3];
-        float *want = malloc(n * sizeof(*want));
-        double peak = 0;
-
-        assert_non_null(want);
-        cut_out(bed->data[value], shape, w, want);
-        for (size_t i = 0; i < hedge_shape_elements(shape); i++)
-                if (isfinite(bed->data[value][i]))
-                        peak = fabs((double)bed->data[value][i]) > peak ? fabs((double)bed->data[value][i]) : peak;
-        for (size_t i = 0; i < n; i++)
-                if (!are_close(got[i], want[i], bound * peak))
-                        fail_msg("value %u, element %zu of window %u+%u, %u+%u: %g, not %g; the peak is %g", value, i,
-                                 w->top, w->rows, w->left, w->cols, (double)got[i], (double)want[i], peak);
-        free(want);
-}
-
-/* @param bound  0: equal to the bit. */
-static void check_window(const segment_bed_t *bed, uint32_t first, uint32_t last, const hedge_window_t *w, double bound)
-{
-        hedge_tensor_t in = { { 0 }, NULL }, out = { { 0 }, NULL };
-        uint32_t *ins, *outs, n_in, n_out;
-        hedge_engine_t *engine = NULL;
-        hedge_graph_t *strip = NULL;
-        hedge_window_t halo;
-        uint64_t macs;
-
-        assert_int_equal(hedge_segment_values(bed->graph, first, last, &ins, &n_in, &outs, &n_out), 0);
-        assert_true(n_in == 1 && n_out == 1);
-        assert_int_equal(hedge_segment_halo(bed->graph, first, last, w, &halo), 0);
-        assert_int_equal(hedge_segment_macs(bed->graph, first, last, w, &macs), 0);
-        assert_int_equal(hedge_segment_graph(bed->graph, first, last, w, &strip), 0);
-        assert_int_equal(hedge_graph_macs(strip), macs);
-        in = (hedge_tensor_t){ strip->values[strip->inputs[0]].shape, copy_input(bed, ins[0], &halo) };
-        assert_int_equal(in.shape.dims[1], halo.rows);
-        assert_int_equal(in.shape.dims[2], halo.cols);
-        assert_int_equal(hedge_engine_new(strip, bed->kernels, &engine), 0);
-        assert_int_equal(hedge_engine_run(engine, &in, NULL, NULL, &out), 0);
-        assert_true(out.shape.rank == 4 && out.shape.dims[1] == w->rows && out.shape.dims[2] == w->cols);
-        check_values(bed, outs[0], w, out.data, bound);
-        hedge_tensor_release(&in);
-        hedge_tensor_release(&out);
-        hedge_engine_destroy(&engine);
-        hedge_graph_destroy(&strip);
-        free(ins);
-        free(outs);
-}
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -107,8 +27,8 @@ static void check_strips(const segment_bed_t *bed, uint32_t first, uint32_t last
                          uint32_t rows, double bound)
 {
         for (uint32_t top = 0; top < out->dims[1]; top += rows)
-                check_window(bed, first, last,
-                             &(hedge_window_t){ top, least(rows, out->dims[1] - top), 0, out->dims[2] }, bound);
+                segment_bed_check(bed, first, last,
+                                  &(hedge_window_t){ top, least(rows, out->dims[1] - top), 0, out->dims[2] }, bound);
 }
 
 static hedge_window_t any_window(local_net_t *net, const hedge_shape_t *image)
@@ -127,14 +47,14 @@ static void check_tiles(const segment_bed_t *bed, local_net_t *net, uint32_t fir
                         const hedge_shape_t *out, double bound)
 {
         for (uint32_t corner = 0; corner < 4; corner++)
-                check_window(
+                segment_bed_check(
                         bed, first, last,
                         &(hedge_window_t){ corner & 1 ? out->dims[1] - 1 : 0, 1, corner & 2 ? out->dims[2] - 1 : 0, 1 },
                         bound);
         for (int i = 0; i < 6; i++) {
                 const hedge_window_t w = any_window(net, out);
 
-                check_window(bed, first, last, &w, bound);
+                segment_bed_check(bed, first, last, &w, bound);
         }
 }
 
@@ -216,7 +136,7 @@ static unsigned check_chain(uint64_t seed, const char *backend, double bound)
                                 const uint32_t out = cuts[j].value;
                                 const hedge_window_t w = any_window(&net, &bed.graph->values[out].shape);
 
-                                check_window(&bed, cuts[i].at, cuts[j].at, &w, bound);
+                                segment_bed_check(&bed, cuts[i].at, cuts[j].at, &w, bound);
                                 checked += cuts[j].at - cuts[i].at > 1;
                         }
         free(cuts);
@@ -243,12 +163,173 @@ static void test_chains_by_default(void **state)
         assert_true(checked > 1000);
 }
 
+/* One operator over an image of 10 x 12 x 4. */
+static hedge_graph_t *single(const hedge_op_t *op)
+{
+        local_net_t net;
+
+        local_net_begin(&net, 1, 10, 12, 4);
+        net.at = local_net_node(&net, op, &net.at, 1);
+        assert_int_not_equal(net.at, HEDGE_NO_VALUE);
+        return local_net_end(&net);
+}
+
+#define POOL(...)                                                  \
+        {                                                          \
+                .kind = HEDGE_OP_MAX_POOL, .pool = { __VA_ARGS__ } \
+        }
+
+/* What some windows need, worked out by hand. */
+static void test_halo(void **state)
+{
+        static const struct {
+                hedge_op_t op;
+                hedge_window_t out, in;
+        } cases[] = {
+                { POOL(3, 3, 1, 1, 1, 1, 1, 1, 1, 1), { 4, 2, 0, 12 }, { 3, 4, 0, 12 } },
+                { POOL(3, 3, 1, 1, 1, 1, 1, 1, 1, 1), { 0, 1, 11, 1 }, { 0, 2, 10, 2 } },
+                { POOL(3, 3, 2, 2, 1, 1, 0, 0, 1, 1), { 1, 2, 5, 1 }, { 2, 5, 10, 2 } },
+                { POOL(2, 2, 1, 1, 3, 3, 1, 1, 1, 1), { 8, 1, 0, 9 }, { 7, 3, 0, 11 } },
+                { { .kind = HEDGE_OP_LRN, .lrn = { 3, 1, 1, 1 } }, { 2, 3, 4, 5 }, { 2, 3, 4, 5 } },
+                { { .kind = HEDGE_OP_PAD, .pad = { .before = { 0, 2, -1 }, .after = { 0, 3, 0 } } },
+                  { 1, 3, 0, 2 },
+                  { 0, 2, 1, 2 } },
+                { { .kind = HEDGE_OP_SLICE, .slice = { { 0, 1, 0, 2 }, { 1, 2, 1, 1 }, { 4, { 1, 4, 12, 1 } } } },
+                  { 1, 2, 3, 1 },
+                  { 3, 3, 3, 1 } },
+                { { .kind = HEDGE_OP_RESIZE,
+                    .resize = { HEDGE_RESIZE_NEAREST, HEDGE_COORD_ASYMMETRIC, HEDGE_NEAREST_FLOOR, 20, 24, 2, 2 } },
+                  { 5, 4, 0, 1 },
+                  { 2, 3, 0, 1 } },
+                { { .kind = HEDGE_OP_RESIZE,
+                    .resize = { HEDGE_RESIZE_LINEAR, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_FLOOR, 20, 24, 2, 2 } },
+                  { 0, 2, 10, 2 },
+                  { 0, 2, 4, 3 } },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                hedge_graph_t *graph = single(&cases[i].op);
+                hedge_window_t in;
+
+                assert_int_equal(hedge_segment_halo(graph, 0, 1, &cases[i].out, &in), 0);
+                if (memcmp(&in, &cases[i].in, sizeof(in)) != 0)
+                        fail_msg("case %zu: window %u+%u, %u+%u is needed", i, in.top, in.rows, in.left, in.cols);
+                hedge_graph_destroy(&graph);
+        }
+}
+
+static const hedge_op_t not_local[] = {
+        { .kind = HEDGE_OP_GLOBAL_AVERAGE_POOL },
+        { .kind = HEDGE_OP_GLOBAL_MAX_POOL },
+        { .kind = HEDGE_OP_SOFTMAX, .axis.axis = 1 },
+        { .kind = HEDGE_OP_ARG_MAX, .arg.axis = 2 },
+        { .kind = HEDGE_OP_CUM_SUM, .cum_sum = { 2, false, false } },
+        { .kind = HEDGE_OP_CONCAT, .axis.axis = 1 },
+        { .kind = HEDGE_OP_REDUCE, .reduce = { HEDGE_REDUCE_SUM, 1u << 3 | 1u << 2 } },
+        { .kind = HEDGE_OP_NORMALIZE, .normalize = { 1u << 1, 1e-3f, true } },
+        { .kind = HEDGE_OP_TRANSPOSE, .transpose.perm = { 0, 2, 1, 3 } },
+        { .kind = HEDGE_OP_RESHAPE, .shape.out = { 4, { 1, 12, 10, 4 } } },
+        { .kind = HEDGE_OP_PAD, .pad = { .mode = HEDGE_PAD_REFLECT, .before = { 0, 1 } } },
+        { .kind = HEDGE_OP_PAD, .pad = { .before = { 1 } } },
+        { .kind = HEDGE_OP_SLICE, .slice = { { 0, 9 }, { 1, -1, 1, 1 }, { 4, { 1, 10, 12, 4 } } } },
+        { .kind = HEDGE_OP_TILE, .shape.out = { 4, { 1, 20, 12, 4 } } },
+        POOL(2, 2, 1, 1, 1, 1, 0, 0, 2, 0), /* its last row sees padding alone */
+        { .kind = HEDGE_OP_MAX_POOL_INDICES, .pool = { 2, 2, 1, 1, 1, 1 } },
+};
+
+static void test_not_local(void **state)
+{
+        for (size_t i = 0; i < sizeof(not_local) / sizeof(not_local[0]); i++) {
+                hedge_graph_t *graph = single(&not_local[i]), *strip = NULL;
+                const hedge_window_t w = { 0, 1, 0, 1 };
+                hedge_window_t in;
+                uint64_t macs;
+
+                if (hedge_segment_is_local(graph, 0, 1))
+                        fail_msg("case %zu", i);
+                assert_int_equal(hedge_segment_halo(graph, 0, 1, &w, &in), HEDGE_EUNSUPPORTED);
+                assert_int_equal(hedge_segment_macs(graph, 0, 1, &w, &macs), HEDGE_EUNSUPPORTED);
+                assert_int_equal(hedge_segment_graph(graph, 0, 1, &w, &strip), HEDGE_EUNSUPPORTED);
+                assert_int_equal(hedge_segment_macs(graph, 0, 1, NULL, &macs), 0);
+                assert_null(strip);
+                hedge_graph_destroy(&graph);
+        }
+}
+
+/* Padding that is wider than the window makes rows that see nothing of the image. */
+static void test_wide_padding(void **state)
+{
+        for (uint32_t pad = 0; pad < 5; pad++) {
+                hedge_op_t op = { .kind = HEDGE_OP_CONV };
+                hedge_graph_t *graph;
+                local_net_t net;
+                uint32_t in[2];
+
+                op.conv = (hedge_conv_t){ 10, 12, 4, 2, 3, 3, 1, 1, 1, 1, pad & 1 ? 3 : 2, 1, pad & 2 ? 3 : 2, 1, 1 };
+                if (pad & 4)
+                        op.conv.pad_right = 3;
+                local_net_begin(&net, 1, 10, 12, 4);
+                in[0] = net.at;
+                in[1] = local_net_constant(&net, &(hedge_shape_t){ 4, { 2, 3, 3, 4 } });
+                net.at = local_net_node(&net, &op, in, 2);
+                graph = local_net_end(&net);
+                assert_int_equal(hedge_segment_is_local(graph, 0, 1), pad == 0);
+                hedge_graph_destroy(&graph);
+        }
+}
+
+/* Two things that come out, or go in, are no window's. */
+static void test_edges(void **state)
+{
+        const hedge_op_t relu = { .kind = HEDGE_OP_CLAMP, .activation = { HEDGE_ACT_CLAMP, 0, INFINITY } };
+        const hedge_op_t add = { .kind = HEDGE_OP_ADD };
+        hedge_graph_t *graph;
+        local_net_t net;
+        uint32_t a, b;
+
+        local_net_begin(&net, 1, 4, 4, 1);
+        a = local_net_node(&net, &relu, &net.at, 1);
+        b = local_net_node(&net, &relu, &a, 1);
+        net.at = local_net_node(&net, &add, (const uint32_t[]){ a, b }, 2);
+        graph = local_net_end(&net);
+        assert_true(hedge_segment_is_local(graph, 0, 3));
+        assert_true(hedge_segment_is_local(graph, 0, 1));
+        assert_true(hedge_segment_is_local(graph, 1, 3));
+        assert_false(hedge_segment_is_local(graph, 0, 2)); /* a and b come out */
+        assert_false(hedge_segment_is_local(graph, 2, 3)); /* a and b go in */
+        assert_false(hedge_segment_is_local(graph, 1, 1));
+        assert_false(hedge_segment_is_local(graph, 3, 2));
+        assert_false(hedge_segment_is_local(graph, 0, 4));
+        hedge_graph_destroy(&graph);
+}
+
+static void test_no_such_window(void **state)
+{
+        static const hedge_window_t windows[] = { { 0, 0, 0, 1 },          { 0, 1, 0, 0 },
+                                                  { 10, 1, 0, 1 },         { 9, 2, 0, 1 },
+                                                  { 0, 1, 12, 1 },         { 0, 1, 11, 2 },
+                                                  { UINT32_MAX, 1, 0, 1 }, { 0, UINT32_MAX, 0, 1 },
+                                                  { 2, UINT32_MAX, 0, 1 } };
+        hedge_graph_t *graph = single(&(hedge_op_t){ .kind = HEDGE_OP_LRN, .lrn = { 3, 1, 1, 1 } }), *strip = NULL;
+        hedge_window_t in;
+
+        for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+                assert_int_equal(hedge_segment_halo(graph, 0, 1, &windows[i], &in), -EINVAL);
+                assert_int_equal(hedge_segment_graph(graph, 0, 1, &windows[i], &strip), -EINVAL);
+        }
+        assert_int_equal(hedge_segment_halo(graph, 0, 2, &windows[0], &in), -EINVAL);
+        assert_int_equal(hedge_segment_graph(graph, 1, 0, &windows[0], &strip), -EINVAL);
+        assert_null(strip);
+        hedge_graph_destroy(&graph);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_kinds),
-                cmocka_unit_test(test_chains),
-                cmocka_unit_test(test_chains_by_default),
+                cmocka_unit_test(test_halo),           cmocka_unit_test(test_not_local),
+                cmocka_unit_test(test_wide_padding),   cmocka_unit_test(test_edges),
+                cmocka_unit_test(test_no_such_window), cmocka_unit_test(test_kinds),
+                cmocka_unit_test(test_chains),         cmocka_unit_test(test_chains_by_default),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
