@@ -18,7 +18,7 @@
 #include "daemon/measure/transfer.h"
 
 #define PRIOR_TASKS     5
-#define PRIOR_FIRST     0.25 /* beside tasks that are there to measure it */
+#define PRIOR_FIRST     0.05 /* beside tasks that are there to measure it */
 #define PRIOR_DELAY_S   0.001
 #define REMEMBERED      50 /* tasks that what the file says counts for at most */
 #define FORGET_S        (30 * 86400)

@@ -76,23 +76,23 @@ void hedged_probes_destroy(hedged_probes_t **probes)
 
 /* ---- which boards ---- */
 
-bool hedged_probes_ready(void *arg, const hedged_board_t *board)
-{
-        hedged_server_t *c = arg;
-
-        if (c->config->plan.cut == HEDGED_CUT_SIMPLE || board->measured == board->incarnation ||
-            hedged_measure_knows(c->measure, board->name))
-                return true;
-        c->probes->waiting = true;
-        return false;
-}
-
 static active_t *find(hedged_probes_t *p, const hedged_board_t *board)
 {
         for (unsigned i = 0; i < MOST; i++)
                 if (p->active[i].board == board)
                         return &p->active[i];
         return NULL;
+}
+
+bool hedged_probes_ready(void *arg, const hedged_board_t *board)
+{
+        hedged_server_t *c = arg;
+
+        if (c->config->plan.cut == HEDGED_CUT_SIMPLE || board->measured == board->incarnation ||
+            (!find(c->probes, board) && hedged_measure_knows(c->measure, board->name)))
+                return true;
+        c->probes->waiting = true;
+        return false;
 }
 
 /* ---- one of them ---- */
