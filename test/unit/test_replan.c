@@ -42,7 +42,7 @@ static void configure(const char *plan)
         hedge_why_t why = { "" };
         char yaml[300];
 
-        snprintf(yaml, sizeof(yaml), "cluster: {slots: %u}\nplan: {min_macs: 0%s}\n", SLOTS, plan);
+        snprintf(yaml, sizeof(yaml), "cluster: {slots: %u}\nplan: {work: layers, min_macs: 0%s}\n", SLOTS, plan);
         hedged_config_release(&config);
         if (hedge_conf_parse(hedged_conf_rows, "test.yaml", yaml, strlen(yaml), &config, &why) < 0)
                 fail_msg("%s", why.text);
