@@ -108,6 +108,10 @@ static void expect_output(blocks_t *b, const hedge_msg_task_t *task, uint32_t ou
         free(out);
 }
 
+/* Of the bed: convolutions and a branch, from 16 x 12 x 3 to 16 x 12 x 8. */
+#define FIRST 1
+#define LAST  6
+
 #define ASK(n, ...)                         \
         .n_order = n, .order = (uint32_t[]) \
         {                                   \
@@ -142,6 +146,49 @@ static void computes_segments_of_a_block(void **state)
         give_block(b, 1);
         send_task(b, &all);
         expect_output(b, &all, 1);
+}
+
+static void computes_strips_of_a_segment(void **state)
+{
+        hedge_window_t windows[] = { { 0, 5, 0, 12 }, { 5, 4, 0, 12 }, { 9, 7, 0, 12 } };
+        hedge_message_t message = { .type = HEDGE_MSG_TASK,
+                                    .task = { .run = 5,
+                                              .digest = { { 1 } },
+                                              ASK(3, 2, 0, 1),
+                                              .first = FIRST,
+                                              .last = LAST,
+                                              .wire = HEDGE_PRECISION_Q16,
+                                              .hold_us = 60000000,
+                                              .n_windows = 3,
+                                              .windows = windows } };
+        blocks_t *b = *state;
+        const hedge_msg_part_t *part;
+        uint32_t *in, *out, n_in, n_out;
+        hedge_window_t halo;
+        zmq_msg_t frames[3];
+
+        start(b, PLAIN);
+        give_block(b, 1);
+        assert_int_equal(hedge_segment_values(b->net.graph, FIRST, LAST, &in, &n_in, &out, &n_out), 0);
+        for (uint32_t i = 0; i < 3; i++) {
+                assert_int_equal(hedge_segment_halo(b->net.graph, FIRST, LAST, &windows[i], &halo), 0);
+                block_bed_window_frame(&b->net, in[0], &halo, message.task.wire, &frames[i]);
+        }
+        fake_coordinator_send(&b->bed->fake, &message, frames, 3);
+        part = &fake_coordinator_expect(&b->bed->fake, HEDGE_MSG_PART)->part;
+        assert_int_equal(part->n_parts, 3);
+        for (uint32_t i = 0; i < 3; i++) {
+                const uint32_t number = message.task.order[i];
+
+                assert_int_equal(part->parts[i].part, number);
+                assert_int_equal(part->parts[i].wire, HEDGE_PRECISION_Q16);
+                block_bed_expect(&b->net, out[0], &windows[number], &b->bed->fake.last.frames[i], part->parts[i].wire,
+                                 BLOCK_TOLERANCE(message.task.wire));
+        }
+        free(in);
+        free(out);
+        assert_true(part->last);
+        assert_int_equal(fake_coordinator_ping(&b->bed->fake)->parts_done, 3);
 }
 
 /* It is there beside shares of filters, also for the next coordinator. */
@@ -217,6 +264,15 @@ static void what_is_wrong_with_blocks_is_answered_and_survived(void **state)
                 send_task_with(b, &wrong[i], 0, n);
                 worker_bed_expect_error(b->bed, HEDGE_EMALFORMED, wrong[i].run, 1);
         }
+        send_task_with(b,
+                       &(hedge_msg_task_t){ .run = 7,
+                                            ASK(1, 0),
+                                            .first = FIRST,
+                                            .last = LAST,
+                                            .n_windows = 1,
+                                            .windows = &(hedge_window_t){ 12, 5, 0, 12 } },
+                       FIRST, LAST);
+        worker_bed_expect_error(b->bed, HEDGE_EMALFORMED, 7, 1);
         worker_bed_send_task(b->bed, 8, 1, worker_bed_parts, 1, IN); /* as if it were filters */
         worker_bed_expect_error(b->bed, HEDGE_EMALFORMED, 8, 1);
         send_task(b, &right);
@@ -253,6 +309,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(computes_segments_of_a_block),
+                TEST(computes_strips_of_a_segment),
                 TEST(a_block_is_held_as_shares_are),
                 TEST(the_memory_cap_holds_for_blocks),
                 TEST(what_is_wrong_with_blocks_is_answered_and_survived),

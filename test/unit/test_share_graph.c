@@ -345,6 +345,42 @@ static void engines_are_kept_while_there_is_room(void **state)
         hedgew_share_unref(&share);
 }
 
+/* Of the bed: convolutions and a branch, from 16 x 12 x 3 to 16 x 12 x 8, which look at 3 rows above and below at most. */
+#define FIRST 1
+#define LAST  6
+
+static hedgew_engine_t *window_of(fixture_t *f, hedgew_share_t *share, hedge_window_t window)
+{
+        hedgew_engine_t *engine = NULL;
+        hedge_why_t why = { .text = "" };
+
+        if (hedgew_graph_engine(share, f->bed.kernels, FIRST, LAST, &window, &engine, &why) < 0)
+                fail_msg("%s", why.text);
+        return engine;
+}
+
+static void strips_inside_a_picture_share_an_engine(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_share_t *share = hold(f, 1);
+        hedgew_engine_t *inside = window_of(f, share, (hedge_window_t){ 4, 2, 0, 12 });
+
+        for (uint32_t i = 0; i < 2 * HEDGEW_ENGINE_WINDOWS; i++) { /* more than it keeps in mind */
+                const uint32_t top = 3 + i % 8;
+
+                assert_ptr_equal(window_of(f, share, (hedge_window_t){ top, 2, 0, 12 }), inside);
+                assert_ptr_equal(window_of(f, share, (hedge_window_t){ 4, 2, 0, 12 }), inside);
+        }
+        /* at a border, or of another size, another one */
+        assert_ptr_not_equal(window_of(f, share, (hedge_window_t){ 0, 2, 0, 12 }), inside);
+        assert_ptr_not_equal(window_of(f, share, (hedge_window_t){ 14, 2, 0, 12 }), inside);
+        assert_ptr_not_equal(window_of(f, share, (hedge_window_t){ 4, 3, 0, 12 }), inside);
+        assert_ptr_not_equal(window_of(f, share, (hedge_window_t){ 4, 2, 0, 11 }), inside);
+        assert_ptr_not_equal(engine_of(f, share, FIRST, LAST), inside);
+        assert_ptr_equal(window_of(f, share, (hedge_window_t){ 4, 2, 0, 12 }), inside);
+        hedgew_share_unref(&share);
+}
+
 /* With room for some of them, those that were used last are there, and no more is taken. */
 static void the_oldest_engines_go_first(void **state)
 {
@@ -439,6 +475,7 @@ int main(void)
                 TEST(too_long_a_graph_is_not_read),
                 TEST(the_cap_holds),
                 TEST(engines_are_kept_while_there_is_room),
+                TEST(strips_inside_a_picture_share_an_engine),
                 TEST(the_oldest_engines_go_first),
                 TEST(further_engines_make_room_for_other_shares),
                 TEST(what_a_run_takes_is_bounded),

@@ -129,6 +129,10 @@ static void nodes_must_be_there(void **state)
         refuse(f, (hedge_msg_task_t){ ASK(1, 0), .last = UINT32_MAX }, ALL);
         refuse(f, (hedge_msg_task_t){ ASK(1, 0), .digest = { { 8 } }, .last = 1 }, 1); /* filters have none */
         refuse(f, (hedge_msg_task_t){ ASK(1, 0), .digest = { { 8 } }, .first = 1 }, 1);
+        refuse(f,
+               (hedge_msg_task_t){ ASK(1, 0), .digest = { { 8 } }, .n_windows = 1,
+                                   .windows = &(hedge_window_t){ 0, 1, 0, 1 } },
+               1);
 }
 
 static void outputs_must_be_there(void **state)
@@ -197,6 +201,93 @@ static void each_frame_has_the_size_of_its_value(void **state)
                 }
 }
 
+/* Of the bed: convolutions and a branch, from 16 x 12 x 3 to 16 x 12 x 8. */
+#define FIRST 1
+#define LAST  6
+
+/* Ask for windows, with the frames that the first `right` of them want; behind these frames of nothing. */
+static int make_windows(fixture_t *f, hedge_msg_task_t m, uint32_t n_frames, const hedge_window_t *right,
+                        hedgew_task_t **ret)
+{
+        hedge_why_t why = { .text = "" };
+        uint32_t *in, *out, n_in, n_out;
+        zmq_msg_t frames[4];
+        hedge_window_t halo;
+        int r;
+
+        m.digest.bytes[0] = 9;
+        assert_int_equal(hedge_segment_values(f->bed.graph, FIRST, LAST, &in, &n_in, &out, &n_out), 0);
+        for (uint32_t i = 0; i < n_frames; i++) {
+                assert_int_equal(hedge_segment_halo(f->bed.graph, FIRST, LAST, &right[i], &halo), 0);
+                block_bed_window_frame(&f->bed, in[0], &halo, m.wire, &frames[i]);
+        }
+        free(in);
+        free(out);
+        r = hedgew_task_new(f->shares, &m, frames, n_frames, ret, &why);
+        for (uint32_t i = 0; i < n_frames; i++) {
+                assert_true(r == 0 || zmq_msg_size(&frames[i]) > 0);
+                zmq_msg_close(&frames[i]);
+        }
+        if (r < 0)
+                assert_true(strlen(why.text) > 10);
+        return r;
+}
+
+static void windows_must_be_within_the_image(void **state)
+{
+        const hedge_window_t right[] = { { 0, 16, 0, 12 }, { 4, 3, 2, 5 } };
+        const hedge_window_t wrong[] = {
+                { 0, 17, 0, 12 },        { 0, 16, 0, 13 },        { 16, 1, 0, 12 },        { 0, 1, 12, 1 },
+                { 15, 2, 0, 12 },        { 0, 16, 11, 2 },        { 0, 0, 0, 12 },         { 0, 16, 0, 0 },
+                { UINT32_MAX, 2, 0, 5 }, { 2, UINT32_MAX, 0, 5 }, { 0, 2, UINT32_MAX, 2 }, { 0, 2, 2, UINT32_MAX },
+                { 5, 3, 2, 6 } /* of another size than the frame has */
+        };
+        hedge_window_t windows[] = { right[0], right[1] };
+        hedge_msg_task_t m = { ASK(2, 1, 0), .first = FIRST, .last = LAST, .n_windows = 2, .windows = windows };
+        fixture_t *f = *state;
+        hedgew_task_t *task = NULL;
+
+        assert_int_equal(make_windows(f, m, 2, right, &task), 0);
+        hedgew_task_destroy(&task);
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                windows[1] = wrong[i];
+                assert_int_equal(make_windows(f, m, 2, right, &task), HEDGE_EMALFORMED);
+                assert_null(task);
+        }
+}
+
+static void windows_and_frames_go_together(void **state)
+{
+        hedge_window_t windows[] = { { 0, 4, 0, 12 }, { 4, 3, 2, 5 }, { 8, 3, 0, 12 } };
+        const hedge_msg_task_t right = { ASK(1, 1), .first = FIRST, .last = LAST, .n_windows = 2, .windows = windows };
+        hedge_msg_task_t m = right;
+        fixture_t *f = *state;
+        hedgew_task_t *task = NULL;
+
+        m.n_windows = 3;
+        assert_int_equal(make_windows(f, m, 2, windows, &task), HEDGE_EMALFORMED);
+        m.n_windows = 1;
+        assert_int_equal(make_windows(f, m, 2, windows, &task), HEDGE_EMALFORMED);
+        m = right;
+        m.order = ORDER(2); /* there is no such window */
+        assert_int_equal(make_windows(f, m, 2, windows, &task), HEDGE_EMALFORMED);
+        m.order = ORDER(UINT32_MAX);
+        assert_int_equal(make_windows(f, m, 2, windows, &task), HEDGE_EMALFORMED);
+        m = right;
+        m.n_inputs = 2;
+        m.inputs = ORDER(0, 0);
+        assert_int_equal(make_windows(f, m, 2, windows, &task), HEDGE_EMALFORMED);
+        m = right;
+        m.last = f->nodes; /* a matrix product has no rows */
+        assert_int_equal(make_windows(f, m, 2, windows, &task), HEDGE_EMALFORMED);
+        m.first = LAST;
+        m.last = FIRST;
+        assert_int_equal(make_windows(f, m, 2, windows, &task), HEDGE_EMALFORMED);
+        assert_null(task);
+        assert_int_equal(make_windows(f, right, 2, windows, &task), 0);
+        hedgew_task_destroy(&task);
+}
+
 typedef struct patience {
         uint32_t asked, wanted_for;
 } patience_t;
@@ -245,8 +336,12 @@ static void a_run_that_nobody_wants_ends(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(nodes_must_be_there),          TEST(outputs_must_be_there),
-                TEST(frames_must_be_its_inputs),    TEST(each_frame_has_the_size_of_its_value),
+                TEST(nodes_must_be_there),
+                TEST(outputs_must_be_there),
+                TEST(frames_must_be_its_inputs),
+                TEST(each_frame_has_the_size_of_its_value),
+                TEST(windows_must_be_within_the_image),
+                TEST(windows_and_frames_go_together),
                 TEST(a_run_that_nobody_wants_ends),
         };
 

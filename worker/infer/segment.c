@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/segment/crossing.h"
+#include "common/segment/reach.h"
 #include "common/segment/segment.h"
 
 static int check_nodes(const hedge_graph_t *block, const hedge_msg_task_t *m, hedge_why_t *why)
@@ -16,10 +17,57 @@ static int check_nodes(const hedge_graph_t *block, const hedge_msg_task_t *m, he
         return 0;
 }
 
-/* Until runs of nodes that can be cut are known as such. */
-static int place_windows(const hedgew_segment_t *s, hedge_why_t *why)
+static bool is_inside(uint32_t from, uint32_t many, uint32_t extent)
 {
-        return hedge_why(why, HEDGE_EUNSUPPORTED, "nodes %u to %u have no windows", s->first, s->last);
+        return many > 0 && from < extent && many <= extent - from;
+}
+
+static int check_window(const hedge_window_t *w, const hedge_shape_t *image, uint32_t which, hedge_why_t *why)
+{
+        if (!is_inside(w->top, w->rows, image->dims[1]) || !is_inside(w->left, w->cols, image->dims[2]))
+                return hedge_why(why, HEDGE_EMALFORMED,
+                                 "window %u, %u rows from %u and %u columns from %u, is not within %u x %u", which,
+                                 w->rows, w->top, w->cols, w->left, image->dims[1], image->dims[2]);
+        return 0;
+}
+
+/* @param reach  Of the block. */
+static int trace(hedgew_segment_t *s, const hedge_graph_t *block, hedge_reach_t *reach, hedge_why_t *why)
+{
+        uint64_t macs;
+        int r = 0;
+
+        if (!hedge_reach_is_local(reach, s->first, s->last))
+                return hedge_why(why, HEDGE_EMALFORMED, "nodes %u to %u have no windows", s->first, s->last);
+        for (uint32_t i = 0; i < s->n_windows && r == 0; i++) {
+                r = check_window(&s->windows[i], &block->values[s->out[0]].shape, i, why);
+                if (r < 0)
+                        return r;
+                r = hedge_reach_trace(reach, s->first, s->last, &s->windows[i], &s->halos[i], &macs);
+                if (r < 0)
+                        return hedge_why(why, r, "window %u: %s", i, hedge_strerror(r));
+        }
+        return 0;
+}
+
+static int place_windows(hedgew_segment_t *s, const hedge_graph_t *block, const hedge_msg_task_t *m, uint32_t n_frames,
+                         hedge_why_t *why)
+{
+        hedge_reach_t *reach = NULL;
+        int r;
+
+        if (m->n_windows != n_frames)
+                return hedge_why(why, HEDGE_EMALFORMED, "%u windows are asked for, but %u inputs came", m->n_windows,
+                                 n_frames);
+        s->windows = malloc(m->n_windows * sizeof(*s->windows));
+        s->halos = malloc(m->n_windows * sizeof(*s->halos));
+        if (!s->windows || !s->halos || hedge_reach_new(block, &reach) < 0)
+                return hedge_why(why, -ENOMEM, "no memory for a task");
+        memcpy(s->windows, m->windows, m->n_windows * sizeof(*s->windows));
+        s->n_windows = m->n_windows;
+        r = trace(s, block, reach, why);
+        hedge_reach_destroy(&reach);
+        return r;
 }
 
 static int prepare_whole(hedgew_segment_t *s, uint32_t n_frames, hedge_why_t *why)
@@ -48,7 +96,7 @@ int hedgew_segment_new(const hedge_graph_t *block, const hedge_msg_task_t *m, ui
         if (r < 0)
                 r = hedge_why(why, r, "nodes %u to %u: %s", s->first, s->last, hedge_strerror(r));
         else if (m->n_windows)
-                r = place_windows(s, why);
+                r = place_windows(s, block, m, n_frames, why);
         else
                 r = prepare_whole(s, n_frames, why);
         if (r < 0)
