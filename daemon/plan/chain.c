@@ -112,10 +112,10 @@ void hedged_node_constants(const hedge_graph_t *graph, const hedge_node_t *node,
 
 const hedged_chain_t *hedged_chains_pick(const hedged_chains_t *chains, unsigned usable, unsigned in_flight)
 {
-        const unsigned each = usable / (in_flight ? in_flight : 1);
+        const unsigned all = chains->chains[0].boards;
         unsigned i = 0;
 
-        while (i + 1 < chains->n && chains->chains[i].boards > each)
+        while (i + 1 < chains->n && (in_flight >= usable || (uint64_t)chains->chains[i].boards * in_flight > all))
                 i++;
         return &chains->chains[i];
 }

@@ -91,8 +91,9 @@ void hedged_node_constants(const hedge_graph_t *graph, const hedge_node_t *node,
 /** Memory that nodes take as a block on a board (common/model/held.h). A constant that several nodes read counts for each. */
 uint64_t hedged_block_bytes(const hedge_graph_t *graph, uint32_t first, uint32_t last);
 
-/** The chain for a request that starts now: of those planned for no more boards than each of `in_flight` requests (this one
- * among them, at least 1) can have of `usable`, that with the most; the last where there is none. */
+/** The chain for a request that starts now: that with the most boards of those which as many requests as are in flight (this
+ * one among them) can all have at a time, by the number that was planned for; the last where there are as many requests as boards
+ * that can be used, or more. */
 const hedged_chain_t *hedged_chains_pick(const hedged_chains_t *chains, unsigned usable, unsigned in_flight);
 
 #endif

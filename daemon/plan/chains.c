@@ -62,10 +62,10 @@ static bool is_worth(const hedged_level_world_t *w, const hedged_level_t *l, con
 static int plan_first(hedged_level_world_t *w, hedged_level_t *ret, double *ret_best_s)
 {
         hedged_level_t nodes = { .n = 0 }, l = { .n = 0 };
-        int r = hedged_level_nodes(w, w->speeds->boards, &nodes);
+        int r = hedged_level_nodes(w, w->boards, &nodes);
 
         if (r == 0)
-                r = hedged_level_find(w, w->speeds->boards, &l);
+                r = hedged_level_find(w, w->boards, &l);
         *ret_best_s = r == 0 && isfinite(l.score) ? l.load.mean_s : 0;
         if (r == 0 && has_segment(&l) && is_worth(w, &l, &nodes)) {
                 *ret = l;
@@ -85,7 +85,7 @@ static int plan_fewer(hedged_level_world_t *w, hedged_level_t *levels)
 {
         int n = 1;
 
-        for (unsigned boards = w->speeds->boards / 2; boards > 0; boards /= 2) {
+        for (unsigned boards = w->boards / 2; boards > 0; boards /= 2) {
                 hedged_level_t l;
                 int r = hedged_level_find(w, boards, &l);
 
@@ -143,14 +143,26 @@ static hedged_node_cost_t *copy_nodes(const hedged_config_t *config, const hedge
         return own;
 }
 
+/* Who is planned with: boards that are there, or have been; all where none ever was. @return how many. */
+static unsigned choose_boards(hedged_speeds_t *speeds)
+{
+        unsigned n = 0;
+
+        for (unsigned b = 0; b < speeds->boards; b++) {
+                speeds->usable[b] = speeds->usable[b] || speeds->board[b].tasks > 0;
+                n += speeds->usable[b];
+        }
+        if (n == 0)
+                memset(speeds->usable, true, sizeof(speeds->usable));
+        return n ? n : speeds->boards;
+}
+
 static hedged_speeds_t *copy_speeds(const hedged_speeds_t *speeds)
 {
         hedged_speeds_t *own = malloc(sizeof(*own));
 
-        if (own) {
+        if (own)
                 *own = *speeds;
-                memset(own->usable, true, sizeof(own->usable));
-        }
         return own;
 }
 
@@ -183,6 +195,7 @@ int hedged_chains_plan_for(const hedged_config_t *config, unsigned objective, co
         if (r == 0) {
                 hedged_level_world_t w = { .config = config,
                                            .speeds = own_speeds,
+                                           .boards = choose_boards(own_speeds),
                                            .survey = survey,
                                            .rooms = &rooms,
                                            .coarse = coarse,

@@ -16,7 +16,7 @@
  *    cheaper, and at most 5 % slower than alone); where plan.work names segments or whole they are taken all the same.
  *  - A chain for fewer boards is kept where it gives more requests per second than the one before it.
  *
- * @param speeds    All boards are planned with, usable now or not.
+ * @param speeds    Boards that are usable or have been measured are planned with; all where none is.
  * @param nodes     graph->n_nodes entries: what each takes by itself.
  * @param capacity  Per board.
  * @return 0, -ENOMEM. */

@@ -79,7 +79,7 @@ static bool is_whole(const hedged_level_t *l)
 static double rate_of(const hedged_level_world_t *w, const hedged_level_t *l)
 {
         const double alone_s = hedged_way_alone_s(w, &l->load), local_s = w->survey->before[w->survey->n - 1].local_s;
-        double rate = (double)w->speeds->boards / l->boards / l->load.mean_s;
+        double rate = (double)w->boards / l->boards / l->load.mean_s;
 
         if (rate * alone_s > 1)
                 rate = 1 / alone_s;

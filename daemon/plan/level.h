@@ -11,7 +11,8 @@
 /** What does not change from one level to the next. */
 typedef struct hedged_level_world {
         const hedged_config_t *config;
-        const hedged_speeds_t *speeds;
+        const hedged_speeds_t *speeds; /**< whoever is to be planned with is usable */
+        unsigned boards;               /**< so many are */
         const hedged_survey_t *survey;
         const hedged_rooms_t *rooms;
         const hedged_luck_t *coarse, *fine; /**< to choose by, and to predict what is chosen */

@@ -14,7 +14,7 @@ static double most(double a, double b)
 /* Requests at a time. */
 static double requests(const hedged_level_world_t *w, unsigned boards)
 {
-        return (double)w->speeds->boards / boards;
+        return (double)w->boards / boards;
 }
 
 /* ---- what is shared ---- */
@@ -40,8 +40,7 @@ double hedged_way_score(const hedged_level_world_t *w, unsigned boards, const he
                 return load->cost;
         if (w->objective == HEDGED_OBJECTIVE_AUTO)
                 return load->mean_s + wait_s;
-        return hedged_forecast_score(&f, w->objective == HEDGED_OBJECTIVE_P99, w->config->plan.price_busy,
-                                     w->speeds->boards);
+        return hedged_forecast_score(&f, w->objective == HEDGED_OBJECTIVE_P99, w->config->plan.price_busy, w->boards);
 }
 
 hedged_step_load_t hedged_way_nodes(const hedged_level_world_t *w, unsigned boards, unsigned from, unsigned to)
@@ -84,7 +83,7 @@ static unsigned gather(const hedged_level_world_t *w, unsigned boards, const hed
 
         *team = (hedged_team_t){ .boards = 0 };
         for (unsigned b = 0; b < w->speeds->boards; b++) {
-                team->may[b] = hedged_room_covers(w->rooms, b, way->from, way->to);
+                team->may[b] = w->speeds->usable[b] && hedged_room_covers(w->rooms, b, way->from, way->to);
                 n += team->may[b];
         }
         *ret_each = n / requests(w, boards);
@@ -152,32 +151,40 @@ int hedged_way_try(hedged_level_world_t *w, unsigned boards, const hedged_luck_t
         return r;
 }
 
+/* The boards' rates: of all, and the highest. */
+static double all_rates(const hedged_level_world_t *w, double *ret_fastest)
+{
+        double all = 0;
+
+        *ret_fastest = 0;
+        for (unsigned b = 0; b < w->speeds->boards; b++)
+                if (w->speeds->usable[b]) {
+                        *ret_fastest = most(*ret_fastest, w->speeds->board[b].macs_per_s);
+                        all += w->speeds->board[b].macs_per_s;
+                }
+        return all;
+}
+
 /* The least that a segment takes on so many boards, whatever is done: its work over all rates. */
 static double bound_s(const hedged_level_world_t *w, unsigned boards, const hedged_way_t *way)
 {
         const double work = w->survey->before[way->to].work - w->survey->before[way->from].work;
-        double fastest = 0, all = 0;
+        double fastest, all = all_rates(w, &fastest);
 
-        for (unsigned b = 0; b < w->speeds->boards; b++) {
-                fastest = most(fastest, w->speeds->board[b].macs_per_s);
-                all += w->speeds->board[b].macs_per_s;
-        }
         if (way->pieces == 1)
                 return work / fastest;
-        all = boards == w->speeds->boards ? all : boards * fastest;
+        all = boards == w->boards ? all : boards * fastest;
         return work / (all + (w->config->plan.here ? w->speeds->here.macs_per_s : 0));
 }
 
 /* As many boards as all that compute come to. */
 static unsigned machines(const hedged_level_world_t *w, unsigned boards)
 {
-        double all = 0;
+        double fastest, more = w->speeds->here.macs_per_s / all_rates(w, &fastest) * boards + 0.5;
 
-        for (unsigned b = 0; b < w->speeds->boards; b++)
-                all += w->speeds->board[b].macs_per_s;
-        if (!w->config->plan.here || all <= 0)
+        if (!w->config->plan.here)
                 return boards;
-        return boards + (unsigned)most(0, fmin(boards, w->speeds->here.macs_per_s / all * boards + 0.5));
+        return boards + (more < boards ? (unsigned)more : boards);
 }
 
 static unsigned list_numbers(const hedged_level_world_t *w, unsigned boards, unsigned *ret)

@@ -400,7 +400,8 @@ static void plans_are_the_same_again(void **state)
         plan();
         first = chains;
         chains = NULL;
-        speeds.usable[3] = false; /* whoever is there just now */
+        for (unsigned b = 0; b < 5; b++)
+                speeds.usable[b] = false; /* there was nobody yet */
         plan();
         assert_int_equal(chains->n, first->n);
         assert_true(chains->trials == first->trials);
@@ -410,6 +411,21 @@ static void plans_are_the_same_again(void **state)
                 assert_true(chains->chains[i].rate == first->chains[i].rate);
         }
         hedged_chains_destroy(&first);
+}
+
+/* Boards that were never there do not count, those that have gone do. */
+static void boards_that_are_known(void **state)
+{
+        (void)state;
+        network(48, 16, 3, 9, 3);
+        configure("");
+        boards(6, 1e8);
+        speeds.usable[1] = speeds.usable[4] = speeds.usable[5] = false;
+        speeds.board[1].tasks = 7;
+        hedged_nodes_local(&config, "net", &speeds, graph, nodes);
+        hedged_chains_destroy(&chains);
+        assert_int_equal(hedged_chains_plan(&config, &speeds, graph, nodes, &capacity, &chains), 0);
+        assert_int_equal(chains->chains[0].boards, 4);
 }
 
 /* A long chain is thinned out: the work of planning has a bound, whatever the model. */
@@ -432,11 +448,12 @@ static void chains_are_picked(void **state)
 
         (void)state;
         assert_int_equal(hedged_chains_pick(&all, 10, 1)->boards, 10);
-        assert_int_equal(hedged_chains_pick(&all, 9, 1)->boards, 5);
+        assert_int_equal(hedged_chains_pick(&all, 7, 1)->boards, 10); /* what was planned runs on fewer, too */
         assert_int_equal(hedged_chains_pick(&all, 10, 2)->boards, 5);
         assert_int_equal(hedged_chains_pick(&all, 10, 3)->boards, 1);
         assert_int_equal(hedged_chains_pick(&all, 10, 100)->boards, 1);
-        assert_int_equal(hedged_chains_pick(&all, 0, 0)->boards, 1);
+        assert_int_equal(hedged_chains_pick(&all, 2, 2)->boards, 1);
+        assert_int_equal(hedged_chains_pick(&all, 0, 1)->boards, 1);
         assert_int_equal(hedged_chains_pick(&one, 3, 7)->boards, 10);
 }
 
@@ -470,8 +487,8 @@ int main(void)
                 cmocka_unit_test(ruled_layers_are_left),    cmocka_unit_test(coded_layers_stay),
                 cmocka_unit_test(precision_is_allowed),     cmocka_unit_test(memory_is_kept_to),
                 cmocka_unit_test(small_boards_help),        cmocka_unit_test(plans_are_the_same_again),
-                cmocka_unit_test(planning_is_bounded),      cmocka_unit_test(chains_are_picked),
-                cmocka_unit_test(cost_is_counted),
+                cmocka_unit_test(boards_that_are_known),    cmocka_unit_test(planning_is_bounded),
+                cmocka_unit_test(chains_are_picked),        cmocka_unit_test(cost_is_counted),
         };
 
         return cmocka_run_group_tests(tests, NULL, finish);
