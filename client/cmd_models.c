@@ -98,6 +98,7 @@ static int print_json(const hedge_model_status_t *model)
         hedgec_json_add_uint(&json, json.root, "parameters", model->parameters);
         hedgec_json_add_uint(&json, json.root, "layers", model->layers);
         hedgec_json_add_uint(&json, json.root, "coded_layers", model->coded_layers);
+        hedgec_json_add_uint(&json, json.root, "segment_layers", model->segment_layers);
         hedgec_json_add_uint(&json, json.root, "ready_boards", model->ready_boards);
         hedgec_json_add_uint(&json, json.root, "share_bytes", model->share_bytes);
         hedgec_json_add(&json, json.root, "inputs", tensors_json(&json, model->inputs, model->n_inputs));
@@ -211,8 +212,9 @@ static int print_one(const hedge_model_status_t *model, uint32_t n_labels)
         hedgec_print_safe(model->state, stdout);
         printf("\n%-12s  %s multiply-accumulates, %s parameters\n", "size", hedgec_text_count(model->macs),
                hedgec_text_count(model->parameters));
-        printf("%-12s  %u, %u of them coded\n", "layers", model->layers, model->coded_layers);
-        printf("%-12s  %u hold it, %s each\n", "boards", model->ready_boards, hedgec_text_bytes(model->share_bytes));
+        printf("%-12s  %u, %u of them coded, %u in segments\n", "layers", model->layers, model->coded_layers,
+               model->segment_layers);
+        printf("%-12s  %u hold it, %s at most\n", "boards", model->ready_boards, hedgec_text_bytes(model->share_bytes));
         print_tensors("inputs", model->inputs, model->n_inputs);
         print_tensors("outputs", model->outputs, model->n_outputs);
         print_batch(model);

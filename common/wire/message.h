@@ -367,8 +367,9 @@ typedef struct hedge_model_status {
         char state[16]; /**< "ready", "waiting" (too few boards hold it; runs locally), "unloaded" */
         uint64_t macs, parameters;
         uint32_t layers, coded_layers;
-        uint32_t ready_boards; /**< boards that hold all their shares of it */
-        uint64_t share_bytes;  /**< per board */
+        uint32_t segment_layers; /**< in segments, where a request has all boards to itself */
+        uint32_t ready_boards;   /**< boards that hold all their shares of it */
+        uint64_t share_bytes;    /**< on the board that holds most */
         uint32_t n_inputs, n_outputs;
         hedge_model_tensor_t *inputs, *outputs;
         bool any_batch;      /**< a request may hold any number of pictures; the shapes are those of one */

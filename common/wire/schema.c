@@ -422,6 +422,7 @@ static const hedge_field_t model_fields[] = {
         { U64(hedge_model_status_t, parameters) },
         { U32(hedge_model_status_t, layers, 0, ANY32) },
         { U32(hedge_model_status_t, coded_layers, 0, ANY32) },
+        { U32(hedge_model_status_t, segment_layers, 0, ANY32) },
         { U32(hedge_model_status_t, ready_boards, 0, ANY32) },
         { U64(hedge_model_status_t, share_bytes) },
         { LIST(hedge_model_status_t, inputs, n_inputs, 0, MAX_TENSORS), RECORD(tensor) },

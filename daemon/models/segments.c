@@ -242,3 +242,41 @@ int hedged_segments_begin(hedged_model_t *m, const hedged_speeds_t *speeds)
         }
         return r;
 }
+
+/* ---- as it is ---- */
+
+uint32_t hedged_segments_nodes(hedged_model_t *m)
+{
+        hedged_kept_chains_t *kept = hedged_model_chains(m);
+        uint32_t n = 0;
+
+        for (unsigned s = 0; kept && s < kept->chains->chains[0].n_steps; s++) {
+                const hedged_step_t *step = &kept->chains->chains[0].steps[s];
+
+                n += step->kind == HEDGED_STEP_SEGMENT ? step->last - step->first : 0;
+        }
+        hedged_kept_chains_unref(&kept);
+        return n;
+}
+
+static bool is_held(const hedged_model_t *m, const hedged_step_t *step)
+{
+        for (unsigned b = 0; b < m->slots; b++)
+                if (hedged_model_block(m, step->first, step->last, b))
+                        return true;
+        return false;
+}
+
+bool hedged_segments_ready(hedged_model_t *m)
+{
+        hedged_kept_chains_t *kept = hedged_model_chains(m);
+        bool ready = true;
+
+        for (unsigned s = 0; kept && s < kept->chains->chains[0].n_steps; s++) {
+                const hedged_step_t *step = &kept->chains->chains[0].steps[s];
+
+                ready &= step->kind != HEDGED_STEP_SEGMENT || is_held(m, step);
+        }
+        hedged_kept_chains_unref(&kept);
+        return ready;
+}

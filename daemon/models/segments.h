@@ -20,4 +20,10 @@ int hedged_segments_begin(hedged_model_t *model, const hedged_speeds_t *speeds);
  * Any thread, one at a time for a model. @return 0, -ENOMEM (it runs as before). */
 int hedged_segments_plan(hedged_model_t *model, const hedged_speeds_t *speeds, const hedged_node_cost_t *nodes);
 
+/** Nodes that are in segments where a request has all boards to itself. Any thread. */
+uint32_t hedged_segments_nodes(hedged_model_t *model);
+
+/** Is each of those segments held by a board that may be given work? Any thread. */
+bool hedged_segments_ready(hedged_model_t *model);
+
 #endif

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/model/batch.h"
 #include "daemon/models/repository.h"
+#include "daemon/models/segments.h"
 #include "daemon/server/plans.h"
 
 #define TOO_MANY   "as many models as models.max_loaded allows are loaded already; unload one first"
@@ -41,30 +42,62 @@ static int describe_tensors(const hedge_graph_t *g, const uint32_t *values, cons
         return 0;
 }
 
+/* Does the board hold all that it is to hold, and anything at all? */
+static bool holds_all(const hedged_model_t *m, unsigned board)
+{
+        unsigned due = m->n_layers;
+
+        for (unsigned l = 0; l < m->n_layers; l++)
+                if (!hedged_variant_holds(&m->layers[l].variants[0], board))
+                        return false;
+        for (unsigned i = 0; i < m->n_blocks; i++) {
+                if (!hedged_block_is_chosen(&m->blocks[i], board))
+                        continue;
+                if (!hedged_block_holds(&m->blocks[i], board))
+                        return false;
+                due++;
+        }
+        return due > 0;
+}
+
 static unsigned boards_with_all(const hedged_model_t *m)
 {
         unsigned n = 0;
 
-        for (unsigned b = 0; b < m->slots; b++) {
-                unsigned l = 0;
-
-                while (l < m->n_layers && hedged_variant_holds(&m->layers[l].variants[0], b))
-                        l++;
-                n += m->n_layers > 0 && l == m->n_layers;
-        }
+        for (unsigned b = 0; b < m->slots; b++)
+                n += holds_all(m, b);
         return n;
 }
 
-/* Ready: every coded layer could be decoded now, or is better not. */
-static const char *model_state(const hedged_model_t *m)
+/* What a board keeps, of those that keep most. */
+static uint64_t share_bytes(const hedged_model_t *m)
 {
+        uint64_t most = 0;
+
+        for (unsigned b = 0; b < m->slots; b++) {
+                uint64_t bytes = 0;
+
+                for (unsigned l = 0; l < m->n_layers; l++)
+                        bytes += hedged_variant_share_bytes(&m->layers[l].variants[0], b);
+                for (unsigned i = 0; i < m->n_blocks; i++)
+                        bytes += hedged_block_is_chosen(&m->blocks[i], b) ? m->blocks[i].bytes : 0;
+                most = bytes > most ? bytes : most;
+        }
+        return most;
+}
+
+/* Ready: every coded layer could be decoded now, or is better not, and some board holds every segment. */
+static const char *model_state(hedged_model_t *m)
+{
+        if (!hedged_segments_ready(m))
+                return "waiting";
         for (unsigned l = 0; l < m->n_layers; l++)
                 if (!hedged_layer_ready(&m->layers[l]))
                         return "waiting";
         return "ready";
 }
 
-static int describe_model(const hedged_model_t *m, hedge_model_status_t *s)
+static int describe_model(hedged_model_t *m, hedge_model_status_t *s)
 {
         const hedge_graph_t *g = m->graph;
         int r;
@@ -76,8 +109,8 @@ static int describe_model(const hedged_model_t *m, hedge_model_status_t *s)
         s->layers = g->n_nodes;
         s->coded_layers = m->n_layers;
         s->ready_boards = boards_with_all(m);
-        for (unsigned l = 0; l < m->n_layers; l++)
-                s->share_bytes += hedged_variant_share_bytes(&m->layers[l].variants[0], 0);
+        s->segment_layers = hedged_segments_nodes(m);
+        s->share_bytes = share_bytes(m);
         s->preprocess = m->manifest.preprocess;
         s->any_batch = g->batch->any;
         s->batch = g->batch->size;
@@ -177,8 +210,7 @@ void hedged_models_list(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
         free(ok->models);
 }
 
-static void answer_done(const hedge_asker_t *asker, hedge_message_type_t type, const hedged_model_t *m,
-                        const char *state)
+static void answer_done(const hedge_asker_t *asker, hedge_message_type_t type, hedged_model_t *m, const char *state)
 {
         hedge_message_t message = { .type = type };
         int r = describe_model(m, &message.done.model);
