@@ -21,7 +21,7 @@ typedef struct hedged_load {
         hedge_input_shape_t
                 shapes[HEDGE_INPUT_SHAPES_MAX]; /**< n_shapes that are stated; none: the model's own count */
         uint32_t n_shapes;
-        int64_t answer_by_ms; /**< the loop's: when waiting for the boards ends */
+        int64_t answer_by_ms; /**< the loop's: when waiting for the boards ends, for their measuring, then for their shares */
         int result;
         hedge_why_t why;
         hedged_model_set_t set; /**< where result is 0 */

@@ -12,15 +12,19 @@
 #include "daemon/models/repository.h"
 #include "daemon/models/segments.h"
 #include "daemon/server/plans.h"
+#include "daemon/server/probes.h"
 
 #define TOO_MANY   "as many models as models.max_loaded allows are loaded already; unload one first"
 #define MOST_LOADS 16
+#define MEASURE_MS 1000 /* a load waits so long for boards that are being measured: their figures are planned with */
 
 struct hedged_models {
         hedged_load_t *waiting[MOST_LOADS];  /* loaded; for the boards, before they are answered */
         unsigned n_waiting;                  /* of those */
         hedged_load_t *prepared[MOST_LOADS]; /* at the preparer: only who asked may be looked at */
         unsigned preparing;                  /* of those */
+        hedged_load_t *held[MOST_LOADS];     /* not begun: boards are being measured; oldest first */
+        unsigned n_held;                     /* of those */
 };
 
 /* @param open  The axes that the file leaves open; may be NULL. @param batch  The axes of the batch. */
@@ -225,6 +229,31 @@ static void answer_done(const hedge_asker_t *asker, hedge_message_type_t type, h
         forget_description(&message.done.model);
 }
 
+static unsigned loads_pending(const hedged_models_t *models)
+{
+        return models->preparing + models->n_waiting + models->n_held;
+}
+
+static void prepare(hedged_server_t *c, hedged_load_t *l)
+{
+        hedged_measure_snapshot(c->measure, c->cluster, &l->speeds);
+        hedged_distribute_room(c->distributor, l->name, &l->speeds);
+        c->models->prepared[c->models->preparing++] = l;
+        hedged_preparer_load(c->preparer, l);
+}
+
+/* Begin with loads that were held back, in their order, when all boards are measured, or have had the time for it. */
+static void prepare_held(hedged_server_t *c)
+{
+        hedged_models_t *m = c->models;
+        unsigned n = 0;
+
+        while (n < m->n_held && (!hedged_probes_busy(c->probes) || hedge_now_ms() >= m->held[n]->answer_by_ms))
+                prepare(c, m->held[n++]);
+        m->n_held -= n;
+        memmove(m->held, m->held + n, m->n_held * sizeof(m->held[0]));
+}
+
 void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_load_t *load = &e->message.load;
@@ -246,7 +275,7 @@ void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
                 hedged_refuse(asker, HEDGE_ELIMIT, TOO_MANY);
                 return;
         }
-        if (c->stopping || c->models->preparing + c->models->n_waiting >= MOST_LOADS) {
+        if (c->stopping || loads_pending(c->models) >= MOST_LOADS) {
                 hedged_refuse(asker, c->stopping ? HEDGE_ESHUTDOWN : -EAGAIN,
                               c->stopping ? HEDGED_STOPPING : "too many models are being loaded already");
                 return;
@@ -266,10 +295,9 @@ void hedged_models_load(hedged_server_t *c, const hedge_asker_t *asker, hedge_en
                 zmq_msg_init(&l->frames[l->n_frames]);
                 zmq_msg_move(&l->frames[l->n_frames], &e->frames[l->n_frames]);
         }
-        hedged_measure_snapshot(c->measure, c->cluster, &l->speeds);
-        hedged_distribute_room(c->distributor, l->name, &l->speeds);
-        c->models->prepared[c->models->preparing++] = l;
-        hedged_preparer_load(c->preparer, l);
+        l->answer_by_ms = hedge_now_ms() + MEASURE_MS;
+        c->models->held[c->models->n_held++] = l;
+        prepare_held(c);
 }
 
 int hedged_models_serve(hedged_server_t *c, const hedged_model_set_t *set)
@@ -321,7 +349,7 @@ void hedged_models_loaded(hedged_server_t *c, hedged_load_t *l)
                 return;
         }
         l->answer_by_ms = hedge_now_ms() + l->wait_ms;
-        c->models->waiting[c->models->n_waiting++] = l; /* there is room: preparing + n_waiting is bounded */
+        c->models->waiting[c->models->n_waiting++] = l; /* there is room: loads_pending() is bounded */
         hedged_models_settle(c);
 }
 
@@ -335,6 +363,8 @@ static bool is_settled(const hedged_server_t *c, const hedged_load_t *l)
 
 void hedged_models_settle(hedged_server_t *c)
 {
+        if (c->models->n_held > 0 && !c->stopping)
+                prepare_held(c);
         for (unsigned i = 0; i < c->models->n_waiting;) {
                 hedged_load_t *l = c->models->waiting[i];
 
@@ -352,6 +382,12 @@ void hedged_models_abandon(hedged_server_t *c)
 {
         for (unsigned i = 0; i < c->models->preparing; i++)
                 hedged_refuse(&c->models->prepared[i]->asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
+        while (c->models->n_held > 0) {
+                hedged_load_t *l = c->models->held[--c->models->n_held];
+
+                hedged_refuse(&l->asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
+                hedged_load_destroy(&l);
+        }
         while (c->models->n_waiting > 0) {
                 hedged_load_t *l = c->models->waiting[--c->models->n_waiting];
 
@@ -389,7 +425,7 @@ void hedged_models_unload(hedged_server_t *c, const hedge_asker_t *asker, hedge_
 
 bool hedged_models_are_idle(const hedged_models_t *models)
 {
-        return models->preparing == 0 && models->n_waiting == 0;
+        return loads_pending(models) == 0;
 }
 
 unsigned hedged_models_preparing(const hedged_models_t *models)
@@ -399,7 +435,7 @@ unsigned hedged_models_preparing(const hedged_models_t *models)
 
 int64_t hedged_models_due_ms(const hedged_models_t *models)
 {
-        int64_t due_ms = INT64_MAX;
+        int64_t due_ms = models->n_held > 0 ? models->held[0]->answer_by_ms : INT64_MAX;
 
         for (unsigned i = 0; i < models->n_waiting; i++)
                 due_ms = models->waiting[i]->answer_by_ms < due_ms ? models->waiting[i]->answer_by_ms : due_ms;
@@ -416,6 +452,8 @@ void hedged_models_destroy(hedged_models_t **models)
 {
         for (unsigned i = 0; *models && i < (*models)->n_waiting; i++)
                 hedged_load_destroy(&(*models)->waiting[i]);
+        for (unsigned i = 0; *models && i < (*models)->n_held; i++)
+                hedged_load_destroy(&(*models)->held[i]);
         free(*models);
         *models = NULL;
 }

@@ -20,7 +20,7 @@ void hedged_models_unload(hedged_server_t *server, const hedge_asker_t *asker, h
 /** A load has come back from the preparer. Takes it over. */
 void hedged_models_loaded(hedged_server_t *server, hedged_load_t *load);
 
-/** Answer the loads whose boards have what they need, or whose time is over. */
+/** Begin with loads that were held back until boards are measured. Answer the loads whose boards have what they need, or whose time is over. */
 void hedged_models_settle(hedged_server_t *server);
 
 /** When the next load's time is over; INT64_MAX: none waits. */
@@ -29,7 +29,7 @@ int64_t hedged_models_due_ms(const hedged_models_t *models);
 /** Tell the clients of all loads that are pending how they ended: not, or without waiting for the boards. */
 void hedged_models_abandon(hedged_server_t *server);
 
-/** No load is at the preparer, none waits for boards. */
+/** No load is at the preparer, none waits for boards to be measured or to get their shares. */
 bool hedged_models_are_idle(const hedged_models_t *models);
 
 /** So many are at the preparer. */

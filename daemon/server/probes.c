@@ -113,19 +113,19 @@ static int send_filters(hedged_server_t *c, const hedged_board_t *board)
 
 static int send_task(hedged_server_t *c, const active_t *a)
 {
-        uint32_t order[HEDGED_PROBE_INPUTS];
+        uint32_t numbers[HEDGED_PROBE_INPUTS]; /* of inputs, and of parts */
         hedge_message_t message = { .type = HEDGE_MSG_TASK };
         zmq_msg_t frames[HEDGED_PROBE_INPUTS];
 
         for (unsigned i = 0; i < a->probe.inputs; i++) {
-                order[i] = i;
+                numbers[i] = i;
                 zmq_msg_init(&frames[i]);
                 zmq_msg_copy(&frames[i], &c->probes->input);
         }
         message.task.run = a->probe.run;
         message.task.digest = hedged_probe_digest;
-        message.task.n_order = a->probe.inputs;
-        message.task.order = order;
+        message.task.n_inputs = message.task.n_order = a->probe.inputs;
+        message.task.inputs = message.task.order = numbers;
         message.task.hold_us = HOLD_US;
         return hedge_link_send(c->sockets.boards, &a->board->route, &message, frames, a->probe.inputs);
 }

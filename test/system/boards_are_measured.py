@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What boards do is measured and shown by `hedge status`; a restart does not forget it, deleting the file does."""
+"""What boards do is measured and shown by `hedge status`; a restart does not forget it, deleting the file does. Where it is planned
+with, boards are measured before they are asked for anything."""
+import os
+
 from cluster import Cluster, check, write_digit
 
 MEASURED = ("macs_per_s", "spread", "up_bytes_per_s", "down_bytes_per_s", "delay_ms")
@@ -36,3 +39,15 @@ with Cluster(boards=4) as c:
     c.up()
     check(all(b["measured_tasks"] == 0 for b in c.status()["boards"]), "a damaged file was believed")
     check("boards.yaml" in (c.dir / "log/hedged.log").read_text(), "and nobody said so")
+
+RATE = 5e8
+os.environ["HEDGE_EMULATE_MACS_PER_S"] = str(RATE)  # of the boards: the coordinator's configuration does not allow it
+with Cluster(boards=3, options=["--set", "plan.cut=measured", "--set-board", "test.allow_emulation=true"]) as c:
+    for b in c.status()["boards"]:  # `hedge up` has waited until they are alive
+        check(b["state"] == "alive" and b["measured_tasks"] == 5, b)
+        # No board is faster than it is emulated to be, but for the prior's 2 % and the clock's; how much slower, the machine decides.
+        check(RATE / 5 < b["macs_per_s"] < 1.05 * RATE, b)
+        check(b["up_bytes_per_s"] != 1.25e7, b)
+    c.hedge("down")
+    c.up()
+    check(all(b["state"] == "alive" and b["measured_tasks"] == 5 for b in c.status()["boards"]), "measured again")
