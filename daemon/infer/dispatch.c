@@ -83,13 +83,21 @@ static void end_task(hedged_layer_run_t *run, unsigned board)
 static int send_task(hedged_dispatch_t *d, const hedged_layer_run_t *run, hedge_precision_t wire, const asked_task_t *t)
 {
         hedged_board_t *b = hedged_cluster_at(d->cluster, t->board);
+        const hedged_work_board_t *board = &run->work->board[t->board];
         hedge_message_t message = { .type = HEDGE_MSG_TASK };
+        hedge_window_t windows[HEDGED_TASK_INPUTS];
         int r;
 
         if (!b || !b->usable)
                 return -EHOSTUNREACH;
         message.task.run = run->id;
-        message.task.digest = *run->work->board[t->board].digest;
+        message.task.digest = *board->digest;
+        message.task.first = board->first;
+        message.task.last = board->last;
+        for (uint32_t i = 0; run->work->windowed && i < t->n_inputs; i++)
+                windows[i] = hedged_work_part(run->work, t->inputs[i])->window;
+        message.task.n_windows = run->work->windowed ? t->n_inputs : 0;
+        message.task.windows = windows;
         message.task.n_inputs = t->n_inputs;
         message.task.inputs = t->inputs;
         message.task.n_order = t->n_order;
