@@ -83,3 +83,13 @@ void hedged_gate_leave(hedged_gate_t *gate, hedged_visit_t *visit)
         hand_over(gate);
         pthread_mutex_unlock(&gate->lock);
 }
+
+bool hedged_gate_is_full(hedged_gate_t *gate)
+{
+        bool full;
+
+        pthread_mutex_lock(&gate->lock);
+        full = gate->places == 0;
+        pthread_mutex_unlock(&gate->lock);
+        return full;
+}

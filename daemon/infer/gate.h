@@ -49,6 +49,9 @@ void hedged_gate_enter(hedged_gate_t *gate, hedged_visit_t *visit);
 /** Go to the end of the line if there is one, and this turn is over. Who is outside stays there. */
 void hedged_gate_pass(hedged_gate_t *gate, hedged_visit_t *visit);
 
+/** Is no place free? */
+bool hedged_gate_is_full(hedged_gate_t *gate);
+
 /** Give the place to who is first in line. Who is outside stays there. */
 void hedged_gate_leave(hedged_gate_t *gate, hedged_visit_t *visit);
 

@@ -68,6 +68,12 @@ void hedged_layer_run_unref(hedged_layer_run_t *run)
                 run->first_asked = asked->next;
                 asked_destroy(asked);
         }
+        while (run->kept) {
+                hedged_run_kept_t *kept = run->kept;
+
+                run->kept = kept->next;
+                kept->destroy(kept);
+        }
         hedged_inbox_release(&run->inbox);
         free(run->holders);
         free(run->parts);
@@ -158,11 +164,18 @@ void hedged_layer_run_wait(hedged_layer_run_t *run, unsigned least, int64_t unti
                 hedged_inbox_wait(&run->inbox, least, until_us);
 }
 
+void hedged_layer_run_keep(hedged_layer_run_t *run, hedged_run_kept_t *kept)
+{
+        kept->next = run->kept;
+        run->kept = kept;
+}
+
 void hedged_layer_run_close(hedged_layer_run_t *run, bool all_came)
 {
         if (run->closed)
                 return;
         run->closed = true;
+        atomic_store(&run->over, true);
         if (!run->has_loop)
                 return;
         run->close.kind = HEDGED_MAIL_CLOSE;

@@ -69,9 +69,17 @@ typedef struct hedged_holder {
         hedged_task_sample_t sample;
 } hedged_holder_t;
 
+/** Something that goes with the run: at the beginning of the caller's structure. */
+typedef struct hedged_run_kept {
+        struct hedged_run_kept *next;
+        void (*destroy)(struct hedged_run_kept *kept);
+} hedged_run_kept_t;
+
 typedef struct hedged_layer_run {
         atomic_uint
-                references; /**< the request's thread's, and from the first task until it has closed it the loop's */
+                references; /**< the request's thread's, from the first task until it has closed it the loop's, and one for
+                                     each piece that is computed here (daemon/infer/here.h) */
+        atomic_bool over; /**< no more events are wanted */
         uint64_t id;
         hedged_run_work_t *work;
         hedge_mailbox_t *loop;
@@ -79,6 +87,7 @@ typedef struct hedged_layer_run {
         hedge_mail_t close; /**< sent once */
         /* The request's thread's. */
         hedge_mail_t *unread; /**< taken out of the inbox */
+        hedged_run_kept_t *kept;
         bool closed;
         bool has_loop; /**< a task was given, so the loop knows it */
         /* The loop's. */
@@ -120,6 +129,9 @@ hedged_event_t *hedged_layer_run_next(hedged_layer_run_t *run);
  * lost, the program stops, or it is until_us (monotonic). What has not been read counts. */
 void hedged_layer_run_wait(hedged_layer_run_t *run, unsigned least, int64_t until_us);
 
+/** Free this with the run. */
+void hedged_layer_run_keep(hedged_layer_run_t *run, hedged_run_kept_t *kept);
+
 /** No more events are wanted: what still runs is cancelled.
  * @param all_came  Nothing runs, so that the loop need not be woken: its next mail, which the next layer or the request's answer
  *                  is, is soon enough. */
@@ -136,7 +148,7 @@ void hedged_layer_run_asked(hedged_layer_run_t *run, hedged_asked_t *asked);
 /** An event that was not used yet. There is one for every part that was asked for. */
 hedged_event_t *hedged_layer_run_event(hedged_layer_run_t *run);
 
-/** Let go of a run. */
+/** Let go of a run; any thread that has a reference. */
 void hedged_layer_run_unref(hedged_layer_run_t *run);
 
 #endif

@@ -39,7 +39,10 @@ void hedged_request_destroy(hedged_request_t **request)
                 zmq_msg_close(&q->frames[i]);
         for (uint32_t i = 0; q->outputs && i < q->model->graph->n_outputs; i++)
                 hedge_tensor_release(&q->outputs[i]);
-        hedged_run_reports_release(q->reports, q->n_reports);
+        hedged_reports_release(&q->reports);
+        for (unsigned i = 0; i < q->n_of_runs; i++)
+                hedged_reports_release(&q->of_runs[i]);
+        free(q->of_runs);
         free(q->frames);
         free(q->outputs);
         hedged_model_unref(&q->model);
@@ -52,6 +55,8 @@ void hedged_request_destroy(hedged_request_t **request)
 static void answer(hedged_runners_t *runners, hedged_request_t *q)
 {
         q->result = atomic_load(&q->failure);
+        if (q->result == 0)
+                q->result = hedged_run_close(q);
         if (q->result < 0)
                 hedge_why(&q->why, q->result, "model '%s': %s", q->model->name, hedge_strerror(q->result));
         q->mail.kind = runners->settings.answer_kind;

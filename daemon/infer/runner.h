@@ -8,6 +8,8 @@
 #include "daemon/infer/fair_queue.h"
 #include "daemon/infer/gate.h"
 #include "daemon/infer/in_flight.h"
+#include "daemon/infer/reports.h"
+#include "daemon/infer/segments.h"
 #include "daemon/measure/measure.h"
 #include "daemon/models/model.h"
 
@@ -17,8 +19,8 @@
  * others wait in a queue that is fair between clients and models (daemon/infer/fair_queue.h). Threads are made when there is work
  * for one more. Only the requests that threads have begun with take memory for their outputs. */
 
-#define HEDGED_REPORTS_MAX \
-        512 /**< of coded layers in an answer: of as many whole runs as they are enough for, but of one at least */
+/** Reports of coded layers and of segments in an answer: of as many whole runs as they are enough for, but of one at least. */
+#define HEDGED_REPORTS_MAX 512
 
 typedef struct hedged_request {
         hedge_mail_t mail;           /**< answered: comes back to the loop with kind HEDGED_MAIL_ANSWER */
@@ -37,9 +39,11 @@ typedef struct hedged_request {
                 failure; /**< why there will be no answer: its other runs end at their next layer; 0: nothing is wrong */
         int result;      /**< 0, or why there is no answer */
         hedge_why_t why;
-        hedge_tensor_t *outputs;       /**< graph->n_outputs, each of all runs */
-        hedge_layer_report_t *reports; /**< of the coded layers, run by run; of the first ones where there are many */
-        unsigned n_reports;
+        hedge_tensor_t *outputs; /**< graph->n_outputs, each of all runs */
+        hedged_reports_t
+                reports; /**< of coded layers and segments, run by run; of the first ones where there are many */
+        hedged_reports_t *of_runs; /**< the runners': of each of the first so many runs, while they are at work */
+        unsigned n_of_runs;
 } hedged_request_t;
 
 /** Free a request with all that it owns. NULL-safe; nullifies. */
@@ -55,10 +59,11 @@ typedef struct hedged_client {
 
 typedef struct hedged_runner_settings {
         hedged_coded_settings_t coded;
-        unsigned queue;            /**< requests that may wait */
-        int answer_kind;           /**< of the mail with which finished requests are put into coded.loop */
-        hedged_measure_t *measure; /**< learns from the layers that run here; borrowed */
-        double macs_per_s;         /**< 0; else pretend that this machine is so slow */
+        unsigned queue;              /**< requests that may wait */
+        int answer_kind;             /**< of the mail with which finished requests are put into coded.loop */
+        hedged_measure_t *measure;   /**< learns from the layers that run here; borrowed */
+        hedged_segments_t *segments; /**< what segments run by; borrowed */
+        double macs_per_s;           /**< 0; else pretend that this machine is so slow */
         /* The runners' own, whatever is given: */
         hedged_gate_t *gate;           /**< what runs here goes through it */
         const hedged_demand_t *demand; /**< what is in flight */

@@ -12,12 +12,16 @@
 #include "common/model/batch.h"
 #include "daemon/server/keys.h"
 
+#define PUBLISH_MS 500 /* speeds that are older are brought up to date with the next request */
+
 struct hedged_requests {
         hedged_runners_t *runners;
         hedged_request_t *out; /* at the runners */
         hedged_request_counts_t counts;
         unsigned limit; /* that the runners have; 0: none yet */
         uint64_t memory_bytes;
+        unsigned usable;      /* boards that were, when speeds were told last */
+        int64_t published_ms; /* when that was */
 };
 
 /* What the answer takes must fit into a message. */
@@ -139,10 +143,27 @@ static uint64_t run_bytes(const hedged_registry_t *registry)
         return most;
 }
 
+/* Those who run segments know who is how fast; at once where boards have come or gone. */
+static void publish(hedged_server_t *s)
+{
+        const unsigned usable = hedged_cluster_usable(s->cluster);
+        const int64_t now_ms = hedge_now_ms();
+        hedged_speeds_t speeds;
+
+        if (usable == s->requests->usable && now_ms - s->requests->published_ms < PUBLISH_MS)
+                return;
+        hedged_measure_snapshot(s->measure, s->cluster, &speeds);
+        if (hedged_segments_publish(s->segments, &speeds) < 0)
+                return; /* they go by what they were told last */
+        s->requests->usable = usable;
+        s->requests->published_ms = now_ms;
+}
+
 void hedged_requests_adjust(hedged_server_t *s)
 {
         unsigned limit = (unsigned)s->config->inference.in_flight;
 
+        publish(s);
         if (!limit)
                 limit = hedged_in_flight_auto(hedged_cluster_usable(s->cluster), s->requests->memory_bytes,
                                               run_bytes(&s->registry));
@@ -219,8 +240,8 @@ static int send_result(hedged_request_t *q)
                 message.result.latency_ms = (double)(hedge_now_us() - q->received_us) / 1000.0;
                 message.result.n_outputs = g->n_outputs;
                 message.result.outputs = shapes;
-                message.result.n_layers = q->n_reports;
-                message.result.layers = q->reports;
+                message.result.n_layers = q->reports.n;
+                message.result.layers = q->reports.list;
                 hedged_reply(&q->asker, &message, frames, n);
         } else {
                 while (n > 0)
