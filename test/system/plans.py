@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hedge plan` explains how a model is best run; a model that was planned so runs so and gives what `hedge local` gives."""
 import json
+import os
 
 from cluster import Cluster, check, check_close, hedge, read_floats, wait_for, write_digit
 
 # Machines so slow, and links so fast, that sharing the digits' small layers out pays.
+SPEED = "30000000"
 OPTIONS = ["--set", "plan.cut=measured", "--set", "plan.min_macs=0", "--set", "cluster.heartbeat_ms=100",
-           "--set", "prior.here_macs_per_s=300000", "--set", "prior.board_macs_per_s=300000",
-           "--set", "prior.link_mbit=1000"]
+           "--set", f"prior.here_macs_per_s={SPEED}", "--set", f"prior.board_macs_per_s={SPEED}", "--set", "prior.link_mbit=1000",
+           "--set", "test.allow_emulation=true", "--set-board", "test.allow_emulation=true"]
 
 
 def refused(c, words, sentence, status=1):
@@ -15,6 +17,7 @@ def refused(c, words, sentence, status=1):
     check(sentence in error, words, error)
 
 
+os.environ["HEDGE_EMULATE_MACS_PER_S"] = SPEED
 with Cluster(boards=6, work="layers", options=OPTIONS) as c:
     c.load_digits()
     text = c.hedge("plan", "digits").stdout
@@ -49,7 +52,7 @@ with Cluster(boards=6, work="layers", options=OPTIONS) as c:
 
     # What it was planned for is kept, for the next start.
     noted = (c.dir / "models/digits/planned").read_text().splitlines()
-    check(noted[:2] == ["hedge-planned 2", "6"] and len(noted) == 10, noted)
+    check(noted[:2] == ["hedge-planned 3", "6"] and len(noted) == 10, noted)
 
     # It runs as planned, and as well when a board has gone.
     digit = write_digit(c.dir / "one.png")
