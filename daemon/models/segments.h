@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HEDGED_SEGMENTS_H
-#define HEDGED_SEGMENTS_H
+#ifndef HEDGED_MODELS_SEGMENTS_H
+#define HEDGED_MODELS_SEGMENTS_H
 
 #include "daemon/models/model.h"
 
