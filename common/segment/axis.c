@@ -71,3 +71,17 @@ hedge_margin_t hedge_margin_part(const hedge_margin_t *m, hedge_span_t out)
         return (hedge_margin_t){ (uint32_t)(reach.to - reach.from), (int32_t)before,
                                  (int32_t)((int64_t)out.n - (reach.to - reach.from) - before) };
 }
+
+hedge_span_t hedge_scale_round(const hedge_scale_t *s, hedge_span_t out)
+{
+        const uint32_t each = s->out > s->in ? s->out / s->in : 1, first = out.first / each * each;
+
+        return (hedge_span_t){ first, (out.first - first + out.n + each - 1) / each * each };
+}
+
+hedge_span_t hedge_scale_need(const hedge_scale_t *s, hedge_span_t rounded)
+{
+        const uint32_t finer = s->out > s->in ? s->out / s->in : 1, coarser = s->in > s->out ? s->in / s->out : 1;
+
+        return (hedge_span_t){ rounded.first / finer * coarser, rounded.n / finer * coarser };
+}

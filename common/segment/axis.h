@@ -36,4 +36,13 @@ typedef struct hedge_margin {
 hedge_span_t hedge_margin_need(const hedge_margin_t *margin, hedge_span_t out);
 hedge_margin_t hedge_margin_part(const hedge_margin_t *margin, hedge_span_t out);
 
+/** Positions that become finer ones, or coarser: a whole number of one for each of the other. */
+typedef struct hedge_scale {
+        uint32_t in, out;
+} hedge_scale_t;
+
+/** All output positions that are made of one input position are made together. */
+hedge_span_t hedge_scale_round(const hedge_scale_t *scale, hedge_span_t out);
+hedge_span_t hedge_scale_need(const hedge_scale_t *scale, hedge_span_t rounded);
+
 #endif

@@ -30,7 +30,8 @@ typedef struct hedge_cut_point {
 int hedge_cuts_find(const hedge_graph_t *graph, hedge_cut_point_t **ret, uint32_t *ret_n);
 
 /** Can windows of the output of nodes first .. last - 1 be computed apart, each from a window of the input? One image goes in, one
- * comes out, and all operators are local in rows and columns: no global pool, matrix product, reshape, softmax over the image...
+ * comes out, and all operators are local in rows and columns: no global pool, matrix product, softmax over the image... Reshapes and
+ * transposes are where between them they only move channels or pixels of a neighbourhood about.
  * False also where there is no memory to find out; who asks often asks hedge_reach_is_local (common/segment/reach.h). */
 bool hedge_segment_is_local(const hedge_graph_t *graph, uint32_t first, uint32_t last);
 

@@ -8,9 +8,11 @@
 #include "common/segment/cuts.h"
 #include "common/segment/local.h"
 #include "common/segment/segment.h"
+#include "common/segment/strip.h"
 
 struct hedge_reach {
         const hedge_graph_t *graph;
+        hedge_layouts_t layouts;
         uint32_t *until;        /* per value: hedge_alive_until */
         bool *local;            /* per node */
         hedge_window_t *needed; /* per value: of the last trace; no rows: nothing */
@@ -26,13 +28,13 @@ int hedge_reach_new(const hedge_graph_t *g, hedge_reach_t **ret)
         reach->until = malloc((g->n_values + (size_t)1) * sizeof(*reach->until));
         reach->local = malloc((g->n_nodes + (size_t)1) * sizeof(*reach->local));
         reach->needed = calloc(g->n_values + (size_t)1, sizeof(*reach->needed));
-        if (!reach->until || !reach->local || !reach->needed) {
+        if (!reach->until || !reach->local || !reach->needed || hedge_layouts_find(g, &reach->layouts) < 0) {
                 hedge_reach_destroy(&reach);
                 return -ENOMEM;
         }
         hedge_alive_until(g, reach->until);
         for (uint32_t i = 0; i < g->n_nodes; i++)
-                reach->local[i] = hedge_local_is(g, &g->nodes[i]);
+                reach->local[i] = hedge_local_is(&(hedge_local_t){ g, &reach->layouts }, i);
         *ret = reach;
         return 0;
 }
@@ -41,6 +43,7 @@ void hedge_reach_destroy(hedge_reach_t **reach)
 {
         if (!*reach)
                 return;
+        hedge_layouts_release(&(*reach)->layouts);
         free((*reach)->until);
         free((*reach)->local);
         free((*reach)->needed);
@@ -76,7 +79,8 @@ bool hedge_reach_ends(const hedge_reach_t *reach, uint32_t first, uint32_t last,
                                 return false;
                 }
         }
-        if (in == HEDGE_NO_VALUE || out == HEDGE_NO_VALUE)
+        if (in == HEDGE_NO_VALUE || out == HEDGE_NO_VALUE || !hedge_layouts_is_image(g, &reach->layouts, in) ||
+            !hedge_layouts_is_image(g, &reach->layouts, out))
                 return false;
         *ret_in = in;
         *ret_out = out;
@@ -126,21 +130,23 @@ static void forget(hedge_reach_t *reach, uint32_t first, uint32_t last)
 static uint64_t trace_back(hedge_reach_t *reach, uint32_t first, uint32_t last)
 {
         const hedge_graph_t *g = reach->graph;
+        const hedge_local_t local = { g, &reach->layouts };
         uint64_t macs = 0;
 
         for (uint32_t i = last; i-- > first;) {
                 const hedge_node_t *node = &g->nodes[i];
-                const hedge_window_t *out = &reach->needed[node->output];
+                hedge_window_t *out = &reach->needed[node->output];
 
                 if (out->rows == 0)
                         continue;
-                macs += hedge_local_macs(g, node, out);
+                *out = hedge_local_round(&local, i, out);
+                macs += hedge_local_macs(&local, i, out);
                 for (uint32_t j = 0; j < node->n_inputs; j++) {
                         hedge_window_t need;
 
                         if (!hedge_alive_moves(g, node->inputs[j]))
                                 continue;
-                        need = hedge_local_need(g, node, j, out);
+                        need = hedge_local_need(&local, i, j, out);
                         widen(&reach->needed[node->inputs[j]], &need);
                 }
         }
@@ -168,6 +174,11 @@ int hedge_reach_trace(hedge_reach_t *reach, uint32_t first, uint32_t last, const
 const hedge_window_t *hedge_reach_of(const hedge_reach_t *reach, uint32_t value)
 {
         return reach->needed[value].rows > 0 ? &reach->needed[value] : NULL;
+}
+
+hedge_local_t hedge_reach_local(const hedge_reach_t *reach)
+{
+        return (hedge_local_t){ reach->graph, &reach->layouts };
 }
 
 bool hedge_segment_is_local(const hedge_graph_t *g, uint32_t first, uint32_t last)

@@ -18,6 +18,9 @@ void local_net_begin(local_net_t *net, uint64_t seed, uint32_t h, uint32_t w, ui
 /** Names of the kinds of blocks: one operator, or some with branches; NULL at the end. */
 extern const char *const local_net_kinds[];
 
+/** The first of those that move pixels and channels about. */
+extern const unsigned local_net_rearrangements;
+
 /** Add a block of a kind. @return false: the geometry that was drawn does not fit, nothing is added. */
 bool local_net_add(local_net_t *net, unsigned kind);
 

@@ -166,7 +166,7 @@ static void test_real(void **state)
                 snprintf(path, sizeof(path), "%s/models/%s", folder, models[i].file);
                 if (hedge_onnx_load(path, NULL, &graph, &why) < 0)
                         fail_msg("%s: %s", path, why.text);
-                local = check_model(graph, 6);
+                local = check_model(graph, 3);
                 if (local < models[i].local)
                         fail_msg("%s: %g %% are local", models[i].file, local);
         }
