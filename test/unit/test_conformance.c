@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ONNX project's own cases (Debian: libonnx-testdata) on every back end of this build: those of operators that hedge has. */
+/* The ONNX project's own cases (Debian: libonnx-testdata) on every back end of this build, and as they travel to boards: those of operators
+ * that hedge has. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -17,6 +18,7 @@
 #include "common/model/onnx.h"
 #include "common/model/operators.h"
 #include "common/model/proto.h"
+#include "test/unit/pack_bed.h"
 
 #define DATA_DIR   "/usr/share/libonnx-testdata/data"
 #define MAX_INPUTS 16
@@ -235,6 +237,17 @@ static int run(const sample_t *s, const hedge_graph_t *g, const char *backend, c
         return r;
 }
 
+/* As a board gets it: packed, unpacked, and lent its constants. */
+static int run_sent(const sample_t *s, const hedge_graph_t *g, const bool *bound, char *why, size_t size)
+{
+        hedge_graph_t *copy = sent(g);
+        int r = run(s, copy, "plain", bound, why, size);
+
+        same_graph(g, copy);
+        hedge_graph_destroy(&copy);
+        return r;
+}
+
 /* @return 0 if the case passes everywhere, 1 if it is refused at import, -1 if it is wrong. */
 static int try_sample(const sample_t *s, const bool *bound, char *why, size_t size)
 {
@@ -256,6 +269,8 @@ static int try_sample(const sample_t *s, const bool *bound, char *why, size_t si
         }
         for (const char *const *b = hedge_kernels_available(); r == 0 && *b; b++)
                 r = run(s, graph, *b, bound, why, size);
+        if (r == 0)
+                r = run_sent(s, graph, bound, why, size);
         hedge_graph_destroy(&graph);
         return r;
 }
