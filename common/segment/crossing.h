@@ -8,7 +8,8 @@
 /** How a value travels between the coordinator and a board that computes a segment: one rule for both ends.
  *
  * Images between a model's layers (1 x H x W x C) go in the precision that is asked for. The model's own inputs and outputs, and all
- * that is no image (it may hold indices), are float32.
+ * that is no image (it may hold indices), are float32. Where an image holds numbers that must stay as they are (the `whole` of a
+ * hedge_cut_point_t), float32 has to be asked for.
  * @param graph  The model's, or a block of it: they say the same of a value. */
 static inline hedge_precision_t hedge_crossing_wire(const hedge_graph_t *graph, uint32_t value, hedge_precision_t wire)
 {

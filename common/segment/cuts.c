@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/segment/alive.h"
+#include "common/segment/whole.h"
 
 /* What goes across a place: how many values, and the sum of their numbers + 1, which names the one that is alone. Kept as
  * differences from the place before. */
@@ -31,7 +32,8 @@ static void count_crossings(const hedge_graph_t *g, const uint32_t *until, cross
         }
 }
 
-static uint32_t list_cuts(const hedge_graph_t *g, const crossing_t *crossings, hedge_cut_point_t *cuts)
+static uint32_t list_cuts(const hedge_graph_t *g, const crossing_t *crossings, const bool *whole,
+                          hedge_cut_point_t *cuts)
 {
         uint32_t n = 0;
 
@@ -40,8 +42,8 @@ static uint32_t list_cuts(const hedge_graph_t *g, const crossing_t *crossings, h
                 const uint32_t value = one ? (uint32_t)(crossings[at].sum - 1) : HEDGE_NO_VALUE;
 
                 if (one || at == 0 || at == g->n_nodes)
-                        cuts[n++] =
-                                (hedge_cut_point_t){ at, value, one && hedge_is_one_image(&g->values[value].shape) };
+                        cuts[n++] = (hedge_cut_point_t){ at, value, one && hedge_is_one_image(&g->values[value].shape),
+                                                         one && whole[value] };
         }
         return n;
 }
@@ -51,17 +53,20 @@ int hedge_cuts_find(const hedge_graph_t *g, hedge_cut_point_t **ret, uint32_t *r
         uint32_t *until = malloc((g->n_values + (size_t)1) * sizeof(*until));
         crossing_t *crossings = calloc(g->n_nodes + (size_t)2, sizeof(*crossings)); /* until is n_nodes + 1 at most */
         hedge_cut_point_t *cuts = malloc((g->n_nodes + (size_t)1) * sizeof(*cuts));
-        int r = until && crossings && cuts ? 0 : -ENOMEM;
+        bool *whole = malloc((g->n_values + (size_t)1) * sizeof(*whole));
+        int r = until && crossings && cuts && whole ? 0 : -ENOMEM;
 
         if (r == 0) {
                 hedge_alive_until(g, until);
                 count_crossings(g, until, crossings);
-                *ret_n = list_cuts(g, crossings, cuts);
+                hedge_whole_find(g, whole);
+                *ret_n = list_cuts(g, crossings, whole, cuts);
                 *ret = cuts;
                 cuts = NULL;
         }
         free(until);
         free(crossings);
         free(cuts);
+        free(whole);
         return r;
 }

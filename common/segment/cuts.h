@@ -23,6 +23,7 @@ typedef struct hedge_cut_point {
         uint32_t at;    /**< before node `at`; 0: the graph's inputs; n_nodes: its outputs */
         uint32_t value; /**< the tensor that goes across; HEDGE_NO_VALUE: not one alone, only at the ends */
         bool image;     /**< it is 1 x H x W x C, or at the graph's ends whatever has four axes and a batch of 1 */
+        bool whole;     /**< it holds whole numbers that must stay as they are: common/segment/whole.h */
 } hedge_cut_point_t;
 
 /** All cut points in order, both ends included. A graph without nodes has one.

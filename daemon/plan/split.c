@@ -24,6 +24,12 @@ static bool is_narrow(const hedge_graph_t *graph, const hedge_cut_point_t *cut)
                hedge_crossing_wire(graph, cut->value, HEDGE_PRECISION_Q16) == HEDGE_PRECISION_Q16;
 }
 
+/* Both ends go in one precision: whole numbers keep the other end from 16 bits too. */
+static bool must_stay(const hedge_graph_t *graph, const hedge_cut_point_t *cut)
+{
+        return cut->whole && is_narrow(graph, cut);
+}
+
 static double bytes_of(const hedged_section_t *p, unsigned i, double elements)
 {
         const bool narrow = p->wire == HEDGE_PRECISION_Q16 && is_narrow(p->survey->graph, point(p, i));
@@ -52,7 +58,8 @@ void hedged_section_init(const hedged_survey_t *s, unsigned from, unsigned to, b
         hedged_strip_t *w = &ret->whole;
 
         *ret = (hedged_section_t){ .survey = s, .from = from, .to = to };
-        if (q16 && (is_narrow(s->graph, a) || is_narrow(s->graph, b)))
+        if (q16 && (is_narrow(s->graph, a) || is_narrow(s->graph, b)) && !must_stay(s->graph, a) &&
+            !must_stay(s->graph, b))
                 ret->wire = HEDGE_PRECISION_Q16;
         ret->local = a->image && b->image && hedge_reach_is_local(s->reach, a->at, b->at);
         w->work = s->before[to].work - s->before[from].work;

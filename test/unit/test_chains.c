@@ -12,6 +12,7 @@
 #include "common/model/held.h"
 #include "common/segment/segment.h"
 #include "daemon/plan/chains.h"
+#include "daemon/plan/split.h"
 #include "test/unit/chain_net.h"
 
 #define RATE 1e9
@@ -342,6 +343,49 @@ static void precision_is_allowed(void **state)
                 assert_int_equal(chains->chains[0].steps[i].wire, HEDGE_PRECISION_F32);
 }
 
+/* Indices go as they are, whatever is allowed. */
+static void whole_numbers_are_not_rounded(void **state)
+{
+        hedged_section_t section;
+        hedged_survey_t survey;
+        unsigned kept = 0, narrow = 0;
+        make_t m;
+
+        (void)state;
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, 4, 6, 6));
+        make_weights(&m, "w", DIMS(4, 1, 3, 3));
+        make_weights(&m, "v", DIMS(4, 4, 3, 3));
+        make_node(&m, "Relu", "x", "relu");
+        make_int(&m, make_node(&m, "ArgMax", "relu", "arg"), "axis", 1);
+        make_int(&m, make_node(&m, "Cast", "arg", "float"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+        make_node(&m, "Conv", "float w", "c");
+        make_node(&m, "Conv", "c v", "d");
+        make_node(&m, "Relu", "d", "y");
+        make_output(&m, "y");
+        hedge_graph_destroy(&graph);
+        free(nodes);
+        graph = import_made(&m);
+        make_free(&m);
+        nodes = calloc(graph->n_nodes, sizeof(*nodes));
+        assert_non_null(nodes);
+        assert_int_equal(hedged_survey_make(graph, nodes, &survey), 0);
+        for (unsigned from = 0; from < survey.n; from++)
+                for (unsigned to = from + 1; to < survey.n; to++) {
+                        const bool whole = survey.points[from].whole || survey.points[to].whole;
+
+                        hedged_section_init(&survey, from, to, true, &section);
+                        if (whole)
+                                assert_int_equal(section.wire, HEDGE_PRECISION_F32);
+                        else if (from > 0 && to + 1 < survey.n)
+                                assert_int_equal(section.wire, HEDGE_PRECISION_Q16);
+                        kept += whole;
+                        narrow += section.wire == HEDGE_PRECISION_Q16;
+                }
+        assert_true(kept > 0 && narrow > 0);
+        hedged_survey_release(&survey);
+}
+
 /* ---- memory ---- */
 
 static void memory_is_kept_to(void **state)
@@ -481,14 +525,23 @@ static int finish(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(work_over_all_rates),      cmocka_unit_test(delays_join_segments),
-                cmocka_unit_test(slow_links_leave_it_here), cmocka_unit_test(one_board_each),
-                cmocka_unit_test(link_bounds_rate),         cmocka_unit_test(named_ways),
-                cmocka_unit_test(ruled_layers_are_left),    cmocka_unit_test(coded_layers_stay),
-                cmocka_unit_test(precision_is_allowed),     cmocka_unit_test(memory_is_kept_to),
-                cmocka_unit_test(small_boards_help),        cmocka_unit_test(plans_are_the_same_again),
-                cmocka_unit_test(boards_that_are_known),    cmocka_unit_test(planning_is_bounded),
-                cmocka_unit_test(chains_are_picked),        cmocka_unit_test(cost_is_counted),
+                cmocka_unit_test(work_over_all_rates),
+                cmocka_unit_test(delays_join_segments),
+                cmocka_unit_test(slow_links_leave_it_here),
+                cmocka_unit_test(one_board_each),
+                cmocka_unit_test(link_bounds_rate),
+                cmocka_unit_test(named_ways),
+                cmocka_unit_test(ruled_layers_are_left),
+                cmocka_unit_test(coded_layers_stay),
+                cmocka_unit_test(whole_numbers_are_not_rounded),
+                cmocka_unit_test(precision_is_allowed),
+                cmocka_unit_test(memory_is_kept_to),
+                cmocka_unit_test(small_boards_help),
+                cmocka_unit_test(plans_are_the_same_again),
+                cmocka_unit_test(boards_that_are_known),
+                cmocka_unit_test(planning_is_bounded),
+                cmocka_unit_test(chains_are_picked),
+                cmocka_unit_test(cost_is_counted),
         };
 
         return cmocka_run_group_tests(tests, NULL, finish);

@@ -169,6 +169,51 @@ static void test_edges(void **state)
         segment_bed_close(&bed);
 }
 
+static bool is_whole_at(const hedge_graph_t *g, hedge_op_kind_t behind)
+{
+        hedge_cut_point_t *cuts;
+        uint32_t n;
+        int found = -1;
+
+        assert_int_equal(hedge_cuts_find(g, &cuts, &n), 0);
+        for (uint32_t i = 0; i < n; i++)
+                if (cuts[i].at > 0 && g->nodes[cuts[i].at - 1].op.kind == behind)
+                        found = cuts[i].whole;
+        assert_true(found >= 0);
+        free(cuts);
+        return found;
+}
+
+/* Indices and truth values are found, also where they are moved on; what is computed of them is not whole for that. */
+static void test_whole_numbers(void **state)
+{
+        segment_bed_t bed;
+        make_t m;
+
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, 4, 4, 4));
+        make_floats(&m, "scales", DIMS(4), (const float[]){ 1, 1, 2, 2 });
+        make_weights(&m, "w", DIMS(2, 1, 3, 3));
+        make_floats(&m, "limit", DIMS(1), (const float[]){ 0.5f });
+        make_node(&m, "Relu", "x", "relu");
+        make_int(&m, make_node(&m, "ArgMax", "relu", "arg"), "axis", 1);
+        make_int(&m, make_node(&m, "Cast", "arg", "float"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+        make_string(&m, make_node(&m, "Resize", "float - scales", "large"), "mode", "nearest");
+        make_node(&m, "Conv", "large w", "conv");
+        make_node(&m, "Less", "conv limit", "less");
+        make_int(&m, make_node(&m, "Cast", "less", "mask"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+        make_node(&m, "GlobalAveragePool", "mask", "y");
+        make_output(&m, "y");
+        segment_bed_open(&bed, &m, "plain");
+        assert_false(is_whole_at(bed.graph, HEDGE_OP_CLAMP));
+        assert_true(is_whole_at(bed.graph, HEDGE_OP_ARG_MAX));
+        assert_true(is_whole_at(bed.graph, HEDGE_OP_RESIZE));
+        assert_false(is_whole_at(bed.graph, HEDGE_OP_CONV));
+        assert_true(is_whole_at(bed.graph, HEDGE_OP_LESS));
+        assert_false(is_whole_at(bed.graph, HEDGE_OP_GLOBAL_AVERAGE_POOL));
+        segment_bed_close(&bed);
+}
+
 static void test_no_such_run(void **state)
 {
         uint32_t *in, *out, n_in, n_out;
@@ -193,6 +238,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_random_graphs),
                 cmocka_unit_test(test_edges),
+                cmocka_unit_test(test_whole_numbers),
                 cmocka_unit_test(test_no_such_run),
         };
 
