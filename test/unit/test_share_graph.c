@@ -435,6 +435,100 @@ static void further_engines_make_room_for_other_shares(void **state)
         hedgew_share_unref(&share);
 }
 
+static void buffers_go_when_nothing_is_computed(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_share_t *share = hold(f, 1), *other = hold(f, 2);
+        hedgew_engine_t *engine = engine_of(f, share, 0, f->bed.graph->n_nodes);
+        uint64_t bytes, run_bytes;
+
+        run(f, share, engine);
+        run(f, other, engine_of(f, other, 0, f->bed.graph->n_nodes));
+        bytes = hedge_engine_bytes(engine->engine);
+        run_bytes = hedge_engine_run_bytes(engine->engine);
+        hedgew_shares_rest(f->shares);
+        assert_true(hedge_engine_bytes(engine->engine) < bytes);
+        assert_true(hedge_engine_bytes(engine->engine) + run_bytes >= bytes); /* what is packed is still there */
+        assert_ptr_equal(engine_of(f, share, 0, f->bed.graph->n_nodes), engine);
+        run(f, share, engine);
+        assert_int_equal(hedge_engine_bytes(engine->engine), bytes);
+        hedgew_shares_rest(f->shares);
+        hedgew_share_unref(&share);
+        hedgew_share_unref(&other);
+}
+
+/* Large enough to be worth transforming filters. */
+#define CHANNELS 32
+#define SIDE     26
+
+static void open_convs(fixture_t *f)
+{
+        make_t m;
+
+        block_bed_close_frames(f->frames, f->n_frames);
+        segment_bed_close(&f->bed);
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, CHANNELS, SIDE, SIDE));
+        make_weights(&m, "w", DIMS(CHANNELS, CHANNELS, 3, 3));
+        make_weights(&m, "v", DIMS(CHANNELS, CHANNELS, 3, 3));
+        make_int_list(&m, make_node(&m, "Conv", "x w", "y"), "pads", DIMS(1, 1, 1, 1));
+        make_int_list(&m, make_node(&m, "Conv", "y v", "z"), "pads", DIMS(1, 1, 1, 1));
+        make_output(&m, "z");
+        segment_bed_open(&f->bed, &m, NULL);
+        fill(f);
+}
+
+static void run_convs(fixture_t *f, hedgew_share_t *share, hedge_tensor_t *in)
+{
+        hedgew_engine_t *engine = engine_of(f, share, 0, f->bed.graph->n_nodes);
+        hedge_tensor_t out;
+
+        assert_int_equal(hedge_engine_run(engine->engine, in, NULL, NULL, &out), 0);
+        hedge_tensor_release(&out);
+        hedgew_graph_used(share, f->bed.kernels);
+}
+
+/* They are faster, and take four times as much: only while nobody else wants it, and without that the engine is kept. */
+static void transformed_filters_take_only_what_nobody_wants(void **state)
+{
+        const size_t filters = (size_t)2 * CHANNELS * CHANNELS * 9 * sizeof(float);
+        const hedge_shape_t shape = { 4, { 1, CHANNELS, SIDE, SIDE } };
+        fixture_t *f = *state;
+        hedgew_engine_t *engine;
+        hedgew_share_t *share;
+        hedge_tensor_t in;
+        uint64_t each;
+
+        if (!strcmp(hedge_kernels_available()[0], "plain")) {
+                print_message("this build has no back end that transforms filters\n");
+                skip();
+        }
+        open_convs(f);
+        each = bytes_of(f);
+        open_shares(f, 8 * each);
+        assert_int_equal(hedge_tensor_alloc(&in, &shape), 0);
+        memset(in.data, 0, hedge_shape_elements(&shape) * sizeof(float));
+        share = hold(f, 1);
+        run_convs(f, share, &in);
+        hedgew_shares_rest(f->shares);
+        assert_true(hedge_engine_bytes(engine_of(f, share, 0, f->bed.graph->n_nodes)->engine) > 2 * filters);
+        for (uint8_t name = 2; name <= 8; name++)
+                hedgew_share_unref(&(hedgew_share_t *){ hold(f, name) });
+        assert_int_equal(hedgew_shares_figures(f->shares).held, 8);
+        assert_true(hedgew_shares_figures(f->shares).bytes <= 8 * each);
+        run_convs(f, share, &in);
+        engine = engine_of(f, share, 0, f->bed.graph->n_nodes);
+        assert_true(engine->tight);
+        for (int i = 0; i < 3; i++) {
+                run_convs(f, share, &in);
+                assert_ptr_equal(engine_of(f, share, 0, f->bed.graph->n_nodes), engine);
+                assert_true(hedge_engine_bytes(engine->engine) < 2 * filters + hedge_engine_run_bytes(engine->engine));
+                assert_true(hedge_engine_bytes(engine->engine) >= filters); /* it is not made anew each time */
+        }
+        hedge_tensor_release(&in);
+        hedgew_share_unref(&share);
+}
+
 /* A few bytes on the wire can ask for any memory while they run: no more than all shares may take. */
 static void what_a_run_takes_is_bounded(void **state)
 {
@@ -478,6 +572,8 @@ int main(void)
                 TEST(strips_inside_a_picture_share_an_engine),
                 TEST(the_oldest_engines_go_first),
                 TEST(further_engines_make_room_for_other_shares),
+                TEST(buffers_go_when_nothing_is_computed),
+                TEST(transformed_filters_take_only_what_nobody_wants),
                 TEST(what_a_run_takes_is_bounded),
         };
 

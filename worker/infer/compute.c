@@ -176,6 +176,7 @@ static void tell_stored(hedgew_compute_t *c)
 /* Nothing to do: give memory back, and all that the back end holds when there is no share for it. */
 static void rest(hedgew_compute_t *c)
 {
+        hedgew_shares_rest(c->settings.shares);
         if (hedgew_shares_figures(c->settings.shares).alive == 0)
                 hedge_kernels_destroy(&c->kernels);
         else if (c->kernels)

@@ -12,6 +12,8 @@ struct hedgew_share_kind {
         bool (*is_same)(const hedgew_share_t *known, const hedgew_share_t *other);
         /** Do without what is spare, so that nothing is any more. On the compute thread; there is a reference. */
         void (*slim)(hedgew_share_t *share, hedge_kernels_t *kernels);
+        /** Give back what only makes the next task a little faster. On the compute thread; NULL: there is no such thing. */
+        void (*rest)(hedgew_share_t *share);
         /** Free all that it has, and itself. */
         void (*release)(hedgew_share_t *share);
 };
@@ -27,6 +29,7 @@ struct hedgew_share {
         unsigned references; /**< the table's is one */
         uint64_t bytes;      /**< counted */
         uint64_t spare;      /**< of these, what it can do without */
+        uint64_t rested;     /**< in which of the compute thread's rests */
 };
 
 /** Put a new share into the table, if its memory fits. The caller has a reference too.

@@ -212,7 +212,7 @@ static void release(hedgew_share_t *share)
         free(f);
 }
 
-const hedgew_share_kind_t hedgew_filters_kind = { is_same, slim, release };
+const hedgew_share_kind_t hedgew_filters_kind = { is_same, slim, NULL, release };
 
 const hedge_conv_t *hedgew_filters_conv(const hedgew_share_t *share)
 {

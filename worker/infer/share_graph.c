@@ -215,6 +215,16 @@ static void slim(hedgew_share_t *share, hedge_kernels_t *kernels)
         recount(b);
 }
 
+static void rest(hedgew_share_t *share)
+{
+        block_t *b = (block_t *)share;
+
+        if (!b->engines.recent)
+                return;
+        hedgew_engines_trim(&b->engines);
+        recount(b);
+}
+
 /* What all engines of the block may take. */
 static uint64_t room_for(const block_t *b)
 {
@@ -293,7 +303,7 @@ static bool is_same(const hedgew_share_t *known, const hedgew_share_t *other)
                a->graph->n_values == b->graph->n_values && a->reserve == b->reserve;
 }
 
-const hedgew_share_kind_t hedgew_graph_kind = { is_same, slim, release };
+const hedgew_share_kind_t hedgew_graph_kind = { is_same, slim, rest, release };
 
 const hedge_graph_t *hedgew_graph_of(const hedgew_share_t *share)
 {

@@ -14,6 +14,7 @@ struct hedgew_shares {
         pthread_mutex_t lock;
         uint64_t bytes_max, frame_bytes_max, bytes;
         uint64_t spare; /* of the shares in the table */
+        uint64_t turns; /* compute thread: how often it rested */
         uint32_t held, alive;
         hedgew_share_t *buckets[BUCKETS];
 };
@@ -299,6 +300,35 @@ int hedgew_shares_drop(hedgew_shares_t *shares, const hedge_digest_t *digest)
                 return HEDGE_ENOSHARE;
         hedgew_share_unref(&share);
         return 0;
+}
+
+/* The first in a bucket that has something to give back and was not asked yet, with a reference. */
+static hedgew_share_t *find_resting(hedgew_shares_t *shares, unsigned at, uint64_t turn)
+{
+        hedgew_share_t *share;
+
+        pthread_mutex_lock(&shares->lock);
+        share = shares->buckets[at];
+        while (share && (!share->kind->rest || share->rested == turn))
+                share = share->next;
+        if (share) {
+                share->rested = turn;
+                share->references++;
+        }
+        pthread_mutex_unlock(&shares->lock);
+        return share;
+}
+
+void hedgew_shares_rest(hedgew_shares_t *shares)
+{
+        const uint64_t turn = ++shares->turns;
+        hedgew_share_t *share;
+
+        for (unsigned i = 0; i < BUCKETS; i++)
+                while ((share = find_resting(shares, i, turn))) {
+                        share->kind->rest(share);
+                        hedgew_share_unref(&share);
+                }
 }
 
 int hedgew_shares_list(hedgew_shares_t *shares, hedge_digest_t **ret)

@@ -44,6 +44,9 @@ int hedgew_shares_drop(hedgew_shares_t *shares, const hedge_digest_t *digest);
 /** Forget all of them. */
 void hedgew_shares_clear(hedgew_shares_t *shares);
 
+/** Nothing is computed for a while: give back buffers, but nothing that is packed. On the compute thread. */
+void hedgew_shares_rest(hedgew_shares_t *shares);
+
 /** The digests of all shares that are held. @param ret  Allocated; free() it. NULL where none is. @return how many, -ENOMEM. */
 int hedgew_shares_list(hedgew_shares_t *shares, hedge_digest_t **ret);
 
