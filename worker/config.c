@@ -50,13 +50,15 @@ const hedge_conf_row_t hedgew_conf_rows[] = {
           "longer fed.",
           NULL, NULL, 0 },
         { "memory.shares_bytes", HEDGE_CONF_BYTES, AT(memory.shares_bytes), MIB, 1024 * GIB, "512M", "bytes",
-          "Most memory that the coded filters kept here may take.", NULL, NULL, 0 },
+          "Most memory that what is kept here to compute with may take: coded filters, and runs of models' layers with "
+          "their weights.",
+          NULL, NULL, 0 },
         { "memory.training_bytes", HEDGE_CONF_BYTES, AT(memory.training_bytes), MIB, 1024 * GIB, "512M", "bytes",
           "Most memory that taking part in a training may take: parts of the data, parameters and what steps need. A "
           "training that needs more is refused.",
           NULL, NULL, 0 },
         { "limits.frame_bytes", HEDGE_CONF_BYTES, AT(limits.frame_bytes), 64 * KIB, 4 * GIB, "1G", "bytes",
-          "Largest single frame (a coded input, the filters of a share, a part).", NULL, NULL, 0 },
+          "Largest single frame (an input, the filters of a share, the weights of a layer, a part).", NULL, NULL, 0 },
         { "limits.header_bytes", HEDGE_CONF_BYTES, AT(limits.header_bytes), 4 * KIB, 64 * MIB, "4M", "bytes",
           "Largest message header accepted.", NULL, NULL, 0 },
         { "limits.tasks", HEDGE_CONF_UINT, AT(limits.tasks), 1, 65536, "256", NULL,
