@@ -56,6 +56,8 @@ typedef struct dispatch_sent {
         uint32_t inputs[HEDGED_TASK_INPUTS];
         uint32_t order[HEDGE_CODE_MAX_PARTS];
         zmq_msg_t frames[HEDGED_TASK_INPUTS];
+        uint32_t first, last, n_windows;
+        hedge_window_t windows[HEDGED_TASK_INPUTS];
 } dispatch_sent_t;
 
 typedef struct dispatch_board {
@@ -115,6 +117,12 @@ static int dispatch_bed_send(zsock_t *arg, const hedge_route_t *route, const hed
         s->wire = (hedge_precision_t)task->wire;
         s->n_inputs = task->n_inputs;
         s->n_order = task->n_order;
+        s->first = task->first;
+        s->last = task->last;
+        s->n_windows = task->n_windows;
+        MUST(task->n_windows == 0 || task->n_windows == task->n_inputs);
+        for (uint32_t i = 0; i < task->n_windows; i++)
+                s->windows[i] = task->windows[i];
         memcpy(s->inputs, task->inputs, task->n_inputs * sizeof(s->inputs[0]));
         memcpy(s->order, task->order, task->n_order * sizeof(s->order[0]));
         for (uint32_t i = 0; i < n_frames; i++) {
