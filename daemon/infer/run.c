@@ -133,7 +133,7 @@ static int run_segment(run_t *run, const hedged_step_t *step, const hedge_tensor
                                            .gate = run->settings->gate,
                                            .began_us = q->received_us,
                                            .trace = q->trace };
-        int r = report ? hedged_segment_run(&run->settings->coded, run->settings->segments, &ask, report) : -ENOMEM;
+        int r = report ? hedged_segment_run(&run->settings->coded, run->settings->standing, &ask, report) : -ENOMEM;
 
         if (r == 1)
                 log_debug("model=%s layers=%s: computing them node by node", q->model->name, report->name);
@@ -248,14 +248,14 @@ static int run_engine(run_t *run, uint32_t index)
 /* How it runs: by what the clients ask for just now, and by the boards that there are. */
 static void choose_chain(run_t *run)
 {
-        hedged_segments_t *segments = run->settings->segments;
+        hedged_standing_t *standing = run->settings->standing;
         hedged_model_t *m = run->request->model;
         const unsigned share =
-                hedged_segments_share(m->config->plan.objective, hedged_demand_all(run->settings->demand));
+                hedged_standing_share(m->config->plan.objective, hedged_demand_all(run->settings->demand));
 
         run->chains = hedged_model_chains(m);
         if (run->chains)
-                run->chain = hedged_chains_pick(run->chains->chains, hedged_segments_usable(segments), share);
+                run->chain = hedged_chains_pick(run->chains->chains, hedged_standing_usable(standing), share);
 }
 
 /* Of runs that are not kept reports are made in vain. */

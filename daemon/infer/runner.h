@@ -9,7 +9,7 @@
 #include "daemon/infer/gate.h"
 #include "daemon/infer/in_flight.h"
 #include "daemon/infer/reports.h"
-#include "daemon/infer/segments.h"
+#include "daemon/infer/standing.h"
 #include "daemon/measure/measure.h"
 #include "daemon/models/model.h"
 
@@ -62,7 +62,7 @@ typedef struct hedged_runner_settings {
         unsigned queue;              /**< requests that may wait */
         int answer_kind;             /**< of the mail with which finished requests are put into coded.loop */
         hedged_measure_t *measure;   /**< learns from the layers that run here; borrowed */
-        hedged_segments_t *segments; /**< what segments run by; borrowed */
+        hedged_standing_t *standing; /**< what segments run by; borrowed */
         double macs_per_s;           /**< 0; else pretend that this machine is so slow */
         /* The runners' own, whatever is given: */
         hedged_gate_t *gate;           /**< what runs here goes through it */

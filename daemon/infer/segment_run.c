@@ -22,7 +22,7 @@ typedef struct held {
 
 typedef struct segment {
         const hedged_coded_settings_t *settings;
-        hedged_segments_t *shared;
+        hedged_standing_t *shared;
         const hedged_segment_ask_t *ask;
         hedge_layer_report_t *report;
         hedged_segment_work_t work;
@@ -390,7 +390,7 @@ static int begin_share_out(segment_t *s)
         s->speeds = calloc(s->places, sizeof(*s->speeds));
         if (!s->speeds)
                 return -ENOMEM;
-        set.link_bytes_per_s = hedged_segments_speeds(s->shared, s->work.boards, s->speeds);
+        set.link_bytes_per_s = hedged_standing_speeds(s->shared, s->work.boards, s->speeds);
         if (!(set.link_bytes_per_s > 0))
                 return 1; /* nobody has said yet how fast anything is */
         set.lateness =
@@ -514,11 +514,11 @@ static int run_stages(segment_t *s)
         return r;
 }
 
-int hedged_segment_run(const hedged_coded_settings_t *settings, hedged_segments_t *segments,
+int hedged_segment_run(const hedged_coded_settings_t *settings, hedged_standing_t *standing,
                        const hedged_segment_ask_t *ask, hedge_layer_report_t *report)
 {
         const hedge_cost_kind_t before = hedge_cost_enter(HEDGE_COST_MESSAGES);
-        segment_t s = { .settings = settings, .shared = segments, .ask = ask, .report = report };
+        segment_t s = { .settings = settings, .shared = standing, .ask = ask, .report = report };
         int r;
 
         memset(report, 0, sizeof(*report));

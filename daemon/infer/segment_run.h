@@ -4,7 +4,7 @@
 
 #include "daemon/infer/coded.h"
 #include "daemon/infer/gate.h"
-#include "daemon/infer/segments.h"
+#include "daemon/infer/standing.h"
 
 /** Running a SEGMENT step of a chain: its windows, or all of it in one piece, are given to boards and to this machine
  * (daemon/infer/share_out.h), and put together as they come back. */
@@ -24,7 +24,7 @@ typedef struct hedged_segment_ask {
 /** @param settings  Those of coded layers: the loop, and how long to wait beyond what is predicted.
  * @param report  Filled in any case; report->boards and report->parts are allocated, the caller frees them.
  * @return 0; 1: not possible now, compute it node by node (report->scheme says "local"); HEDGE_ESHUTDOWN; -ENOMEM. */
-int hedged_segment_run(const hedged_coded_settings_t *settings, hedged_segments_t *segments,
+int hedged_segment_run(const hedged_coded_settings_t *settings, hedged_standing_t *standing,
                        const hedged_segment_ask_t *ask, hedge_layer_report_t *report);
 
 #endif

@@ -74,11 +74,11 @@ static int open_threads(hedged_server_t *c, double macs_per_s, hedge_why_t *why)
                 r = open_measure(c, why);
         if (r < 0)
                 return r;
-        r = hedged_segments_new(c->config, c->kernels, macs_per_s, &c->segments);
+        r = hedged_standing_new(c->config, c->kernels, macs_per_s, &c->standing);
         if (r < 0)
                 return hedge_why(why, r, "cannot start the threads: %s", hedge_strerror(r));
         settings.measure = c->measure;
-        settings.segments = c->segments;
+        settings.standing = c->standing;
         settings.coded.conv_error = hedge_kernels_conv_error(c->kernels);
         r = hedged_preparer_new(c->config, c->kernels, c->mail, &kinds, &c->preparer);
         if (r == 0)
@@ -262,7 +262,7 @@ int hedged_coordinator_destroy(hedged_coordinator_t **coordinator)
                 return 1; /* its threads still use all this */
         }
         hedged_requests_destroy(&c->requests);
-        hedged_segments_destroy(&c->segments);
+        hedged_standing_destroy(&c->standing);
         hedged_preparer_destroy(&c->preparer);
         drop_mail(c);
         hedged_trainings_destroy(&c->trainings);

@@ -153,7 +153,7 @@ static void publish(hedged_server_t *s)
         if (usable == s->requests->usable && now_ms - s->requests->published_ms < PUBLISH_MS)
                 return;
         hedged_measure_snapshot(s->measure, s->cluster, &speeds);
-        if (hedged_segments_publish(s->segments, &speeds) < 0)
+        if (hedged_standing_publish(s->standing, &speeds) < 0)
                 return; /* they go by what they were told last */
         s->requests->usable = usable;
         s->requests->published_ms = now_ms;

@@ -53,7 +53,7 @@ typedef struct hedged_server {
         hedged_preparer_t *preparer;
         hedged_distributor_t *distributor;
 
-        hedged_segments_t *segments;
+        hedged_standing_t *standing;
         hedged_requests_t *requests;
         hedged_models_t *models;
         hedged_plans_t *plans;

@@ -37,7 +37,7 @@ static struct {
         hedged_model_t model;
         hedged_block_t block;
         uint32_t first, last; /* the longest local segment */
-        hedged_segments_t *segments;
+        hedged_standing_t *standing;
         hedged_gate_t gate;
         hedged_coded_settings_t settings;
         enum behaviour behaviour[DISPATCH_BOARDS];
@@ -190,15 +190,15 @@ static void open_segments(bool hedge, bool here)
         hedged_config_t config = { .plan.hedge = hedge, .plan.here = here };
         hedged_speeds_t speeds = { .boards = DISPATCH_BOARDS };
 
-        hedged_segments_destroy(&s.segments);
-        assert_int_equal(hedged_segments_new(&config, s.values.kernels, 0, &s.segments), 0);
+        hedged_standing_destroy(&s.standing);
+        assert_int_equal(hedged_standing_new(&config, s.values.kernels, 0, &s.standing), 0);
         for (unsigned b = 0; b < DISPATCH_BOARDS; b++) {
                 speeds.board[b] = (hedged_speed_t){ .macs_per_s = 1e8, .up_bytes_per_s = 1e8, .down_bytes_per_s = 1e8 };
                 speeds.usable[b] = true;
         }
         speeds.here = (hedged_speed_t){ .macs_per_s = 1e8, .up_bytes_per_s = 1e9, .down_bytes_per_s = 1e9 };
-        assert_int_equal(hedged_segments_publish(s.segments, &speeds), 0);
-        assert_int_equal(hedged_segments_usable(s.segments), DISPATCH_BOARDS);
+        assert_int_equal(hedged_standing_publish(s.standing, &speeds), 0);
+        assert_int_equal(hedged_standing_usable(s.standing), DISPATCH_BOARDS);
 }
 
 static int set_up(void **state)
@@ -243,7 +243,7 @@ static int tear_down(void **state)
         (void)state;
         release_report();
         end_loop();
-        hedged_segments_destroy(&s.segments);
+        hedged_standing_destroy(&s.standing);
         hedged_gate_release(&s.gate);
         hedged_block_release(&s.block);
         dispatch_bed_end(&bed);
@@ -323,7 +323,7 @@ static int run_step(bool shared)
                         out[i] = (hedge_tensor_t){ s.model.graph->values[outs[i]].shape, in[0].data };
                 }
         }
-        r = hedged_segment_run(&s.settings, s.segments, &ask, &report);
+        r = hedged_segment_run(&s.settings, s.standing, &ask, &report);
         if (r == 0)
                 check_values(outs, n_out, out);
         for (uint32_t i = 0; i < n_in; i++)
@@ -333,9 +333,9 @@ static int run_step(bool shared)
         free(ins);
         free(outs);
         for (unsigned v = 0; v < HEDGED_PLACES; v++) /* all that was counted is put down again */
-                assert_int_equal(atomic_load(&s.segments->occupancy.us[v]), 0);
-        assert_int_equal(atomic_load(&s.segments->occupancy.waiting), 0);
-        assert_int_equal(atomic_load(&s.segments->occupancy.again), 0);
+                assert_int_equal(atomic_load(&s.standing->occupancy.us[v]), 0);
+        assert_int_equal(atomic_load(&s.standing->occupancy.waiting), 0);
+        assert_int_equal(atomic_load(&s.standing->occupancy.again), 0);
         return r;
 }
 
@@ -420,8 +420,8 @@ static void what_is_lost_is_done_by_others(void **state)
                                 open_segments(hedge, false);
                                 for (unsigned b = 0; b < 2; b++) {
                                         s.behaviour[b] = ways[way];
-                                        pthread_mutex_lock(&s.segments->lock);
-                                        pthread_mutex_unlock(&s.segments->lock);
+                                        pthread_mutex_lock(&s.standing->lock);
+                                        pthread_mutex_unlock(&s.standing->lock);
                                 }
                                 if (whole)
                                         step.windows = NULL;
@@ -496,19 +496,19 @@ static void nothing_runs_before_speeds_are_known(void **state)
         (void)state;
         hedged_config_t config = { .plan.hedge = true };
 
-        hedged_segments_destroy(&s.segments);
-        assert_int_equal(hedged_segments_new(&config, s.values.kernels, 0, &s.segments), 0);
-        assert_int_equal(hedged_segments_usable(s.segments), 0);
+        hedged_standing_destroy(&s.standing);
+        assert_int_equal(hedged_standing_new(&config, s.values.kernels, 0, &s.standing), 0);
+        assert_int_equal(hedged_standing_usable(s.standing), 0);
         assert_int_equal(run_step(false), 1);
 }
 
 static void a_share_is_chosen_by_what_is_in_flight(void **state)
 {
         (void)state;
-        assert_int_equal(hedged_segments_share(HEDGED_OBJECTIVE_AUTO, 7), 7);
-        assert_int_equal(hedged_segments_share(HEDGED_OBJECTIVE_AUTO, 0), 1);
-        assert_int_equal(hedged_segments_share(HEDGED_OBJECTIVE_LATENCY, 7), 1);
-        assert_int_equal(hedged_segments_share(HEDGED_OBJECTIVE_P99, 7), 1);
+        assert_int_equal(hedged_standing_share(HEDGED_OBJECTIVE_AUTO, 7), 7);
+        assert_int_equal(hedged_standing_share(HEDGED_OBJECTIVE_AUTO, 0), 1);
+        assert_int_equal(hedged_standing_share(HEDGED_OBJECTIVE_LATENCY, 7), 1);
+        assert_int_equal(hedged_standing_share(HEDGED_OBJECTIVE_P99, 7), 1);
 }
 
 static void the_program_stops(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/infer/segments.h"
+#include "daemon/infer/standing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@ static uint64_t engines_bytes(void)
         return eighth < ENGINES_MAX ? eighth : ENGINES_MAX;
 }
 
-int hedged_segments_new(const hedged_config_t *config, hedge_kernels_t *kernels, double macs_per_s,
-                        hedged_segments_t **ret)
+int hedged_standing_new(const hedged_config_t *config, hedge_kernels_t *kernels, double macs_per_s,
+                        hedged_standing_t **ret)
 {
         const hedged_here_settings_t here = { kernels, engines_bytes(), macs_per_s };
-        hedged_segments_t *s = calloc(1, sizeof(*s));
+        hedged_standing_t *s = calloc(1, sizeof(*s));
         int r;
 
         if (!s)
@@ -30,15 +30,15 @@ int hedged_segments_new(const hedged_config_t *config, hedge_kernels_t *kernels,
         if (r == 0 && config->plan.here)
                 r = hedged_here_new(&here, &s->here);
         if (r < 0)
-                hedged_segments_destroy(&s);
+                hedged_standing_destroy(&s);
         else
                 *ret = s;
         return r;
 }
 
-void hedged_segments_destroy(hedged_segments_t **segments)
+void hedged_standing_destroy(hedged_standing_t **standing)
 {
-        hedged_segments_t *s = *segments;
+        hedged_standing_t *s = *standing;
 
         if (!s)
                 return;
@@ -47,10 +47,10 @@ void hedged_segments_destroy(hedged_segments_t **segments)
         pthread_mutex_destroy(&s->lock);
         free(s->speeds);
         free(s);
-        *segments = NULL;
+        *standing = NULL;
 }
 
-int hedged_segments_publish(hedged_segments_t *s, const hedged_speeds_t *speeds)
+int hedged_standing_publish(hedged_standing_t *s, const hedged_speeds_t *speeds)
 {
         hedged_speeds_t *now = malloc(sizeof(*now)), *old;
 
@@ -67,7 +67,7 @@ int hedged_segments_publish(hedged_segments_t *s, const hedged_speeds_t *speeds)
         return 0;
 }
 
-double hedged_segments_speeds(hedged_segments_t *s, unsigned n, hedged_speed_t *ret)
+double hedged_standing_speeds(hedged_standing_t *s, unsigned n, hedged_speed_t *ret)
 {
         const double rate = s->here ? hedged_here_rate(s->here) : 0;
         double link = 0;
@@ -86,7 +86,7 @@ double hedged_segments_speeds(hedged_segments_t *s, unsigned n, hedged_speed_t *
         return link;
 }
 
-unsigned hedged_segments_usable(hedged_segments_t *s)
+unsigned hedged_standing_usable(hedged_standing_t *s)
 {
         unsigned n = 0;
 
@@ -97,7 +97,7 @@ unsigned hedged_segments_usable(hedged_segments_t *s)
         return n;
 }
 
-unsigned hedged_segments_share(unsigned objective, unsigned in_flight)
+unsigned hedged_standing_share(unsigned objective, unsigned in_flight)
 {
         return objective != HEDGED_OBJECTIVE_AUTO || in_flight == 0 ? 1 : in_flight;
 }
