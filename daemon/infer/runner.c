@@ -166,32 +166,33 @@ static void wake(hedged_runners_t *runners)
 
 /* ---- the loop's side ---- */
 
-/* With the lock: how many more requests may wait, whoever asks? Those that need not wait are none of them. */
-static unsigned free_places(const hedged_runners_t *runners)
+/* With the lock: of so many in the queue, how many do wait? Threads are on their way to the others. */
+static unsigned that_wait(const hedged_runners_t *runners, unsigned queued)
 {
         const unsigned at_work = atomic_load(&runners->demand.at_work);
         const unsigned idle = runners->limit > at_work ? runners->limit - at_work : 0;
-        const unsigned places = runners->settings.queue + idle;
 
-        return places > runners->queue.waiting ? places - runners->queue.waiting : 0;
+        return queued > idle ? queued - idle : 0;
 }
 
 /* With the lock. @return 0, -EAGAIN, -ENOMEM. */
 static int let_wait(hedged_runners_t *runners, hedged_request_t *q, const hedged_client_t *client, hedge_why_t *why)
 {
-        const unsigned own = hedged_fair_queue_of(&runners->queue, client->name, client->size);
-        const unsigned waiting = runners->queue.waiting;
+        const unsigned own = that_wait(runners, hedged_fair_queue_of(&runners->queue, client->name, client->size));
+        const unsigned waiting = that_wait(runners, runners->queue.waiting);
+        const unsigned places = runners->settings.queue;
+        const bool admitted = hedged_fair_queue_admits(own, places > waiting ? places - waiting : 0);
 
-        if (!hedged_fair_queue_admits(own, free_places(runners)) && own < waiting)
+        if (!admitted && own < waiting)
                 return hedge_why(why, -EAGAIN,
                                  "busy: %u requests are waiting, %u of them of this client, and inference.queue allows "
                                  "%u in all; ask again when some have been answered",
-                                 waiting, own, runners->settings.queue);
-        if (!hedged_fair_queue_admits(own, free_places(runners)))
+                                 waiting, own, places);
+        if (!admitted)
                 return hedge_why(why, -EAGAIN,
                                  "busy: %u requests of this client are waiting, and one client may not fill the queue "
                                  "(inference.queue is %u); ask again when some have been answered",
-                                 own, runners->settings.queue);
+                                 own, places);
         if (hedged_fair_queue_put(&runners->queue, client->name, client->size, q->model, &q->turns) < 0)
                 return hedge_why(why, -ENOMEM, "out of memory");
         atomic_fetch_add(&runners->demand.waiting, q->runs);
