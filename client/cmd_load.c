@@ -188,6 +188,11 @@ static void report(const hedge_model_status_t *model, unsigned boards, bool wait
                 printf(", %u of %u boards hold it (%s each)", model->ready_boards, boards,
                        hedgec_text_bytes(model->share_bytes));
         puts(".");
+        if (model->how[0]) {
+                printf("It runs ");
+                hedgec_print_safe(model->how, stdout);
+                puts(".");
+        }
         if (waited && strcmp(model->state, "ready"))
                 fprintf(stderr,
                         "hedge: too few boards hold it yet, so its layers run on the coordinator until they do\n");

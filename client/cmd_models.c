@@ -85,6 +85,8 @@ static void add_batch(hedgec_json_t *json, const hedge_model_status_t *model)
                 hedgec_json_add_uint(json, json->root, "batch", model->batch > 1 ? model->batch : 1);
         if (model->batch_why[0])
                 hedgec_json_add_string(json, json->root, "batch_why", model->batch_why);
+        if (model->how[0])
+                hedgec_json_add_string(json, json->root, "how", model->how);
 }
 
 static int print_json(const hedge_model_status_t *model)
@@ -215,6 +217,11 @@ static int print_one(const hedge_model_status_t *model, uint32_t n_labels)
         printf("%-12s  %u, %u of them coded, %u in segments\n", "layers", model->layers, model->coded_layers,
                model->segment_layers);
         printf("%-12s  %u hold it, %s at most\n", "boards", model->ready_boards, hedgec_text_bytes(model->share_bytes));
+        if (model->how[0]) {
+                printf("%-12s  ", "runs");
+                hedgec_print_safe(model->how, stdout);
+                putchar('\n');
+        }
         print_tensors("inputs", model->inputs, model->n_inputs);
         print_tensors("outputs", model->outputs, model->n_outputs);
         print_batch(model);

@@ -376,6 +376,7 @@ typedef struct hedge_model_status {
         uint32_t batch;      /**< pictures of these shapes */
         bool batch_apart;    /**< of each of several pictures it is known which part of the outputs is its */
         char batch_why[256]; /**< why not any number, though the model's file leaves it open */
+        char how[256];       /**< the end of "It runs ...", with what is predicted; empty: nothing is */
         hedge_model_preprocess_t preprocess;
 } hedge_model_status_t;
 

@@ -432,6 +432,7 @@ static const hedge_field_t model_fields[] = {
         { U32(hedge_model_status_t, batch, 0, ANY32) },
         { BOOL(hedge_model_status_t, batch_apart) },
         { TEXT(hedge_model_status_t, batch_why) },
+        { TEXT(hedge_model_status_t, how) },
 };
 static const hedge_record_t model = RECORD_OF("model", model_fields);
 

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/model/batch.h"
+#include "daemon/models/how.h"
 #include "daemon/models/repository.h"
 #include "daemon/models/segments.h"
 #include "daemon/server/plans.h"
@@ -120,6 +121,7 @@ static int describe_model(hedged_model_t *m, hedge_model_status_t *s)
         s->batch = g->batch->size;
         s->batch_apart = g->batch->apart;
         snprintf(s->batch_why, sizeof(s->batch_why), "%s", g->batch->why);
+        hedged_model_how(m, s->how, sizeof(s->how));
         r = describe_tensors(g, g->inputs, g->open, g->batch->inputs, g->n_inputs, &s->inputs);
         if (r < 0)
                 return r;
@@ -399,7 +401,7 @@ void hedged_models_abandon(hedged_server_t *c)
 void hedged_models_unload(hedged_server_t *c, const hedge_asker_t *asker, hedge_envelope_t *e)
 {
         const hedge_msg_unload_t *unload = &e->message.unload;
-        const hedged_model_t *m = hedged_registry_find(&c->registry, unload->name);
+        hedged_model_t *m = hedged_registry_find(&c->registry, unload->name);
         hedged_model_set_t set;
         int r;
 
