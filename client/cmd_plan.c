@@ -5,6 +5,7 @@
 
 #include "client/command.h"
 #include "client/json.h"
+#include "client/plan_chains.h"
 #include "client/requests.h"
 #include "client/shapes.h"
 #include "client/table.h"
@@ -96,6 +97,9 @@ static int print_json(const hedge_model_status_t *model, const hedge_msg_plan_ok
         hedgec_json_add_uint(&json, json.root, "boards", plan->boards);
         hedgec_json_add_double(&json, json.root, "predicted_ms", plan->predicted_ms, 6);
         hedgec_json_add_double(&json, json.root, "local_ms", plan->local_ms, 6);
+        hedgec_json_add_double(&json, json.root, "shared_ms", plan->shared_ms, 6);
+        hedgec_json_add_double(&json, json.root, "limit_ms", plan->limit_ms, 6);
+        hedgec_plan_add_chains(&json, plan);
         for (uint32_t i = 0; i < plan->n_board_bytes; i++)
                 hedgec_json_add_uint(&json, boards, NULL, plan->board_bytes[i]);
         hedgec_json_add(&json, json.root, "board_bytes", boards);
@@ -188,16 +192,26 @@ static int print_candidates(const hedge_plan_layer_t *layer, bool by_cost)
         return r;
 }
 
-static void print_totals(const hedge_msg_plan_ok_t *plan)
+static void print_memory(const hedge_msg_plan_ok_t *plan)
 {
-        uint64_t least = UINT64_MAX, most = 0, up = 0, down = 0;
-        unsigned shared = 0;
-        double error = 0;
+        uint64_t least = UINT64_MAX, most = 0;
 
         for (uint32_t i = 0; i < plan->n_board_bytes; i++) {
                 least = plan->board_bytes[i] < least ? plan->board_bytes[i] : least;
                 most = plan->board_bytes[i] > most ? plan->board_bytes[i] : most;
         }
+        if (plan->n_board_bytes && least != most)
+                printf("%s to %s of memory per board\n", hedgec_text_bytes(least), hedgec_text_bytes(most));
+        else
+                printf("%s of memory per board\n", hedgec_text_bytes(most));
+}
+
+static void print_totals(const hedge_msg_plan_ok_t *plan)
+{
+        uint64_t up = 0, down = 0;
+        unsigned shared = 0;
+        double error = 0;
+
         for (uint32_t i = 0; i < plan->n_layers; i++) {
                 const hedge_plan_candidate_t *c = chosen_of(&plan->layers[i]);
 
@@ -208,32 +222,43 @@ static void print_totals(const hedge_msg_plan_ok_t *plan)
         }
         printf("\n%u convolutions, %u of them on %u boards, planned for %s\n", plan->n_layers, shared, plan->boards,
                plan->objective);
-        printf("%.1f ms together, %.1f ms on the coordinator alone\n", plan->predicted_ms, plan->local_ms);
-        printf("%s to the boards, %s back; error of a layer at most %.0e\n", hedgec_text_bytes(up),
-               hedgec_text_bytes(down), error);
-        if (plan->n_board_bytes && least != most)
-                printf("%s to %s of shares per board\n", hedgec_text_bytes(least), hedgec_text_bytes(most));
+        printf("%.1f ms together, %.1f ms on the coordinator alone, %.1f ms at the very least\n", plan->predicted_ms,
+               plan->local_ms, plan->limit_ms);
+        if (shared)
+                printf("%s to the boards, %s back; error of a layer at most %.0e\n", hedgec_text_bytes(up),
+                       hedgec_text_bytes(down), error);
+        else if (plan->shared_ms > 0)
+                printf("%.1f ms at best with the boards, so a request that is alone does without them\n",
+                       plan->shared_ms);
         else
-                printf("%s of shares per board\n", hedgec_text_bytes(most));
+                puts("Nothing that boards could do for it was found.");
 }
 
+/* Layers by themselves; where a request runs by segments only for who wants to know it all. */
 static int print_text(const hedge_msg_plan_ok_t *plan, bool verbose)
 {
+        const bool segments = hedgec_plan_has_segments(plan);
         int r = 0;
 
-        if (plan->n_layers == 0) {
-                puts("It has no convolution that could be shared out.");
-                return 0;
-        }
         for (uint32_t i = 0; verbose && r == 0 && i < plan->n_layers; i++) {
                 r = print_candidates(&plan->layers[i], !strcmp(plan->objective, "cost"));
                 putchar('\n');
         }
-        if (r == 0)
+        if (r == 0 && plan->n_layers > 0 && (verbose || !segments))
                 r = print_layers(plan);
-        if (r == 0)
+        if (r == 0 && (segments || plan->n_chains > 1)) {
+                if (plan->n_layers > 0 && (verbose || !segments))
+                        putchar('\n');
+                r = hedgec_plan_print_chains(plan, verbose);
+        }
+        if (r < 0)
+                return r;
+        if (segments)
+                hedgec_plan_print_chain_totals(plan);
+        else
                 print_totals(plan);
-        return r;
+        print_memory(plan);
+        return 0;
 }
 
 /* The plan of a model in one of its shapes. */
@@ -313,11 +338,13 @@ const hedgec_command_t hedgec_command_plan = {
         .name = "plan",
         .operands = "MODEL",
         .summary = "show how a model is best run, and why",
-        .details = "Show how each convolution of a loaded model is best run on the boards as they\n"
-                   "are measured now: the scheme and its cut, the time predicted for it and for the\n"
-                   "coordinator alone, bytes to and from all boards, memory for its shares on a\n"
-                   "board, and the expected error. A model that was loaded earlier keeps the cuts\n"
-                   "that it was loaded with: load it again to have it cut as shown here.",
+        .details = "Show how a loaded model is best run on the boards as they are measured now:\n"
+                   "which runs of its nodes boards compute at one go, in strips, tiles or whole,\n"
+                   "and how each convolution is best run by itself, with the time predicted and\n"
+                   "that of the coordinator alone, bytes to and from all boards and memory on a\n"
+                   "board; and what becomes of it when several requests are in flight. Layers\n"
+                   "keep the cuts that they were loaded with: load the model again to have them\n"
+                   "cut as shown here.",
         .example = "hedge plan vgg16 --objective p99",
         .options = options,
         .presets = &presets,

@@ -435,14 +435,44 @@ typedef struct hedge_plan_layer {
         hedge_plan_candidate_t *candidates; /**< the best of each scheme, "local" first */
 } hedge_plan_layer_t;
 
+/** A step of a chain: nodes first .. last, last exclusive. */
+typedef struct hedge_plan_step {
+        char first_name[HEDGE_LAYER_NAME_MAX], last_name[HEDGE_LAYER_NAME_MAX]; /**< of the first and the last node */
+        uint32_t first, last;
+        char kind[16];                 /**< "here", "layers" (some of them coded), "strips", "tiles", "whole" */
+        uint32_t windows;              /**< of a segment; 1: in one piece */
+        uint32_t rows, cols;           /**< of a window, mostly */
+        uint32_t copies;               /**< of a window, from the start */
+        char wire[8];                  /**< of a segment */
+        double mean_ms;                /**< predicted */
+        uint64_t macs;                 /**< of all windows: with what their borders have in common */
+        uint64_t up_bytes, down_bytes; /**< of all boards, per request */
+        uint64_t held_bytes;           /**< of a segment: memory for its nodes on a board */
+} hedge_plan_step_t;
+
+/** How a request runs that has so many boards to itself. */
+typedef struct hedge_plan_chain {
+        uint32_t boards;
+        double mean_ms;     /**< predicted */
+        uint32_t in_flight; /**< from so many requests on it is taken */
+        double per_second;  /**< requests of the whole cluster, each with so many boards */
+        uint32_t n_steps;
+        hedge_plan_step_t *steps; /**< they follow one another */
+} hedge_plan_chain_t;
+
 typedef struct hedge_msg_plan_ok {
         uint64_t id;
         char objective[16];
         uint32_t boards;
         double predicted_ms; /**< mean of a request */
         double local_ms;     /**< by the coordinator alone */
+        double shared_ms;    /**< by the best way that takes boards, planned or not; 0: there is none */
+        double limit_ms; /**< its work over all that compute, and its own bytes over the links: nothing can be faster */
+        uint32_t n_chains;
+        hedge_plan_chain_t
+                *chains; /**< with plan.objective auto by how many requests are in flight, most boards first */
         uint32_t n_board_bytes;
-        uint64_t *board_bytes; /**< shares of this model on each board */
+        uint64_t *board_bytes; /**< shares and nodes of this model on each board */
         uint32_t n_layers;
         hedge_plan_layer_t *layers; /**< convolutions, in the order they run */
 } hedge_msg_plan_ok_t;

@@ -12,6 +12,8 @@
 #define MAX_TENSORS    64
 #define MAX_MODELS     1024
 #define MAX_LAYERS     4096
+#define MAX_STEPS      1024
+#define MAX_CHAINS     16
 #define MAX_KNOWN      1024 /* boards, also those that are gone */
 #define MAX_BAD_KEYS   1024
 #define MAX_MS         3600000
@@ -504,12 +506,43 @@ static const hedge_field_t plan_layer_fields[] = {
 };
 static const hedge_record_t plan_layer = RECORD_OF("plan_layer", plan_layer_fields);
 
+static const hedge_field_t plan_step_fields[] = {
+        { TEXT(hedge_plan_step_t, first_name), REQUIRED },
+        { TEXT(hedge_plan_step_t, last_name), REQUIRED },
+        { U32(hedge_plan_step_t, first, 0, ANY32) },
+        { U32(hedge_plan_step_t, last, 0, ANY32) },
+        { TEXT(hedge_plan_step_t, kind), REQUIRED },
+        { U32(hedge_plan_step_t, windows, 0, HEDGE_CODE_MAX_PARTS) },
+        { U32(hedge_plan_step_t, rows, 0, ANY32) },
+        { U32(hedge_plan_step_t, cols, 0, ANY32) },
+        { U32(hedge_plan_step_t, copies, 0, HEDGE_CODE_MAX_BOARDS) },
+        { TEXT(hedge_plan_step_t, wire) },
+        { F64(hedge_plan_step_t, mean_ms, 0, FOREVER) },
+        { U64(hedge_plan_step_t, macs) },
+        { U64(hedge_plan_step_t, up_bytes) },
+        { U64(hedge_plan_step_t, down_bytes) },
+        { U64(hedge_plan_step_t, held_bytes) },
+};
+static const hedge_record_t plan_step = RECORD_OF("plan_step", plan_step_fields);
+
+static const hedge_field_t plan_chain_fields[] = {
+        { U32(hedge_plan_chain_t, boards, 0, HEDGE_CODE_MAX_BOARDS) },
+        { U32(hedge_plan_chain_t, in_flight, 0, ANY32) },
+        { F64(hedge_plan_chain_t, mean_ms, 0, FOREVER) },
+        { F64(hedge_plan_chain_t, per_second, 0, FOREVER) },
+        { LIST(hedge_plan_chain_t, steps, n_steps, 1, MAX_STEPS), RECORD(plan_step), REQUIRED },
+};
+static const hedge_record_t plan_chain = RECORD_OF("plan_chain", plan_chain_fields);
+
 static const hedge_field_t plan_ok[] = {
         { U64(hedge_msg_plan_ok_t, id), REQUIRED },
         { TEXT(hedge_msg_plan_ok_t, objective) },
         { U32(hedge_msg_plan_ok_t, boards, 0, HEDGE_CODE_MAX_BOARDS) },
         { F64(hedge_msg_plan_ok_t, predicted_ms, 0, FOREVER) },
         { F64(hedge_msg_plan_ok_t, local_ms, 0, FOREVER) },
+        { F64(hedge_msg_plan_ok_t, shared_ms, 0, FOREVER) },
+        { F64(hedge_msg_plan_ok_t, limit_ms, 0, FOREVER) },
+        { LIST(hedge_msg_plan_ok_t, chains, n_chains, 0, MAX_CHAINS), RECORD(plan_chain) },
         { LIST(hedge_msg_plan_ok_t, board_bytes, n_board_bytes, 0, HEDGE_CODE_MAX_BOARDS), .kind = HEDGE_FIELD_U64,
           .max = ANY64 },
         { LIST(hedge_msg_plan_ok_t, layers, n_layers, 0, MAX_LAYERS), RECORD(plan_layer) },

@@ -23,8 +23,8 @@ typedef struct hedged_ask {
 /** NULL-safe; nullifies. */
 void hedged_ask_destroy(hedged_ask_t **ask);
 
-/** Fill in the answer: every convolution with the best of each scheme, whatever plan.cut says. What the model runs with may
- * differ: it was planned when it was loaded.
+/** Fill in the answer: every convolution with the best of each scheme, whatever plan.cut says, and the chains that are made of them
+ * and of segments. What the model runs with may differ: it was planned when it was loaded.
  * @return 0, HEDGE_EKERNEL, -ENOMEM. */
 int hedged_explain(const hedged_config_t *config, hedged_ask_t *ask, double conv_error, hedge_why_t *why);
 

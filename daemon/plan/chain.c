@@ -25,17 +25,12 @@ double hedged_node_work(const hedge_graph_t *graph, const hedge_node_t *node)
         return macs > 0 ? macs : ELEMENT_MACS * elements_of(graph, node);
 }
 
-/* A convolution that could be coded may not be a part of a segment where the configuration says how it is to run. */
+/* The configuration says how it is to run: all of it, or this convolution. */
 static bool is_fixed(const hedged_config_t *config, const char *model, const hedge_node_t *node)
 {
-        hedged_wish_t wish;
-
-        if (node->op.kind != HEDGE_OP_CONV)
-                return false;
         if (config->plan.cut == HEDGED_CUT_SIMPLE || config->plan.scheme != HEDGED_PLAN_AUTO)
                 return true;
-        wish = hedged_plan_wish(config, model, node->name, &node->op.conv);
-        return wish.ruled;
+        return node->op.kind == HEDGE_OP_CONV && hedged_plan_wish(config, model, node->name, &node->op.conv).ruled;
 }
 
 static double constants_of(const hedge_graph_t *graph, uint32_t node)
@@ -87,6 +82,18 @@ void hedged_node_uncoded(hedged_node_cost_t *node)
                                       .fixed = node->fixed };
 }
 
+bool hedged_plan_names_segments(const hedged_config_t *config)
+{
+        return config->plan.work == HEDGED_WORK_SEGMENTS || config->plan.work == HEDGED_WORK_WHOLE;
+}
+
+void hedged_nodes_as_named(const hedged_config_t *config, const hedge_graph_t *graph, hedged_node_cost_t *nodes)
+{
+        for (uint32_t i = 0; hedged_plan_names_segments(config) && i < graph->n_nodes; i++)
+                if (!nodes[i].fixed)
+                        hedged_node_uncoded(&nodes[i]);
+}
+
 uint64_t hedged_block_bytes(const hedge_graph_t *graph, uint32_t first, uint32_t last)
 {
         uint64_t frame_bytes = 0, elements = 0;
@@ -118,4 +125,9 @@ const hedged_chain_t *hedged_chains_pick(const hedged_chains_t *chains, unsigned
         while (i + 1 < chains->n && (in_flight >= usable || (uint64_t)chains->chains[i].boards * in_flight > all))
                 i++;
         return &chains->chains[i];
+}
+
+unsigned hedged_chains_in_flight(const hedged_chains_t *chains, unsigned i)
+{
+        return i == 0 ? 1 : chains->chains[0].boards / chains->chains[i - 1].boards + 1;
 }

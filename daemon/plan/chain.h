@@ -81,6 +81,12 @@ void hedged_node_coded(const hedged_cut_t *cut, hedged_node_cost_t *node);
 /** It does not: the coordinator computes it. */
 void hedged_node_uncoded(hedged_node_cost_t *node);
 
+/** Does plan.work name segments or whole networks, so that they are taken whatever is predicted? */
+bool hedged_plan_names_segments(const hedged_config_t *config);
+
+/** Where it does: nodes that are not fixed do not run coded. hedged_chains_plan does this itself. */
+void hedged_nodes_as_named(const hedged_config_t *config, const hedge_graph_t *graph, hedged_node_cost_t *nodes);
+
 /** Multiply-accumulates of a node as processors feel them: of an operator that has none, what moving its elements takes. */
 double hedged_node_work(const hedge_graph_t *graph, const hedge_node_t *node);
 
@@ -95,5 +101,8 @@ uint64_t hedged_block_bytes(const hedge_graph_t *graph, uint32_t first, uint32_t
  * one among them) can all have at a time, by the number that was planned for; the last where there are as many requests as boards
  * that can be used, or more. */
 const hedged_chain_t *hedged_chains_pick(const hedged_chains_t *chains, unsigned usable, unsigned in_flight);
+
+/** From so many requests in flight on hedged_chains_pick takes chain i. */
+unsigned hedged_chains_in_flight(const hedged_chains_t *chains, unsigned i);
 
 #endif

@@ -33,11 +33,6 @@ void hedged_chains_destroy(hedged_chains_t **chains)
         *chains = NULL;
 }
 
-static bool names_segments(const hedged_config_t *config)
-{
-        return config->plan.work == HEDGED_WORK_SEGMENTS || config->plan.work == HEDGED_WORK_WHOLE;
-}
-
 static bool has_segment(const hedged_level_t *l)
 {
         for (unsigned i = 0; i < l->n; i++)
@@ -51,7 +46,7 @@ static bool is_worth(const hedged_level_world_t *w, const hedged_level_t *l, con
 {
         const double local_s = w->survey->before[w->survey->n - 1].local_s;
 
-        if (names_segments(w->config))
+        if (hedged_plan_names_segments(w->config))
                 return true;
         if (w->objective == HEDGED_OBJECTIVE_COST)
                 return l->score < nodes->score && l->load.mean_s <= CLOSE * local_s;
@@ -129,17 +124,15 @@ static int plan(hedged_level_world_t *w, hedged_chains_t *c)
         return r;
 }
 
-/* Where plan.work names segments, layers that are not fixed do not run coded. */
 static hedged_node_cost_t *copy_nodes(const hedged_config_t *config, const hedge_graph_t *graph,
                                       const hedged_node_cost_t *nodes)
 {
         hedged_node_cost_t *own = calloc(graph->n_nodes + (size_t)1, sizeof(*own));
 
-        for (uint32_t i = 0; own && i < graph->n_nodes; i++) {
-                own[i] = nodes[i];
-                if (names_segments(config) && !nodes[i].fixed)
-                        hedged_node_uncoded(&own[i]);
-        }
+        if (!own)
+                return NULL;
+        memcpy(own, nodes, graph->n_nodes * sizeof(*own));
+        hedged_nodes_as_named(config, graph, own);
         return own;
 }
 

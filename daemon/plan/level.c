@@ -32,11 +32,6 @@ static double look(void *arg, unsigned from, unsigned to, double limit)
         return r == 0 ? hedged_way_score(s->world, s->boards, &way->load) : INFINITY;
 }
 
-static bool names_segments(const hedged_config_t *config)
-{
-        return config->plan.work == HEDGED_WORK_SEGMENTS || config->plan.work == HEDGED_WORK_WHOLE;
-}
-
 static void make_hops(const hedged_level_world_t *w, unsigned boards, hedged_hop_t *hops)
 {
         const hedged_before_t *before = w->survey->before;
@@ -45,7 +40,7 @@ static void make_hops(const hedged_level_world_t *w, unsigned boards, hedged_hop
                 const hedged_step_load_t load = hedged_way_nodes(w, boards, i, i + 1);
 
                 hops[i] = (hedged_hop_t){ hedged_way_score(w, boards, &load), before[i + 1].shared > before[i].shared };
-                if (names_segments(w->config) && before[i + 1].fixed == before[i].fixed)
+                if (hedged_plan_names_segments(w->config) && before[i + 1].fixed == before[i].fixed)
                         hops[i].score *= NOT_NAMED;
         }
 }

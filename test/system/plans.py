@@ -67,3 +67,47 @@ with Cluster(boards=6, work="layers", options=OPTIONS) as c:
         if left == 6:
             c.kill("board-2")
             wait_for("board-2 to be missed", lambda: c.board("board-2")["state"] != "alive")
+
+
+def check_chains(plan, boards):
+    """Chains cover the model, most boards first; each gives more requests per second than the one before it."""
+    for chain in plan["chains"]:
+        at = 0
+        for step in chain["steps"]:
+            check(step["first"] == at and step["last"] > at, chain)
+            check(step["kind"] in ("here", "layers", "strips", "tiles", "whole"), step)
+            check((step["windows"] > 1) == (step["kind"] in ("strips", "tiles")), step)
+            check((step["held_bytes"] > 0) == (step["kind"] in ("strips", "tiles", "whole")), step)
+            at = step["last"]
+        check(at == plan["chains"][0]["steps"][-1]["last"] > 0, chain)
+        check(abs(sum(s["mean_ms"] for s in chain["steps"]) - chain["mean_ms"]) < 1e-3 * chain["mean_ms"], chain)
+    check(plan["chains"][0]["boards"] == boards and plan["chains"][0]["in_flight"] == 1, plan["chains"])
+    for before, after in zip(plan["chains"], plan["chains"][1:]):
+        check(after["boards"] < before["boards"] and after["in_flight"] > before["in_flight"], plan["chains"])
+        check(after["per_second"] > before["per_second"], plan["chains"])
+    check(plan["limit_ms"] <= plan["predicted_ms"], plan)
+
+
+# Segments, where they are asked for: in strips, or the model in one piece.
+for work, kinds, heading in (("segments", {"strips", "tiles"}, "strips of"), ("whole", {"whole"}, "whole")):
+    with Cluster(boards=3, options=OPTIONS, work=work) as c:
+        check("It runs over 3 boards" in c.load_digits().stdout)
+        for words in ((), ("--verbose",)):
+            text = c.hedge("plan", "digits", *words).stdout
+            check(all(len(line) <= 80 for line in text.splitlines()), text)
+            check(heading in text and "at one go on 3 boards" in text and "at the very least" in text, text)
+        plan = json.loads(c.hedge("plan", "digits", "--json").stdout)
+        check_chains(plan, 3)
+        check({s["kind"] for s in plan["chains"][0]["steps"]} & kinds, plan["chains"])
+        check(all(0 < bytes < 2**24 for bytes in plan["board_bytes"]), plan)
+
+# What boards cannot do better is told when a model is loaded.
+with Cluster(boards=2, options=["--set", "plan.cut=measured", "--set", "prior.here_macs_per_s=1000000000000"]) as c:
+    text = c.load_digits().stdout
+    check("It runs by the coordinator alone" in text and "best way over the boards would take" in text, text)
+    text = c.hedge("plan", "digits").stdout
+    check(all(len(line) <= 80 for line in text.splitlines()), text)
+    check("so a request that is alone does without them" in text, text)
+    plan = json.loads(c.hedge("plan", "digits", "--json").stdout)
+    check_chains(plan, 2)
+    check(plan["shared_ms"] > plan["local_ms"] == plan["predicted_ms"], plan)

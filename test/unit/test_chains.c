@@ -12,6 +12,7 @@
 #include "common/model/held.h"
 #include "common/segment/segment.h"
 #include "daemon/plan/chains.h"
+#include "daemon/plan/limit.h"
 #include "daemon/plan/split.h"
 #include "test/unit/chain_net.h"
 
@@ -501,6 +502,28 @@ static void chains_are_picked(void **state)
         assert_int_equal(hedged_chains_pick(&one, 3, 7)->boards, 10);
 }
 
+/* The least that a request takes: by hand, and below all that is planned. */
+static void limit_is_below(void **state)
+{
+        double macs, input, output = 10 * sizeof(float);
+
+        (void)state;
+        network(32, 16, 3, 8, 4);
+        macs = (double)hedge_graph_macs(graph);
+        input = 16 * 32 * 32 * sizeof(float);
+        configure("plan: {wire: f32}");
+        for (unsigned n = 1; n < 9; n++) {
+                boards(n, 1e8);
+                speeds.here.up_bytes_per_s = speeds.here.down_bytes_per_s = 4e8; /* of four boards */
+                assert_true(fabs(hedged_limit_s(&config, &speeds, graph) -
+                                 (macs / (RATE * (n + 1)) + (input + output) / (1e8 * (n < 4 ? n : 4)))) < 1e-12);
+                assert_true(plan()->predicted_s >= hedged_limit_s(&config, &speeds, graph));
+        }
+        configure("plan: {here: false}");
+        speeds.here.macs_per_s = 1e15; /* nobody else is needed */
+        assert_true(fabs(hedged_limit_s(&config, &speeds, graph) - macs / 1e15) < 1e-12);
+}
+
 static void cost_is_counted(void **state)
 {
         (void)state;
@@ -541,6 +564,7 @@ int main(void)
                 cmocka_unit_test(boards_that_are_known),
                 cmocka_unit_test(planning_is_bounded),
                 cmocka_unit_test(chains_are_picked),
+                cmocka_unit_test(limit_is_below),
                 cmocka_unit_test(cost_is_counted),
         };
 
