@@ -23,38 +23,47 @@ static bool is_due(const hedged_share_use_t *use, unsigned board)
                                                : hedged_use_variant(use)->cut.enough == 0;
 }
 
-/* Uses that are looked at: of one model, or of all others; coded ones, blocks, or both. */
-typedef struct which {
-        const hedged_model_t *of, *not_of;
-        const char *not_named;
-        bool coded, blocks;
-} which_t;
+/* One model, or all that have a name: those in several shapes, or who is about to be replaced. */
+typedef struct owner {
+        const hedged_model_t *model; /* NULL: by the name */
+        const char *name;
+} owner_t;
 
-static bool is_meant(const which_t *which, const hedged_share_use_t *use)
+static bool is_owned(const hedged_share_t *share, const owner_t *owner)
 {
-        if ((which->of && use->model != which->of) || (which->not_of && use->model == which->not_of))
-                return false;
-        if (which->not_named && !strcmp(use->model->name, which->not_named))
-                return false;
-        return use->kind == HEDGED_SHARE_BLOCK ? which->blocks : which->coded;
+        for (unsigned i = 0; i < share->n_uses; i++)
+                if (owner->model ? share->uses[i].model == owner->model
+                                 : !strcmp(share->uses[i].model->name, owner->name))
+                        return true;
+        return false;
 }
 
-/* Memory that shares take which the board must hold, or has, for uses that are meant. */
-static uint64_t taken(const hedged_registry_t *registry, unsigned board, const which_t *which)
+/* Must the board hold the share, for whatever use, or does it? */
+static bool is_taken(const hedged_share_t *share)
+{
+        if (is_there(share))
+                return true;
+        for (unsigned i = 0; i < share->n_uses; i++)
+                if (is_due(&share->uses[i], share->board))
+                        return true;
+        return false;
+}
+
+/* Memory of shares that the board must hold, or has: what is coded of the owner, or all that is none of its. What it has in common with
+ * others is the owner's. */
+static uint64_t taken(const hedged_registry_t *registry, unsigned board, const owner_t *owner, bool others)
 {
         unsigned count;
         hedged_share_t *const *shares = hedged_share_index_of(&registry->shares, board, &count);
         uint64_t bytes = 0;
 
-        for (unsigned s = 0; s < count; s++)
-                for (unsigned i = 0; i < shares[s]->n_uses; i++) {
-                        const hedged_share_use_t *use = &shares[s]->uses[i];
+        for (unsigned s = 0; s < count; s++) {
+                const hedged_share_use_t *use = &shares[s]->uses[0];
 
-                        if (!is_meant(which, use) || !(is_there(shares[s]) || is_due(use, board)))
-                                continue;
-                        bytes += hedged_use_bytes(use, board);
-                        break;
-                }
+                if (is_owned(shares[s], owner) == others || (!others && use->kind == HEDGED_SHARE_BLOCK))
+                        continue;
+                bytes += is_taken(shares[s]) ? hedged_use_bytes(use, board) : 0;
+        }
         return bytes;
 }
 
@@ -66,8 +75,8 @@ static uint64_t limit_of(const hedged_registry_t *registry)
 /* What a model's blocks may take, those included that are there. */
 static uint64_t room_for(const hedged_registry_t *registry, unsigned board, uint64_t bytes_max, const hedged_model_t *m)
 {
-        const uint64_t coded = taken(registry, board, &(which_t){ .of = m, .coded = true });
-        const uint64_t others = taken(registry, board, &(which_t){ .not_of = m, .coded = true, .blocks = true });
+        const owner_t owner = { .model = m };
+        const uint64_t coded = taken(registry, board, &owner, false), others = taken(registry, board, &owner, true);
         const uint64_t limit = less(limit_of(registry), coded), room = less(bytes_max, coded + others);
 
         return room < limit ? room : limit;
@@ -110,8 +119,7 @@ void hedged_room_choose(const hedged_registry_t *registry, unsigned board, uint6
 
 uint64_t hedged_room_of(const hedged_registry_t *registry, unsigned board, uint64_t bytes_max, const char *name)
 {
-        const which_t others = { .not_named = name, .coded = true, .blocks = true };
-        const uint64_t room = less(bytes_max, taken(registry, board, &others));
+        const uint64_t room = less(bytes_max, taken(registry, board, &(owner_t){ .name = name }, true));
 
         return room < limit_of(registry) ? room : limit_of(registry);
 }

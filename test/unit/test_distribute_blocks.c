@@ -177,15 +177,18 @@ static void first_come_first_served(void **state)
 static void two_models_of_one_file_hold_one_block(void **state)
 {
         (void)state;
-        hedged_model_t *a = load("a", 1), *b;
+        hedged_model_t *a = load("a", 1), *b, *c;
 
-        start_board(0, a->blocks[0].bytes);
+        start_board(0, a->blocks[0].bytes + a->blocks[1].bytes);
         settle();
         b = load("b", 1);
         settle();
         assert_int_equal(bed.boards[0].blocks, 1);
         assert_int_equal(holds(0, a), WHOLE);
         assert_int_equal(holds(0, b), WHOLE);
+        c = load("c", 2); /* what the two have in common counts once */
+        settle();
+        assert_int_equal(holds(0, c), FIRST);
         unload(a);
         settle();
         assert_int_equal(holds(0, b), WHOLE);
@@ -204,6 +207,61 @@ static void a_model_keeps_its_limit(void **state)
         settle();
         assert_int_equal(holds(0, m), THIRD | SECOND);
         assert_true(bed.boards[0].bytes <= bed.registry.share_bytes);
+}
+
+/* Boards have come that nothing was planned for. */
+static void a_new_plan_brings_new_blocks(void **state)
+{
+        (void)state;
+        hedged_model_t *m = make_model("a", 1), *other = make_model("b", 2);
+        const hedged_model_set_t set = { { m }, 1 };
+        hedged_model_set_t replaced;
+
+        m->n_blocks = 1; /* the whole model */
+        assert_int_equal(hedged_registry_put(&bed.registry, &set, &replaced), 0);
+        hedged_distribute_loaded(bed.distributor);
+        start_board(0, m->blocks[0].bytes - 1);
+        assert_int_equal(bed.boards[0].n_inbox, 0);
+        assert_true(hedged_distribute_settled(bed.distributor, m));
+        m->n_blocks = 4;
+        hedged_distribute_hello(bed.distributor, known(0), &(hedge_msg_hello_t){ .n_held = 0 });
+        assert_int_equal(bed.boards[0].n_inbox, 0); /* the loop has not been told */
+        hedged_distribute_replanned(bed.distributor, m);
+        assert_false(hedged_distribute_settled(bed.distributor, m));
+        settle();
+        assert_int_equal(holds(0, m), THIRD | SECOND);
+        hedged_distribute_replanned(bed.distributor, m); /* the same again */
+        assert_int_equal(bed.boards[0].n_inbox, 0);
+        hedged_distribute_replanned(bed.distributor, other); /* it was unloaded meanwhile */
+        assert_int_equal(other->n_indexed, 0);
+        hedged_model_unref(&other);
+}
+
+static void room_is_what_others_leave(void **state)
+{
+        (void)state;
+        hedged_model_t *a = load("a", 1);
+        hedged_speeds_t room = { .boards = SLOTS, .share_bytes = { [2] = 7 } };
+
+        start_board(0, a->blocks[0].bytes + 1000);
+        start_board(1, a->blocks[0].bytes - 1); /* so it holds two segments */
+        hedged_distribute_room(bed.distributor, "b", &room);
+        assert_int_equal(room.share_bytes[0], 1000);
+        assert_int_equal(room.share_bytes[1], a->blocks[0].bytes - 1 - a->blocks[3].bytes - a->blocks[2].bytes);
+        assert_int_equal(room.share_bytes[2], 0); /* nobody knows */
+        hedged_distribute_room(bed.distributor, "a", &room);
+        assert_int_equal(room.share_bytes[0], a->blocks[0].bytes + 1000); /* its own is not in its way */
+        settle();
+        hedged_distribute_room(bed.distributor, "b", &room);
+        assert_int_equal(room.share_bytes[0], 1000);
+        load("b", 1); /* of the same file: what is there is its, too */
+        hedged_distribute_room(bed.distributor, "b", &room);
+        assert_int_equal(room.share_bytes[0], a->blocks[0].bytes + 1000);
+        start_board(2, 0);
+        bed.registry.share_bytes = 500;
+        hedged_distribute_room(bed.distributor, "b", &room);
+        assert_int_equal(room.share_bytes[0], 500);
+        assert_int_equal(room.share_bytes[2], 1); /* none, which is not the same as not known */
 }
 
 static void a_full_queue_is_tried_again_later(void **state)
@@ -251,6 +309,8 @@ int main(void)
                 TEST(first_come_first_served),
                 TEST(two_models_of_one_file_hold_one_block),
                 TEST(a_model_keeps_its_limit),
+                TEST(a_new_plan_brings_new_blocks),
+                TEST(room_is_what_others_leave),
                 TEST(a_full_queue_is_tried_again_later),
                 TEST(who_cannot_be_reached_is_lost),
 #undef TEST
