@@ -301,6 +301,32 @@ static void bytes_are_a_graph_s(void **state)
                       "graph: values[1]: narrow_signed: not true or false");
 }
 
+/* Which nobody packs, so that they are written here. */
+static void constants_have_a_limit(void **state)
+{
+        static const char head[] = "\x83\xa7version\x01\xa7outputs\x91\x00\xa6values\xdc";
+        static const char constant[] = "\x82\xa5shape\x91\x01\xa8"
+                                       "constant\xc3";
+
+        for (uint32_t n = HEDGE_PACK_CONSTANTS; n <= HEDGE_PACK_CONSTANTS + 1; n++) {
+                char *bytes = malloc(sizeof(head) + 2 + n * sizeof(constant)), *at = bytes + sizeof(head) - 1;
+                hedge_graph_t *got = NULL;
+                hedge_why_t why = { "" };
+
+                assert_non_null(bytes);
+                memcpy(bytes, head, sizeof(head) - 1);
+                *at++ = (char)(n >> 8);
+                *at++ = (char)n;
+                for (uint32_t i = 0; i < n; i++, at += sizeof(constant) - 1)
+                        memcpy(at, constant, sizeof(constant) - 1);
+                assert_int_equal(hedge_graph_unpack(bytes, (size_t)(at - bytes), 10000, &got, &why),
+                                 n > HEDGE_PACK_CONSTANTS ? HEDGE_ELIMIT : HEDGE_EMALFORMED);
+                assert_string_equal(why.text, n > HEDGE_PACK_CONSTANTS ? "graph: more than 4095 constants"
+                                                                       : "graph: nodes: 0 of them");
+                free(bytes);
+        }
+}
+
 /* Lend it numbers of all kinds and run it. */
 static void run_on_anything(hedge_graph_t *graph)
 {
@@ -396,6 +422,7 @@ int main(void)
                 cmocka_unit_test(names_are_for_people_and_each_is_one_node_s),
                 cmocka_unit_test(more_than_can_be_packed_is_not),
                 cmocka_unit_test(bytes_are_a_graph_s),
+                cmocka_unit_test(constants_have_a_limit),
                 cmocka_unit_test(no_bytes_do_harm),
                 cmocka_unit_test(data_is_lent_to_constants_alone),
         };
