@@ -186,9 +186,21 @@ static hedge_graph_t *single(const hedge_op_t *op)
         return local_net_end(&net);
 }
 
-#define POOL(...)                                                  \
-        {                                                          \
-                .kind = HEDGE_OP_MAX_POOL, .pool = { __VA_ARGS__ } \
+#define POOL(...)                                                               \
+        {                                                                       \
+                .kind = HEDGE_OP_MAX_POOL, .pool = { __VA_ARGS__, false, 0, 0 } \
+        }
+#define DOUBLED(how, at)                                \
+        {                                               \
+                .kind = HEDGE_OP_RESIZE, .resize = {    \
+                        .mode = how,                    \
+                        .coord = at,                    \
+                        .nearest = HEDGE_NEAREST_FLOOR, \
+                        .out_h = 20,                    \
+                        .out_w = 24,                    \
+                        .scale_h = 2,                   \
+                        .scale_w = 2                    \
+                }                                       \
         }
 
 /* What some windows need, worked out by hand. */
@@ -209,14 +221,8 @@ static void test_halo(void **state)
                 { { .kind = HEDGE_OP_SLICE, .slice = { { 0, 1, 0, 2 }, { 1, 2, 1, 1 }, { 4, { 1, 4, 12, 1 } } } },
                   { 1, 2, 3, 1 },
                   { 3, 3, 3, 1 } },
-                { { .kind = HEDGE_OP_RESIZE,
-                    .resize = { HEDGE_RESIZE_NEAREST, HEDGE_COORD_ASYMMETRIC, HEDGE_NEAREST_FLOOR, 20, 24, 2, 2 } },
-                  { 5, 4, 0, 1 },
-                  { 2, 3, 0, 1 } },
-                { { .kind = HEDGE_OP_RESIZE,
-                    .resize = { HEDGE_RESIZE_LINEAR, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_FLOOR, 20, 24, 2, 2 } },
-                  { 0, 2, 10, 2 },
-                  { 0, 2, 4, 3 } },
+                { DOUBLED(HEDGE_RESIZE_NEAREST, HEDGE_COORD_ASYMMETRIC), { 5, 4, 0, 1 }, { 2, 3, 0, 1 } },
+                { DOUBLED(HEDGE_RESIZE_LINEAR, HEDGE_COORD_HALF_PIXEL), { 0, 2, 10, 2 }, { 0, 2, 4, 3 } },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -246,7 +252,7 @@ static const hedge_op_t not_local[] = {
         { .kind = HEDGE_OP_SLICE, .slice = { { 0, 9 }, { 1, -1, 1, 1 }, { 4, { 1, 10, 12, 4 } } } },
         { .kind = HEDGE_OP_TILE, .shape.out = { 4, { 1, 20, 12, 4 } } },
         POOL(2, 2, 1, 1, 1, 1, 0, 0, 2, 0), /* its last row sees padding alone */
-        { .kind = HEDGE_OP_MAX_POOL_INDICES, .pool = { 2, 2, 1, 1, 1, 1 } },
+        { .kind = HEDGE_OP_MAX_POOL_INDICES, .pool = { 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, false, 0, 0 } },
 };
 
 static void test_not_local(void **state)
