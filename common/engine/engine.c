@@ -95,6 +95,13 @@ void hedge_engine_limit(hedge_engine_t *e, uint64_t bytes_max)
         pthread_mutex_unlock(&e->lock);
 }
 
+void hedge_engine_share(hedge_engine_t *e, hedge_packs_t *packs)
+{
+        pthread_mutex_lock(&e->lock);
+        e->packs = packs;
+        pthread_mutex_unlock(&e->lock);
+}
+
 static uint64_t bytes_of(const hedge_graph_t *g, uint32_t value)
 {
         return (uint64_t)hedge_shape_elements(&g->values[value].shape) * sizeof(float);
@@ -182,32 +189,44 @@ void hedge_engine_close_context(hedge_engine_t *e, hedge_engine_context_t *c)
 }
 
 /* What a kernel with a choice may take. Two that are prepared at once do not see each other. */
-static size_t room_for_kernel(hedge_engine_t *e)
+static size_t room_for_kernel(hedge_engine_t *e, hedge_packs_t **ret_packs)
 {
-        uint64_t room;
+        uint64_t taken, room;
 
         pthread_mutex_lock(&e->lock);
-        room = e->kernel_bytes_max > e->kernel_bytes ? e->kernel_bytes_max - e->kernel_bytes : 0;
+        *ret_packs = e->packs;
+        taken = e->kernel_bytes + (e->packs ? hedge_packs_bytes(e->packs) : 0);
+        room = e->kernel_bytes_max > taken ? e->kernel_bytes_max - taken : 0;
         pthread_mutex_unlock(&e->lock);
         return room < SIZE_MAX ? (size_t)room : SIZE_MAX;
 }
 
+/* Only another graph's constants are the same for all its pieces. */
+static const void *name_of(const hedge_value_t *value)
+{
+        return !value->lent ? NULL : value->narrow ? (const void *)value->narrow : (const void *)value->data;
+}
+
 /* Kernels keep what they need of the constants, so that those made of bytes live only while one is prepared. */
 static int prepare_with(hedge_engine_t *e, const hedge_node_t *node, hedge_shape_t *shapes, const float **constants,
-                        float **rooms, hedge_kernel_t **ret)
+                        float **rooms, const void **names, hedge_kernel_t **ret)
 {
+        hedge_packs_t *packs;
+        size_t room;
         int r = 0;
 
         for (uint32_t i = 0; r == 0 && i < node->n_inputs; i++) {
                 const hedge_value_t *value = &e->graph->values[node->inputs[i]];
 
                 shapes[i] = value->shape;
+                names[i] = name_of(value);
                 if (hedge_value_is_constant(value))
                         r = hedge_value_floats(value, &constants[i], &rooms[i]);
         }
+        room = room_for_kernel(e, &packs);
         if (r == 0)
-                r = hedge_kernel_new_within(e->kernels, &node->op, shapes, node->n_inputs, constants,
-                                            room_for_kernel(e), ret);
+                r = hedge_kernel_new_sharing(e->kernels, &node->op, shapes, node->n_inputs, constants, room, packs,
+                                             names, ret);
         for (uint32_t i = 0; i < node->n_inputs; i++)
                 free(rooms[i]);
         return r;
@@ -225,15 +244,17 @@ static int prepare(hedge_engine_t *e, const hedge_node_t *node, hedge_kernel_t *
         hedge_shape_t *shapes = malloc(node->n_inputs * sizeof(*shapes));
         const float **constants = calloc(node->n_inputs, sizeof(*constants));
         float **rooms = calloc(node->n_inputs, sizeof(*rooms));
+        const void **names = calloc(node->n_inputs, sizeof(*names));
         int r = -ENOMEM;
 
-        if (shapes && constants && rooms)
-                r = prepare_with(e, node, shapes, constants, rooms, ret);
+        if (shapes && constants && rooms && names)
+                r = prepare_with(e, node, shapes, constants, rooms, names, ret);
         if (r == 0)
                 count_kernel(e, *ret);
         free(shapes);
         free(constants);
         free(rooms);
+        free(names);
         return r;
 }
 

@@ -15,11 +15,15 @@ int hedge_engine_new(const hedge_graph_t *graph, hedge_kernels_t *kernels, hedge
 void hedge_engine_destroy(hedge_engine_t **engine);
 const hedge_graph_t *hedge_engine_graph(const hedge_engine_t *engine);
 
-/** Kernels that are prepared from now on take at most `bytes_max` together with those that are there, where they have a choice: filters
- * are transformed for a faster method only while that fits. Without it there is no limit. */
+/** Kernels that are prepared from now on take at most `bytes_max` together with those that are there and with all that they share, where
+ * they have a choice: filters are transformed for a faster method only while that fits. Without it there is no limit. */
 void hedge_engine_limit(hedge_engine_t *engine, uint64_t bytes_max);
 
-/** Memory that it holds now: kernels, and the buffers kept for the next runs. */
+/** Kernels that are prepared from now on share what they pack with those of other engines that were told the same: of pieces of one
+ * graph, which have its constants. `packs` is borrowed; it outlives the engine, and the constants outlive what is in it. */
+void hedge_engine_share(hedge_engine_t *engine, hedge_packs_t *packs);
+
+/** Memory that it holds now: kernels without what they share, and the buffers kept for the next runs. */
 uint64_t hedge_engine_bytes(hedge_engine_t *engine);
 
 /** Memory that one run takes besides the kernels, with its outputs. */

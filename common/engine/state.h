@@ -32,6 +32,7 @@ struct hedge_engine {
         hedge_engine_context_t *contexts; /**< free ones */
         unsigned n_contexts;
         uint64_t kernel_bytes, kernel_bytes_max;
+        hedge_packs_t *packs; /**< NULL: nothing is shared */
 };
 
 /** One run: where its values are. */

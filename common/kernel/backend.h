@@ -76,10 +76,12 @@ struct hedge_kernel {
         hedge_shape_t out;
         hedge_shape_t *in;
         unsigned n_in;
-        unsigned threads;  /**< to use: 1 where the work is so light that waking others costs more than it brings */
-        float **constants; /**< n_in copies, NULL for inputs given at run time; NULL where nothing is kept */
-        bool packed;       /**< the back end holds the constants in its own form */
-        size_t bytes;      /**< memory of constants */
+        unsigned threads;     /**< to use: 1 where the work is so light that waking others costs more than it brings */
+        float **constants;    /**< n_in copies, NULL for inputs given at run time; NULL where nothing is kept */
+        bool packed;          /**< the back end holds the constants in its own form */
+        hedge_packs_t *packs; /**< where that may be shared; NULL: nowhere */
+        const void *filter, *bias; /**< the names of inputs 1 and 2 in there; NULL: it has none */
+        size_t bytes;              /**< memory of constants */
 };
 
 /** Has every window of a pool input elements for sure, those next to its padding among them? What libraries assume. */

@@ -28,13 +28,13 @@ static const struct {
 
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
-static const char *names[N_BACKENDS + 1];
+static const char *available[N_BACKENDS + 1];
 
 static void find_names(void)
 {
         for (size_t i = 0, n = 0; i < N_BACKENDS; i++)
                 if (!backends[i].symbol || hedge_plugin_installed(backends[i].name))
-                        names[n++] = backends[i].name;
+                        available[n++] = backends[i].name;
 }
 
 const char *const *hedge_kernels_available(void)
@@ -42,7 +42,7 @@ const char *const *hedge_kernels_available(void)
         static pthread_once_t once = PTHREAD_ONCE_INIT;
 
         pthread_once(&once, find_names);
-        return names;
+        return available;
 }
 
 static int find_backend(const char *name, const hedge_backend_t **ret, hedge_why_t *why)
@@ -206,6 +206,8 @@ static int prepare(hedge_kernel_t *k, const float *const *constants, size_t byte
 {
         int r = HEDGE_EUNSUPPORTED;
 
+        if (k->packs && hedge_packs_have(k->packs, k->filter)) /* transformed for another: it takes no more */
+                bytes_max = SIZE_MAX;
         if (hedge_shape_elements(&k->out) > 0) {
                 k->method = hedge_winograd_choose(k, k->kernels->methods, bytes_max);
                 if (k->method != HEDGE_CONV_DIRECT)
@@ -231,6 +233,13 @@ int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge
 int hedge_kernel_new_within(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
                             const float *const *constants, size_t bytes_max, hedge_kernel_t **ret)
 {
+        return hedge_kernel_new_sharing(kernels, op, in, n_in, constants, bytes_max, NULL, NULL, ret);
+}
+
+int hedge_kernel_new_sharing(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
+                             const float *const *constants, size_t bytes_max, hedge_packs_t *packs,
+                             const void *const *names, hedge_kernel_t **ret)
+{
         hedge_kernel_t *k;
         hedge_shape_t out;
         int r = hedge_op_infer(op, in, n_in, &out, NULL);
@@ -252,6 +261,11 @@ int hedge_kernel_new_within(hedge_kernels_t *kernels, const hedge_op_t *op, cons
                 goto fail;
         memcpy(k->in, in, n_in * sizeof(in[0]));
         k->threads = threads_for(k);
+        if (packs && n_in > 1 && names[1]) {
+                k->packs = packs;
+                k->filter = names[1];
+                k->bias = n_in > 2 ? names[2] : NULL;
+        }
         r = prepare(k, constants, bytes_max);
         if (r < 0) {
                 k->computes = NULL; /* released already */

@@ -2,6 +2,7 @@
 #ifndef HEDGE_KERNEL_H
 #define HEDGE_KERNEL_H
 
+#include "common/kernel/packs.h"
 #include "common/op.h"
 
 /** Computing operators: one interface, several back ends.
@@ -67,6 +68,12 @@ int hedge_kernel_new(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge
 int hedge_kernel_new_within(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
                             const float *const *constants, size_t bytes_max, hedge_kernel_t **ret);
 
+/** The same, sharing what is packed with other kernels of the back end.
+ * @param names  n_in of them: each stands for the data of the constant for as long as anything is in `packs`; NULL where it is none. */
+int hedge_kernel_new_sharing(hedge_kernels_t *kernels, const hedge_op_t *op, const hedge_shape_t *in, unsigned n_in,
+                             const float *const *constants, size_t bytes_max, hedge_packs_t *packs,
+                             const void *const *names, hedge_kernel_t **ret);
+
 /** NULL-safe; nullifies. */
 void hedge_kernel_destroy(hedge_kernel_t **kernel);
 
@@ -79,7 +86,7 @@ hedge_conv_method_t hedge_kernel_method(const hedge_kernel_t *kernel);
 /** "direct", "winograd 4x4", ... */
 const char *hedge_conv_method_name(hedge_conv_method_t method);
 
-/** Bytes of memory that the prepared operator holds (packed constants). */
+/** Bytes of memory that the prepared operator holds (packed constants), without what it shares. */
 size_t hedge_kernel_bytes(const hedge_kernel_t *kernel);
 
 /** Compute. May be called from several threads at once.

@@ -18,8 +18,7 @@ typedef struct prepared {
         unsigned n_in;
         size_t scratch_floats;
         size_t columns; /* elements of all windows, behind the primitive's own scratch memory; 0: none are wanted */
-        dnnl_memory_t weights, bias;
-        float *weights_data, *bias_data;
+        hedge_onednn_packed_t *weights, *bias;
         hedge_onednn_call_t *_Atomic idle; /* of the last call */
 } prepared_t;
 
@@ -52,18 +51,19 @@ static int pack_constants(hedge_kernel_t *k, prepared_t *p, dnnl_engine_t engine
                           const hedge_onednn_words_t *words, const float *const *constants)
 {
         const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-        int r;
+        size_t bias = 0;
+        int r = 0;
 
         if (!weights)
                 return HEDGE_EKERNEL;
-        r = hedge_onednn_pack(k->kernels->state, engine, &words->weights, constants[1], weights, &p->weights_data,
-                              &p->weights);
-        k->bytes = dnnl_memory_desc_get_size(weights);
-        if (r == 0 && words->bias.ndims) {
-                r = hedge_onednn_pack(k->kernels->state, engine, &words->bias, constants[2], &words->bias,
-                                      &p->bias_data, &p->bias);
-                k->bytes += dnnl_memory_desc_get_size(&words->bias);
-        }
+        p->weights = hedge_onednn_packed_take(k->packs, k->filter, 0, &words->weights, weights);
+        if (!p->weights)
+                r = hedge_onednn_packed_new(k->kernels->state, engine, k->packs, k->filter, 0, &words->weights,
+                                            constants[1], weights, &p->weights, &k->bytes);
+        if (r == 0 && words->bias.ndims)
+                r = hedge_onednn_packed_new(k->kernels->state, engine, NULL, NULL, 0, &words->bias, constants[2],
+                                            &words->bias, &p->bias, &bias);
+        k->bytes += bias;
         k->packed = true;
         return r;
 }
@@ -109,12 +109,8 @@ static void release_onednn(hedge_kernel_t *k)
         hedge_onednn_call_free(p->idle);
         if (p->primitive)
                 dnnl_primitive_destroy(p->primitive);
-        if (p->weights)
-                dnnl_memory_destroy(p->weights);
-        if (p->bias)
-                dnnl_memory_destroy(p->bias);
-        free(p->weights_data);
-        free(p->bias_data);
+        hedge_onednn_packed_release(k->packs, &p->weights);
+        hedge_onednn_packed_release(NULL, &p->bias);
         free(p);
         k->state = NULL;
         k->bytes = 0;
@@ -135,8 +131,8 @@ static int make_call(const prepared_t *p, dnnl_engine_t engine, hedge_onednn_cal
                 hedge_onednn_call_free(call);
                 return r;
         }
-        hedge_onednn_call_keep(call, DNNL_ARG_WEIGHTS, p->weights);
-        hedge_onednn_call_keep(call, DNNL_ARG_BIAS, p->bias);
+        hedge_onednn_call_keep(call, DNNL_ARG_WEIGHTS, p->weights ? p->weights->memory : NULL);
+        hedge_onednn_call_keep(call, DNNL_ARG_BIAS, p->bias ? p->bias->memory : NULL);
         *ret = call;
         return 0;
 }

@@ -13,8 +13,7 @@
  * AVX2 and on AVX-512 (./dev bench kernel; its matmul packs anew in every call on AVX2). */
 
 typedef struct right {
-        dnnl_memory_t memory;
-        float *data;
+        hedge_onednn_packed_t *packed;
         hedge_onednn_call_t *_Atomic idle; /* of the last call */
 } right_t;
 
@@ -87,9 +86,7 @@ static void close_products(hedge_products_t *p)
                 return;
         for (unsigned i = 0; i < p->count; i++) {
                 hedge_onednn_call_free(s->rights[i].idle);
-                if (s->rights[i].memory)
-                        dnnl_memory_destroy(s->rights[i].memory);
-                free(s->rights[i].data);
+                hedge_onednn_packed_release(p->packs, &s->rights[i].packed);
         }
         if (s->primitive)
                 dnnl_primitive_destroy(s->primitive);
@@ -97,14 +94,25 @@ static void close_products(hedge_products_t *p)
         p->state = NULL;
 }
 
+static bool take_product(hedge_products_t *p, unsigned which)
+{
+        state_t *s = p->state;
+
+        s->rights[which].packed =
+                hedge_onednn_packed_take(p->packs, p->name, p->first + which, &s->as_given, &s->packed);
+        return s->rights[which].packed;
+}
+
 static int pack_product(hedge_products_t *p, unsigned which, const float *w)
 {
         hedge_onednn_state_t *backend = p->kernels->state;
         state_t *s = p->state;
+        size_t own = 0;
+        int r = hedge_onednn_packed_new(backend, backend->engine, p->packs, p->name, p->first + which, &s->as_given, w,
+                                        &s->packed, &s->rights[which].packed, &own);
 
-        p->bytes += dnnl_memory_desc_get_size(&s->packed);
-        return hedge_onednn_pack(backend, backend->engine, &s->as_given, w, &s->packed, &s->rights[which].data,
-                                 &s->rights[which].memory);
+        p->bytes += own;
+        return r;
 }
 
 static int make_call(const state_t *s, dnnl_engine_t engine, const right_t *right, hedge_onednn_call_t **ret)
@@ -120,7 +128,7 @@ static int make_call(const state_t *s, dnnl_engine_t engine, const right_t *righ
                 hedge_onednn_call_free(call);
                 return r;
         }
-        hedge_onednn_call_keep(call, DNNL_ARG_WEIGHTS, right->memory);
+        hedge_onednn_call_keep(call, DNNL_ARG_WEIGHTS, right->packed->memory);
         *ret = call;
         return 0;
 }
@@ -155,6 +163,7 @@ const hedge_products_ops_t hedge_products_onednn = {
         .costs = { { 8, 8, 4000 }, { 10, 12, 12000 }, { 16, 25, 25000 } }, /* a call takes 0.2 us */
         .open = open_products,
         .close = close_products,
+        .take = take_product,
         .pack = pack_product,
         .run = run_product,
 };

@@ -118,6 +118,73 @@ int hedge_onednn_pack(hedge_onednn_state_t *s, dnnl_engine_t engine, const dnnl_
         return r;
 }
 
+typedef struct form {
+        dnnl_memory_desc_t from, to;
+} form_t;
+
+static form_t form_of(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+{
+        form_t form;
+
+        memset(&form, 0, sizeof(form)); /* it is compared as bytes */
+        memcpy(&form.from, from, sizeof(*from));
+        memcpy(&form.to, to, sizeof(*to));
+        return form;
+}
+
+hedge_onednn_packed_t *hedge_onednn_packed_take(hedge_packs_t *packs, const void *name, uint32_t which,
+                                                const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+{
+        const form_t form = form_of(from, to);
+
+        return packs ? hedge_packs_take(packs, &(hedge_pack_key_t){ name, which, &form, sizeof(form) }) : NULL;
+}
+
+static void free_packed(void *object)
+{
+        hedge_onednn_packed_t *packed = object;
+
+        if (packed->memory)
+                dnnl_memory_destroy(packed->memory);
+        free(packed->data);
+        free(packed);
+}
+
+int hedge_onednn_packed_new(hedge_onednn_state_t *state, dnnl_engine_t engine, hedge_packs_t *packs, const void *name,
+                            uint32_t which, const dnnl_memory_desc_t *from, const float *data,
+                            const dnnl_memory_desc_t *to, hedge_onednn_packed_t **ret, size_t *ret_own)
+{
+        const form_t form = form_of(from, to);
+        hedge_onednn_packed_t *packed = calloc(1, sizeof(*packed));
+        int r;
+
+        if (!packed)
+                return -ENOMEM;
+        packed->bytes = dnnl_memory_desc_get_size(to);
+        r = hedge_onednn_pack(state, engine, from, data, to, &packed->data, &packed->memory);
+        if (r == 0 && packs)
+                r = hedge_packs_put(packs, &(hedge_pack_key_t){ name, which, &form, sizeof(form) }, packed,
+                                    packed->bytes, free_packed);
+        if (r < 0) {
+                free_packed(packed);
+                return r;
+        }
+        *ret = packed;
+        *ret_own = packs ? 0 : packed->bytes;
+        return 0;
+}
+
+void hedge_onednn_packed_release(hedge_packs_t *packs, hedge_onednn_packed_t **packed)
+{
+        if (!*packed)
+                return;
+        if (packs)
+                hedge_packs_give(packs, *packed);
+        else
+                free_packed(*packed);
+        *packed = NULL;
+}
+
 int hedge_onednn_attributes(dnnl_primitive_attr_t *ret)
 {
         dnnl_primitive_attr_t attr;

@@ -42,6 +42,26 @@ void hedge_onednn_contexts_free(hedge_onednn_state_t *state);
 int hedge_onednn_pack(hedge_onednn_state_t *state, dnnl_engine_t engine, const dnnl_memory_desc_t *from,
                       const float *data, const dnnl_memory_desc_t *to, float **ret_data, dnnl_memory_t *ret);
 
+/** Constant data in the layout that a primitive wants, which may be shared by several. */
+typedef struct hedge_onednn_packed {
+        dnnl_memory_t memory;
+        float *data;
+        size_t bytes;
+} hedge_onednn_packed_t;
+
+/** One that is shared already. @return NULL: none. */
+hedge_onednn_packed_t *hedge_onednn_packed_take(hedge_packs_t *packs, const void *name, uint32_t which,
+                                                const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to);
+
+/** Pack it, and share it where `packs` is not NULL.
+ * @param ret_own  Bytes that are not shared. @return 0, HEDGE_EUNSUPPORTED, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_onednn_packed_new(hedge_onednn_state_t *state, dnnl_engine_t engine, hedge_packs_t *packs, const void *name,
+                            uint32_t which, const dnnl_memory_desc_t *from, const float *data,
+                            const dnnl_memory_desc_t *to, hedge_onednn_packed_t **ret, size_t *ret_own);
+
+/** Give it back to whom it was taken from. NULL-safe; nullifies. */
+void hedge_onednn_packed_release(hedge_packs_t *packs, hedge_onednn_packed_t **packed);
+
 /** The attributes of all our primitives: their scratch memory is ours. @return 0, HEDGE_EKERNEL, -ENOMEM. */
 int hedge_onednn_attributes(dnnl_primitive_attr_t *ret);
 

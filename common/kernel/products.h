@@ -2,7 +2,7 @@
 #ifndef HEDGE_KERNEL_PRODUCTS_H
 #define HEDGE_KERNEL_PRODUCTS_H
 
-#include <stddef.h>
+#include "common/kernel/packs.h"
 
 typedef struct hedge_kernels hedge_kernels_t;
 
@@ -14,8 +14,11 @@ typedef struct hedge_products {
         hedge_kernels_t *kernels;
         unsigned count;
         size_t rows, depth, columns;
-        size_t bytes; /**< memory of the packed right sides */
-        void *state;  /**< the back end's own */
+        size_t bytes;         /**< memory of the packed right sides, without those that are shared */
+        hedge_packs_t *packs; /**< where they may be shared; NULL: nowhere */
+        const void *name;     /**< of what they are made of */
+        uint32_t first;       /**< number of w[0] among all that is made of it; above 0 */
+        void *state;          /**< the back end's own */
 } hedge_products_t;
 
 /** What Winograd's convolution costs beside its products' arithmetic, in multiply-accumulates of a direct convolution of the same
@@ -37,6 +40,9 @@ typedef struct hedge_products_ops {
 
         /** Undo open, also after it failed half-way. */
         void (*close)(hedge_products_t *products);
+
+        /** Use w[which] as another has packed it. @return whether there is such a one: else it is to be packed. */
+        bool (*take)(hedge_products_t *products, unsigned which);
 
         /** Pack w[which], which is not kept; once for each. Counts it in products->bytes.
          * @return 0, HEDGE_EUNSUPPORTED, HEDGE_EKERNEL, -ENOMEM. */

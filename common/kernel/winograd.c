@@ -87,6 +87,8 @@ static int pack_filters(hedge_kernel_t *k, prepared_t *p, const float *filter)
 
         filter_rows(p->m / 2, g);
         for (unsigned i = 0; r == 0 && i < p->n * p->n; i++) {
+                if (ops->take(&p->products, i))
+                        continue;
                 transform_filter(&k->op.conv, g[i / p->n], g[i % p->n], filter, one);
                 r = ops->pack(&p->products, i, one);
         }
@@ -110,9 +112,14 @@ static int prepare_winograd(hedge_kernel_t *k, const float *const *constants)
         p->rows = hedge_winograd_rows(c, p->tiles);
         p->in_panel = panel_floats(p->rows, c->in_c);
         p->out_panel = panel_floats(p->rows, c->out_c);
-        p->products = (hedge_products_t){
-                .kernels = k->kernels, .count = p->n * p->n, .rows = p->rows, .depth = c->in_c, .columns = c->out_c
-        };
+        p->products = (hedge_products_t){ .kernels = k->kernels,
+                                          .count = p->n * p->n,
+                                          .rows = p->rows,
+                                          .depth = c->in_c,
+                                          .columns = c->out_c,
+                                          .packs = k->packs,
+                                          .name = k->filter,
+                                          .first = p->m * HEDGE_WINOGRAD_SIDE_MAX * HEDGE_WINOGRAD_SIDE_MAX };
         r = k->kernels->backend->products->open(&p->products);
         if (r == 0)
                 r = pack_filters(k, p, constants[1]);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <pthreadpool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/kernel/plain.h"
 #include "common/kernel/team.h"
@@ -63,19 +64,90 @@ int hedge_xnnpack_start(hedge_kernels_t *kernels)
         return r;
 }
 
-static int prepare_xnnpack(hedge_kernel_t *k, const float *const *constants)
+static void free_prepared(void *object)
 {
-        prepared_t *p;
-        int r = hedge_xnnpack_start(k->kernels);
+        prepared_t *p = object;
 
-        if (r < 0)
-                return r;
-        p = calloc(1, sizeof(*p));
+        if (p->op)
+                xnn_delete_operator(p->op);
+        pthread_mutex_destroy(&p->lock);
+        free(p);
+}
+
+/* What an operator of a convolution knows beside its filter. Where its image ends is said anew with each call. */
+typedef struct form {
+        hedge_conv_t conv;
+        const void *bias;
+        int activation;
+        float lo, hi;
+} form_t;
+
+static void describe_form(const hedge_kernel_t *k, form_t *ret)
+{
+        memset(ret, 0, sizeof(*ret)); /* it is compared as bytes */
+        ret->conv = k->op.conv;
+        ret->conv.in_h = ret->conv.in_w = 0;
+        ret->bias = k->bias;
+        ret->activation = k->op.activation.kind;
+        ret->lo = k->op.activation.lo;
+        ret->hi = k->op.activation.hi;
+}
+
+/* Convolutions are what has different shapes with the same weights. */
+static bool is_shared(const hedge_kernel_t *k)
+{
+        return k->packs && k->op.kind == HEDGE_OP_CONV && (k->n_in < 3 || k->bias);
+}
+
+static int create(hedge_kernel_t *k, const float *const *constants, prepared_t **ret)
+{
+        prepared_t *p = calloc(1, sizeof(*p));
+        int r;
+
         if (!p)
                 return -ENOMEM;
         pthread_mutex_init(&p->lock, NULL);
+        r = hedge_xnnpack_create(k, constants, &p->op);
+        if (r < 0)
+                free_prepared(p);
+        else
+                *ret = p;
+        return r;
+}
+
+static int prepare_shared(hedge_kernel_t *k, const float *const *constants, prepared_t **ret)
+{
+        form_t form;
+        hedge_pack_key_t key = { k->filter, 0, &form, sizeof(form) };
+        int r = 0;
+
+        describe_form(k, &form);
+        *ret = hedge_packs_take(k->packs, &key);
+        k->packed = *ret != NULL;
+        if (!*ret) {
+                r = create(k, constants, ret);
+                if (r == 0)
+                        r = hedge_packs_put(k->packs, &key, *ret, k->bytes, free_prepared);
+                if (r < 0 && *ret)
+                        free_prepared(*ret);
+        }
+        if (r < 0)
+                *ret = NULL;
+        k->bytes = 0;
+        return r;
+}
+
+static int prepare_xnnpack(hedge_kernel_t *k, const float *const *constants)
+{
+        prepared_t *p = NULL;
+        int r = hedge_xnnpack_start(k->kernels);
+
+        if (r == 0)
+                r = is_shared(k) ? prepare_shared(k, constants, &p) : create(k, constants, &p);
+        if (r < 0)
+                k->bytes = 0;
         k->state = p;
-        return hedge_xnnpack_create(k, constants, &p->op);
+        return r;
 }
 
 static void release_xnnpack(hedge_kernel_t *k)
@@ -84,10 +156,10 @@ static void release_xnnpack(hedge_kernel_t *k)
 
         if (!p)
                 return;
-        if (p->op)
-                xnn_delete_operator(p->op);
-        pthread_mutex_destroy(&p->lock);
-        free(p);
+        if (is_shared(k))
+                hedge_packs_give(k->packs, p);
+        else
+                free_prepared(p);
         k->state = NULL;
         k->bytes = 0;
 }

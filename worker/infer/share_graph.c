@@ -20,6 +20,7 @@ typedef struct block {
         uint64_t others;   /* counted for all but the engines */
         uint64_t reserve;  /* and at least so much for these, whether there are any or not */
         hedgew_engines_t engines;
+        hedge_packs_t *packs; /* of all engines */
 } block_t;
 
 static void release(hedgew_share_t *share)
@@ -27,6 +28,7 @@ static void release(hedgew_share_t *share)
         block_t *b = (block_t *)share;
 
         hedgew_engines_clear(&b->engines);
+        hedge_packs_destroy(&b->packs);
         hedge_graph_destroy(&b->graph);
         for (uint32_t i = 0; b->frames && i < b->n_constants; i++)
                 zmq_msg_close(&b->frames[i]);
@@ -129,7 +131,7 @@ static int allocate(block_t *b)
         b->copies = calloc(b->n_constants + (size_t)1, sizeof(*b->copies));
         for (uint32_t i = 0; b->frames && i < b->n_constants; i++)
                 zmq_msg_init(&b->frames[i]);
-        return b->frames && b->copies ? 0 : -ENOMEM;
+        return b->frames && b->copies ? hedge_packs_new(&b->packs) : -ENOMEM;
 }
 
 /* All that can be wrong with it, but for the room. @param frames  Of the constants. */
@@ -188,19 +190,25 @@ int hedgew_graph_prepare(hedgew_share_t *share, hedge_kernels_t *kernels)
 
 /* ---- engines ---- */
 
-/* What the newest takes that was made to take little stays: it would only be made again. */
-static uint64_t needed(const block_t *b)
+/* Of all engines: what they have packed together, and what each has for itself. */
+static uint64_t total(const block_t *b)
+{
+        return b->engines.bytes + hedge_packs_bytes(b->packs);
+}
+
+/* The newest stays where it was made to take little: it would only be made again. */
+static bool is_least(const block_t *b)
 {
         const hedgew_engine_t *e = b->engines.recent;
 
-        return e && e->tight && e->bytes > b->reserve ? e->bytes : b->reserve;
+        return !e || (!e->next && e->tight);
 }
 
 static void recount(block_t *b)
 {
-        const uint64_t total = b->engines.bytes, held = total > b->reserve ? total : b->reserve, least = needed(b);
+        const uint64_t engines = total(b), held = engines > b->reserve ? engines : b->reserve;
 
-        hedgew_share_recount(&b->share, b->others + held, held > least ? held - least : 0);
+        hedgew_share_recount(&b->share, b->others + held, is_least(b) ? 0 : held - b->reserve);
 }
 
 /* Buffers first, then engines that were not used for long. */
@@ -210,7 +218,7 @@ static void slim(hedgew_share_t *share, hedge_kernels_t *kernels)
 
         (void)kernels;
         hedgew_engines_trim(&b->engines);
-        while (b->engines.bytes > needed(b))
+        while (total(b) > b->reserve && !is_least(b))
                 hedgew_engines_drop(&b->engines);
         recount(b);
 }
@@ -228,23 +236,31 @@ static void rest(hedgew_share_t *share)
 /* What all engines of the block may take. */
 static uint64_t room_for(const block_t *b)
 {
-        const uint64_t total = b->engines.bytes;
+        const uint64_t engines = total(b);
 
-        return (total > b->reserve ? total : b->reserve) + hedgew_shares_free(b->share.shares);
+        return (engines > b->reserve ? engines : b->reserve) + hedgew_shares_free(b->share.shares);
+}
+
+/* Constants of these nodes that no engine has packed. */
+static uint64_t unpacked(const block_t *b, const hedgew_engine_t *fresh)
+{
+        for (const hedgew_engine_t *e = b->engines.recent; e; e = e->next)
+                if (e->first <= fresh->first && e->last >= fresh->last)
+                        return 0;
+        return hedge_graph_constant_bytes(fresh->graph);
 }
 
 /* Older engines go for a new one, until it fits; where it fits well, it may take more than it needs. */
 static void fit(block_t *b, hedgew_engine_t *e)
 {
-        const uint64_t room = room_for(b), constants = hedge_graph_constant_bytes(e->graph);
-        const uint64_t need = constants + hedge_engine_run_bytes(e->engine);
-        uint64_t left;
+        const uint64_t room = room_for(b), run = hedge_engine_run_bytes(e->engine);
+        uint64_t need;
 
-        while (b->engines.recent && b->engines.bytes + need > room)
+        while (need = unpacked(b, e) + run, b->engines.recent && total(b) + need > room)
                 hedgew_engines_drop(&b->engines);
-        left = room > b->engines.bytes + need ? room - b->engines.bytes - need : 0;
-        e->tight = left < constants;
-        hedge_engine_limit(e->engine, e->tight ? 0 : constants + left);
+        e->tight = total(b) + need + unpacked(b, e) > room;
+        hedge_engine_share(e->engine, b->packs);
+        hedge_engine_limit(e->engine, e->tight ? 0 : room - b->engines.bytes - run);
 }
 
 static int prepare_engine(block_t *b, hedge_kernels_t *kernels, hedgew_engine_t *e, hedge_why_t *why)
