@@ -279,6 +279,13 @@ static int kernel_of(hedge_engine_t *e, uint32_t node, hedge_kernel_t **ret)
         return r;
 }
 
+int hedge_engine_prepare(hedge_engine_t *e, uint32_t node)
+{
+        hedge_kernel_t *kernel;
+
+        return e->graph->nodes[node].op.kind == HEDGE_OP_RESHAPE ? 0 : kernel_of(e, node, &kernel);
+}
+
 int hedge_engine_run_node(hedge_engine_t *e, uint32_t node, const float *const *in, float *out)
 {
         const hedge_node_t *n = &e->graph->nodes[node];

@@ -51,6 +51,10 @@ typedef struct hedge_engine_hooks {
         int (*run)(void *arg, uint32_t first, uint32_t last, const hedge_tensor_t *in, hedge_tensor_t *out);
 } hedge_engine_hooks_t;
 
+/** Prepare a node's kernel before it is first used, where it has one. Does nothing the second time.
+ * @return 0, HEDGE_ESHAPE, HEDGE_EKERNEL, -ENOMEM. */
+int hedge_engine_prepare(hedge_engine_t *engine, uint32_t node);
+
 /** Compute one node's output on this machine (what tests compare with).
  * @param in  One per input of the node; the data of constants is taken from the graph. */
 int hedge_engine_run_node(hedge_engine_t *engine, uint32_t node, const float *const *in, float *out);

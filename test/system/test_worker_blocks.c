@@ -167,7 +167,7 @@ static void computes_strips_of_a_segment(void **state)
         hedge_window_t halo;
         zmq_msg_t frames[3];
 
-        start(b, PLAIN);
+        start(b, ""); /* with the board's own kernels */
         give_block(b, 1);
         assert_int_equal(hedge_segment_values(b->net.graph, FIRST, LAST, &in, &n_in, &out, &n_out), 0);
         for (uint32_t i = 0; i < 3; i++) {

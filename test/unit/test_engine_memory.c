@@ -121,6 +121,23 @@ static void assert_same(const float *a, const float *b)
         assert_true(worst <= 1e-4f * peak);
 }
 
+static void kernels_can_be_prepared_before(void **state)
+{
+        uint64_t bytes;
+        net_t net;
+
+        open_net(&net, "plain");
+        for (int again = 0; again < 2; again++)
+                for (uint32_t i = 0; i < net.graph->n_nodes; i++)
+                        assert_int_equal(hedge_engine_prepare(net.engine, i), 0);
+        bytes = hedge_engine_bytes(net.engine);
+        assert_true(bytes >= FILTERS * sizeof(float));
+        run(&net);
+        hedge_engine_trim(net.engine);
+        assert_int_equal(hedge_engine_bytes(net.engine), bytes); /* nothing was left to prepare */
+        close_net(&net);
+}
+
 static void under_a_limit_filters_are_not_transformed(void **state)
 {
         net_t free_net, tight;
@@ -154,6 +171,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(kernels_and_buffers_are_counted),
+                cmocka_unit_test(kernels_can_be_prepared_before),
                 cmocka_unit_test(under_a_limit_filters_are_not_transformed),
         };
 

@@ -126,7 +126,7 @@ static int do_part(hedgew_compute_t *c, hedgew_task_t *task, uint32_t at)
         end_step(c);
         if (r != 0)
                 return r;
-        part.said.compute_us = (uint64_t)pass_time(task, part.macs, start_us);
+        part.said.compute_us = (uint64_t)pass_time(task, part.macs, start_us + part.packing_us);
         return hedgew_handover_part(c, task, &part, task->n_order - at - 1);
 }
 

@@ -249,6 +249,7 @@ int hedgew_part_compute(hedgew_task_t *task, const hedgew_task_part_t *which, co
                 free(made.floats);
                 return r;
         }
+        part.packing_us = task->segment ? task->segment->packing_us : 0;
         r = make_frame(&part, wire_of(task, which), made.floats, made.elements);
         if (r == 0)
                 *ret = part;

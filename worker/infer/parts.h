@@ -6,8 +6,9 @@
 
 /** A finished part. */
 typedef struct hedgew_part {
-        hedge_part_t said; /**< as PART has it */
-        uint64_t macs;     /**< that an emulated board takes its time for */
+        hedge_part_t said;  /**< as PART has it */
+        uint64_t macs;      /**< that an emulated board takes its time for */
+        int64_t packing_us; /**< that went by before it was begun: no part after it will take that */
         zmq_msg_t frame;
 } hedgew_part_t;
 

@@ -16,6 +16,7 @@ typedef struct hedgew_segment {
         hedge_tensor_t *outputs; /**< compute thread, in one piece: n_out of them, those that no part has taken yet */
         bool ran, paid;          /**< compute thread, in one piece: its outputs are there; somebody has paid for them */
         struct hedgew_engine *engine; /**< compute thread: of the part that is being computed, until it has run */
+        int64_t packing_us;           /**< compute thread: of that part's time, what its engine took for its kernels */
         bool tight;                   /**< compute thread: was it made to take little memory? */
 } hedgew_segment_t;
 
