@@ -16,6 +16,7 @@ typedef struct kept {
         hedge_graph_t *graph;
         hedge_engine_t *engine;
         uint64_t bytes;
+        bool gone; /* nobody has its graph but who is kept here */
 } kept_t;
 
 struct hedged_engines {
@@ -46,14 +47,15 @@ static void kept_destroy(kept_t *k)
         free(k);
 }
 
-/* Has nobody a reference to the graph but who is kept here? */
-static bool is_gone(const hedged_engines_t *e, const kept_t *k)
+static void mark_gone(hedged_engines_t *e)
 {
-        unsigned own = 0;
+        for (kept_t *k = e->first; k; k = k->next) {
+                unsigned own = 0;
 
-        for (const kept_t *other = e->first; other; other = other->next)
-                own += other->constants == k->constants;
-        return atomic_load(&k->constants->references) == own;
+                for (const kept_t *other = e->first; other; other = other->next)
+                        own += other->constants == k->constants;
+                k->gone = atomic_load(&k->constants->references) == own;
+        }
 }
 
 /* Take out of the list what is behind the bound, or what is of models that are gone. */
@@ -66,7 +68,7 @@ static kept_t *take_out(hedged_engines_t *e, uint64_t bytes_max, bool gone)
                 kept_t *k = *at;
 
                 bytes += k->bytes;
-                if (gone ? !is_gone(e, k) : bytes <= bytes_max) {
+                if (gone ? !k->gone : bytes <= bytes_max) {
                         at = &k->next;
                         continue;
                 }
@@ -93,6 +95,7 @@ void hedged_engines_tidy(hedged_engines_t *e)
         kept_t *out;
 
         pthread_mutex_lock(&e->lock);
+        mark_gone(e);
         out = take_out(e, UINT64_MAX, true);
         pthread_mutex_unlock(&e->lock);
         destroy_all(out);
