@@ -264,6 +264,39 @@ static void room_is_what_others_leave(void **state)
         assert_int_equal(room.share_bytes[2], 1); /* none, which is not the same as not known */
 }
 
+/* Coded shares and blocks share the board's memory and the model's limit. */
+static void coded_shares_come_first(void **state)
+{
+        (void)state;
+        hedged_model_t *m = make_model("a", 1);
+        const hedged_model_set_t set = { { m }, 1 };
+        const uint64_t coded = add_layer(m), whole = m->blocks[0].bytes;
+        hedged_model_set_t replaced;
+
+        assert_int_equal(hedged_registry_put(&bed.registry, &set, &replaced), 0);
+        hedged_distribute_loaded(bed.distributor);
+        start_board(0, coded + whole);
+        assert_int_equal(bed.encodes, 1);
+        assert_true(hedged_block_is_chosen(&m->blocks[0], 0));
+        unload(m);
+        settle();
+
+        m = make_model("a", 1);
+        add_layer(m);
+        assert_int_equal(hedged_registry_put(&bed.registry, &(hedged_model_set_t){ { m }, 1 }, &replaced), 0);
+        hedged_distribute_loaded(bed.distributor);
+        start_board(1, coded + whole - 1); /* it has no part in the layer */
+        assert_true(hedged_block_is_chosen(&m->blocks[0], 1));
+        start_board(0, coded + whole - 1);
+        assert_false(hedged_block_is_chosen(&m->blocks[0], 0));
+        assert_true(hedged_block_is_chosen(&m->blocks[3], 0));
+        start_board(0, coded + whole); /* nothing has come there: another process begins anew */
+        assert_true(hedged_block_is_chosen(&m->blocks[0], 0));
+        bed.registry.share_bytes = coded + whole - 1;
+        start_board(0, UINT64_MAX);
+        assert_false(hedged_block_is_chosen(&m->blocks[0], 0));
+}
+
 static void a_full_queue_is_tried_again_later(void **state)
 {
         (void)state;
@@ -311,6 +344,7 @@ int main(void)
                 TEST(a_model_keeps_its_limit),
                 TEST(a_new_plan_brings_new_blocks),
                 TEST(room_is_what_others_leave),
+                TEST(coded_shares_come_first),
                 TEST(a_full_queue_is_tried_again_later),
                 TEST(who_cannot_be_reached_is_lost),
 #undef TEST

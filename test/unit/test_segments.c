@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -365,6 +366,46 @@ static void chains_change_and_requests_keep_theirs(void **state)
         hedged_kept_chains_unref(&before);
 }
 
+#define TURNS 2000u
+
+static void *take_chains(void *arg)
+{
+        hedged_model_t *m = arg;
+
+        for (unsigned i = 0; i < TURNS; i++) {
+                hedged_kept_chains_t *kept = hedged_model_chains(m);
+
+                assert_int_equal(kept->chains->chains[0].steps[0].last, m->graph->n_nodes);
+                hedged_kept_chains_unref(&kept);
+        }
+        return NULL;
+}
+
+static void any_thread_takes_chains_while_they_change(void **state)
+{
+        (void)state;
+        pthread_t threads[3];
+        hedged_model_t *m;
+
+        configure("");
+        m = make_model();
+        for (unsigned t = 0; t < 3; t++)
+                assert_int_equal(pthread_create(&threads[t], NULL, take_chains, m), 0);
+        for (unsigned i = 0; i < TURNS; i++) {
+                hedged_kept_chains_t *kept = NULL;
+                hedged_chains_t *chains = calloc(1, sizeof(*chains));
+
+                chains->n = 1;
+                chains->chains = calloc(1, sizeof(*chains->chains));
+                make_chain(&chains->chains[0], SLOTS, 0, m->graph->n_nodes);
+                assert_int_equal(hedged_kept_chains_new(chains, &kept), 0);
+                hedged_model_set_chains(m, kept);
+        }
+        for (unsigned t = 0; t < 3; t++)
+                pthread_join(threads[t], NULL);
+        hedged_model_unref(&m);
+}
+
 static void of_boards_that_are_not_there_the_last_is_known(void **state)
 {
         (void)state;
@@ -444,6 +485,7 @@ int main(void)
                 cmocka_unit_test(blocks_are_the_whole_and_what_is_placed),
                 cmocka_unit_test(the_same_file_makes_the_same_blocks),
                 cmocka_unit_test(chains_change_and_requests_keep_theirs),
+                cmocka_unit_test(any_thread_takes_chains_while_they_change),
                 cmocka_unit_test(of_boards_that_are_not_there_the_last_is_known),
                 cmocka_unit_test(what_cannot_be_sent_is_no_block),
                 cmocka_unit_test(a_plan_that_fails_fails_the_model),
