@@ -128,10 +128,12 @@ static hedge_graph_t *make_network(const char *name, unsigned divisor)
 /* Filters grow with the square of the divisor less, so that of small networks the first layers and the last weigh the most. */
 static void test_zoo(void **state)
 {
-        assert_true(check_model(make_network("vgg16", 16), 3) > 80);
         assert_true(check_model(make_network("resnet18", 8), 6) > 90);
-        assert_true(check_model(make_network("alexnet", 16), 4) > 50);
         assert_true(check_model(make_network("lenet5", 1), 4) > 50);
+        if (getenv("HEDGE_TEST_SHORT")) /* where every instruction is interpreted */
+                return;
+        assert_true(check_model(make_network("vgg16", 16), 3) > 80);
+        assert_true(check_model(make_network("alexnet", 16), 4) > 50);
 }
 
 static const struct {
