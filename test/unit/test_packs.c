@@ -24,8 +24,8 @@ static const uint32_t heights[HEIGHTS] = { 33, 17, 8, 29 };
 typedef struct fixture {
         hedge_kernels_t *kernels;
         hedge_packs_t *packs;
-        float *filter, *other, *bias, *in;
-        int names[3]; /* whose addresses stand for them */
+        float *filter, *other, *bias, *zero, *in;
+        int names[4]; /* whose addresses stand for them */
 } fixture_t;
 
 static float *random_floats(size_t n, unsigned seed)
@@ -45,6 +45,8 @@ static void open_fixture(fixture_t *f, const char *backend)
         f->filter = random_floats(FILTER, 1);
         f->other = random_floats(FILTER, 2);
         f->bias = random_floats(OUT_C, 3);
+        f->zero = random_floats(OUT_C, 3);
+        memset(f->zero, 0, OUT_C * sizeof(float));
         f->in = random_floats((size_t)ALL_ROWS * WIDTH * IN_C, 4);
 }
 
@@ -57,20 +59,21 @@ static void close_fixture(fixture_t *f)
         free(f->filter);
         free(f->other);
         free(f->bias);
+        free(f->zero);
         free(f->in);
 }
 
 /* A convolution of so many rows. @param names  As the kernel's; NULL: without sharing. */
-static hedge_kernel_t *new_conv(const fixture_t *f, uint32_t rows, uint32_t stride, const float *filter, bool biased,
-                                size_t bytes_max, const void *const *names)
+static hedge_kernel_t *new_conv(const fixture_t *f, uint32_t rows, uint32_t stride, const float *filter,
+                                const float *bias, size_t bytes_max, const void *const *names)
 {
         const hedge_conv_t conv = { rows, WIDTH, IN_C, OUT_C, 3, 3, stride, stride, 1, 1, 1, 1, 1, 1, 1 };
         const hedge_op_t op = { .kind = HEDGE_OP_CONV, .conv = conv };
         const hedge_shape_t in[] = { { 4, { 1, rows, WIDTH, IN_C } }, { 4, { OUT_C, 3, 3, IN_C } }, { 1, { OUT_C } } };
-        const float *const constants[] = { NULL, filter, f->bias };
+        const float *const constants[] = { NULL, filter, bias };
         hedge_kernel_t *kernel = NULL;
 
-        assert_int_equal(hedge_kernel_new_sharing(f->kernels, &op, in, biased ? 3 : 2, constants, bytes_max,
+        assert_int_equal(hedge_kernel_new_sharing(f->kernels, &op, in, bias ? 3 : 2, constants, bytes_max,
                                                   names ? f->packs : NULL, names, &kernel),
                          0);
         return kernel;
@@ -105,7 +108,7 @@ static void assert_alone(const fixture_t *f, hedge_kernel_t *shared, hedge_kerne
 static void check_twice(const fixture_t *f, uint32_t rows, uint32_t stride, const void *const *names)
 {
         const uint64_t bytes = hedge_packs_bytes(f->packs);
-        hedge_kernel_t *again = new_conv(f, rows, stride, f->filter, true, SIZE_MAX, names);
+        hedge_kernel_t *again = new_conv(f, rows, stride, f->filter, f->bias, SIZE_MAX, names);
 
         assert_int_equal(hedge_packs_bytes(f->packs), bytes);
         hedge_kernel_destroy(&again);
@@ -120,8 +123,8 @@ static void check_heights(fixture_t *f, uint32_t stride)
         uint64_t each = 0;
 
         for (int i = 0; i < HEIGHTS; i++) {
-                alone[i] = new_conv(f, heights[i], stride, f->filter, true, SIZE_MAX, NULL);
-                shared[i] = new_conv(f, heights[i], stride, f->filter, true, SIZE_MAX, names);
+                alone[i] = new_conv(f, heights[i], stride, f->filter, f->bias, SIZE_MAX, NULL);
+                shared[i] = new_conv(f, heights[i], stride, f->filter, f->bias, SIZE_MAX, names);
                 each += hedge_kernel_bytes(alone[i]);
                 assert_true(hedge_kernel_bytes(shared[i]) <= OUT_C * sizeof(float));
                 assert_alone(f, shared[i], alone[i]);
@@ -175,35 +178,47 @@ static void windows_of_a_layer_pack_once(void **state)
         for_each_backend(check_methods);
 }
 
-/* Others' filters, biases and methods are not mixed up. */
+typedef struct told {
+        uint32_t stride;
+        const float *filter, *bias;
+        const void *names[3];
+} told_t;
+
+/* Others' filters, biases, strides and methods are not mixed up, though all are there at once. */
+static void check_all_at_once(const fixture_t *f, const told_t *told, unsigned n)
+{
+        hedge_kernel_t *shared[8], *alone;
+        uint64_t bytes;
+
+        assert_true(n <= 8);
+        for (unsigned i = 0; i < n; i++)
+                shared[i] = new_conv(f, 33, told[i].stride, told[i].filter, told[i].bias, SIZE_MAX, told[i].names);
+        bytes = hedge_packs_bytes(f->packs);
+        for (unsigned i = 0; i < n; i++) {
+                alone = new_conv(f, 33, told[i].stride, told[i].filter, told[i].bias, SIZE_MAX, NULL);
+                assert_alone(f, shared[i], alone);
+                if (!told[i].names[1]) /* what has no name is its own */
+                        assert_int_equal(hedge_kernel_bytes(shared[i]), hedge_kernel_bytes(alone));
+                hedge_kernel_destroy(&alone);
+        }
+        assert_int_equal(hedge_packs_bytes(f->packs), bytes);
+        for (unsigned i = 0; i < n; i++)
+                hedge_kernel_destroy(&shared[i]);
+}
+
 static void check_names(fixture_t *f)
 {
-        const void *const first[] = { NULL, &f->names[0], &f->names[1] };
-        const void *const second[] = { NULL, &f->names[2], &f->names[1] };
-        const void *const nameless[] = { NULL, NULL, NULL };
-        hedge_kernel_t *a = new_conv(f, 33, 1, f->filter, true, SIZE_MAX, first);
-        hedge_kernel_t *b = new_conv(f, 33, 1, f->other, true, SIZE_MAX, second);
-        hedge_kernel_t *c = new_conv(f, 33, 1, f->filter, false, SIZE_MAX, first);
-        hedge_kernel_t *d = new_conv(f, 33, 1, f->other, true, SIZE_MAX, nameless);
-        hedge_kernel_t *alone;
-        uint64_t bytes = hedge_packs_bytes(f->packs);
+        const void *a = &f->names[0], *b = &f->names[1], *c = &f->names[2], *d = &f->names[3];
+        const told_t told[] = {
+                { 1, f->filter, f->bias, { NULL, a, b } },    { 1, f->other, f->bias, { NULL, c, b } },
+                { 1, f->filter, NULL, { NULL, a, NULL } },    { 1, f->filter, f->zero, { NULL, a, d } },
+                { 2, f->filter, f->bias, { NULL, a, b } },    { 1, f->other, f->bias, { NULL, NULL, NULL } },
+                { 1, f->filter, f->zero, { NULL, a, NULL } },
+        };
 
-        assert_true(hedge_kernel_bytes(d) >= FILTER * sizeof(float));
-        alone = new_conv(f, 33, 1, f->filter, true, SIZE_MAX, NULL);
-        assert_alone(f, a, alone);
-        hedge_kernel_destroy(&alone);
-        alone = new_conv(f, 33, 1, f->other, true, SIZE_MAX, NULL);
-        assert_alone(f, b, alone);
-        assert_alone(f, d, alone);
-        hedge_kernel_destroy(&alone);
-        alone = new_conv(f, 33, 1, f->filter, false, SIZE_MAX, NULL);
-        assert_alone(f, c, alone);
-        hedge_kernel_destroy(&alone);
-        assert_int_equal(hedge_packs_bytes(f->packs), bytes);
-        hedge_kernel_destroy(&a);
-        hedge_kernel_destroy(&b);
-        hedge_kernel_destroy(&c);
-        hedge_kernel_destroy(&d);
+        check_all_at_once(f, told, sizeof(told) / sizeof(told[0]));
+        hedge_kernels_allow(f->kernels, 1u << HEDGE_CONV_DIRECT);
+        check_all_at_once(f, told, sizeof(told) / sizeof(told[0]));
 }
 
 static void only_the_same_constant_is_shared(void **state)
@@ -216,16 +231,16 @@ static void only_the_same_constant_is_shared(void **state)
 static void check_limit(fixture_t *f)
 {
         const void *const names[] = { NULL, &f->names[0], &f->names[1] };
-        hedge_kernel_t *free_one = new_conv(f, 33, 1, f->filter, true, SIZE_MAX, names), *tight;
+        hedge_kernel_t *free_one = new_conv(f, 33, 1, f->filter, f->bias, SIZE_MAX, names), *tight;
         uint64_t bytes = hedge_packs_bytes(f->packs);
 
         assert_int_not_equal(hedge_kernel_method(free_one), HEDGE_CONV_DIRECT);
-        tight = new_conv(f, 33, 1, f->filter, true, 0, names);
+        tight = new_conv(f, 33, 1, f->filter, f->bias, 0, names);
         assert_int_equal(hedge_kernel_method(tight), hedge_kernel_method(free_one));
         assert_int_equal(hedge_packs_bytes(f->packs), bytes);
         hedge_kernel_destroy(&free_one);
         hedge_kernel_destroy(&tight);
-        tight = new_conv(f, 33, 1, f->filter, true, 0, names);
+        tight = new_conv(f, 33, 1, f->filter, f->bias, 0, names);
         assert_int_equal(hedge_kernel_method(tight), HEDGE_CONV_DIRECT);
         hedge_kernel_destroy(&tight);
 }

@@ -408,6 +408,15 @@ static void the_oldest_engines_go_first(void **state)
         /* what was used least recently is new, unless it has the very memory of what went: so by what it holds */
         assert_true(hedge_engine_bytes(engine_of(f, share, 0, n)->engine) > 0);
         assert_int_equal(hedge_engine_bytes(engine_of(f, share, 0, n - 5)->engine), 0);
+        hedgew_shares_clear(f->shares);
+        hedgew_share_unref(&share);
+
+        open_shares(f, bytes_of(f)); /* for one: it goes before the next takes anything */
+        share = hold(f, 1);
+        run(f, share, engine_of(f, share, 0, n));
+        assert_true(hedge_engine_bytes(engine_of(f, share, 0, n)->engine) > 0);
+        engine_of(f, share, 0, 3);
+        assert_int_equal(hedge_engine_bytes(engine_of(f, share, 0, n)->engine), 0);
         hedgew_share_unref(&share);
 }
 
