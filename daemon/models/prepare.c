@@ -370,17 +370,18 @@ void hedged_preparer_encode(hedged_preparer_t *p, hedged_encode_t *encode)
         hedge_actors_put(p->thread, &encode->mail);
 }
 
-void hedged_preparer_replan(hedged_preparer_t *p, hedged_model_t *model, const hedged_speeds_t *speeds, bool segments)
+int hedged_preparer_replan(hedged_preparer_t *p, hedged_model_t *model, const hedged_speeds_t *speeds, bool segments)
 {
         hedged_replan_t *replan = calloc(1, sizeof(*replan));
 
         if (!replan)
-                return;
+                return -ENOMEM;
         replan->mail.kind = REPLAN;
         replan->model = hedged_model_ref(model);
         replan->speeds = *speeds;
         replan->segments = segments;
         hedge_actors_put(p->thread, &replan->mail);
+        return 0;
 }
 
 void hedged_preparer_ask(hedged_preparer_t *p, hedged_ask_t *ask)

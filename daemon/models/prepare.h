@@ -63,9 +63,9 @@ int hedged_preparer_new(const hedged_config_t *config, hedge_kernels_t *kernels,
 void hedged_preparer_load(hedged_preparer_t *preparer, hedged_load_t *load);
 void hedged_preparer_encode(hedged_preparer_t *preparer, hedged_encode_t *encode);
 
-/** hedged_model_replan with a copy of the speeds. Where there is no memory nothing happens, and nothing comes back. */
-void hedged_preparer_replan(hedged_preparer_t *preparer, hedged_model_t *model, const hedged_speeds_t *speeds,
-                            bool segments);
+/** hedged_model_replan with a copy of the speeds. @return 0, -ENOMEM (nothing happens, and nothing comes back). */
+int hedged_preparer_replan(hedged_preparer_t *preparer, hedged_model_t *model, const hedged_speeds_t *speeds,
+                           bool segments);
 
 /** hedged_explain. */
 void hedged_preparer_ask(hedged_preparer_t *preparer, hedged_ask_t *ask);

@@ -314,7 +314,7 @@ int hedged_models_serve(hedged_server_t *c, const hedged_model_set_t *set)
                 log_notice("model=%s: loaded, %u of %u nodes are coded, inputs=%s", set->models[i]->name,
                            set->models[i]->n_layers, set->models[i]->graph->n_nodes,
                            hedged_model_shapes(set->models[i], shapes, sizeof(shapes)));
-        hedged_plans_look_again(c->plans); /* with the boards that are here */
+        hedged_plans_look_again(c->plans, replaced.count > 0); /* with the boards that are here */
         if (c->distributor) {
                 hedged_distribute_loaded(c->distributor);
                 for (unsigned i = 0; i < replaced.count; i++)
@@ -420,6 +420,7 @@ void hedged_models_unload(hedged_server_t *c, const hedge_asker_t *asker, hedge_
         hedged_registry_remove(&c->registry, unload->name, &set);
         for (unsigned i = 0; i < set.count; i++)
                 hedged_distribute_unloaded(c->distributor, set.models[i]);
+        hedged_plans_look_again(c->plans, true);
         log_notice("model=%s: unloaded", unload->name);
         answer_done(asker, HEDGE_MSG_UNLOAD_OK, set.models[0], "unloaded");
         hedged_model_set_unref(&set);

@@ -12,7 +12,8 @@ struct hedged_plans {
         hedged_ask_t *asks[MOST_ASKS]; /* PLANs at the preparer: only who asked may be looked at */
         unsigned n_asks;               /* of those */
         hedged_speeds_t planned;       /* what layers were planned with last */
-        hedged_speeds_t chained;       /* and chains */
+        hedged_speeds_t chained;       /* and chains; usable: was so at any time since the start */
+        unsigned replanning;           /* models that are at the preparer for it */
 };
 
 /* ---- planning again ---- */
@@ -24,9 +25,12 @@ static bool is_news(const hedged_speeds_t *then, const hedged_speeds_t *now)
                hedged_measure_drifted(then, now);
 }
 
-/* The same for chains, which are planned with all boards, and with their memory. */
+/* The same for chains, which are planned with all boards, and with their memory: that one goes, or comes back, is none. */
 static bool is_news_for_chains(const hedged_speeds_t *then, const hedged_speeds_t *now)
 {
+        for (unsigned b = 0; b < now->boards; b++)
+                if (now->usable[b] && !then->usable[b])
+                        return true;
         return then->boards != now->boards ||
                memcmp(then->share_bytes, now->share_bytes, sizeof(now->share_bytes)) != 0 ||
                hedged_measure_drifted(then, now);
@@ -69,11 +73,11 @@ static void learn_costs(hedged_server_t *c)
 
 void hedged_plans_tick(hedged_server_t *c)
 {
+        bool chains, was[HEDGE_CODE_MAX_BOARDS] = { false };
         hedged_speeds_t now;
-        bool chains;
 
-        if (c->config->plan.cut == HEDGED_CUT_SIMPLE || c->stopping)
-                return;
+        if (c->config->plan.cut == HEDGED_CUT_SIMPLE || c->stopping || c->plans->replanning)
+                return; /* while models are planned again, news can wait */
         learn_costs(c);
         hedged_measure_snapshot(c->measure, c->cluster, &now);
         note_memory(c, &c->plans->chained, &now);
@@ -81,16 +85,21 @@ void hedged_plans_tick(hedged_server_t *c)
         if (!chains && !is_news(&c->plans->planned, &now))
                 return;
         c->plans->planned = now;
-        if (chains)
+        if (chains) {
+                for (unsigned b = 0; b < now.boards; b++)
+                        was[b] = now.usable[b] || c->plans->chained.usable[b];
                 c->plans->chained = now;
+                memcpy(c->plans->chained.usable, was, sizeof(was));
+        }
         for (unsigned i = 0; i < c->registry.count; i++) {
                 hedged_distribute_room(c->distributor, c->registry.models[i]->name, &now);
-                hedged_preparer_replan(c->preparer, c->registry.models[i], &now, chains);
+                c->plans->replanning += hedged_preparer_replan(c->preparer, c->registry.models[i], &now, chains) == 0;
         }
 }
 
 void hedged_plans_replanned(hedged_server_t *c, hedged_replan_t *replan)
 {
+        c->plans->replanning--;
         if (replan->segments)
                 hedged_distribute_replanned(c->distributor, replan->model);
         hedged_replan_destroy(&replan);
@@ -181,9 +190,11 @@ void hedged_plans_abandon(const hedged_plans_t *plans)
                 hedged_refuse(&plans->asks[i]->asker, HEDGE_ESHUTDOWN, HEDGED_STOPPING);
 }
 
-void hedged_plans_look_again(hedged_plans_t *plans)
+void hedged_plans_look_again(hedged_plans_t *plans, bool chains)
 {
-        plans->planned.boards = plans->chained.boards = 0;
+        plans->planned.boards = 0;
+        if (chains)
+                plans->chained.boards = 0;
 }
 
 unsigned hedged_plans_asked(const hedged_plans_t *plans)

@@ -18,8 +18,8 @@ void hedged_plans_tick(hedged_server_t *server);
 /** A model has come back from the preparer, planned again: boards get what is new. Takes it over. */
 void hedged_plans_replanned(hedged_server_t *server, hedged_replan_t *replan);
 
-/** Look again at the next tick, whatever boards are doing. */
-void hedged_plans_look_again(hedged_plans_t *plans);
+/** Look again at the next tick, whatever boards are doing. @param chains  At chains, too: there is memory again. */
+void hedged_plans_look_again(hedged_plans_t *plans, bool chains);
 
 /** PLAN. */
 void hedged_plans_ask(hedged_server_t *server, const hedge_asker_t *asker, hedge_envelope_t *e);
