@@ -267,7 +267,7 @@ bool hedged_distribute_confirmed(hedged_distributor_t *d, hedged_board_t *board,
         return share != NULL;
 }
 
-void hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code)
+bool hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code)
 {
         hedged_share_t *share = find_share(d, board, digest);
 
@@ -275,6 +275,7 @@ void hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, c
                 set_held(d, board, share, code == HEDGE_ENOSHARE ? HEDGED_SHARE_MISSING : HEDGED_SHARE_REFUSED);
         choose(d, board); /* smaller ones may fit where one did not */
         feed(d, board);
+        return share && share->held == HEDGED_SHARE_REFUSED && share->uses[0].kind == HEDGED_SHARE_BLOCK;
 }
 
 void hedged_distribute_loaded(hedged_distributor_t *d)

@@ -40,8 +40,9 @@ void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *encode)
 /** The board has confirmed a share. @return whether it is one of a loaded model's. */
 bool hedged_distribute_confirmed(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest);
 
-/** The board has refused a share, or does not hold it (any more). */
-void hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code);
+/** The board has refused a share, or does not hold it (any more). @return whether it is a block that it has less room for than was
+ * reckoned with: then hedged_distribute_room says less, and it is worth planning again. */
+bool hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code);
 
 /** A model was put into the registry: start sending what the boards do not hold for another model of the same file. */
 void hedged_distribute_loaded(hedged_distributor_t *d);

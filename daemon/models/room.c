@@ -117,9 +117,30 @@ void hedged_room_choose(const hedged_registry_t *registry, unsigned board, uint6
                         choose_for(registry, board, bytes_max, registry->models[i]);
 }
 
+/* The smallest block of the owner that the board has refused; UINT64_MAX: none. */
+static uint64_t least_refused(const hedged_registry_t *registry, unsigned board, const owner_t *owner)
+{
+        unsigned count;
+        hedged_share_t *const *shares = hedged_share_index_of(&registry->shares, board, &count);
+        uint64_t least = UINT64_MAX;
+
+        for (unsigned s = 0; s < count; s++) {
+                const hedged_share_use_t *use = &shares[s]->uses[0];
+
+                if (shares[s]->held != HEDGED_SHARE_REFUSED || use->kind != HEDGED_SHARE_BLOCK ||
+                    !is_owned(shares[s], owner))
+                        continue;
+                least = hedged_use_bytes(use, board) < least ? hedged_use_bytes(use, board) : least;
+        }
+        return least;
+}
+
 uint64_t hedged_room_of(const hedged_registry_t *registry, unsigned board, uint64_t bytes_max, const char *name)
 {
-        const uint64_t room = less(bytes_max, taken(registry, board, &(owner_t){ .name = name }, true));
+        const owner_t owner = { .name = name };
+        const uint64_t refused = least_refused(registry, board, &owner);
+        uint64_t room = less(bytes_max, taken(registry, board, &owner, true));
 
-        return room < limit_of(registry) ? room : limit_of(registry);
+        room = room < limit_of(registry) ? room : limit_of(registry);
+        return room < refused ? room : refused - 1;
 }

@@ -13,7 +13,8 @@
  * @param bytes_max  The board's memory for shares. */
 void hedged_room_choose(const hedged_registry_t *registry, unsigned board, uint64_t bytes_max);
 
-/** What a board could give to the blocks of a model, beside what it must hold for others: what is planned with.
+/** What a board could give to the blocks of a model, beside what it must hold for others: what is planned with. Where it has refused one
+ * of them it is less than that one takes.
  * @param name  Of the model: a new one, in place of those that have the name. */
 uint64_t hedged_room_of(const hedged_registry_t *registry, unsigned board, uint64_t bytes_max, const char *name);
 

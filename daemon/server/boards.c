@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/server/keys.h"
+#include "daemon/server/plans.h"
 #include "daemon/server/probes.h"
 #include "daemon/server/requests.h"
 #include "daemon/server/trainings.h"
@@ -104,6 +105,7 @@ static void handle_error(hedged_server_t *c, hedged_board_t *board, hedge_envelo
 {
         const hedge_msg_error_t *error = &e->message.error;
         static const hedge_digest_t none;
+        bool again = false;
 
         if (error->job) {
                 log_warning("board=%s job=%llu: %s (%s)", board->name, (unsigned long long)error->job, error->text,
@@ -119,7 +121,9 @@ static void handle_error(hedged_server_t *c, hedged_board_t *board, hedge_envelo
                 hedged_dispatch_ended(c->dispatch, board, error->about);
         /* what goes wrong in a task says nothing about its share, unless that is what is missing */
         if (memcmp(&error->digest, &none, sizeof(none)) != 0 && (!error->about || error->code == HEDGE_ENOSHARE))
-                hedged_distribute_refused(c->distributor, board, &error->digest, error->code);
+                again = hedged_distribute_refused(c->distributor, board, &error->digest, error->code);
+        if (again)
+                hedged_plans_look_again(c->plans, true);
 }
 
 static void handle_pong(hedged_server_t *c, hedged_board_t *board, const hedge_msg_pong_t *pong)

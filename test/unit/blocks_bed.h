@@ -269,7 +269,7 @@ static void take_block(unsigned i, letter_t *letter)
         assert_int_equal(find_held(b, &letter->digest), b->n_held); /* none is sent to who holds it */
         if (bytes > b->refuses) {
                 b->refused++;
-                hedged_distribute_refused(bed.distributor, known(i), &letter->digest, HEDGE_ELIMIT);
+                assert_true(hedged_distribute_refused(bed.distributor, known(i), &letter->digest, HEDGE_ELIMIT));
                 return;
         }
         b->held[b->n_held++] = (held_t){ letter->digest, bytes };

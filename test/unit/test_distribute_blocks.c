@@ -139,6 +139,7 @@ static void blocks_tell_a_boards_number(void **state)
 static void who_refuses_gets_what_is_smaller(void **state)
 {
         (void)state;
+        hedged_speeds_t room = { .boards = SLOTS };
         hedged_model_t *m = load("a", 1);
         board_t *b = &bed.boards[0];
 
@@ -150,6 +151,10 @@ static void who_refuses_gets_what_is_smaller(void **state)
         assert_true(hedged_distribute_settled(bed.distributor, m));
         hedged_distribute_feed(bed.distributor);
         assert_int_equal(b->n_inbox, 0); /* it is not asked again */
+        hedged_distribute_room(bed.distributor, "a", &room);
+        assert_int_equal(room.share_bytes[0], m->blocks[3].bytes - 1); /* and is planned with less */
+        hedged_distribute_room(bed.distributor, "b", &room);
+        assert_true(room.share_bytes[0] > m->blocks[0].bytes);
         b->refuses = UINT64_MAX;
         b->n_held = 0;
         b->bytes = 0;
