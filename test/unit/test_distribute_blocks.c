@@ -334,6 +334,128 @@ static void who_cannot_be_reached_is_lost(void **state)
         assert_null(hedged_model_block(m, m->blocks[3].first, m->blocks[3].last, 0));
 }
 
+/* ---- anything may happen ---- */
+
+static uint64_t seed = 88172645463325252u;
+
+static unsigned below(unsigned n)
+{
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        return (unsigned)(seed >> 11) % n;
+}
+
+static void forget_some(board_t *b)
+{
+        while (b->n_held > 0 && below(2))
+                b->bytes -= b->held[--b->n_held].bytes;
+}
+
+static void something_happens_to(unsigned i, uint64_t whole)
+{
+        board_t *b = &bed.boards[i];
+
+        switch (below(8)) {
+        case 0: /* another process: with other memory where it holds nothing any more */
+                forget_some(b);
+                b->most = b->bytes;
+                start_board(i, b->n_held ? b->memory : below(5) * whole / 2);
+                break;
+        case 1:
+                if (known(i))
+                        hedged_cluster_lost(bed.cluster, known(i));
+                b->unsure = true;
+                break;
+        case 2:
+                b->full = !b->full;
+                break;
+        default:
+                if (b->n_inbox && b->here && known(i) && known(i)->usable)
+                        work_one(i);
+        }
+        assert_true(b->most <= b->memory);
+}
+
+static void something_happens_to_models(hedged_model_t **models)
+{
+        static const char *const names[] = { "a", "b", "c" };
+        const unsigned i = below(3);
+
+        if (models[i])
+                unload(models[i]);
+        models[i] = models[i] ? NULL : load(names[i], 1 + below(2));
+}
+
+/* Everyone says HELLO again (a DROP may have been lost), queues are empty, everything is done. */
+static void calm_down(void)
+{
+        bed.now_ms += 3600000;
+        for (unsigned i = 0; i < SLOTS; i++) {
+                bed.boards[i].full = false;
+                while (bed.boards[i].n_inbox)
+                        work_one(i);
+                if (bed.boards[i].here)
+                        say_hello(i);
+        }
+        hedged_cluster_tick(bed.cluster, bed.now_ms, bed.now_ms * 1000);
+        hedged_distribute_feed(bed.distributor);
+        settle();
+}
+
+/* Boards hold what was chosen for them and nothing else, and nothing that has room is left out. */
+static void check_all_is_right(hedged_model_t *const *models)
+{
+        for (unsigned i = 0; i < SLOTS; i++) {
+                board_t *b = &bed.boards[i];
+                unsigned n = 0;
+
+                if (!known(i))
+                        continue;
+                assert_true(known(i)->usable);
+                assert_true(b->bytes <= b->memory);
+                for (unsigned m = 0; m < 3; m++)
+                        for (unsigned k = 0; models[m] && k < models[m]->n_blocks; k++) {
+                                const hedged_block_t *block = &models[m]->blocks[k];
+                                const unsigned index = known(i)->index;
+                                const bool held = find_held(b, &block->digests[index]) < b->n_held;
+
+                                assert_int_equal(held, hedged_block_holds(block, index));
+                                if (hedged_block_is_chosen(block, index))
+                                        assert_true(held);
+                                else if (k == 0 && !held)
+                                        assert_true(b->bytes + block->bytes > b->memory);
+                        }
+                for (unsigned h = 0; h < b->n_held; h++)
+                        n += hedged_share_index_find(&bed.registry.shares, &b->held[h].digest) != NULL;
+                assert_int_equal(n, b->n_held);
+        }
+        for (unsigned m = 0; m < 3; m++)
+                assert_true(!models[m] || hedged_distribute_settled(bed.distributor, models[m]));
+}
+
+static void whatever_happens_boards_hold_what_fits(void **state)
+{
+        for (unsigned round = 0; round < 60; round++) {
+                hedged_model_t *models[3] = { NULL };
+                uint64_t whole;
+
+                tear_down(state);
+                set_up(state);
+                models[0] = load("a", 1);
+                whole = models[0]->blocks[0].bytes;
+                for (unsigned i = 0; i < SLOTS; i++)
+                        start_board(i, below(5) * whole / 2);
+                for (unsigned step = 0; step < 150; step++)
+                        if (below(10) == 0)
+                                something_happens_to_models(models);
+                        else
+                                something_happens_to(below(SLOTS), whole);
+                calm_down();
+                check_all_is_right(models);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -352,6 +474,7 @@ int main(void)
                 TEST(coded_shares_come_first),
                 TEST(a_full_queue_is_tried_again_later),
                 TEST(who_cannot_be_reached_is_lost),
+                TEST(whatever_happens_boards_hold_what_fits),
 #undef TEST
         };
 
