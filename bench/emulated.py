@@ -140,6 +140,7 @@ class Cluster(Bed):
         self.loaded.add(name)
         with self.hurry():
             self.hedge("load", name, "--timeout", LOAD_S, timeout=LOAD_S + 10)
+            self.wait_alive()  # who gets hundreds of megabytes may be missed meanwhile
         self.macs = next(m["macs"] for m in map(json.loads, self.hedge("models", "--json").stdout.splitlines())
                          if m["name"] == name)
         check(self.network_model.macs in (None, self.macs), "networks.py is wrong about", self.a.model, ":", self.macs, "MACs")
