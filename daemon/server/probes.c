@@ -11,7 +11,8 @@
 #include "daemon/infer/layer_run.h"
 #include "daemon/measure/probe.h"
 
-#define MOST_MS 2000 /* for one board */
+#define SILENT_MS 2000  /* for an answer */
+#define MOST_MS   10000 /* for one board */
 #define STAGGER_MS \
         200        /* one that takes longer is waiting for something, and does not use the link: the next one begins */
 #define MOST    16 /* at a time */
@@ -21,6 +22,7 @@ typedef struct active {
         hedged_board_t *board; /* NULL: this place is free */
         uint64_t hellos;       /* its, when this began */
         int64_t began_ms;
+        int64_t asked_ms; /* the last time */
         hedged_probe_t probe;
 } active_t;
 
@@ -164,6 +166,7 @@ static void go_on(hedged_server_t *c, active_t *a)
 {
         hedged_speed_t speed;
 
+        a->asked_ms = hedge_now_ms();
         if (hedged_probe_next(&a->probe, hedged_layer_run_take_number(), hedge_now_us())) {
                 if (send_task(c, a) < 0)
                         give_up(c, a, "it cannot be sent a task");
@@ -175,11 +178,18 @@ static void go_on(hedged_server_t *c, active_t *a)
         end(c, a);
 }
 
+/* When it is given up. */
+static int64_t end_ms(const active_t *a)
+{
+        return a->asked_ms + SILENT_MS < a->began_ms + MOST_MS ? a->asked_ms + SILENT_MS : a->began_ms + MOST_MS;
+}
+
 static void begin(hedged_server_t *c, hedged_board_t *board)
 {
         active_t *a = find(c->probes, NULL);
 
         *a = (active_t){ .board = board, .hellos = board->hellos, .began_ms = hedge_now_ms() };
+        a->asked_ms = a->began_ms;
         c->probes->n_active++;
         c->probes->next_ms = a->began_ms + STAGGER_MS;
         if (send_filters(c, board) < 0)
@@ -226,7 +236,7 @@ void hedged_probes_turn(hedged_server_t *c)
                 if (p->active[i].board)
                         hedged_probes_changed(c, p->active[i].board); /* a HELLO need not have changed its state */
         for (unsigned i = 0; p->n_active > 0 && i < MOST; i++)
-                if (p->active[i].board && hedge_now_ms() >= p->active[i].began_ms + MOST_MS)
+                if (p->active[i].board && hedge_now_ms() >= end_ms(&p->active[i]))
                         give_up(c, &p->active[i], "it takes too long");
         if (p->waiting && !c->stopping)
                 begin_some(c);
@@ -237,8 +247,8 @@ int64_t hedged_probes_due_ms(const hedged_probes_t *p)
         int64_t due_ms = p->waiting ? p->next_ms : INT64_MAX;
 
         for (unsigned i = 0; p->n_active > 0 && i < MOST; i++)
-                if (p->active[i].board && p->active[i].began_ms + MOST_MS < due_ms)
-                        due_ms = p->active[i].began_ms + MOST_MS;
+                if (p->active[i].board && end_ms(&p->active[i]) < due_ms)
+                        due_ms = end_ms(&p->active[i]);
         return due_ms;
 }
 

@@ -144,6 +144,7 @@ static void what_makes_no_sense_is_refused(void **state)
         assert_int_equal(hedged_fair_queue_put(&queue, "a", 1, NULL, &none), -EINVAL);
         assert_int_equal(hedged_fair_queue_put(&queue, name, sizeof(name), NULL, &one), -EINVAL);
         assert_int_equal(hedged_fair_queue_put(&queue, name, sizeof(name) - 1, NULL, &one), 0);
+        hedged_fair_queue_remove(&queue, &one);
 }
 
 static unsigned next_random(unsigned *seed, unsigned below)
