@@ -228,8 +228,3 @@ uint64_t hedge_local_macs(const hedge_local_t *l, uint32_t i, const hedge_window
                 return 0;
         return (uint64_t)out->rows * out->cols * c->out_c * c->kernel_h * c->kernel_w * (c->in_c / c->groups);
 }
-
-bool hedge_window_equal(const hedge_window_t *a, const hedge_window_t *b)
-{
-        return a->top == b->top && a->rows == b->rows && a->left == b->left && a->cols == b->cols;
-}

@@ -31,6 +31,4 @@ hedge_op_t hedge_local_op(const hedge_local_t *local, uint32_t node, const hedge
 /** Multiply-accumulates of a window of the output, counted as hedge_node_macs counts them. */
 uint64_t hedge_local_macs(const hedge_local_t *local, uint32_t node, const hedge_window_t *out);
 
-bool hedge_window_equal(const hedge_window_t *a, const hedge_window_t *b);
-
 #endif

@@ -8,7 +8,6 @@
 #include "common/segment/cuts.h"
 #include "common/segment/local.h"
 #include "common/segment/segment.h"
-#include "common/segment/strip.h"
 
 struct hedge_reach {
         const hedge_graph_t *graph;
@@ -176,9 +175,9 @@ const hedge_window_t *hedge_reach_of(const hedge_reach_t *reach, uint32_t value)
         return reach->needed[value].rows > 0 ? &reach->needed[value] : NULL;
 }
 
-hedge_local_t hedge_reach_local(const hedge_reach_t *reach)
+const hedge_layouts_t *hedge_reach_layouts(const hedge_reach_t *reach)
 {
-        return (hedge_local_t){ reach->graph, &reach->layouts };
+        return &reach->layouts;
 }
 
 bool hedge_segment_is_local(const hedge_graph_t *g, uint32_t first, uint32_t last)

@@ -36,4 +36,7 @@ int hedge_reach_trace(hedge_reach_t *reach, uint32_t first, uint32_t last, const
 /** After hedge_reach_trace: the window of a value of the segment that is needed; NULL: none. */
 const hedge_window_t *hedge_reach_of(const hedge_reach_t *reach, uint32_t value);
 
+/** Where the rows and columns of the graph's values are (common/segment/layout.h). */
+const struct hedge_layouts *hedge_reach_layouts(const hedge_reach_t *reach);
+
 #endif

@@ -254,7 +254,7 @@ int hedge_strip_graph(const hedge_graph_t *g, uint32_t first, uint32_t last, con
                 r = hedge_reach_trace(reach, first, last, out, &in, &macs);
         if (r == 0) {
                 strip.reach = reach;
-                strip.local = hedge_reach_local(reach);
+                strip.local = (hedge_local_t){ g, hedge_reach_layouts(reach) };
                 strip.number = malloc((g->n_values + (size_t)1) * sizeof(*strip.number));
                 strip.graph = calloc(1, sizeof(*strip.graph));
                 r = strip.number && strip.graph ? make_strip(&strip, first, last, out) : -ENOMEM;
