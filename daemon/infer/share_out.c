@@ -243,10 +243,14 @@ static unsigned again_place(const hedged_share_out_t *s, unsigned piece, double 
 }
 
 /* When a piece is due, by what those who have it have shown so far, and from when on all of them are late.
+ * @param ret_fresh  How many there are from whom something is still to be hoped for.
  * @return false: nobody has it. */
-static bool due_of(const hedged_share_out_t *s, unsigned piece, double *ret_due, double *ret_late)
+static bool due_of(const hedged_share_out_t *s, unsigned piece, double now, double *ret_due, double *ret_late,
+                   unsigned *ret_fresh)
 {
         bool any = false;
+
+        *ret_fresh = 0;
 
         for (unsigned v = 0; v < s->set.n_places; v++) {
                 const copy_t *c = copy_of(s, v, piece);
@@ -257,6 +261,7 @@ static bool due_of(const hedged_share_out_t *s, unsigned piece, double *ret_due,
                 due = c->given + (c->due - c->given) * s->states[v].slowness;
                 *ret_due = !any || due < *ret_due ? due : *ret_due;
                 *ret_late = !any || c->late > *ret_late ? c->late : *ret_late;
+                *ret_fresh += now < c->late + (c->late - c->given);
                 any = true;
         }
         return any;
@@ -273,12 +278,15 @@ static bool is_late(const hedged_share_out_t *s, unsigned piece, double now, boo
 {
         hedged_prospect_t p = { 0 };
         double due, late;
+        unsigned fresh;
 
-        if (s->done[piece] || s->had[piece] >= HEDGED_COPIES_MAX || !due_of(s, piece, &due, &late))
+        if (s->done[piece] || !due_of(s, piece, now, &due, &late, &fresh))
                 return false;
         if (now < late)
                 look_again(late, wake);
-        *ret = (candidate_t){ piece, crowded && !busy ? s->set.n_places : again_place(s, piece, now, busy, &p), due };
+        *ret = (candidate_t){ piece, s->set.n_places, due };
+        if (fresh < HEDGED_COPIES_MAX && (busy || !crowded))
+                ret->place = again_place(s, piece, now, busy, &p);
         if (ret->place == s->set.n_places) {
                 if (now >= late)
                         look_again(now + AGAIN_S, wake);
@@ -349,6 +357,7 @@ bool hedged_share_out_came(hedged_share_out_t *s, unsigned place, unsigned piece
 void hedged_share_out_lost(hedged_share_out_t *s, unsigned place)
 {
         double due, late;
+        unsigned fresh;
 
         if (s->states[place].lost)
                 return;
@@ -360,7 +369,7 @@ void hedged_share_out_lost(hedged_share_out_t *s, unsigned place)
                 if (c->given < 0 || c->came >= 0)
                         continue;
                 s->had[piece]--;
-                if (!s->done[piece] && s->wanted[piece] == 0 && !due_of(s, piece, &due, &late))
+                if (!s->done[piece] && s->wanted[piece] == 0 && !due_of(s, piece, 0, &due, &late, &fresh))
                         s->wanted[piece] = 1;
         }
 }

@@ -24,8 +24,9 @@
  * they are asked only for what is late, and only where nobody idle is left (`queue_again`).
  * Pure: it is told what came and was lost, and what time it is; times are in seconds since anything. */
 
-#define HEDGED_AT_A_TIME  2u /**< pieces that one place has */
-#define HEDGED_COPIES_MAX 3u /**< places that are asked for the same piece */
+#define HEDGED_AT_A_TIME 2u /**< pieces that one place has */
+#define HEDGED_COPIES_MAX \
+        3u /**< places at work on the same piece, but for those that have been late for as long again */
 
 typedef struct hedged_place {
         bool able;            /**< it holds what is needed and may be given work now */

@@ -14,7 +14,6 @@
 #include "common/segment/cuts.h"
 #include "common/segment/segment.h"
 #include "daemon/infer/segment_run.h"
-#include "daemon/infer/share_out.h"
 #include "daemon/infer/windows.h"
 #include "test/unit/dispatch_bed.h"
 
@@ -396,7 +395,7 @@ static void who_is_silent_is_helped_out(void **state)
                         step.windows = NULL;
                 else
                         cut_windows(1);
-                for (unsigned silent = 0; silent + 1 < HEDGED_COPIES_MAX; silent++) {
+                for (unsigned silent = 0; silent + 1 < DISPATCH_BOARDS; silent++) {
                         s.behaviour[silent] = IS_SILENT;
                         for (unsigned i = 0; i < 3; i++) {
                                 assert_int_equal(run_step(i == 1), 0);

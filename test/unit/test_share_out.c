@@ -176,7 +176,11 @@ static void nobody_does_again_what_is_not_late(void **state)
         assert_true(wake > 2.25 && wake < 2.6);
         assert_true(next(2.6, &g)); /* a third */
         assert_int_equal(g.piece, 0);
-        assert_false(next(100, &g)); /* but no fourth */
+        assert_false(next(2.7, &g)); /* but no fourth */
+        assert_true(next(100, &g));  /* until nothing is to be hoped for from those */
+        assert_int_equal(g.piece, 0);
+        assert_true(next(200, &g));
+        assert_false(next(300, &g)); /* all five places have it */
         assert_true(hedged_share_out_came(s, 0, 0, 101));
         assert_int_equal(hedged_share_out_missing(s), 0);
         assert_true(hedged_share_out_took(s, 0, 0) > 100);
