@@ -8,8 +8,8 @@
  *
  * For requests that have all boards, a half of them, a quarter, ..., one (with plan.objective auto; else only the first) the best chain is
  * looked for: the graph's cut points (daemon/plan/survey.h) are points of a way, from one to the next nodes run one by one, from any to
- * any later one as a segment, in one piece or in about 1, 2 or 3 windows for each board, as is simulated to be best
- * (daemon/plan/strips.h). What a chain of several requests at a time is chosen by is its time and the wait for what they share.
+ * any later one as a segment, in one piece or in about 1, 2, 3 or 5 windows for each who computes, as is simulated to
+ * be best (daemon/plan/strips.h; more windows where they are 2 % better). What a chain of several requests at a time is chosen by is its time and the wait for what they share.
  *
  *  - A segment is only planned for boards that have room for it, and not over nodes that are fixed.
  *  - A chain with segments has to be 5 % faster than the coordinator alone and 2 % than nodes one by one (plan.objective cost:

@@ -5,6 +5,8 @@
 #include <math.h>
 
 #define MOST_WINDOWS 1024u /* parts of a task are numbered below it */
+#define NUMBERS      6u    /* of windows that are looked at */
+#define AS_GOOD      0.98  /* of the best with fewer windows or copies: what more of them have to be below */
 
 static double most(double a, double b)
 {
@@ -187,6 +189,7 @@ static unsigned machines(const hedged_level_world_t *w, unsigned boards)
         return boards + (more < boards ? (unsigned)more : boards);
 }
 
+/* Ascending. */
 static unsigned list_numbers(const hedged_level_world_t *w, unsigned boards, unsigned *ret)
 {
         const unsigned m = machines(w, boards);
@@ -200,6 +203,7 @@ static unsigned list_numbers(const hedged_level_world_t *w, unsigned boards, uns
         if (boards > 1 || m > boards) {
                 ret[n++] = 2 * m;
                 ret[n++] = 3 * m;
+                ret[n++] = 5 * m;
         }
         return n;
 }
@@ -207,9 +211,10 @@ static unsigned list_numbers(const hedged_level_world_t *w, unsigned boards, uns
 int hedged_way_choose(hedged_level_world_t *w, unsigned boards, double limit, hedged_way_t *way)
 {
         const bool by_time = w->objective != HEDGED_OBJECTIVE_COST;
-        unsigned numbers[5];
+        unsigned numbers[NUMBERS];
         const unsigned n = list_numbers(w, boards, numbers);
         hedged_way_t best = *way;
+        double best_score = INFINITY;
         bool found = false;
 
         for (unsigned i = 0; i < n; i++)
@@ -227,9 +232,9 @@ int hedged_way_choose(hedged_level_world_t *w, unsigned boards, double limit, he
                         if (r < 0 && r != -ENOENT)
                                 return r;
                         score = r == 0 ? hedged_way_score(w, boards, &c.load) : INFINITY;
-                        if (score >= limit)
+                        if (score >= limit || (found && score >= AS_GOOD * best_score))
                                 continue;
-                        limit = score;
+                        limit = best_score = score;
                         best = c;
                         found = true;
                 }
