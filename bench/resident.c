@@ -7,12 +7,14 @@
  * first stretch, and share rows out anew at every restart point by that, in any proportion, without asking anyone; sending the
  * coordinator what can be begun again from only takes the links, while all go on. What a machine is late with, the others that have finished do together
  * from the last restart point on. The coordinator has a strip, too. From any point on the request may go on as hedge plans it. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/model/onnx.h"
+#include "common/model/zoo.h"
 #include "daemon/measure/costs.h"
 #include "daemon/plan/chains.h"
 #include "daemon/plan/split.h"
@@ -401,7 +403,7 @@ static int compare(const hedge_graph_t *graph, const profile_t *p, const scenari
         return r;
 }
 
-int main(int argc, char **argv)
+static int compare_all(const hedge_graph_t *graph, const char *name)
 {
         static const profile_t profiles[] = { { "pi4-1g", 15, 1000 },
                                               { "pi3-100m", 5, 100 },
@@ -411,24 +413,63 @@ int main(int argc, char **argv)
                                                 { "one 5 times slower", 3.2, 0, 1 },
                                                 { "delays of 10 ms", 0, 0.02, 0 },
                                                 { "delays of 50 ms", 0, 0.1, 0 } };
-        const hedge_onnx_options_t options = { .limits = NULL };
-        hedge_graph_t *graph = NULL;
-        hedge_why_t why = { "" };
-        int r;
+        int r = 0;
 
-        if (argc != 2) {
-                fprintf(stderr, "usage: %s MODEL.onnx\n", argv[0]);
-                return 2;
-        }
-        r = hedge_onnx_load(argv[1], &options, &graph, &why);
-        if (r < 0) {
-                fprintf(stderr, "%s\n", why.text);
-                return 1;
-        }
+        printf("%s, mean ms of a request, %u boards\n", name, BOARDS);
         printf("BOARDS     TROUBLE                 HEDGE  RESIDENT  RESTARTS  EVERY    BEST\n");
         for (size_t p = 0; p < sizeof(profiles) / sizeof(profiles[0]) && r == 0; p++)
                 for (size_t s = 0; s < sizeof(scenarios) / sizeof(scenarios[0]) && r == 0; s++)
                         r = compare(graph, &profiles[p], &scenarios[s]);
-        hedge_graph_destroy(&graph);
+        return r;
+}
+
+typedef struct bytes {
+        char *at;
+} bytes_t;
+
+static int collect(void *arg, const void *data, size_t size)
+{
+        bytes_t *bytes = arg;
+
+        memcpy(bytes->at, data, size);
+        bytes->at += size;
+        return 0;
+}
+
+static int make(const char *network, hedge_graph_t **ret, hedge_why_t *why)
+{
+        hedge_zoo_t *zoo = NULL;
+        char *data = NULL;
+        bytes_t to;
+        int r = hedge_zoo_new(network, 1, 1, &zoo, why);
+
+        if (r == 0 && !(data = malloc(hedge_zoo_bytes(zoo))))
+                r = hedge_why(why, -ENOMEM, "out of memory");
+        to.at = data;
+        if (r == 0)
+                r = hedge_zoo_write(zoo, collect, &to);
+        if (r == 0)
+                r = hedge_onnx_import(data, hedge_zoo_bytes(zoo), NULL, ret, why);
+        free(data);
+        hedge_zoo_destroy(&zoo);
+        return r;
+}
+
+int main(void)
+{
+        static const char *const networks[] = { "vgg16", "resnet18" };
+        hedge_why_t why = { "" };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < sizeof(networks) / sizeof(networks[0]); i++) {
+                hedge_graph_t *graph = NULL;
+
+                r = make(networks[i], &graph, &why);
+                if (r == 0)
+                        r = compare_all(graph, networks[i]);
+                hedge_graph_destroy(&graph);
+        }
+        if (r < 0)
+                fprintf(stderr, "%s\n", *why.text ? why.text : hedge_strerror(r));
         return r < 0;
 }
