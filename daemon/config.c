@@ -168,7 +168,8 @@ const hedge_conf_row_t hedged_conf_rows[] = {
           "where it is faster and plan.accuracy allows it. With plan.cut simple auto is f32.",
           wires, NULL, 0 },
         { "plan.share_bytes", HEDGE_CONF_BYTES, AT(plan.share_bytes), 0, 1024 * GIB, "0", "bytes",
-          "Most memory that one model's filter shares and blocks may take on a board; 0: as much as the board itself allows.",
+          "Most memory that one model's filter shares and blocks may take on a board; 0: as much as the board itself "
+          "allows.",
           NULL, NULL, 0 },
         { "plan.k_a", HEDGE_CONF_UINT, AT(plan.k_a), 0, 64, "0", NULL, "Input strips; 0 chooses for each layer.", NULL,
           NULL, 0 },
