@@ -437,15 +437,12 @@ static void what_is_lost_is_done_by_others(void **state)
 static void where_nobody_is_left_it_is_given_up(void **state)
 {
         (void)state;
-        for (unsigned here = 0; here < 2; here++) {
-                open_segments(true, here);
-                for (unsigned b = 0; b < DISPATCH_BOARDS; b++)
-                        atomic_store(&s.behaviour[b], GIVES_UP);
-                cut_windows(1);
-                assert_int_equal(run_step(false), 1);
-                assert_string_equal(report.scheme, "local");
-                assert_int_equal(report.lost, DISPATCH_BOARDS);
-        }
+        for (unsigned b = 0; b < DISPATCH_BOARDS; b++)
+                atomic_store(&s.behaviour[b], GIVES_UP);
+        cut_windows(1);
+        assert_int_equal(run_step(false), 1);
+        assert_string_equal(report.scheme, "local");
+        assert_int_equal(report.lost, DISPATCH_BOARDS);
         atomic_store(&s.block.holders[0], 0);
         assert_int_equal(run_step(false), 1);
         assert_int_equal(report.parts_asked, 0);
