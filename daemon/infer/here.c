@@ -236,6 +236,19 @@ static int new_job(hedged_here_t *here, hedged_layer_run_t *run, const hedged_he
         return 0;
 }
 
+bool hedged_here_has_room(const hedged_here_t *here, const hedge_graph_t *g, uint32_t first, uint32_t last)
+{
+        uint64_t elements = 0;
+
+        for (uint32_t i = first; i < last; i++)
+                for (uint32_t j = 0; j < g->nodes[i].n_inputs; j++) {
+                        const hedge_value_t *v = &g->values[g->nodes[i].inputs[j]];
+
+                        elements += hedge_value_is_constant(v) ? hedge_shape_elements(&v->shape) : 0;
+                }
+        return elements <= here->settings.engines_bytes_max / (2 * sizeof(float));
+}
+
 int hedged_here_ask(hedged_here_t *here, hedged_layer_run_t *run, const hedged_here_piece_t *p)
 {
         job_t *j = NULL;

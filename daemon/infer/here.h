@@ -33,6 +33,10 @@ typedef struct hedged_here_piece {
         zmq_msg_t *frames;           /**< of the inputs, float32; moved from, closed on failure */
 } hedged_here_piece_t;
 
+/** Is there memory for the engine of such nodes: for their constants as the kernels want them, and while these are made? Who has none is
+ * not to be asked. Any thread. */
+bool hedged_here_has_room(const hedged_here_t *here, const hedge_graph_t *graph, uint32_t first, uint32_t last);
+
 /** Ask for it, from a request's thread. Its parts come as events of the run; where it fails or is cancelled, a LOST does.
  * @return 0, -ENOMEM. */
 int hedged_here_ask(hedged_here_t *here, hedged_layer_run_t *run, const hedged_here_piece_t *piece);

@@ -35,6 +35,7 @@ typedef struct segment {
         unsigned waiting, again; /* counted in the occupancy */
         hedged_event_t **events; /* per place and part: what came */
         hedged_event_t **used;   /* per part: the first that did */
+        bool here;               /* this machine may be given pieces */
         bool early;              /* pieces can be put to their places before all are there */
         int64_t began_us;
 } segment_t;
@@ -197,7 +198,7 @@ static int give(segment_t *s, const hedged_given_t *g)
 static void look_at_places(segment_t *s)
 {
         hedged_place_t *places = hedged_share_out_places(s->share_out);
-        const bool here = s->shared->here && !hedged_gate_is_full(s->ask->gate);
+        const bool here = s->here && !hedged_gate_is_full(s->ask->gate);
 
         for (unsigned v = 0; v < s->places; v++) {
                 places[v].able = is_here(s, v) ? here : s->work.blocks[v] && hedged_block_holds(s->work.blocks[v], v);
@@ -412,6 +413,8 @@ static int begin(segment_t *s)
         s->used = calloc(s->work.n_parts, sizeof(hedged_event_t *));
         if (!s->held || !s->own_us || !s->events || !s->used)
                 return -ENOMEM;
+        s->here = s->shared->here &&
+                  hedged_here_has_room(s->shared->here, s->ask->model->graph, s->ask->step->first, s->ask->step->last);
         s->early = lies_apart(s);
         r = begin_share_out(s);
         if (r != 0)

@@ -229,6 +229,24 @@ static void engines_are_kept_within_their_bound(void **state)
         assert_null(engines);
 }
 
+static void nodes_that_do_not_fit_are_known(void **state)
+{
+        (void)state;
+        const hedge_graph_t *g = s.values.graph;
+        hedged_here_settings_t settings = { .kernels = s.values.kernels };
+        uint64_t bytes = 0;
+
+        for (uint32_t v = 0; v < g->n_values; v++) /* each is read by one node */
+                bytes += g->values[v].data ? hedge_shape_elements(&g->values[v].shape) * sizeof(float) : 0;
+        for (unsigned more = 0; more < 2; more++) {
+                settings.engines_bytes_max = 2 * bytes - 8 + 8 * more;
+                assert_int_equal(hedged_here_new(&settings, &s.here), 0);
+                assert_int_equal(hedged_here_has_room(s.here, g, 0, g->n_nodes), more);
+                assert_true(hedged_here_has_room(s.here, g, 0, 2));
+                hedged_here_destroy(&s.here);
+        }
+}
+
 static void engines_of_models_that_are_gone_go(void **state)
 {
         (void)state;
@@ -260,6 +278,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+                TEST(nodes_that_do_not_fit_are_known),
                 TEST(pieces_come_as_parts_of_a_board),
                 TEST(emulated_pieces_take_their_time),
                 TEST(engines_are_kept_within_their_bound),
