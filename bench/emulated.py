@@ -35,7 +35,6 @@ ACCURACY = 1e-3    # of a decoded layer: hedged's default
 ERRORS_ADD_UP = 5  # the final output may be off by so many times that: every layer's error goes through all after it
 INPUTS = 3         # requests take them in turn
 LOAD_S = 900
-SHARES = "8G"      # what a board may keep: the shares of all schemes at once, where a real one would have those of one
 
 
 def add_options(parser):
@@ -51,6 +50,8 @@ def add_options(parser):
     p("--seed", type=int, default=1, metavar="S", help="of weights, inputs and luck (1)")
     p("--store", type=int, default=0, metavar="MIB", help="every board answers from what it computed before for the same share and "
       "input, and keeps so much of it (0: not at all)")
+    p("--shares", default="8G", metavar="BYTES", help="what a board may keep: as it comes, the shares of all schemes at once, where "
+      "a real one would have those of one (%(default)s)")
     p("--fast-cores", action="store_true", help="only layers take a board's time, all else that boards and coordinator do this "
       "machine's, as in tables made before it was slowed down")
     p("--verify", action="store_true", help="compute what the stores have, too, and compare")
@@ -101,7 +102,7 @@ class Cluster(Bed):
         rules = [{"model": ALONE, "scheme": "local"}, *({"model": name, **rule} for name, rule in CODES.items())]
         super().__init__(boards or a.boards, a.profile,
                          {"plan.rules": rules, "plan.accuracy": ACCURACY} | priors(a.profile) | (settings or {}) | a.set,
-                         {"memory.shares_bytes": SHARES}, coordinator_gflops=board_kinds(a.profile, 1)[0].gflops, store_mib=a.store,
+                         {"memory.shares_bytes": a.shares}, coordinator_gflops=board_kinds(a.profile, 1)[0].gflops, store_mib=a.store,
                          verify=a.verify, slow_cores=not a.fast_cores)
 
     @property
