@@ -362,8 +362,23 @@ static void resizes_nearest(void **state)
         const float x[] = { 1, 2, 3, 4 };
         hedge_shape_t in = image(1, 1, 4, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
-                          .resize = { HEDGE_RESIZE_NEAREST, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_ROUND_PREFER_FLOOR, 1,
-                                      8, 1, 2, -0.75f, false, 0, 0, 0, 0, 0, false } };
+                          .resize = { HEDGE_RESIZE_NEAREST,
+                                      HEDGE_COORD_HALF_PIXEL,
+                                      HEDGE_NEAREST_ROUND_PREFER_FLOOR,
+                                      1,
+                                      8,
+                                      1,
+                                      2,
+                                      -0.75f,
+                                      false,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      false,
+                                      { 0 },
+                                      { 0 } } };
 
         GIVES(op, in, x, ((const float[]){ 1, 1, 2, 2, 3, 3, 4, 4 }));
         op.resize.coord = HEDGE_COORD_ASYMMETRIC;
@@ -391,8 +406,23 @@ static void resizes_linear(void **state)
         const float x[] = { 1, 2, 3, 4 };
         hedge_shape_t in = image(1, 2, 2, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
-                          .resize = { HEDGE_RESIZE_LINEAR, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_FLOOR, 4, 4, 2, 2,
-                                      -0.75f, false, 0, 0, 0, 0, 0, false } };
+                          .resize = { HEDGE_RESIZE_LINEAR,
+                                      HEDGE_COORD_HALF_PIXEL,
+                                      HEDGE_NEAREST_FLOOR,
+                                      4,
+                                      4,
+                                      2,
+                                      2,
+                                      -0.75f,
+                                      false,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      false,
+                                      { 0 },
+                                      { 0 } } };
 
         GIVES(op, in, x,
               ((const float[]){ 1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f,
@@ -417,8 +447,23 @@ static void resizes_cubic(void **state)
         float x[16];
         hedge_shape_t in = image(1, 4, 4, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
-                          .resize = { HEDGE_RESIZE_CUBIC, HEDGE_COORD_HALF_PIXEL, HEDGE_NEAREST_FLOOR, 8, 8, 2, 2,
-                                      -0.75f, false, 0, 0, 0, 0, 0, false } };
+                          .resize = { HEDGE_RESIZE_CUBIC,
+                                      HEDGE_COORD_HALF_PIXEL,
+                                      HEDGE_NEAREST_FLOOR,
+                                      8,
+                                      8,
+                                      2,
+                                      2,
+                                      -0.75f,
+                                      false,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      false,
+                                      { 0 },
+                                      { 0 } } };
 
         for (int i = 0; i < 16; i++)
                 x[i] = (float)(i + 1);
@@ -433,8 +478,23 @@ static void crops_and_resizes(void **state)
         float x[16];
         hedge_shape_t in = image(1, 4, 4, 1);
         hedge_op_t op = { .kind = HEDGE_OP_RESIZE,
-                          .resize = { HEDGE_RESIZE_LINEAR, HEDGE_COORD_TF_CROP_AND_RESIZE, HEDGE_NEAREST_FLOOR, 3, 3,
-                                      0.75f, 0.75f, -0.75f, false, 0.4f, 0.6f, 0.6f, 0.8f, 10, false } };
+                          .resize = { HEDGE_RESIZE_LINEAR,
+                                      HEDGE_COORD_TF_CROP_AND_RESIZE,
+                                      HEDGE_NEAREST_FLOOR,
+                                      3,
+                                      3,
+                                      0.75f,
+                                      0.75f,
+                                      -0.75f,
+                                      false,
+                                      0.4f,
+                                      0.6f,
+                                      0.6f,
+                                      0.8f,
+                                      10,
+                                      false,
+                                      { 0 },
+                                      { 0 } } };
 
         for (int i = 0; i < 16; i++)
                 x[i] = (float)(i + 1);
