@@ -11,12 +11,11 @@
 #include "daemon/infer/layer_run.h"
 #include "daemon/measure/probe.h"
 
-#define SILENT_MS 2000  /* for an answer */
-#define MOST_MS   10000 /* for one board */
-#define STAGGER_MS \
-        200        /* one that takes longer is waiting for something, and does not use the link: the next one begins */
-#define MOST    16 /* at a time */
-#define HOLD_US 1000000u /* all parts of a task in one message */
+#define SILENT_MS  2000  /* for an answer */
+#define MOST_MS    10000 /* for one board */
+#define STAGGER_MS 60 /* who takes longer has a slow link or computes, and leaves room on ours: the next one begins */
+#define MOST       16 /* at a time */
+#define HOLD_US    1000000u /* all parts of a task in one message */
 
 typedef struct active {
         hedged_board_t *board; /* NULL: this place is free */
@@ -238,13 +237,15 @@ void hedged_probes_turn(hedged_server_t *c)
         for (unsigned i = 0; p->n_active > 0 && i < MOST; i++)
                 if (p->active[i].board && hedge_now_ms() >= end_ms(&p->active[i]))
                         give_up(c, &p->active[i], "it takes too long");
-        if (p->waiting && !c->stopping)
+        if (c->stopping)
+                p->waiting = false;
+        if (p->waiting)
                 begin_some(c);
 }
 
 int64_t hedged_probes_due_ms(const hedged_probes_t *p)
 {
-        int64_t due_ms = p->waiting ? p->next_ms : INT64_MAX;
+        int64_t due_ms = p->waiting && p->n_active < MOST ? p->next_ms : INT64_MAX;
 
         for (unsigned i = 0; p->n_active > 0 && i < MOST; i++)
                 if (p->active[i].board && end_ms(&p->active[i]) < due_ms)
