@@ -18,7 +18,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors travel as lit
 
 const hedge_wire_limits_t hedge_wire_default_limits = {
         .max_header_bytes = 4u << 20,
-        .max_frames = HEDGE_GRAPH_FRAMES,
+        .max_frames = 64,
         .max_frame_bytes = UINT64_C(1) << 30,
 };
 

@@ -29,11 +29,11 @@
 
 struct zmq_msg_t; /* a frame: <zmq.h>, for those who handle them */
 
-#define HEDGE_WIRE_VERSION 1
-#define HEDGE_STEP_UPDATES 16    /**< frames of a STEP at most */
-#define HEDGE_PART_FRAMES  64u   /**< parts in a PART at most */
-#define HEDGE_TASK_FRAMES  64u   /**< inputs in a TASK at most */
-#define HEDGE_GRAPH_FRAMES 4096u /**< in a GRAPH at most: one more than it has constants */
+#define HEDGE_WIRE_VERSION    1
+#define HEDGE_STEP_UPDATES    16         /**< frames of a STEP at most */
+#define HEDGE_PART_FRAMES     64u        /**< parts in a PART at most */
+#define HEDGE_TASK_FRAMES     64u        /**< inputs in a TASK at most */
+#define HEDGE_CONSTANTS_BYTES (1u << 20) /**< in a CONSTANTS at most: what else there is waits behind no more */
 
 typedef enum hedge_message_type {
         /* coordinator and board */
@@ -88,7 +88,9 @@ typedef enum hedge_message_type {
         HEDGE_MSG_MATMUL,       /**< client: multiply two matrices by a deadline; 2 frames */
         HEDGE_MSG_MATMUL_OK,    /**< 1 frame */
         /* coordinator and board: nodes of a model's graph */
-        HEDGE_MSG_GRAPH, /**< coordinator: keep this block; 1 frame: hedge_graph_pack, then 1 per constant */
+        HEDGE_MSG_GRAPH,        /**< coordinator: keep this block; 1 frame: hedge_graph_pack */
+        HEDGE_MSG_CONSTANTS,    /**< coordinator: the next bytes of its constants; 1 frame */
+        HEDGE_MSG_CONSTANTS_OK, /**< board: got them, go on */
         HEDGE_MSG_TYPES
 } hedge_message_type_t;
 
@@ -120,6 +122,17 @@ typedef struct hedge_msg_graph { /**< a block; it is kept, answered and dropped 
         hedge_digest_t digest;
         char layer[HEDGE_LAYER_NAME_MAX]; /**< model and first layer, for people */
 } hedge_msg_graph_t;
+
+typedef struct
+        hedge_msg_constants { /**< all of a block's constants one behind the other, in the order of its graph's values */
+        hedge_digest_t digest;
+        uint64_t offset; /**< of the frame's first byte: they come in order and without gaps */
+} hedge_msg_constants_t;
+
+typedef struct hedge_msg_constants_ok { /**< answers GRAPH, where it is not held already, and each CONSTANTS */
+        hedge_digest_t digest;
+        uint64_t bytes; /**< that have come so far */
+} hedge_msg_constants_ok_t;
 
 typedef struct hedge_msg_share_ok {
         hedge_digest_t digest;
@@ -547,6 +560,8 @@ typedef struct hedge_message {
                 hedge_msg_welcome_t welcome;
                 hedge_msg_share_t share;
                 hedge_msg_graph_t graph;
+                hedge_msg_constants_t constants;
+                hedge_msg_constants_ok_t constants_ok;
                 hedge_msg_share_ok_t share_ok;
                 hedge_msg_task_t task;
                 hedge_msg_part_t part;
@@ -593,7 +608,7 @@ typedef struct hedge_message {
 /** What a peer may send, checked before any memory is taken for it. */
 typedef struct hedge_wire_limits {
         uint32_t max_header_bytes; /**< default 4 MiB */
-        uint32_t max_frames;       /**< raw frames, default HEDGE_GRAPH_FRAMES */
+        uint32_t max_frames;       /**< raw frames, default 64 */
         uint64_t max_frame_bytes;  /**< default 1 GiB */
 } hedge_wire_limits_t;
 

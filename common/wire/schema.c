@@ -57,6 +57,16 @@ static const hedge_field_t graph[] = {
         { TEXT(hedge_msg_graph_t, layer) },
 };
 
+static const hedge_field_t constants[] = {
+        { DIGEST(hedge_msg_constants_t, digest), REQUIRED },
+        { U64(hedge_msg_constants_t, offset), REQUIRED },
+};
+
+static const hedge_field_t constants_ok[] = {
+        { DIGEST(hedge_msg_constants_ok_t, digest), REQUIRED },
+        { U64(hedge_msg_constants_ok_t, bytes), REQUIRED },
+};
+
 static const hedge_field_t share_ok[] = {
         { DIGEST(hedge_msg_share_ok_t, digest), REQUIRED },
         { U64(hedge_msg_share_ok_t, held_bytes) },
@@ -674,7 +684,9 @@ static const hedge_schema_t schemas[HEDGE_MSG_TYPES] = {
         TYPE(WELCOME, welcome),
         FRAMES(SHARE, share, 1, 1),
         TYPE(SHARE_OK, share_ok),
-        FRAMES(GRAPH, graph, 1, HEDGE_GRAPH_FRAMES),
+        FRAMES(GRAPH, graph, 1, 1),
+        FRAMES(CONSTANTS, constants, 1, 1),
+        TYPE(CONSTANTS_OK, constants_ok),
         FRAMES(TASK, task, 1, HEDGE_TASK_FRAMES),
         FRAMES_BY(PART, part, part, n_parts),
         TYPE(TASK_END, task_end),

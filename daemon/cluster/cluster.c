@@ -174,6 +174,7 @@ int hedged_cluster_hello(hedged_cluster_t *c, const hedge_msg_hello_t *hello, co
         b->missed = 0;
         b->patient_until_ms = 0;
         b->excused_bytes = 0;
+        b->streamed_bytes = 0;
         b->hellos++;
         b->ping_answered = true;
         b->promoted = false;
@@ -257,6 +258,12 @@ void hedged_cluster_sending(hedged_cluster_t *c, hedged_board_t *b, uint64_t byt
                                       (int64_t)(bytes / SLOWEST_BYTES_PER_MS);
 }
 
+void hedged_cluster_streaming(hedged_cluster_t *c, hedged_board_t *b, uint64_t bytes)
+{
+        (void)c;
+        b->streamed_bytes = bytes;
+}
+
 void hedged_cluster_excuse(hedged_cluster_t *c, hedged_board_t *b, uint64_t bytes)
 {
         (void)c;
@@ -280,7 +287,8 @@ void hedged_cluster_disconnected(hedged_cluster_t *c, int fd)
 
 static void tick_board(hedged_cluster_t *c, hedged_board_t *b, int64_t now_ms, int64_t now_us)
 {
-        const int64_t silent_ms = now_ms - b->seen_ms - (int64_t)(b->excused_bytes / SLOWEST_BYTES_PER_MS);
+        const uint64_t under_way = b->excused_bytes + b->streamed_bytes;
+        const int64_t silent_ms = now_ms - b->seen_ms - (int64_t)(under_way / SLOWEST_BYTES_PER_MS);
 
         if (b->state == HEDGED_BOARD_GONE)
                 return;
@@ -329,7 +337,7 @@ bool hedged_cluster_calm(const hedged_cluster_t *c)
                 if (b->state == HEDGED_BOARD_GONE)
                         continue;
                 if (b->state != HEDGED_BOARD_ALIVE || (!b->usable && b->index != HEDGED_NO_INDEX) ||
-                    b->patient_until_ms || !b->ping_sequence || !b->ping_answered)
+                    b->patient_until_ms || b->streamed_bytes || !b->ping_sequence || !b->ping_answered)
                         return false;
         }
         return true;

@@ -44,6 +44,7 @@ typedef struct hedged_board {
         uint32_t missed;          /**< heartbeats in a row */
         int64_t patient_until_ms; /**< none is missed before: PINGs wait behind a share on the way to it */
         uint64_t excused_bytes;   /**< silence that they take is none: hedged_cluster_excuse */
+        uint64_t streamed_bytes;  /**< likewise: hedged_cluster_streaming */
         uint64_t hellos;          /**< said so far: another one, another connection */
         uint32_t recent_backs;    /**< came back so often within the last minutes */
         uint64_t comebacks;       /**< ever */
@@ -100,6 +101,10 @@ int hedged_cluster_pong(hedged_cluster_t *cluster, hedged_board_t *board, const 
 /** So many bytes of shares are on their way to it: what comes behind them may take long on a slow link (10 Mbit/s is
  * reckoned with). 0: all of them have arrived. */
 void hedged_cluster_sending(hedged_cluster_t *cluster, hedged_board_t *board, uint64_t bytes, int64_t now_ms);
+
+/** A block is on its way to it in pieces, of which so many bytes are under way at the moment: so much longer may it be silent before a
+ * heartbeat counts as missed. 0: none are. */
+void hedged_cluster_streaming(hedged_cluster_t *cluster, hedged_board_t *board, uint64_t bytes);
 
 /** Beside shares so many bytes of questions and answers are under way to and from it, which may take as long on a slow
  * link: so much longer may it be silent before a heartbeat counts as missed. 0: none. */

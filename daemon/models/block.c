@@ -18,22 +18,18 @@ static int count(hedged_block_t *b, uint64_t frame_bytes_max)
         uint64_t frames = 0, elements = 0;
 
         b->n_constants = hedge_graph_constants(g, NULL);
-        if (b->n_constants >= HEDGE_GRAPH_FRAMES || b->program_bytes > frame_bytes_max)
+        if (b->program_bytes > frame_bytes_max)
                 return HEDGE_ELIMIT;
         b->constants = calloc(b->n_constants + 1, sizeof(*b->constants));
         if (!b->constants)
                 return -ENOMEM;
         hedge_graph_constants(g, b->constants);
         for (uint32_t i = 0; i < b->n_constants; i++) {
-                const uint64_t bytes = hedge_graph_constant_size(g, b->constants[i]);
-
-                if (bytes > frame_bytes_max)
-                        return HEDGE_ELIMIT;
-                frames += bytes;
+                frames += hedge_graph_constant_size(g, b->constants[i]);
                 elements += hedge_shape_elements(&g->values[b->constants[i]].shape);
         }
         b->bytes = hedge_held_bytes(frames, elements, g->n_nodes);
-        b->sent_bytes = b->program_bytes + frames;
+        b->constant_bytes = frames;
         return 0;
 }
 
@@ -87,37 +83,46 @@ static void give_back(void *data, void *constants)
         hedged_constants_unref(&(hedged_constants_t *){ constants });
 }
 
-static int borrow(const hedged_block_t *b, uint32_t value, hedged_constants_t *constants, zmq_msg_t *frame)
+int hedged_block_frame(const hedged_block_t *b, zmq_msg_t *ret)
 {
-        const void *data = hedge_graph_constant_data(b->graph, value);
-        int r = hedge_frame_borrow(frame, (void *)(uintptr_t)data, hedge_graph_constant_size(b->graph, value),
-                                   give_back, hedged_constants_ref(constants));
+        if (zmq_msg_init_size(ret, b->program_bytes) < 0)
+                return -ENOMEM;
+        memcpy(zmq_msg_data(ret), b->program, b->program_bytes);
+        return 0;
+}
 
+/* Which constant is there? @param offset  In all of them; becomes that in the one. */
+static int find(const hedged_block_t *b, uint64_t *offset, uint32_t *ret)
+{
+        for (uint32_t i = 0; i < b->n_constants; i++) {
+                const size_t size = hedge_graph_constant_size(b->graph, b->constants[i]);
+
+                if (*offset < size) {
+                        *ret = b->constants[i];
+                        return 0;
+                }
+                *offset -= size;
+        }
+        return -EINVAL;
+}
+
+int hedged_block_piece(const hedged_block_t *b, hedged_constants_t *constants, uint64_t offset, size_t most,
+                       zmq_msg_t *ret)
+{
+        const unsigned char *data;
+        uint32_t value;
+        size_t left;
+        int r = find(b, &offset, &value);
+
+        if (r < 0)
+                return r;
+        data = hedge_graph_constant_data(b->graph, value);
+        left = hedge_graph_constant_size(b->graph, value) - (size_t)offset;
+        r = hedge_frame_borrow(ret, (void *)(uintptr_t)(data + offset), left < most ? left : most, give_back,
+                               hedged_constants_ref(constants));
         if (r < 0)
                 give_back(NULL, constants);
         return r;
-}
-
-int hedged_block_frames(const hedged_block_t *b, hedged_constants_t *constants, zmq_msg_t **ret)
-{
-        zmq_msg_t *frames = calloc(1 + b->n_constants, sizeof(*frames));
-        uint32_t n = 0;
-
-        if (!frames || zmq_msg_init_size(&frames[n], b->program_bytes) < 0) {
-                free(frames);
-                return -ENOMEM;
-        }
-        memcpy(zmq_msg_data(&frames[n++]), b->program, b->program_bytes);
-        while (n <= b->n_constants && borrow(b, b->constants[n - 1], constants, &frames[n]) == 0)
-                n++;
-        if (n == 1 + b->n_constants) {
-                *ret = frames;
-                return 0;
-        }
-        while (n > 0)
-                zmq_msg_close(&frames[--n]);
-        free(frames);
-        return -ENOMEM;
 }
 
 void hedged_block_release(hedged_block_t *b)

@@ -19,9 +19,9 @@ typedef struct hedged_block {
         void *program;        /**< the graph packed, without its constants */
         size_t program_bytes;
         uint32_t n_constants;
-        uint32_t *constants;       /**< of the graph: the values that go in frames of their own, in their order */
+        uint32_t *constants;       /**< of the graph: the values whose data goes beside the program, in their order */
         uint64_t bytes;            /**< that a board counts for it: hedge_held_bytes */
-        uint64_t sent_bytes;       /**< on the way to a board: program and constants */
+        uint64_t constant_bytes;   /**< of all constants on the way to a board, one behind the other */
         hedge_digest_t *digests;   /**< of each board's */
         _Atomic uint64_t saves_us; /**< what a request gains where boards hold it, by prediction */
         uint64_t chosen[HEDGE_CODE_MAX_BOARDS / 64];          /**< the loop's: boards that are to hold it */
@@ -34,15 +34,19 @@ typedef struct hedged_block {
  * @param graph            Its constants are lent.
  * @param boards           Numbers that it may be for.
  * @param frame_bytes_max  Largest frame that may be sent.
- * @return 0, -EINVAL (no such run), HEDGE_ELIMIT (it has too many constants for a message, or too large a one), -ENOMEM. On
+ * @return 0, -EINVAL (no such run), HEDGE_ELIMIT (it has more constants than can be packed, or too large a program), -ENOMEM. On
  * failure there is nothing to release. */
 int hedged_block_init(hedged_block_t *block, const hedge_graph_t *graph, uint32_t first, uint32_t last, unsigned boards,
                       uint64_t frame_bytes_max);
 
-/** The frames of a GRAPH: the program, which is copied, and every constant, which is not: each frame has a reference to `constants`,
- * whose graph the block was made of, and gives it back on ZeroMQ's thread.
- * @param ret  1 + n_constants, to be freed when they have been sent. @return 0, -ENOMEM. */
-int hedged_block_frames(const hedged_block_t *block, hedged_constants_t *constants, struct zmq_msg_t **ret);
+/** The frame of a GRAPH: the program, copied. @return 0, -ENOMEM. */
+int hedged_block_frame(const hedged_block_t *block, struct zmq_msg_t *ret);
+
+/** The frame of a CONSTANTS: from this offset on in all constants, to the end of the one that is there, but no more than `most` bytes. It
+ * is not copied: it has a reference to `constants`, whose graph the block was made of, and gives it back on ZeroMQ's thread.
+ * @param offset  Below constant_bytes. @return 0, -EINVAL (it is not), -ENOMEM. */
+int hedged_block_piece(const hedged_block_t *block, hedged_constants_t *constants, uint64_t offset, size_t most,
+                       struct zmq_msg_t *ret);
 
 /** Takes half-built ones, too. */
 void hedged_block_release(hedged_block_t *block);

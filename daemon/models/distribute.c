@@ -12,7 +12,7 @@
 #include "daemon/models/send.h"
 #include "daemon/models/use.h"
 
-#define WINDOW       2  /* shares on their way to one board */
+#define WINDOW       2  /* shares on their way to one board, beside a block */
 #define NUMBER_TRIES 16 /* shares that are looked at to tell a board's number */
 
 struct hedged_distributor {
@@ -94,10 +94,15 @@ static bool is_use_wanted(const hedged_distributor_t *d, const hedged_share_use_
                                                : is_variant_wanted(d, hedged_use_variant(use));
 }
 
+/* One block at a time: a second would only be there later for it. */
 static bool is_wanted(void *arg, const hedged_share_t *share)
 {
+        const hedged_distributor_t *d = arg;
+
+        if (share->uses[0].kind == HEDGED_SHARE_BLOCK && hedged_share_index_block(&d->registry->shares, share->board))
+                return false;
         for (unsigned i = 0; i < share->n_uses; i++)
-                if (is_use_wanted(arg, &share->uses[i], share->board))
+                if (is_use_wanted(d, &share->uses[i], share->board))
                         return true;
         return false;
 }
@@ -125,13 +130,9 @@ static int start_encoding(hedged_distributor_t *d, hedged_share_t *share)
         return 0;
 }
 
-/* A share was sent, or could not be. @return r. */
-static int note_sent(hedged_distributor_t *d, hedged_board_t *board, hedged_share_t *share, uint64_t bytes, int r)
+/* It could not be sent. @return r. */
+static int put_off(hedged_distributor_t *d, hedged_board_t *board, hedged_share_t *share, int r)
 {
-        if (r == 0) {
-                hedged_cluster_sending(d->cluster, board, bytes, hedge_now_ms());
-                return 0;
-        }
         log_warning("board=%s: cannot send a share of %s: %s, trying again later", board->name,
                     share->uses[0].model->name, hedge_strerror(r));
         hedged_share_index_set(&d->registry->shares, share, HEDGED_SHARE_MISSING);
@@ -144,30 +145,64 @@ static int note_sent(hedged_distributor_t *d, hedged_board_t *board, hedged_shar
 static int start_sending(hedged_distributor_t *d, hedged_board_t *board, hedged_share_t *share)
 {
         const hedged_share_use_t *use = &share->uses[0];
-        const hedged_block_t *block;
+        int r;
 
         if (use->kind == HEDGED_SHARE_CODED)
                 return start_encoding(d, share);
-        block = hedged_use_block(use);
         hedged_share_index_send(&d->registry->shares, share);
-        return note_sent(d, board, share, block->sent_bytes,
-                         hedged_send_block(d->send, d->socket, &board->route, use->model, block, share->board));
+        share->since_ms = hedge_now_ms();
+        r = hedged_send_block(d->send, d->socket, &board->route, use->model, hedged_use_block(use), share->board);
+        return r < 0 ? put_off(d, board, share, r) : 0;
 }
 
-/* Keep the board's window full. Where there is no memory for it, the next tick tries again. */
+/* Shares on their way to the board, but for the block, which has a window of its own. */
+static unsigned sending(const hedged_distributor_t *d, const hedged_board_t *board)
+{
+        const hedged_share_index_t *index = &d->registry->shares;
+
+        return hedged_share_index_sending(index, board->index) -
+               (hedged_share_index_block(index, board->index) != NULL);
+}
+
+/* Keep the window of the block full that is on its way. Where there is no room or memory for a piece, the next answer or tick tries
+ * again. */
+static void feed_pieces(hedged_distributor_t *d, hedged_board_t *board)
+{
+        hedged_share_t *share = hedged_share_index_block(&d->registry->shares, board->index);
+        const hedged_block_t *block;
+        int r = 0;
+
+        if (!share) {
+                hedged_cluster_streaming(d->cluster, board, 0);
+                return;
+        }
+        block = hedged_use_block(&share->uses[0]);
+        while (r == 0 && hedged_pieces_have_room(&share->pieces, block->constant_bytes))
+                r = hedged_send_piece(d->send, d->socket, &board->route, share->uses[0].model, block, share->board,
+                                      &share->pieces);
+        hedged_cluster_streaming(d->cluster, board,
+                                 share->pieces.begun ? share->pieces.sent - share->pieces.arrived
+                                                     : block->program_bytes);
+        if (r == -EHOSTUNREACH)
+                put_off(d, board, share, r);
+}
+
+/* Keep the board's windows full. Where there is no memory for it, the next tick tries again. */
 static void feed(hedged_distributor_t *d, hedged_board_t *board)
 {
-        hedged_share_index_t *index = &d->registry->shares;
         hedged_share_t *share;
 
-        if (!board->usable)
+        if (!board->usable) {
+                hedged_cluster_streaming(d->cluster, board, 0);
                 return;
-        if (hedged_share_index_sending(index, board->index) == 0)
+        }
+        if (sending(d, board) == 0)
                 hedged_cluster_sending(d->cluster, board, 0, hedge_now_ms());
-        while (hedged_share_index_sending(index, board->index) < WINDOW &&
-               (share = hedged_share_index_next(index, board->index, is_wanted, d)))
+        while (sending(d, board) < WINDOW &&
+               (share = hedged_share_index_next(&d->registry->shares, board->index, is_wanted, d)))
                 if (start_sending(d, board, share) < 0)
                         return;
+        feed_pieces(d, board);
 }
 
 void hedged_distribute_feed(hedged_distributor_t *d)
@@ -251,9 +286,15 @@ void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *e)
         hedged_board_t *board = hedged_cluster_at(d->cluster, e->board);
 
         /* else its board was lost or said HELLO again meanwhile, or no model has it any more */
-        if (board && board->usable && share && share->held == HEDGED_SHARE_SENDING && share->ticket == e->ticket)
-                note_sent(d, board, share, hedged_variant_share_bytes(v, e->board),
-                          hedged_send_share(d->send, d->socket, &board->route, e));
+        if (board && board->usable && share && share->held == HEDGED_SHARE_SENDING && share->ticket == e->ticket) {
+                int r = hedged_send_share(d->send, d->socket, &board->route, e);
+
+                if (r < 0)
+                        put_off(d, board, share, r);
+                else
+                        hedged_cluster_sending(d->cluster, board, hedged_variant_share_bytes(v, e->board),
+                                               hedge_now_ms());
+        }
         hedged_encode_destroy(&e);
 }
 
@@ -261,16 +302,41 @@ bool hedged_distribute_confirmed(hedged_distributor_t *d, hedged_board_t *board,
 {
         hedged_share_t *share = find_share(d, board, digest);
 
+        if (share && share == hedged_share_index_block(&d->registry->shares, board->index))
+                log_info("board=%s model=%s: a block of %.1f MB is there, after %.1f s", board->name,
+                         share->uses[0].model->name, (double)share->pieces.arrived / 1e6,
+                         (double)(hedge_now_ms() - share->since_ms) / 1e3);
         if (share)
                 set_held(d, board, share, HEDGED_SHARE_HELD);
         feed(d, board);
         return share != NULL;
 }
 
+int hedged_distribute_arrived(hedged_distributor_t *d, hedged_board_t *board, const hedge_msg_constants_ok_t *ok)
+{
+        hedged_share_t *share = find_share(d, board, &ok->digest);
+        int r = 1;
+
+        if (share && share == hedged_share_index_block(&d->registry->shares, board->index))
+                r = hedged_pieces_arrived(&share->pieces, ok->bytes);
+        if (r == 0)
+                feed(d, board);
+        return r;
+}
+
+/* Pieces of a sending before that were still under way: the GRAPH of this one is behind them, and is answered by nothing like that. */
+static bool is_late(const hedged_distributor_t *d, const hedged_board_t *board, const hedged_share_t *share, int code)
+{
+        return code == HEDGE_ENOSHARE && share == hedged_share_index_block(&d->registry->shares, board->index) &&
+               !share->pieces.begun;
+}
+
 bool hedged_distribute_refused(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest, int code)
 {
         hedged_share_t *share = find_share(d, board, digest);
 
+        if (share && is_late(d, board, share, code))
+                return false;
         if (share)
                 set_held(d, board, share, code == HEDGE_ENOSHARE ? HEDGED_SHARE_MISSING : HEDGED_SHARE_REFUSED);
         choose(d, board); /* smaller ones may fit where one did not */

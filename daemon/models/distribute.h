@@ -9,7 +9,8 @@
 /** Getting the shares to the boards, once, and knowing who holds which. The loop's.
  *
  * Every board gets the shares of the variants that are always wanted; those that are for few boards (cut.enough) only while no more
- * than so many are left; and of blocks those that daemon/models/room.h chooses for it. A board gets a few at a time, the next when it has confirmed one. */
+ * than so many are left; and of blocks those that daemon/models/room.h chooses for it. A board gets a few at a time, the next when it has confirmed one; of blocks one at a time,
+ * in pieces, and after what is coded. What else there is for it never waits behind more than some of these. */
 typedef struct hedged_distributor hedged_distributor_t;
 
 #define HEDGED_DISTRIBUTE_PATIENT_MS 6000 /**< after the start: a board knocks at least every 5 s */
@@ -39,6 +40,11 @@ void hedged_distribute_encoded(hedged_distributor_t *d, hedged_encode_t *encode)
 
 /** The board has confirmed a share. @return whether it is one of a loaded model's. */
 bool hedged_distribute_confirmed(hedged_distributor_t *d, hedged_board_t *board, const hedge_digest_t *digest);
+
+/** The board says that so many bytes of a block's constants have come: it gets more.
+ * @return 0, 1 (never mind: it is on its way no more, or this was said of a sending before), HEDGE_EMALFORMED (that many were not
+ * sent). */
+int hedged_distribute_arrived(hedged_distributor_t *d, hedged_board_t *board, const hedge_msg_constants_ok_t *ok);
 
 /** The board has refused a share, or does not hold it (any more). @return whether it is a block that it has less room for than was
  * reckoned with: then hedged_distribute_room says less, and it is worth planning again. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 int hedged_send_share(hedge_send_t *send, zsock_t *boards, const hedge_route_t *route, hedged_encode_t *e)
 {
@@ -30,14 +29,30 @@ int hedged_send_block(hedge_send_t *send, zsock_t *boards, const hedge_route_t *
                       const hedged_block_t *block, unsigned board)
 {
         hedge_message_t message = { .type = HEDGE_MSG_GRAPH, .graph = { .digest = block->digests[board] } };
-        zmq_msg_t *frames;
-        int r = hedged_block_frames(block, m->constants, &frames);
+        zmq_msg_t frame;
+        int r = hedged_block_frame(block, &frame);
 
         if (r < 0)
                 return r;
         snprintf(message.graph.layer, sizeof(message.graph.layer), "%.63s/%.190s", m->name,
                  m->graph->nodes[block->first].name);
-        r = send(boards, route, &message, frames, 1 + block->n_constants);
-        free(frames);
+        return send(boards, route, &message, &frame, 1);
+}
+
+int hedged_send_piece(hedge_send_t *send, zsock_t *boards, const hedge_route_t *route, const hedged_model_t *m,
+                      const hedged_block_t *block, unsigned board, hedged_pieces_t *pieces)
+{
+        hedge_message_t message = { .type = HEDGE_MSG_CONSTANTS,
+                                    .constants = { .digest = block->digests[board], .offset = pieces->sent } };
+        zmq_msg_t frame;
+        size_t size;
+        int r = hedged_block_piece(block, m->constants, pieces->sent, HEDGED_PIECE_BYTES, &frame);
+
+        if (r < 0)
+                return r;
+        size = zmq_msg_size(&frame);
+        r = send(boards, route, &message, &frame, 1);
+        if (r == 0)
+                hedged_pieces_sent(pieces, size);
         return r;
 }

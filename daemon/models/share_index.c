@@ -130,6 +130,8 @@ static void take_out(hedged_share_index_t *index, hedged_share_t *share)
         *at = share->next;
         index->count--;
         index->boards[share->board].sending -= share->held == HEDGED_SHARE_SENDING;
+        if (index->boards[share->board].block == share)
+                index->boards[share->board].block = NULL;
 }
 
 static void remove_from_board(hedged_share_index_t *index, hedged_board_shares_t *of, const struct hedged_model *model,
@@ -206,12 +208,19 @@ unsigned hedged_share_index_sending(const hedged_share_index_t *index, unsigned 
         return index->boards[board].sending;
 }
 
+hedged_share_t *hedged_share_index_block(const hedged_share_index_t *index, unsigned board)
+{
+        return index->boards[board].block;
+}
+
 static void change(hedged_share_index_t *index, hedged_share_t *share, hedged_held_t held)
 {
         hedged_board_shares_t *of = &index->boards[share->board];
 
         of->sending += held == HEDGED_SHARE_SENDING;
         of->sending -= share->held == HEDGED_SHARE_SENDING;
+        if (of->block == share)
+                of->block = NULL;
         share->held = held;
         if (held == HEDGED_SHARE_MISSING && share->place < of->skip)
                 of->skip = share->place;
@@ -220,6 +229,9 @@ static void change(hedged_share_index_t *index, hedged_share_t *share, hedged_he
 uint64_t hedged_share_index_send(hedged_share_index_t *index, hedged_share_t *share)
 {
         change(index, share, HEDGED_SHARE_SENDING);
+        if (share->uses[0].kind == HEDGED_SHARE_BLOCK)
+                index->boards[share->board].block = share;
+        memset(&share->pieces, 0, sizeof(share->pieces));
         share->ticket = ++index->tickets;
         return share->ticket;
 }

@@ -4,6 +4,7 @@
 
 #include "common/code/conv/code.h"
 #include "common/types/digest.h"
+#include "daemon/models/pieces.h"
 
 /** All shares of the models that are served, by digest and by board: what uses each of them, and whether its board holds it.
  *
@@ -39,13 +40,15 @@ typedef struct hedged_share_use {
         unsigned block;          /**< of the model; a block */
 } hedged_share_use_t;
 
-/** Read only, but for `listed`. */
+/** Read only, but for what is the caller's. */
 typedef struct hedged_share {
         hedge_digest_t digest;
         unsigned board; /**< the number it is made for */
         hedged_held_t held;
-        uint64_t ticket; /**< of the last hedged_share_index_send */
-        bool listed;     /**< the caller's, to mark shares while it compares lists; false before and after */
+        uint64_t ticket;        /**< of the last hedged_share_index_send */
+        hedged_pieces_t pieces; /**< the caller's: of a block on its way; zeros when it sets out */
+        int64_t since_ms;       /**< the caller's: when it set out */
+        bool listed;            /**< the caller's, to mark shares while it compares lists; false before and after */
         hedged_share_use_t *uses;
         unsigned n_uses; /**< at least 1 */
         unsigned place;  /* among its board's */
@@ -56,8 +59,9 @@ typedef struct hedged_share {
 typedef struct hedged_board_shares {
         hedged_share_t **shares;
         unsigned count, max;
-        unsigned sending; /* of them */
-        unsigned skip;    /* none before this one is missing */
+        unsigned sending;      /* of them */
+        hedged_share_t *block; /* of these, the block that set out last, or NULL */
+        unsigned skip;         /* none before this one is missing */
 } hedged_board_shares_t;
 
 typedef struct hedged_share_index {
@@ -97,6 +101,9 @@ hedged_share_t *hedged_share_index_next(hedged_share_index_t *index, unsigned bo
 
 /** How many of a board's shares are on their way to it. */
 unsigned hedged_share_index_sending(const hedged_share_index_t *index, unsigned board);
+
+/** The block that is on its way to a board, or NULL: the last, were there several. Borrowed. */
+hedged_share_t *hedged_share_index_block(const hedged_share_index_t *index, unsigned board);
 
 /** A share is on its way from now on. @return a ticket that no other sending has: what comes back with an older one is late. */
 uint64_t hedged_share_index_send(hedged_share_index_t *index, hedged_share_t *share);

@@ -134,6 +134,15 @@ static void handle_pong(hedged_server_t *c, hedged_board_t *board, const hedge_m
         log_warning("board=%s: says that it has taken what it cannot have, ignoring that", board->name);
 }
 
+static void handle_constants_ok(hedged_server_t *c, hedged_board_t *board, const hedge_msg_constants_ok_t *ok)
+{
+        if (hedged_distribute_arrived(c->distributor, board, ok) != HEDGE_EMALFORMED)
+                return;
+        c->malformed++;
+        log_warning("board=%s: has got %llu bytes of constants, more than were sent, ignoring that", board->name,
+                    (unsigned long long)ok->bytes);
+}
+
 static void handle_known(hedged_server_t *c, hedged_board_t *board, hedge_envelope_t *e)
 {
         hedged_cluster_seen(c->cluster, board, e->fd, hedge_now_ms());
@@ -152,6 +161,9 @@ static void handle_known(hedged_server_t *c, hedged_board_t *board, hedge_envelo
                 board->held_bytes = e->message.share_ok.held_bytes;
                 if (!hedged_probes_share_ok(c, board, &e->message.share_ok.digest))
                         hedged_distribute_confirmed(c->distributor, board, &e->message.share_ok.digest);
+                break;
+        case HEDGE_MSG_CONSTANTS_OK:
+                handle_constants_ok(c, board, &e->message.constants_ok);
                 break;
         case HEDGE_MSG_JOINED:
         case HEDGE_MSG_SHARD_OK:

@@ -132,6 +132,7 @@ static void who_has_not_said_hello_is_told_to(void **state)
                 { .type = HEDGE_MSG_PONG, .pong = { .incarnation = 1, .sequence = 1 } },
                 { .type = HEDGE_MSG_TASK_END, .task_end = { .run = 1 } },
                 { .type = HEDGE_MSG_SHARE_OK },
+                { .type = HEDGE_MSG_CONSTANTS_OK, .constants_ok = { .bytes = 1 } },
                 { .type = HEDGE_MSG_STATUS, .status = { .id = 1 } },
         };
         const unsigned n = sizeof(messages) / sizeof(messages[0]);

@@ -49,25 +49,89 @@ static void start(blocks_t *b, const char *more)
         fake_coordinator_welcome(&b->bed->fake, HEARTBEAT, NULL);
 }
 
-/* @param n_frames  0: all. */
-static void send_block(blocks_t *b, uint8_t name, uint32_t n_frames)
+static void send_program(blocks_t *b, uint8_t name, zmq_msg_t *program)
 {
         const hedge_message_t message = { .type = HEDGE_MSG_GRAPH,
                                           .graph = { .digest = { { name } }, .layer = "net/all" } };
+
+        fake_coordinator_send(&b->bed->fake, &message, program, 1);
+}
+
+static void send_constants(blocks_t *b, uint8_t name, uint64_t offset, zmq_msg_t *frame)
+{
+        const hedge_message_t message = { .type = HEDGE_MSG_CONSTANTS,
+                                          .constants = { .digest = { { name } }, .offset = offset } };
+
+        fake_coordinator_send(&b->bed->fake, &message, frame, 1);
+}
+
+/* So many of its constants; the others are closed. @param frames  The first is its graph. @return how many bytes these are. */
+static uint64_t send_first(blocks_t *b, uint8_t name, zmq_msg_t *frames, uint32_t n, uint32_t n_constants)
+{
+        uint64_t offset = 0;
+
+        for (uint32_t i = 1; i < n; i++)
+                if (i <= n_constants) {
+                        const size_t size = zmq_msg_size(&frames[i]);
+
+                        send_constants(b, name, offset, &frames[i]);
+                        offset += size;
+                } else {
+                        zmq_msg_close(&frames[i]);
+                }
+        return offset;
+}
+
+/* Its graph, and so many of its constants, without a wait in between. */
+static uint64_t send_some(blocks_t *b, uint8_t name, uint32_t n_constants)
+{
         zmq_msg_t frames[BLOCK_FRAMES_MAX];
         const uint32_t n = block_bed_frames(b->net.graph, frames);
 
-        for (uint32_t i = n; n_frames && i > n_frames; i--)
-                zmq_msg_close(&frames[i - 1]);
-        fake_coordinator_send(&b->bed->fake, &message, frames, n_frames ? n_frames : n);
+        send_program(b, name, &frames[0]);
+        return send_first(b, name, frames, n, n_constants);
+}
+
+static void expect_come(blocks_t *b, uint8_t name, uint64_t bytes)
+{
+        const hedge_message_t *answer = fake_coordinator_expect(&b->bed->fake, HEDGE_MSG_CONSTANTS_OK);
+
+        assert_int_equal(answer->constants_ok.digest.bytes[0], name);
+        assert_int_equal(answer->constants_ok.bytes, bytes);
+}
+
+static const hedge_message_t *next_about_blocks(blocks_t *b)
+{
+        const hedge_message_t *answer;
+
+        do
+                answer = fake_coordinator_next(&b->bed->fake, TEST_PATIENCE_MS);
+        while (answer && answer->type != HEDGE_MSG_SHARE_OK && answer->type != HEDGE_MSG_ERROR &&
+               answer->type != HEDGE_MSG_CONSTANTS_OK);
+        assert_non_null(answer);
+        return answer;
+}
+
+/* Its graph, and its constants where they are wanted. @return what became of it. */
+static const hedge_message_t *offer_block(blocks_t *b, uint8_t name)
+{
+        zmq_msg_t frames[BLOCK_FRAMES_MAX];
+        const uint32_t n = block_bed_frames(b->net.graph, frames);
+        const hedge_message_t *answer;
+
+        send_program(b, name, &frames[0]);
+        answer = next_about_blocks(b);
+        send_first(b, name, frames, n, answer->type == HEDGE_MSG_CONSTANTS_OK ? n : 0);
+        while (answer->type == HEDGE_MSG_CONSTANTS_OK)
+                answer = next_about_blocks(b);
+        return answer;
 }
 
 static void give_block(blocks_t *b, uint8_t name)
 {
-        const hedge_message_t *answer;
+        const hedge_message_t *answer = offer_block(b, name);
 
-        send_block(b, name, 0);
-        answer = fake_coordinator_expect(&b->bed->fake, HEDGE_MSG_SHARE_OK);
+        assert_int_equal(answer->type, HEDGE_MSG_SHARE_OK);
         assert_int_equal(answer->share_ok.digest.bytes[0], name);
         assert_true(answer->share_ok.held_bytes >= hedge_graph_constant_bytes(b->net.graph));
 }
@@ -221,11 +285,7 @@ static void the_memory_cap_holds_for_blocks(void **state)
         start(b, PLAIN "memory: {shares_bytes: 1M}");
         do { /* each takes at least what every node counts for, 4 KiB */
                 assert_true(name < 255);
-                send_block(b, name++, 0);
-                do
-                        answer = fake_coordinator_next(&b->bed->fake, TEST_PATIENCE_MS);
-                while (answer && answer->type != HEDGE_MSG_SHARE_OK && answer->type != HEDGE_MSG_ERROR);
-                assert_non_null(answer);
+                answer = offer_block(b, name++);
         } while (answer->type == HEDGE_MSG_SHARE_OK);
         assert_int_equal(answer->error.code, HEDGE_ELIMIT);
         assert_int_equal(answer->error.digest.bytes[0], name - 1);
@@ -253,10 +313,6 @@ static void what_is_wrong_with_blocks_is_answered_and_survived(void **state)
 
         start(b, PLAIN);
         give_block(b, 1);
-        send_block(b, 7, 1); /* without its constants */
-        worker_bed_expect_error(b->bed, HEDGE_EMALFORMED, 0, 7);
-        send_block(b, 7, 3);
-        worker_bed_expect_error(b->bed, HEDGE_EMALFORMED, 0, 7);
         worker_bed_frame(&frame, 100, 7); /* no graph at all */
         fake_coordinator_send(&b->bed->fake, &graph, &frame, 1);
         assert_int_equal(fake_coordinator_expect(&b->bed->fake, HEDGE_MSG_ERROR)->error.digest.bytes[0], 7);
@@ -278,6 +334,82 @@ static void what_is_wrong_with_blocks_is_answered_and_survived(void **state)
         send_task(b, &right);
         expect_output(b, &right, 0);
         assert_int_equal(fake_coordinator_ping(&b->bed->fake)->shares, 1);
+}
+
+static void send_zeros(blocks_t *b, uint8_t name, uint64_t offset, size_t size)
+{
+        zmq_msg_t frame;
+
+        assert_int_equal(zmq_msg_init_size(&frame, size), 0);
+        memset(zmq_msg_data(&frame), 0, size);
+        send_constants(b, name, offset, &frame);
+}
+
+/* Each ends what was coming of block 7, and nothing else. */
+static void constants_that_are_not_the_next_are_refused(void **state)
+{
+        blocks_t *b = *state;
+        const hedge_msg_task_t task = { .run = 9, ASK(1, 0), .last = b->net.graph->n_nodes };
+        uint64_t held, some;
+
+        start(b, PLAIN);
+        worker_bed_give_share(b->bed, 2);
+        give_block(b, 1);
+        held = fake_coordinator_ping(&b->bed->fake)->held_bytes;
+        send_zeros(b, 7, 0, 8); /* of no block at all */
+        worker_bed_expect_error(b->bed, HEDGE_ENOSHARE, 0, 7);
+        send_zeros(b, 2, 0, 8); /* of a share of filters */
+        worker_bed_expect_error(b->bed, HEDGE_EMALFORMED, 0, 2);
+        send_zeros(b, 1, 0, 8); /* of a block that has all */
+        worker_bed_expect_error(b->bed, HEDGE_EMALFORMED, 0, 1);
+        for (int i = 0; i < 5; i++) {
+                some = send_some(b, 7, 2);
+                expect_come(b, 7, 0);
+                assert_true(fake_coordinator_ping(&b->bed->fake)->held_bytes > held);
+                send_zeros(b, 7,
+                           i == 0   ? some + 1
+                           : i == 1 ? 0
+                           : i == 2 ? UINT64_MAX
+                                    : some,
+                           i == 3   ? HEDGE_CONSTANTS_BYTES + 1
+                           : i == 4 ? HEDGE_CONSTANTS_BYTES
+                                    : 8);
+                worker_bed_expect_error(b->bed, i == 3 ? HEDGE_ELIMIT : HEDGE_EMALFORMED, 0, 7);
+                assert_int_equal(fake_coordinator_ping(&b->bed->fake)->held_bytes, held);
+        }
+        send_some(b, 7, 2);
+        worker_bed_drop(b->bed, 7);
+        assert_int_equal(fake_coordinator_ping(&b->bed->fake)->held_bytes, held);
+        send_task(b, &task);
+        expect_output(b, &task, 0);
+        assert_int_equal(fake_coordinator_ping(&b->bed->fake)->shares, 2);
+        give_block(b, 7);
+}
+
+/* The board answers for every piece, forgets what was coming when the connection is another one, and begins anew with every GRAPH. */
+static void a_block_comes_in_pieces(void **state)
+{
+        blocks_t *b = *state;
+        hedge_msg_hello_t hello;
+        uint64_t some;
+
+        start(b, PLAIN);
+        some = send_some(b, 1, 1);
+        expect_come(b, 1, 0);
+        expect_come(b, 1, some);
+        assert_true(fake_coordinator_ping(&b->bed->fake)->held_bytes > 0);
+        assert_int_equal(fake_coordinator_ping(&b->bed->fake)->shares, 0);
+        send_some(b, 1, 1);
+        expect_come(b, 1, 0);
+        expect_come(b, 1, some);
+        fake_coordinator_close(&b->bed->fake);
+        fake_coordinator_open(&b->bed->fake, NULL, NULL);
+        fake_coordinator_welcome(&b->bed->fake, HEARTBEAT, &hello);
+        assert_int_equal(hello.n_held, 0);
+        assert_int_equal(fake_coordinator_ping(&b->bed->fake)->held_bytes, 0);
+        send_zeros(b, 1, some, 8);
+        worker_bed_expect_error(b->bed, HEDGE_ENOSHARE, 0, 1);
+        give_block(b, 1);
 }
 
 static void answers_while_a_network_runs_and_cancels_it(void **state)
@@ -313,6 +445,8 @@ int main(void)
                 TEST(a_block_is_held_as_shares_are),
                 TEST(the_memory_cap_holds_for_blocks),
                 TEST(what_is_wrong_with_blocks_is_answered_and_survived),
+                TEST(constants_that_are_not_the_next_are_refused),
+                TEST(a_block_comes_in_pieces),
                 TEST(answers_while_a_network_runs_and_cancels_it),
         };
 

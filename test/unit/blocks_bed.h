@@ -28,14 +28,20 @@
 typedef struct letter {
         hedge_message_type_t type;
         hedge_digest_t digest;
-        zmq_msg_t frames[16];
-        uint32_t n_frames;
+        uint64_t offset; /* of constants */
+        zmq_msg_t frame; /* of DROP empty */
 } letter_t;
 
 typedef struct held {
         hedge_digest_t digest;
         uint64_t bytes;
 } held_t;
+
+/* A block whose constants are to come. */
+typedef struct coming {
+        held_t as;
+        uint64_t come, all;
+} coming_t;
 
 typedef struct board {
         bool here, full;
@@ -44,9 +50,10 @@ typedef struct board {
         uint64_t refuses;                          /* what takes more than this is refused, whatever it said */
         held_t held[32];
         unsigned n_held;
+        coming_t coming; /* `all` 0: none is */
         letter_t inbox[64];
         unsigned n_inbox;
-        unsigned blocks, refused, drops;
+        unsigned graphs, blocks, refused, drops; /* graphs: begun; blocks: complete */
 } board_t;
 
 static struct {
@@ -59,6 +66,8 @@ static struct {
 } bed;
 
 /* ---- models ---- */
+
+#define LARGE 100u /* a file whose last weights are more than may be under way at once */
 
 /* Three convolutions, each with more weights than the one before it. */
 static hedge_graph_t *make_graph(unsigned file)
@@ -73,7 +82,7 @@ static hedge_graph_t *make_graph(unsigned file)
         make_input(&m, "x", DIMS(1, 32, 16, 16));
         make_weights(&m, "w1", DIMS(32, 32, 3, 3));
         make_weights(&m, "w2", DIMS(64, 32, 3, 3));
-        make_weights(&m, "w3", DIMS(64, 64, 3, 3));
+        make_weights(&m, "w3", file == LARGE ? DIMS(640, 64, 3, 3) : DIMS(64, 64, 3, 3));
         make_node(&m, "Conv", "x w1", "a");
         make_node(&m, "Conv", "a w2", "b");
         make_node(&m, "Conv", "b w3", "y");
@@ -193,10 +202,17 @@ static hedged_board_t *known(unsigned i)
         return hedged_cluster_find(bed.cluster, &route);
 }
 
-static void close_letter(letter_t *letter)
+static const hedge_digest_t *digest_of(const hedge_message_t *message)
 {
-        while (letter->n_frames > 0)
-                zmq_msg_close(&letter->frames[--letter->n_frames]);
+        switch (message->type) {
+        case HEDGE_MSG_GRAPH:
+                return &message->graph.digest;
+        case HEDGE_MSG_CONSTANTS:
+                return &message->constants.digest;
+        default:
+                assert_int_equal(message->type, HEDGE_MSG_DROP);
+                return &message->drop.digest;
+        }
 }
 
 /* As hedge_link_send: the frames are gone either way. */
@@ -209,48 +225,43 @@ static int send_to(zsock_t *socket, const hedge_route_t *route, const hedge_mess
 
         assert_ptr_equal(socket, &bed);
         assert_true(b->n_inbox < sizeof(b->inbox) / sizeof(b->inbox[0]));
-        assert_true(message->type == HEDGE_MSG_GRAPH ? n_frames >= 1 : n_frames == 0);
-        assert_true(n_frames <= sizeof(letter->frames) / sizeof(letter->frames[0]));
-        *letter = (letter_t){ .type = message->type,
-                              .digest = message->type == HEDGE_MSG_GRAPH ? message->graph.digest : message->drop.digest,
-                              .n_frames = n_frames };
-        for (uint32_t i = 0; i < n_frames; i++) {
-                zmq_msg_init(&letter->frames[i]);
-                zmq_msg_move(&letter->frames[i], &frames[i]);
-                zmq_msg_close(&frames[i]);
+        assert_int_equal(n_frames, message->type != HEDGE_MSG_DROP);
+        *letter = (letter_t){ .type = message->type, .digest = *digest_of(message) };
+        if (message->type == HEDGE_MSG_CONSTANTS)
+                letter->offset = message->constants.offset;
+        zmq_msg_init(&letter->frame);
+        if (n_frames) {
+                zmq_msg_move(&letter->frame, &frames[0]);
+                zmq_msg_close(&frames[0]);
         }
         if (r == 0)
                 b->n_inbox++;
         else
-                close_letter(letter);
+                zmq_msg_close(&letter->frame);
         b->unsure |= r < 0 && message->type == HEDGE_MSG_DROP;
         return r;
 }
 
-/* What the worker counts when a GRAPH comes: from its frames alone. */
-static uint64_t bytes_of(letter_t *letter, hedge_graph_t **ret)
+/* What the worker counts when a GRAPH comes: from its program alone. @param ret_all  Bytes of its constants. */
+static uint64_t bytes_of(letter_t *letter, uint64_t *ret_all)
 {
-        uint64_t frame_bytes = 0, elements = 0;
+        uint64_t all = 0, elements = 0, bytes;
         hedge_graph_t *g = NULL;
         uint32_t values[64], n;
         hedge_why_t why = { "" };
 
-        if (hedge_graph_unpack(zmq_msg_data(&letter->frames[0]), zmq_msg_size(&letter->frames[0]), 1 << 24, &g, &why) <
-            0)
+        if (hedge_graph_unpack(zmq_msg_data(&letter->frame), zmq_msg_size(&letter->frame), 1 << 24, &g, &why) < 0)
                 fail_msg("%s", why.text);
         n = hedge_graph_constants(g, values);
-        assert_int_equal(letter->n_frames, 1 + n);
         for (uint32_t i = 0; i < n; i++) {
-                assert_int_equal(zmq_msg_size(&letter->frames[1 + i]), hedge_graph_constant_size(g, values[i]));
-                frame_bytes += zmq_msg_size(&letter->frames[1 + i]);
+                all += hedge_graph_constant_size(g, values[i]);
                 elements += hedge_shape_elements(&g->values[values[i]].shape);
         }
-        frame_bytes = hedge_held_bytes(frame_bytes, elements, g->n_nodes);
-        if (ret)
-                *ret = g;
-        else
-                hedge_graph_destroy(&g);
-        return frame_bytes;
+        bytes = hedge_held_bytes(all, elements, g->n_nodes);
+        hedge_graph_destroy(&g);
+        if (ret_all)
+                *ret_all = all;
+        return bytes;
 }
 
 static unsigned find_held(const board_t *b, const hedge_digest_t *digest)
@@ -262,12 +273,35 @@ static unsigned find_held(const board_t *b, const hedge_digest_t *digest)
         return i;
 }
 
+/* Of a model that is loaded no more it is too late. */
+static void confirm(unsigned i, const hedge_digest_t *digest, uint64_t bytes)
+{
+        const hedge_msg_constants_ok_t ok = { .digest = *digest, .bytes = bytes };
+
+        assert_true(hedged_distribute_arrived(bed.distributor, known(i), &ok) >= 0);
+}
+
+static void stop_coming(board_t *b)
+{
+        if (b->coming.all)
+                b->bytes -= b->coming.as.bytes;
+        b->coming.all = 0;
+}
+
+static bool is_coming(const board_t *b, const hedge_digest_t *digest)
+{
+        return b->coming.all && memcmp(&b->coming.as.digest, digest, sizeof(*digest)) == 0;
+}
+
+/* A board has one block coming at a time, and begins anew with what it is sent anew. */
 static void take_block(unsigned i, letter_t *letter)
 {
         board_t *b = &bed.boards[i];
-        const uint64_t bytes = bytes_of(letter, NULL);
+        uint64_t all;
+        const uint64_t bytes = bytes_of(letter, &all);
 
-        b->blocks++;
+        b->graphs++;
+        stop_coming(b);
         if (find_held(b, &letter->digest) < b->n_held) {
                 assert_true(b->unsure); /* else none is sent to who holds it */
                 hedged_distribute_confirmed(bed.distributor, known(i), &letter->digest);
@@ -279,10 +313,33 @@ static void take_block(unsigned i, letter_t *letter)
                 assert_true(hedged_distribute_refused(bed.distributor, known(i), &letter->digest, HEDGE_ELIMIT));
                 return;
         }
-        b->held[b->n_held++] = (held_t){ letter->digest, bytes };
+        b->coming = (coming_t){ { letter->digest, bytes }, 0, all };
         b->bytes += bytes;
         b->most = b->bytes > b->most ? b->bytes : b->most;
-        hedged_distribute_confirmed(bed.distributor, known(i), &letter->digest);
+        confirm(i, &letter->digest, 0);
+}
+
+static void take_constants(unsigned i, letter_t *letter)
+{
+        board_t *b = &bed.boards[i];
+        const held_t as = b->coming.as;
+
+        if (!is_coming(b, &letter->digest)) { /* of a sending before */
+                assert_true(b->unsure);
+                hedged_distribute_refused(bed.distributor, known(i), &letter->digest, HEDGE_ENOSHARE);
+                return;
+        }
+        assert_int_equal(letter->offset, b->coming.come);
+        assert_in_range(zmq_msg_size(&letter->frame), 1, HEDGE_CONSTANTS_BYTES);
+        b->coming.come += zmq_msg_size(&letter->frame);
+        assert_true(b->coming.come <= b->coming.all);
+        confirm(i, &letter->digest, b->coming.come);
+        if (b->coming.come < b->coming.all)
+                return;
+        b->coming.all = 0;
+        b->blocks++;
+        b->held[b->n_held++] = as;
+        hedged_distribute_confirmed(bed.distributor, known(i), &as.digest);
 }
 
 static void take_drop(unsigned i, const hedge_digest_t *digest)
@@ -291,6 +348,8 @@ static void take_drop(unsigned i, const hedge_digest_t *digest)
         const unsigned at = find_held(b, digest);
 
         b->drops++;
+        if (is_coming(b, digest))
+                stop_coming(b);
         if (at == b->n_held)
                 return;
         b->bytes -= b->held[at].bytes;
@@ -306,9 +365,11 @@ static void work_one(unsigned i)
         memmove(b->inbox, b->inbox + 1, --b->n_inbox * sizeof(b->inbox[0]));
         if (letter.type == HEDGE_MSG_GRAPH)
                 take_block(i, &letter);
+        else if (letter.type == HEDGE_MSG_CONSTANTS)
+                take_constants(i, &letter);
         else
                 take_drop(i, &letter.digest);
-        close_letter(&letter);
+        zmq_msg_close(&letter.frame);
 }
 
 static void settle(void)
@@ -335,6 +396,7 @@ static void say_hello(unsigned i)
         for (unsigned h = 0; h < b->n_held; h++)
                 held[h] = b->held[h].digest;
         b->here = true;
+        stop_coming(b);
         snprintf(hello.board, sizeof(hello.board), "board-%u", i);
         hedged_cluster_prefer(bed.cluster, hedged_distribute_number(bed.distributor, &hello));
         assert_int_equal(hedged_cluster_hello(bed.cluster, &hello, &route, (int)i, bed.now_ms, &board), 0);
@@ -346,7 +408,7 @@ static void forget_inbox(unsigned i)
         board_t *b = &bed.boards[i];
 
         while (b->n_inbox > 0)
-                close_letter(&b->inbox[--b->n_inbox]);
+                zmq_msg_close(&b->inbox[--b->n_inbox].frame);
 }
 
 static void start_board(unsigned i, uint64_t memory)

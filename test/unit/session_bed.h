@@ -33,7 +33,8 @@ typedef struct bed_executor {
         unsigned n_reports, n_reported, n_read;
         hedgew_executor_status_t status;
         unsigned n_status, n_abandoned, n_shares, n_graphs, n_tasks;
-        int says; /* to a SHARE, a GRAPH, a TASK, a CANCEL, a DROP */
+        unsigned n_forgotten; /* blocks whose constants were coming */
+        int says;             /* to a SHARE, a GRAPH, a TASK, a CANCEL, a DROP */
         uint64_t cancelled;
         hedge_digest_t digest; /* of the last one of these */
         int fds[2];
@@ -83,15 +84,29 @@ int hedgew_executor_share(hedgew_executor_t *executor, const hedge_msg_share_t *
         return bed.executor.says < 0 ? hedge_why(why, bed.executor.says, "no room") : bed.executor.says;
 }
 
-int hedgew_executor_graph(hedgew_executor_t *executor, const hedge_msg_graph_t *message, zmq_msg_t *frames,
-                          uint32_t n_frames, hedge_why_t *why)
+int hedgew_executor_graph(hedgew_executor_t *executor, const hedge_msg_graph_t *message, zmq_msg_t *program,
+                          hedge_why_t *why)
 {
         assert_ptr_equal(executor, &bed.executor);
-        assert_int_equal(n_frames, 3);
-        assert_int_equal(zmq_msg_size(&frames[2]), 4);
+        assert_int_equal(zmq_msg_size(program), 4);
         bed.executor.n_graphs++;
         bed.executor.digest = message->digest;
         return bed.executor.says < 0 ? hedge_why(why, bed.executor.says, "no room") : bed.executor.says;
+}
+
+int hedgew_executor_constants(hedgew_executor_t *executor, const hedge_msg_constants_t *message, zmq_msg_t *frame,
+                              uint64_t *ret_bytes, hedge_why_t *why)
+{
+        assert_ptr_equal(executor, &bed.executor);
+        bed.executor.digest = message->digest;
+        *ret_bytes = message->offset + zmq_msg_size(frame);
+        return bed.executor.says < 0 ? hedge_why(why, bed.executor.says, "not the next") : 0;
+}
+
+void hedgew_executor_forget_filling(hedgew_executor_t *executor)
+{
+        assert_ptr_equal(executor, &bed.executor);
+        bed.executor.n_forgotten++;
 }
 
 int hedgew_executor_task(hedgew_executor_t *executor, const hedge_msg_task_t *message, zmq_msg_t *frames,

@@ -45,6 +45,10 @@ static void a_block_says_what_it_takes_on_a_board(void **state)
                         letter_t *letter = &bed.boards[i].inbox[0];
                         unsigned k = 0;
 
+                        if (letter->type != HEDGE_MSG_GRAPH) {
+                                work_one(i);
+                                continue;
+                        }
                         while (memcmp(&m->blocks[k].digests[i], &letter->digest, sizeof(letter->digest)) != 0)
                                 k++;
                         assert_int_equal(bytes_of(letter, NULL), m->blocks[k].bytes);
@@ -54,35 +58,190 @@ static void a_block_says_what_it_takes_on_a_board(void **state)
         assert_int_equal(bed.boards[1].blocks, 2); /* THIRD and SECOND: FIRST does not fit beside them */
 }
 
+/* Does the frame lie in a constant of the model? */
+static bool is_lent(const hedged_model_t *m, letter_t *letter)
+{
+        const unsigned char *data = zmq_msg_data(&letter->frame);
+        uint32_t values[64];
+        const uint32_t n = hedge_graph_constants(m->graph, values);
+
+        for (uint32_t i = 0; i < n; i++) {
+                const unsigned char *constant = hedge_graph_constant_data(m->graph, values[i]);
+
+                if (data >= constant &&
+                    data + zmq_msg_size(&letter->frame) <= constant + hedge_graph_constant_size(m->graph, values[i]))
+                        return true;
+        }
+        return false;
+}
+
 /* The frames lie in the model's memory, and keep it when the model is gone. */
 static void nothing_is_copied_and_nothing_goes_too_early(void **state)
 {
         (void)state;
-        hedged_model_t *m = load("a", 1);
-        hedge_graph_t *program = NULL;
-        uint32_t values[64], n, found = 0;
+        hedged_model_t *m = load("a", LARGE);
+        board_t *b = &bed.boards[0];
+        unsigned char *before;
         letter_t *letter;
-        float *before;
         size_t size;
 
         start_board(0, UINT64_MAX);
-        letter = &bed.boards[0].inbox[0];
-        bytes_of(letter, &program);
-        n = hedge_graph_constants(program, values);
-        for (uint32_t i = 0; i < n; i++)
-                for (uint32_t v = 0; v < m->graph->n_values; v++)
-                        found += zmq_msg_data(&letter->frames[1 + i]) == m->graph->values[v].data;
-        assert_int_equal(found, n);
-        size = zmq_msg_size(&letter->frames[n]);
+        assert_int_equal(b->n_inbox, 1); /* nothing before the board has taken the graph */
+        work_one(0);
+        assert_true(b->n_inbox > 1);
+        for (unsigned i = 0; i < b->n_inbox; i++) {
+                assert_int_equal(b->inbox[i].type, HEDGE_MSG_CONSTANTS);
+                assert_true(is_lent(m, &b->inbox[i]));
+        }
+        letter = &b->inbox[b->n_inbox - 1];
+        size = zmq_msg_size(&letter->frame);
         before = malloc(size);
-        memcpy(before, zmq_msg_data(&letter->frames[n]), size);
+        memcpy(before, zmq_msg_data(&letter->frame), size);
         unload(m);
-        assert_memory_equal(zmq_msg_data(&letter->frames[n]), before, size);
+        assert_memory_equal(zmq_msg_data(&letter->frame), before, size);
         free(before);
-        hedge_graph_destroy(&program);
-        assert_int_equal(bed.boards[0].inbox[1].type, HEDGE_MSG_DROP);
+        assert_int_equal(letter[1].type, HEDGE_MSG_DROP);
+        while (b->n_inbox > 1) { /* the answers to what was under way are too late */
+                const hedge_msg_constants_ok_t ok = { .digest = b->inbox[0].digest,
+                                                      .bytes = b->inbox[0].offset + zmq_msg_size(&b->inbox[0].frame) };
+
+                assert_int_equal(hedged_distribute_arrived(bed.distributor, known(0), &ok), 1);
+                zmq_msg_close(&b->inbox[0].frame);
+                memmove(b->inbox, b->inbox + 1, --b->n_inbox * sizeof(b->inbox[0]));
+        }
         settle();
-        assert_int_equal(bed.boards[0].n_held, 0);
+        assert_int_equal(b->n_held, 0);
+        assert_int_equal(b->coming.all, 0);
+}
+
+static uint64_t under_way(unsigned i)
+{
+        uint64_t bytes = 0;
+
+        for (unsigned k = 0; k < bed.boards[i].n_inbox; k++)
+                bytes += zmq_msg_size(&bed.boards[i].inbox[k].frame);
+        return bytes;
+}
+
+/* Whatever else there is waits behind little, and the link is never idle; the board is excused for what is under way. */
+static void little_is_under_way_at_once(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", LARGE);
+        uint64_t most = 0;
+
+        for (unsigned i = 0; i < SLOTS; i++)
+                start_board(i, UINT64_MAX);
+        assert_int_equal(known(0)->streamed_bytes, m->blocks[0].program_bytes);
+        for (unsigned turns = 0; bed.boards[0].n_inbox; turns++) {
+                for (unsigned i = 0; i < SLOTS; i++) /* all boards are served alike */
+                        assert_int_equal(bed.boards[i].n_inbox, bed.boards[0].n_inbox);
+                for (unsigned i = 0; i < SLOTS; i++) {
+                        work_one(i);
+                        if (bed.boards[i].coming.all)
+                                assert_int_equal(known(i)->streamed_bytes, under_way(i));
+                        most = under_way(i) > most ? under_way(i) : most;
+                        if (bed.boards[i].coming.all && bed.boards[i].coming.all - bed.boards[i].coming.come > 1 << 20)
+                                assert_true(bed.boards[i].n_inbox >= 3 && under_way(i) >= 1 << 19);
+                        assert_true(turns < 100);
+                }
+        }
+        assert_in_range(most, HEDGED_PIECES_BYTES_MAX - HEDGED_PIECE_BYTES, HEDGED_PIECES_BYTES_MAX);
+        for (unsigned i = 0; i < SLOTS; i++) {
+                assert_int_equal(holds(i, m), WHOLE);
+                assert_int_equal(known(i)->streamed_bytes, 0);
+        }
+}
+
+/* What no board that has got so much can say changes nothing. */
+static void nonsense_about_constants_is_ignored(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", LARGE);
+        board_t *b = &bed.boards[0];
+        hedge_msg_constants_ok_t ok = { .digest = m->blocks[0].digests[0] };
+        unsigned n;
+
+        start_board(0, UINT64_MAX);
+        start_board(1, 0);
+        for (ok.bytes = 1; ok.bytes; ok.bytes *= 2) /* the graph is not answered yet */
+                assert_int_equal(hedged_distribute_arrived(bed.distributor, known(0), &ok), 1);
+        assert_int_equal(b->n_inbox, 1);
+        work_one(0);
+        n = b->n_inbox;
+        assert_int_equal(hedged_distribute_arrived(bed.distributor, known(0), &ok), 1); /* said before */
+        ok.bytes = HEDGED_PIECES_BYTES_MAX + 1;
+        assert_int_equal(hedged_distribute_arrived(bed.distributor, known(0), &ok), HEDGE_EMALFORMED);
+        ok.bytes = UINT64_MAX;
+        assert_int_equal(hedged_distribute_arrived(bed.distributor, known(0), &ok), HEDGE_EMALFORMED);
+        ok.bytes = 1;
+        assert_int_equal(hedged_distribute_arrived(bed.distributor, known(1), &ok), 1); /* another's */
+        ok.digest.bytes[0]++;
+        assert_int_equal(hedged_distribute_arrived(bed.distributor, known(0), &ok), 1); /* nobody's */
+        assert_int_equal(b->n_inbox, n);
+        settle();
+        assert_int_equal(holds(0, m), WHOLE);
+        ok.digest.bytes[0]--;
+        assert_int_equal(hedged_distribute_arrived(bed.distributor, known(0), &ok), 1); /* it is there */
+        assert_int_equal(holds(0, m), WHOLE);
+}
+
+/* Of what was under way the board knows nothing any more when it has said HELLO. */
+static void what_was_broken_off_begins_anew(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", LARGE);
+        board_t *b = &bed.boards[0];
+        hedge_digest_t digest;
+
+        start_board(0, UINT64_MAX);
+        work_one(0);
+        work_one(0);
+        digest = b->coming.as.digest;
+        say_hello(0); /* with pieces under way, on the same connection */
+        assert_int_equal(b->inbox[b->n_inbox - 1].type, HEDGE_MSG_GRAPH);
+        while (b->n_inbox > 1) {
+                zmq_msg_close(&b->inbox[0].frame);
+                memmove(b->inbox, b->inbox + 1, --b->n_inbox * sizeof(b->inbox[0]));
+                hedged_distribute_refused(bed.distributor, known(0), &digest, HEDGE_ENOSHARE);
+        }
+        assert_int_equal(b->n_inbox, 1); /* once is enough */
+        settle();
+        assert_int_equal(holds(0, m), WHOLE);
+        assert_int_equal(b->graphs, 2);
+        assert_int_equal(b->blocks, 1);
+
+        b->n_held = 0;
+        b->bytes = 0;
+        start_board(0, UINT64_MAX); /* another process */
+        work_one(0);
+        work_one(0);
+        stop_coming(b); /* it forgot, whyever */
+        forget_inbox(0);
+        hedged_distribute_refused(bed.distributor, known(0), &digest, HEDGE_ENOSHARE);
+        settle();
+        assert_int_equal(holds(0, m), WHOLE);
+        assert_int_equal(b->graphs, 4);
+}
+
+static void pieces_wait_for_room_in_the_queue(void **state)
+{
+        (void)state;
+        hedged_model_t *m = load("a", LARGE);
+        board_t *b = &bed.boards[0];
+
+        start_board(0, UINT64_MAX);
+        work_one(0);
+        b->full = true;
+        while (b->n_inbox > 0)
+                work_one(0); /* each would be followed by another one */
+        assert_int_equal(b->blocks, 0);
+        assert_true(known(0)->usable);
+        b->full = false;
+        hedged_distribute_feed(bed.distributor);
+        settle();
+        assert_int_equal(holds(0, m), WHOLE);
+        assert_int_equal(b->graphs, 1);
 }
 
 static void a_lost_block_is_sent_again(void **state)
@@ -325,12 +484,13 @@ static void who_cannot_be_reached_is_lost(void **state)
 
         bed.boards[0].refuses = m->blocks[0].bytes - 1;
         start_board(0, UINT64_MAX);
-        work_one(0); /* it refuses the whole and is sent two segments */
-        assert_int_equal(bed.boards[0].n_inbox, 2);
-        bed.boards[0].here = false;
-        work_one(0); /* the third cannot be sent */
-        assert_false(known(0)->usable);
+        work_one(0); /* it refuses the whole and is sent a segment */
         assert_int_equal(bed.boards[0].n_inbox, 1);
+        bed.boards[0].here = false;
+        work_one(0); /* its constants cannot be sent */
+        assert_false(known(0)->usable);
+        assert_int_equal(bed.boards[0].n_inbox, 0);
+        assert_int_equal(known(0)->streamed_bytes, 0);
         assert_null(hedged_model_block(m, m->blocks[3].first, m->blocks[3].last, 0));
 }
 
@@ -358,6 +518,7 @@ static void something_happens_to(unsigned i, uint64_t whole)
 
         switch (below(8)) {
         case 0: /* another process: with other memory where it holds nothing any more */
+                stop_coming(b);
                 forget_some(b);
                 b->most = b->bytes;
                 start_board(i, b->n_held ? b->memory : below(5) * whole / 2);
@@ -463,6 +624,10 @@ int main(void)
                 TEST(boards_hold_what_fits),
                 TEST(a_block_says_what_it_takes_on_a_board),
                 TEST(nothing_is_copied_and_nothing_goes_too_early),
+                TEST(little_is_under_way_at_once),
+                TEST(nonsense_about_constants_is_ignored),
+                TEST(what_was_broken_off_begins_anew),
+                TEST(pieces_wait_for_room_in_the_queue),
                 TEST(a_lost_block_is_sent_again),
                 TEST(blocks_tell_a_boards_number),
                 TEST(who_refuses_gets_what_is_smaller),

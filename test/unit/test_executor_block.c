@@ -22,10 +22,14 @@ static void give_block(block_fixture_t *b)
         const hedge_msg_graph_t m = { .digest = { { NAME } }, .layer = "model/layer" };
         zmq_msg_t frames[BLOCK_FRAMES_MAX];
         const uint32_t n = block_bed_frames(b->bed.graph, frames);
+        hedge_msg_constants_t constants = { .digest = m.digest };
         hedge_why_t why = { .text = "" };
 
-        if (hedgew_executor_graph(b->f.executor, &m, frames, n, &why) != 0)
+        if (hedgew_executor_graph(b->f.executor, &m, frames, &why) != 0)
                 fail_msg("%s", why.text);
+        for (uint32_t i = 1; i < n; i++)
+                if (hedgew_executor_constants(b->f.executor, &constants, &frames[i], &constants.offset, &why) != 0)
+                        fail_msg("%s", why.text);
         block_bed_close_frames(frames, n);
         assert_int_equal(next_report(&b->f)->message.type, HEDGE_MSG_SHARE_OK);
         assert_memory_equal(&hedgew_executor_report(b->f.executor)->message.share_ok.digest, &m.digest, 16);

@@ -550,6 +550,12 @@ static void a_sentence_names_the_place(void **unused)
                 HEDGE_ELIMIT, "TASK: windows: ");
         refuses(BYTES(A_TASK "\xa4last\xcf\x00\x00\x00\x01\x00\x00\x00\x00"), HEDGE_ELIMIT, "TASK: last: ");
         refuses(BYTES("\x82\xa1v\x01\xa1t\xa5GRAPH"), HEDGE_EMALFORMED, "GRAPH: digest: missing");
+        refuses(BYTES("\x83\xa1v\x01\xa1t\xa9"
+                      "CONSTANTS\xa6offset\xff"),
+                HEDGE_EMALFORMED, "CONSTANTS: offset: not a number from 0");
+        refuses(BYTES("\x82\xa1v\x01\xa1t\xac"
+                      "CONSTANTS_OK"),
+                HEDGE_EMALFORMED, "CONSTANTS_OK: digest: missing");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa4part\x01"), HEDGE_EMALFORMED, "PART: parts: missing");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x90"), HEDGE_EMALFORMED, "PART: parts: ");
         refuses(BYTES("\x84\xa1v\x01\xa1t\xa4PART\xa3run\x01\xa5parts\x92\x81\xa4part\x01\x81\xa4part\xcd\x04\x00"),
@@ -564,10 +570,11 @@ static void the_number_of_raw_frames_is_the_schema_s(void **unused)
                 hedge_message_type_t type;
                 uint32_t least, most;
         } rows[] = {
-                { HEDGE_MSG_HELLO, 0, 0 },     { HEDGE_MSG_SHARE, 1, 1 },    { HEDGE_MSG_TASK, 1, 64 },
-                { HEDGE_MSG_PART, 5, 5 },      { HEDGE_MSG_ERROR, 0, 0 },    { HEDGE_MSG_INFER, 3, 3 },
-                { HEDGE_MSG_RESULT, 2, 2 },    { HEDGE_MSG_LOAD, 0, 2 },     { HEDGE_MSG_MODELS_OK, 0, 2 },
-                { HEDGE_MSG_UNLOAD_OK, 0, 0 }, { HEDGE_MSG_GRAPH, 1, 4096 },
+                { HEDGE_MSG_HELLO, 0, 0 },        { HEDGE_MSG_SHARE, 1, 1 }, { HEDGE_MSG_TASK, 1, 64 },
+                { HEDGE_MSG_PART, 5, 5 },         { HEDGE_MSG_ERROR, 0, 0 }, { HEDGE_MSG_INFER, 3, 3 },
+                { HEDGE_MSG_RESULT, 2, 2 },       { HEDGE_MSG_LOAD, 0, 2 },  { HEDGE_MSG_MODELS_OK, 0, 2 },
+                { HEDGE_MSG_UNLOAD_OK, 0, 0 },    { HEDGE_MSG_GRAPH, 1, 1 }, { HEDGE_MSG_CONSTANTS, 1, 1 },
+                { HEDGE_MSG_CONSTANTS_OK, 0, 0 },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

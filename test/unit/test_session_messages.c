@@ -58,7 +58,7 @@ static void tell_share(void)
 
 static void tell_graph(void)
 {
-        bed_tell(&(hedge_message_t){ .type = HEDGE_MSG_GRAPH, .graph = { .digest = digest, .layer = "l" } }, 3);
+        bed_tell(&(hedge_message_t){ .type = HEDGE_MSG_GRAPH, .graph = { .digest = digest, .layer = "l" } }, 1);
 }
 
 /* @param send  Sends something that is to be held. */
@@ -88,10 +88,68 @@ static void a_share_goes_to_the_executor(void **state)
         assert_int_equal(bed.executor.n_shares, 3);
 }
 
+static void expect_constants_ok(uint64_t bytes)
+{
+        const hedge_msg_constants_ok_t *ok = &bed_expect(HEDGE_MSG_CONSTANTS_OK)->constants_ok;
+
+        assert_memory_equal(&ok->digest, &digest, sizeof(digest));
+        assert_int_equal(ok->bytes, bytes);
+}
+
 static void a_graph_goes_to_the_executor(void **state)
 {
-        check_holding(tell_graph);
-        assert_int_equal(bed.executor.n_graphs, 3);
+        bed_serve();
+        tell_graph();
+        bed_turn();
+        expect_constants_ok(0);
+        bed.executor.says = 2; /* it has no constants */
+        tell_graph();
+        bed_turn();
+        bed_expect_nothing();
+        bed.executor.says = 1;
+        tell_graph();
+        bed_turn();
+        assert_memory_equal(&bed_expect(HEDGE_MSG_SHARE_OK)->share_ok.digest, &digest, sizeof(digest));
+        bed.executor.says = HEDGE_ELIMIT;
+        tell_graph();
+        bed_turn();
+        assert_memory_equal(&bed_expect_error(HEDGE_ELIMIT)->digest, &digest, sizeof(digest));
+        assert_string_equal(bed.heard.message.error.text, "no room");
+        assert_int_equal(bed.executor.n_graphs, 4);
+}
+
+static void constants_go_to_the_executor(void **state)
+{
+        const hedge_message_t constants = { .type = HEDGE_MSG_CONSTANTS,
+                                            .constants = { .digest = digest, .offset = UINT64_C(5) << 32 } };
+
+        bed_serve();
+        bed_tell(&constants, 1);
+        bed_turn();
+        expect_constants_ok((UINT64_C(5) << 32) + 4);
+        bed.executor.says = HEDGE_EMALFORMED;
+        bed_tell(&constants, 1);
+        bed_turn();
+        assert_memory_equal(&bed_expect_error(HEDGE_EMALFORMED)->digest, &digest, sizeof(digest));
+        assert_string_equal(bed.heard.message.error.text, "not the next");
+        assert_true(bed_serving());
+}
+
+/* Who hears HELLO begins anew with what the board does not list. */
+static void what_was_coming_is_forgotten_with_hello(void **state)
+{
+        unsigned forgotten;
+
+        bed_serve();
+        assert_true(bed.executor.n_forgotten > 0);
+        forgotten = bed.executor.n_forgotten;
+        tell_graph();
+        bed_turn();
+        expect_constants_ok(0);
+        assert_int_equal(bed.executor.n_forgotten, forgotten);
+        bed_tell(&(hedge_message_t){ .type = HEDGE_MSG_BYE }, 0);
+        bed_turn();
+        assert_int_equal(bed.executor.n_forgotten, forgotten + 1);
 }
 
 static void a_task_goes_to_the_executor(void **state)
@@ -150,10 +208,17 @@ static bool is_in(hedge_message_type_t type, const hedge_message_type_t *types)
 /* All types that there are: what is not about the board itself or its shares is the training's, or no board's business. */
 static void every_type_has_its_place(void **state)
 {
-        const hedge_message_type_t own[] = {
-                HEDGE_MSG_WELCOME, HEDGE_MSG_SHARE, HEDGE_MSG_TASK, HEDGE_MSG_CANCEL, HEDGE_MSG_DROP,
-                HEDGE_MSG_PING,    HEDGE_MSG_ERROR, HEDGE_MSG_BYE,  HEDGE_MSG_GRAPH,  0
-        };
+        const hedge_message_type_t own[] = { HEDGE_MSG_WELCOME,
+                                             HEDGE_MSG_SHARE,
+                                             HEDGE_MSG_TASK,
+                                             HEDGE_MSG_CANCEL,
+                                             HEDGE_MSG_DROP,
+                                             HEDGE_MSG_PING,
+                                             HEDGE_MSG_ERROR,
+                                             HEDGE_MSG_BYE,
+                                             HEDGE_MSG_GRAPH,
+                                             HEDGE_MSG_CONSTANTS,
+                                             0 };
         const hedge_message_type_t trainings[] = {
                 HEDGE_MSG_JOIN,  HEDGE_MSG_SHARD, HEDGE_MSG_STEP,   HEDGE_MSG_LEAVE,    HEDGE_MSG_HOLD,
                 HEDGE_MSG_APPLY, HEDGE_MSG_FETCH, HEDGE_MSG_UPDATE, HEDGE_MSG_MULTIPLY, 0
@@ -470,6 +535,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 BED_TEST(a_share_goes_to_the_executor),
                 BED_TEST(a_graph_goes_to_the_executor),
+                BED_TEST(constants_go_to_the_executor),
+                BED_TEST(what_was_coming_is_forgotten_with_hello),
                 BED_TEST(a_task_goes_to_the_executor),
                 BED_TEST(cancel_and_drop_go_to_the_executor),
                 BED_TEST(every_type_has_its_place),

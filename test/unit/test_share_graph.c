@@ -63,22 +63,33 @@ static int tear_down(void **state)
         return 0;
 }
 
-/* Frames that are not taken are as they were. */
-static int claim(fixture_t *f, uint8_t name, hedgew_share_t **ret, hedge_why_t *why)
+/* Only its graph. */
+static int begin(fixture_t *f, uint8_t name, hedgew_share_t **ret, hedge_why_t *why)
 {
         const hedge_msg_graph_t m = { .digest = { { name } } };
         int r;
 
         why->text[0] = '\0';
-        r = hedgew_graph_claim(f->shares, &m, f->frames, f->n_frames, ret, why);
-        for (uint32_t i = 0; r != 0 && i < f->n_frames; i++)
-                assert_int_equal(zmq_msg_size(&f->frames[i]), f->sizes[i]);
+        r = hedgew_graph_claim(f->shares, &m, &f->frames[0], ret, why);
         if (r < 0)
                 assert_true(strlen(why->text) > 10);
-        if (r == 0) {
-                block_bed_close_frames(f->frames, f->n_frames);
-                fill(f);
+        return r;
+}
+
+/* Its graph and its constants, one after the other. */
+static int claim(fixture_t *f, uint8_t name, hedgew_share_t **ret, hedge_why_t *why)
+{
+        uint64_t come = 0, sent = 0;
+        int r = begin(f, name, ret, why);
+
+        for (uint32_t i = 1; r == 0 && i < f->n_frames; i++) {
+                assert_true(hedgew_share_is_filling(*ret));
+                assert_int_equal(hedgew_graph_fill(*ret, come, &f->frames[i], &come, why), i + 1 == f->n_frames);
+                sent += f->sizes[i];
+                assert_int_equal(come, sent);
         }
+        if (r == 0)
+                assert_false(hedgew_share_is_filling(*ret));
         return r;
 }
 
@@ -155,42 +166,6 @@ static void a_digest_is_of_one_thing(void **state)
         hedgew_share_unref(&other);
 }
 
-static void frames_must_be_the_constants(void **state)
-{
-        fixture_t *f = *state;
-        const uint32_t n = f->n_frames;
-        hedgew_share_t *share = NULL;
-        hedge_why_t why;
-
-        f->n_frames = 0;
-        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
-        f->n_frames = 1;
-        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
-        f->n_frames = n - 1;
-        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
-        f->n_frames = n;
-        assert_int_equal(zmq_msg_init(&f->frames[f->n_frames++]), 0); /* one too many */
-        f->sizes[n] = 0;
-        assert_int_equal(claim(f, 1, &share, &why), HEDGE_EMALFORMED);
-        for (uint32_t i = 0; i < n; i++) { /* each a float short */
-                zmq_msg_t whole = f->frames[i];
-
-                f->n_frames = n;
-                assert_int_equal(zmq_msg_init_size(&f->frames[i], f->sizes[i] - 4), 0);
-                memcpy(zmq_msg_data(&f->frames[i]), zmq_msg_data(&whole), f->sizes[i] - 4);
-                f->sizes[i] -= 4;
-                assert_true(claim(f, 1, &share, &why) < 0);
-                zmq_msg_close(&f->frames[i]);
-                f->frames[i] = whole;
-                f->sizes[i] += 4;
-        }
-        assert_null(share);
-        assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
-        assert_int_equal(hedgew_shares_figures(f->shares).alive, 0);
-        zmq_msg_close(&f->frames[n]);
-        hedgew_share_unref(&(hedgew_share_t *){ hold(f, 1) });
-}
-
 static hedgew_engine_t *engine_of(fixture_t *f, hedgew_share_t *share, uint32_t first, uint32_t last)
 {
         hedgew_engine_t *engine = NULL;
@@ -224,6 +199,158 @@ static void run(fixture_t *f, hedgew_share_t *share, hedgew_engine_t *engine)
         hedgew_graph_used(share, f->bed.kernels);
 }
 
+static uint64_t constant_bytes(const fixture_t *f)
+{
+        uint64_t bytes = 0;
+
+        for (uint32_t i = 1; i < f->n_frames; i++)
+                bytes += f->sizes[i];
+        return bytes;
+}
+
+/* Of all constants, `size` bytes from `from` on are said to be at `offset`. */
+static int fill_with(fixture_t *f, hedgew_share_t *share, uint64_t from, uint64_t offset, size_t size,
+                     uint64_t *ret_bytes, hedge_why_t *why)
+{
+        zmq_msg_t frame;
+        unsigned char *to;
+        uint64_t at = 0;
+        int r;
+
+        assert_int_equal(zmq_msg_init_size(&frame, size), 0);
+        to = zmq_msg_data(&frame);
+        memset(to, 0, size);
+        for (uint32_t i = 1; i < f->n_frames; at += f->sizes[i++])
+                for (size_t k = 0; k < f->sizes[i]; k++)
+                        if (at + k >= from && at + k - from < size)
+                                to[at + k - from] = ((unsigned char *)zmq_msg_data(&f->frames[i]))[k];
+        why->text[0] = '\0';
+        r = hedgew_graph_fill(share, offset, &frame, ret_bytes, why);
+        if (r < 0)
+                assert_true(strlen(why->text) > 10);
+        zmq_msg_close(&frame);
+        return r;
+}
+
+static void constants_come_in_any_pieces(void **state)
+{
+        static const size_t sizes[] = { 1, 3, 7, 4096, 1000000 };
+        fixture_t *f = *state;
+        const uint64_t all = constant_bytes(f);
+
+        for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+                hedgew_share_t *share = NULL;
+                uint64_t come = 0;
+                hedge_why_t why;
+
+                assert_int_equal(begin(f, 1, &share, &why), 0);
+                assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes_of(f));
+                while (come < all) {
+                        const uint64_t from = come, size = all - come < sizes[s] ? all - come : sizes[s];
+
+                        assert_true(hedgew_share_is_filling(share));
+                        assert_int_equal(fill_with(f, share, from, from, (size_t)size, &come, &why),
+                                         from + size == all);
+                        assert_int_equal(come, from + size);
+                }
+                assert_false(hedgew_share_is_filling(share));
+                assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
+                run(f, share, engine_of(f, share, 0, f->bed.graph->n_nodes));
+                assert_int_equal(fill_with(f, share, 0, 0, 8, &come, &why), HEDGE_EMALFORMED); /* it has all */
+                assert_true(hedgew_share_is_held(share));
+                assert_int_equal(hedgew_shares_drop(f->shares, hedgew_share_digest(share)), 0);
+                hedgew_share_unref(&share);
+                assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
+        }
+}
+
+/* What is not the next is the end of it: whoever sends it begins anew. */
+static void constants_must_be_the_next(void **state)
+{
+        fixture_t *f = *state;
+        const uint64_t all = constant_bytes(f);
+        const struct {
+                uint64_t offset, size;
+                int code;
+        } wrong[] = {
+                { 99, 8, HEDGE_EMALFORMED },
+                { 101, 8, HEDGE_EMALFORMED },
+                { 0, 100, HEDGE_EMALFORMED },
+                { UINT64_MAX, 8, HEDGE_EMALFORMED },
+                { 100, 0, HEDGE_EMALFORMED },
+                { 100, all - 99, HEDGE_EMALFORMED },
+                { 100, HEDGE_CONSTANTS_BYTES + 1, HEDGE_ELIMIT },
+        };
+
+        assert_true(all < HEDGE_CONSTANTS_BYTES);
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                hedgew_share_t *share = NULL, *again = NULL;
+                uint64_t come = 0;
+                hedge_why_t why;
+
+                assert_int_equal(begin(f, 1, &share, &why), 0);
+                assert_int_equal(fill_with(f, share, 0, 0, 100, &come, &why), 0);
+                assert_int_equal(fill_with(f, share, 100, wrong[i].offset, (size_t)wrong[i].size, &come, &why),
+                                 wrong[i].code);
+                assert_int_equal(come, 100);
+                assert_null(hedgew_shares_find(f->shares, hedgew_share_digest(share)));
+                assert_int_equal(claim(f, 1, &again, &why), 0);
+                assert_int_equal(hedgew_shares_drop(f->shares, hedgew_share_digest(again)), 0);
+                hedgew_share_unref(&again);
+                hedgew_share_unref(&share);
+                assert_int_equal(hedgew_shares_figures(f->shares).bytes, 0);
+        }
+}
+
+static void filters_have_no_constants(void **state)
+{
+        const hedge_conv_t conv = { 5, 6, 4, 8, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1 };
+        const hedge_msg_share_t m = { .digest = { { 1 } }, .conv = conv, .ell_b = 1 };
+        fixture_t *f = *state;
+        hedgew_share_t *share = NULL;
+        uint64_t come = 0;
+        hedge_why_t why;
+
+        assert_int_equal(
+                hedgew_filters_claim(f->shares, &m, hedge_conv_filter_elements(&conv) * sizeof(float), &share, &why),
+                0);
+        assert_int_equal(fill_with(f, share, 0, 0, 8, &come, &why), HEDGE_EMALFORMED);
+        assert_int_equal(hedgew_shares_figures(f->shares).alive, 1);
+        hedgew_share_abandon(share);
+        hedgew_share_unref(&share);
+}
+
+/* Nothing of the sending before is left, nor counted; what is complete stays. */
+static void a_block_can_begin_anew(void **state)
+{
+        fixture_t *f = *state;
+        hedgew_share_t *share = NULL, *again = NULL;
+        uint64_t come = 0;
+        hedge_why_t why;
+
+        open_shares(f, bytes_of(f)); /* there is room for one */
+        assert_int_equal(begin(f, 1, &share, &why), 0);
+        assert_int_equal(fill_with(f, share, 50, 0, 100, &come, &why), 0);
+        hedgew_share_unref(&share);
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes_of(f));
+        assert_int_equal(claim(f, 1, &again, &why), 0);
+        assert_int_equal(hedgew_shares_figures(f->shares).alive, 1);
+        assert_int_equal(hedgew_shares_clear_filling(f->shares), 0); /* it is claimed */
+        assert_int_equal(hedgew_graph_prepare(again, f->bed.kernels), 0);
+        run(f, again, engine_of(f, again, 0, f->bed.graph->n_nodes));
+        hedgew_share_unref(&again);
+
+        open_shares(f, 4 * bytes_of(f));
+        hedgew_share_unref(&(hedgew_share_t *){ hold(f, 1) });
+        for (uint8_t name = 2; name < 4; name++) {
+                assert_int_equal(begin(f, name, &share, &why), 0);
+                hedgew_share_unref(&share);
+        }
+        assert_int_equal(hedgew_shares_clear_filling(f->shares), 1); /* blocks come one at a time */
+        assert_int_equal(hedgew_shares_figures(f->shares).bytes, bytes_of(f));
+        assert_int_equal(hedgew_shares_figures(f->shares).held, 1);
+}
+
 /* A network of one product, with weights of 32 KiB. */
 static void open_product(fixture_t *f)
 {
@@ -255,35 +382,15 @@ static const void *constant_of(const hedgew_share_t *share)
         return hedge_graph_constant_data(graph, value);
 }
 
-static void free_block(void *data, void *hint)
-{
-        (void)data;
-        free(hint);
-}
-
-static void large_constants_stay_in_their_frames(void **state)
+static void constants_are_aligned(void **state)
 {
         fixture_t *f = *state;
         hedgew_share_t *share;
-        const void *data;
         hedge_why_t why;
-        char *bytes;
 
         open_product(f);
-        data = zmq_msg_data(&f->frames[1]);
         assert_int_equal(claim(f, 1, &share, &why), 0);
-        assert_ptr_equal(constant_of(share), data);
-        assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
-        run(f, share, engine_of(f, share, 0, f->bed.graph->n_nodes));
-        hedgew_share_unref(&share);
-
-        bytes = malloc(f->sizes[1] + 1); /* but not where a float cannot be read */
-        assert_non_null(bytes);
-        memcpy(bytes + 1, zmq_msg_data(&f->frames[1]), f->sizes[1]);
-        zmq_msg_close(&f->frames[1]);
-        assert_int_equal(zmq_msg_init_data(&f->frames[1], bytes + 1, f->sizes[1], free_block, bytes), 0);
-        assert_int_equal(claim(f, 2, &share, &why), 0);
-        assert_int_equal((uintptr_t)constant_of(share) % sizeof(float), 0);
+        assert_int_equal((uintptr_t)constant_of(share) % HEDGE_ALIGNMENT, 0);
         assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
         run(f, share, engine_of(f, share, 0, f->bed.graph->n_nodes));
         hedgew_share_unref(&share);
@@ -575,8 +682,11 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(a_block_is_a_share),
                 TEST(a_digest_is_of_one_thing),
-                TEST(frames_must_be_the_constants),
-                TEST(large_constants_stay_in_their_frames),
+                TEST(constants_come_in_any_pieces),
+                TEST(constants_must_be_the_next),
+                TEST(filters_have_no_constants),
+                TEST(a_block_can_begin_anew),
+                TEST(constants_are_aligned),
                 TEST(too_long_a_graph_is_not_read),
                 TEST(the_cap_holds),
                 TEST(engines_are_kept_while_there_is_room),

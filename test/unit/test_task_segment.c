@@ -30,6 +30,7 @@ static int set_up(void **state)
         fixture_t *f = calloc(1, sizeof(*f));
         zmq_msg_t frames[BLOCK_FRAMES_MAX];
         hedgew_share_t *share;
+        uint64_t come = 0;
         hedge_why_t why;
         uint32_t n;
 
@@ -37,7 +38,9 @@ static int set_up(void **state)
         f->nodes = f->bed.graph->n_nodes;
         assert_int_equal(hedgew_shares_new(CAP, CAP, &f->shares), 0);
         n = block_bed_frames(f->bed.graph, frames);
-        assert_int_equal(hedgew_graph_claim(f->shares, &m, frames, n, &share, &why), 0);
+        assert_int_equal(hedgew_graph_claim(f->shares, &m, frames, &share, &why), 0);
+        for (uint32_t i = 1; i < n; i++)
+                assert_int_equal(hedgew_graph_fill(share, come, &frames[i], &come, &why), i == n - 1);
         block_bed_close_frames(frames, n);
         assert_int_equal(hedgew_graph_prepare(share, f->bed.kernels), 0);
         hedgew_share_unref(&share);

@@ -181,21 +181,47 @@ int hedgew_executor_share(hedgew_executor_t *e, const hedge_msg_share_t *message
         return 0;
 }
 
-int hedgew_executor_graph(hedgew_executor_t *e, const hedge_msg_graph_t *message, zmq_msg_t *frames, uint32_t n_frames,
-                          hedge_why_t *why)
+/* Put the work for a share whose last bytes have come, or forget it. @param share  A reference, which is taken over. */
+static int put_block(hedgew_executor_t *e, hedgew_share_t *share, hedge_why_t *why)
 {
         hedgew_share_work_t *work = new_share_work();
-        int r;
 
-        if (!work)
+        if (!work) {
+                hedgew_share_abandon(share);
+                hedgew_share_unref(&share);
                 return hedge_why(why, -ENOMEM, "no memory for a share");
-        r = hedgew_graph_claim(e->compute->settings.shares, message, frames, n_frames, &work->share, why);
-        if (r != 0) {
-                free(work);
-                return r == 2 ? 0 : r;
         }
+        work->share = share;
         put_share(e, work);
         return 0;
+}
+
+int hedgew_executor_graph(hedgew_executor_t *e, const hedge_msg_graph_t *message, zmq_msg_t *program, hedge_why_t *why)
+{
+        hedgew_share_t *share = NULL;
+        int r = hedgew_graph_claim(e->compute->settings.shares, message, program, &share, why);
+
+        if (r == 0 && !hedgew_share_is_filling(share)) { /* it has no constants */
+                r = put_block(e, share, why);
+                return r < 0 ? r : 2;
+        }
+        hedgew_share_unref(&share);
+        return r;
+}
+
+int hedgew_executor_constants(hedgew_executor_t *e, const hedge_msg_constants_t *message, zmq_msg_t *frame,
+                              uint64_t *ret_bytes, hedge_why_t *why)
+{
+        hedgew_share_t *share = hedgew_shares_find(e->compute->settings.shares, &message->digest);
+        int r;
+
+        if (!share)
+                return hedge_why(why, HEDGE_ENOSHARE, "constants of a block that is not being sent");
+        r = hedgew_graph_fill(share, message->offset, frame, ret_bytes, why);
+        if (r == 1)
+                return put_block(e, share, why);
+        hedgew_share_unref(&share);
+        return r;
 }
 
 /* Without memory for it the thread looks another time. */
@@ -216,6 +242,12 @@ int hedgew_executor_drop(hedgew_executor_t *e, const hedge_digest_t *digest)
         if (r == 0)
                 nudge(e);
         return r;
+}
+
+void hedgew_executor_forget_filling(hedgew_executor_t *e)
+{
+        if (hedgew_shares_clear_filling(e->compute->settings.shares))
+                nudge(e);
 }
 
 static int check_room(const hedgew_executor_t *e, zmq_msg_t *frames, uint32_t n_frames, hedge_why_t *why)

@@ -53,11 +53,19 @@ void hedgew_executor_destroy(hedgew_executor_t **executor);
 int hedgew_executor_share(hedgew_executor_t *executor, const hedge_msg_share_t *message, zmq_msg_t *frame,
                           hedge_why_t *why);
 
-/** Likewise a block.
- * @param frames  The packed graph and its constants; taken over where 0 is returned, else untouched.
- * @return 0, 1 (it is held already: say SHARE_OK), or as hedgew_graph_claim. */
-int hedgew_executor_graph(hedgew_executor_t *executor, const hedge_msg_graph_t *message, zmq_msg_t *frames,
-                          uint32_t n_frames, hedge_why_t *why);
+/** Likewise a block, whose constants are to come. @param program  The packed graph.
+ * @return 0 (say CONSTANTS_OK), 1 (it is held already: say SHARE_OK), 2 (SHARE_OK will be reported), or as hedgew_graph_claim. */
+int hedgew_executor_graph(hedgew_executor_t *executor, const hedge_msg_graph_t *message, zmq_msg_t *program,
+                          hedge_why_t *why);
+
+/** The next constants of a block: when they are its last, SHARE_OK is reported as that of a share is.
+ * @param ret_bytes  That have come by now. Written when 0 is returned.
+ * @return 0 (say CONSTANTS_OK), HEDGE_ENOSHARE (no such block), or as hedgew_graph_fill. */
+int hedgew_executor_constants(hedgew_executor_t *executor, const hedge_msg_constants_t *message, zmq_msg_t *frame,
+                              uint64_t *ret_bytes, hedge_why_t *why);
+
+/** No more will come of blocks whose constants were coming: forget them. */
+void hedgew_executor_forget_filling(hedgew_executor_t *executor);
 
 /** Forget a share. Tasks that wait for it or compute with it go on. @return 0, HEDGE_ENOSHARE. */
 int hedgew_executor_drop(hedgew_executor_t *executor, const hedge_digest_t *digest);

@@ -5,7 +5,12 @@
 #include "worker/infer/shares.h"
 
 /** What the kinds of shares have in common: for shares.c and the kinds' own files. */
-typedef enum hedgew_share_state { HEDGEW_SHARE_CLAIMED, HEDGEW_SHARE_HELD, HEDGEW_SHARE_FAILED } hedgew_share_state_t;
+typedef enum hedgew_share_state {
+        HEDGEW_SHARE_CLAIMED, /**< all of it is there, but for being prepared */
+        HEDGEW_SHARE_FILLING, /**< it comes in pieces, and more are to come */
+        HEDGEW_SHARE_HELD,
+        HEDGEW_SHARE_FAILED,
+} hedgew_share_state_t;
 
 struct hedgew_share_kind {
         /** Have both, of this kind and the same digest, the same geometry? */
@@ -33,7 +38,7 @@ struct hedgew_share {
 };
 
 /** Put a new share into the table, if its memory fits. The caller has a reference too.
- * @param share  Its kind, digest and bytes; the rest 0. Not taken over unless 0 is returned.
+ * @param share  Its kind, digest and bytes, and whether it is claimed or filling; the rest 0. Not taken over unless 0 is returned.
  * @return 0, 1 (it is held already), 2 (it is claimed already), HEDGE_EMALFORMED (the digest is held for another), HEDGE_ELIMIT. */
 int hedgew_shares_insert(hedgew_shares_t *shares, hedgew_share_t *share, hedge_why_t *why);
 
@@ -52,6 +57,12 @@ void hedgew_share_recount(hedgew_share_t *share, uint64_t bytes, uint64_t spare)
 
 /** While more is counted than may be: let those that can do without most do so. On the compute thread. */
 void hedgew_shares_make_room(hedgew_shares_t *shares, hedge_kernels_t *kernels);
+
+/** Nothing more is to come: it is claimed from now on. */
+void hedgew_share_filled(hedgew_share_t *share);
+
+/** Forget the share of this digest if it is filling. */
+void hedgew_shares_drop_filling(hedgew_shares_t *shares, const hedge_digest_t *digest);
 
 /** Let tasks see it. @return 0, 1 (it was dropped in the meantime). */
 int hedgew_share_publish(hedgew_share_t *share);

@@ -7,18 +7,15 @@
 
 #include "common/model/held.h"
 #include "common/model/pack.h"
+#include "worker/infer/constants.h"
 #include "worker/infer/share.h"
-
-#define SMALL_BYTES (16u << 10) /* libzmq may hand out what is smaller inside a buffer of 8 KiB */
 
 typedef struct block {
         hedgew_share_t share;
         hedge_graph_t *graph;
-        uint32_t n_constants;
-        zmq_msg_t *frames; /* n_constants; empty where there is a copy */
-        void **copies;     /* likewise */
-        uint64_t others;   /* counted for all but the engines */
-        uint64_t reserve;  /* and at least so much for these, whether there are any or not */
+        hedgew_constants_t constants;
+        uint64_t others;  /* counted for all but the engines */
+        uint64_t reserve; /* and at least so much for these, whether there are any or not */
         hedgew_engines_t engines;
         hedge_packs_t *packs; /* of all engines */
 } block_t;
@@ -30,12 +27,7 @@ static void release(hedgew_share_t *share)
         hedgew_engines_clear(&b->engines);
         hedge_packs_destroy(&b->packs);
         hedge_graph_destroy(&b->graph);
-        for (uint32_t i = 0; b->frames && i < b->n_constants; i++)
-                zmq_msg_close(&b->frames[i]);
-        for (uint32_t i = 0; b->copies && i < b->n_constants; i++)
-                free(b->copies[i]);
-        free(b->frames);
-        free(b->copies);
+        hedgew_constants_release(&b->constants);
         free(b);
 }
 
@@ -49,137 +41,73 @@ static int unpack(block_t *b, zmq_msg_t *program, hedge_why_t *why)
         return hedge_graph_unpack(zmq_msg_data(program), zmq_msg_size(program), HEDGE_MAX_ELEMENTS, &b->graph, why);
 }
 
-/* Is there a frame of the right size for each? @param values  The constants. */
-static int check_constants(const block_t *b, const uint32_t *values, zmq_msg_t *frames, uint32_t n_frames,
-                           hedge_why_t *why)
-{
-        if (n_frames != b->n_constants)
-                return hedge_why(why, HEDGE_EMALFORMED, "%u frames came, not one for each of the graph's %u constants",
-                                 n_frames, b->n_constants);
-        for (uint32_t i = 0; i < n_frames; i++) {
-                const size_t size = hedge_graph_constant_size(b->graph, values[i]);
-
-                if (zmq_msg_size(&frames[i]) != size)
-                        return hedge_why(why, HEDGE_EMALFORMED, "constant %u has %zu bytes, not the %zu of '%s'", i,
-                                         zmq_msg_size(&frames[i]), size, b->graph->values[values[i]].name);
-        }
-        return 0;
-}
-
 /* What a block takes before and with its first engine. @return false: more than can be counted. */
-static bool measure(block_t *b, const uint32_t *values)
+static bool measure(block_t *b)
 {
-        uint64_t bytes = 0, elements = 0;
+        uint64_t elements = 0;
 
-        for (uint32_t i = 0; i < b->n_constants; i++) {
-                bytes += hedge_graph_constant_size(b->graph, values[i]);
-                elements += hedge_shape_elements(&b->graph->values[values[i]].shape);
-        }
-        b->share.bytes = hedge_held_bytes(bytes, elements, b->graph->n_nodes);
+        for (uint32_t i = 0; i < b->constants.n; i++)
+                elements += hedge_shape_elements(&b->graph->values[b->constants.values[i]].shape);
+        b->share.bytes = hedge_held_bytes(b->constants.bytes, elements, b->graph->n_nodes);
         b->reserve = elements * sizeof(float);
         b->others = b->share.bytes - b->reserve;
         return b->share.bytes < UINT64_MAX;
 }
 
-static bool wants_copy(zmq_msg_t *frame)
+/* All that can be wrong with it, but for the room. */
+static int build(block_t *b, zmq_msg_t *program, hedge_why_t *why)
 {
-        return zmq_msg_size(frame) < SMALL_BYTES || (uintptr_t)zmq_msg_data(frame) % sizeof(float) != 0;
-}
-
-/* Copies are made before a frame is taken, so that nothing is taken where there is no memory. */
-static int copy_constants(block_t *b, zmq_msg_t *frames)
-{
-        for (uint32_t i = 0; i < b->n_constants; i++) {
-                const size_t size = zmq_msg_size(&frames[i]);
-
-                if (!wants_copy(&frames[i]))
-                        continue;
-                b->copies[i] = hedge_floats_new(size / sizeof(float) + 1);
-                if (!b->copies[i])
-                        return -ENOMEM;
-                memcpy(b->copies[i], zmq_msg_data(&frames[i]), size);
-        }
-        return 0;
-}
-
-static int lend_constants(block_t *b, const uint32_t *values, zmq_msg_t *frames, hedge_why_t *why)
-{
-        int r = copy_constants(b, frames);
-
-        if (r < 0)
-                return hedge_why(why, r, "no memory for a block");
-        for (uint32_t i = 0; i < b->n_constants && r == 0; i++) {
-                r = hedge_graph_lend(b->graph, values[i], b->copies[i] ? b->copies[i] : zmq_msg_data(&frames[i]));
-                if (r < 0)
-                        return hedge_why(why, r, "constant %u: %s", i, hedge_strerror(r));
-        }
-        return 0;
-}
-
-static void take_frames(block_t *b, zmq_msg_t *frames)
-{
-        for (uint32_t i = 0; i < b->n_constants; i++)
-                if (!b->copies[i])
-                        zmq_msg_move(&b->frames[i], &frames[i]); /* what it holds stays where it is */
-                else
-                        zmq_msg_close(&frames[i]);
-}
-
-static int allocate(block_t *b)
-{
-        b->frames = malloc((b->n_constants + (size_t)1) * sizeof(*b->frames));
-        b->copies = calloc(b->n_constants + (size_t)1, sizeof(*b->copies));
-        for (uint32_t i = 0; b->frames && i < b->n_constants; i++)
-                zmq_msg_init(&b->frames[i]);
-        return b->frames && b->copies ? hedge_packs_new(&b->packs) : -ENOMEM;
-}
-
-/* All that can be wrong with it, but for the room. @param frames  Of the constants. */
-static int build(block_t *b, zmq_msg_t *program, zmq_msg_t *frames, uint32_t n_frames, hedge_why_t *why)
-{
-        uint32_t *values = NULL;
         int r = unpack(b, program, why);
 
         if (r < 0)
                 return r;
-        values = malloc((b->graph->n_values + (size_t)1) * sizeof(*values));
-        b->n_constants = hedge_graph_constants(b->graph, values);
-        if (!values || allocate(b) < 0)
-                r = hedge_why(why, -ENOMEM, "no memory for a block");
-        if (r == 0)
-                r = check_constants(b, values, frames, n_frames, why);
-        if (r == 0 && !measure(b, values))
-                r = hedge_why(why, HEDGE_ELIMIT, "a block of that many constants does not fit anywhere");
-        if (r == 0)
-                r = lend_constants(b, values, frames, why);
-        free(values);
-        return r;
+        if (hedgew_constants_init(&b->constants, b->graph) < 0 || hedge_packs_new(&b->packs) < 0)
+                return hedge_why(why, -ENOMEM, "no memory for a block");
+        if (!measure(b))
+                return hedge_why(why, HEDGE_ELIMIT, "a block of that many constants does not fit anywhere");
+        b->share.state = b->constants.n ? HEDGEW_SHARE_FILLING : HEDGEW_SHARE_CLAIMED;
+        return 0;
 }
 
-int hedgew_graph_claim(hedgew_shares_t *shares, const hedge_msg_graph_t *message, zmq_msg_t *frames, uint32_t n_frames,
+int hedgew_graph_claim(hedgew_shares_t *shares, const hedge_msg_graph_t *message, zmq_msg_t *program,
                        hedgew_share_t **ret, hedge_why_t *why)
 {
-        block_t *b;
+        block_t *b = calloc(1, sizeof(*b));
         int r;
 
-        if (!n_frames)
-                return hedge_why(why, HEDGE_EMALFORMED, "a block without its graph");
-        b = calloc(1, sizeof(*b));
         if (!b)
                 return hedge_why(why, -ENOMEM, "no memory for a block");
         b->share.kind = &hedgew_graph_kind;
         b->share.digest = message->digest;
-        r = build(b, &frames[0], frames + 1, n_frames - 1, why);
-        if (r == 0)
-                r = hedgew_shares_insert(shares, &b->share, why);
+        r = build(b, program, why);
         if (r == 0) {
-                zmq_msg_close(&frames[0]);
-                take_frames(b, frames + 1);
-                *ret = &b->share;
-        } else {
-                release(&b->share);
+                hedgew_shares_clear_filling(shares); /* whoever sends it sends nothing else now */
+                r = hedgew_shares_insert(shares, &b->share, why);
         }
+        if (r == 0)
+                *ret = &b->share;
+        else
+                release(&b->share);
         return r;
+}
+
+int hedgew_graph_fill(hedgew_share_t *share, uint64_t offset, zmq_msg_t *frame, uint64_t *ret_bytes, hedge_why_t *why)
+{
+        block_t *b = (block_t *)share;
+        int r;
+
+        if (share->kind != &hedgew_graph_kind || !hedgew_share_is_filling(share))
+                return hedge_why(why, HEDGE_EMALFORMED, "no constants of this share are to come");
+        r = hedgew_constants_take(&b->constants, offset, zmq_msg_data(frame), zmq_msg_size(frame), why);
+        if (r < 0) {
+                hedgew_shares_drop_filling(share->shares, &share->digest);
+                return r;
+        }
+        *ret_bytes = b->constants.come;
+        if (!hedgew_constants_are_complete(&b->constants))
+                return 0;
+        hedgew_share_filled(share);
+        return 1;
 }
 
 int hedgew_graph_prepare(hedgew_share_t *share, hedge_kernels_t *kernels)
@@ -315,7 +243,7 @@ static bool is_same(const hedgew_share_t *known, const hedgew_share_t *other)
 {
         const block_t *a = (const block_t *)known, *b = (const block_t *)other;
 
-        return a->n_constants == b->n_constants && a->graph->n_nodes == b->graph->n_nodes &&
+        return a->constants.n == b->constants.n && a->graph->n_nodes == b->graph->n_nodes &&
                a->graph->n_values == b->graph->n_values && a->reserve == b->reserve;
 }
 

@@ -16,15 +16,23 @@ extern const hedgew_share_kind_t hedgew_graph_kind;
 
 /** Make room for a block.
  *
- * Unpacks and checks its graph, its constants' frames against it, and the cap. Counted from here on are the constants twice (as they
- * came, and packed by the kernels) and the overhead of each constant and node. The constants stay in their frames, but for those that
- * are not aligned, and small ones, which would hold on to a whole buffer of the socket's.
- * @param frames  The packed graph, then the constants; taken over when 0 is returned, else untouched.
- * @param ret     A reference, to be prepared with hedgew_graph_prepare. Written when 0 is returned.
+ * Unpacks and checks its graph, and the cap. Counted from here on are the constants twice (as they come, and packed by the kernels)
+ * and the overhead of each constant and node. Its constants are to come then, by hedgew_graph_fill. Blocks come
+ * one at a time: one that was being filled is forgotten, whichever.
+ * @param program  The packed graph.
+ * @param ret      A reference. Written when 0 is returned.
  * @return 0, 1 (it is held already), 2 (it is claimed already, and will be held soon), HEDGE_EMALFORMED, HEDGE_ELIMIT (a value is too
  * large; over the cap), what else is wrong with the graph (HEDGE_ESHAPE, HEDGE_EUNSUPPORTED, -EINVAL), -ENOMEM. */
-int hedgew_graph_claim(hedgew_shares_t *shares, const hedge_msg_graph_t *message, zmq_msg_t *frames, uint32_t n_frames,
+int hedgew_graph_claim(hedgew_shares_t *shares, const hedge_msg_graph_t *message, zmq_msg_t *program,
                        hedgew_share_t **ret, hedge_why_t *why);
+
+/** The next bytes of a claimed block's constants have come, from this offset on in all of them. They are copied. What is wrong is the end
+ * of the block, unless none were to come: it is forgotten. Belongs to the thread that claims.
+ * @param share      Any, with a reference of the caller's.
+ * @param ret_bytes  That have come by now. Written when 0 or 1 is returned.
+ * @return 0, 1 (these were the last: it is to be prepared with hedgew_graph_prepare), HEDGE_EMALFORMED (they are not the next, or none
+ * were to come of this share), HEDGE_ELIMIT (too many at once), -ENOMEM. */
+int hedgew_graph_fill(hedgew_share_t *share, uint64_t offset, zmq_msg_t *frame, uint64_t *ret_bytes, hedge_why_t *why);
 
 /** Let tasks compute with a claimed block. What was spare before makes room for it: so this belongs to the compute thread.
  * @return 0, 1 (done, but it was dropped in the meantime). */

@@ -78,19 +78,34 @@ static void free_share(hedgew_share_t *share)
         pthread_mutex_unlock(&shares->lock);
 }
 
-void hedgew_shares_clear(hedgew_shares_t *shares)
+static unsigned clear(hedgew_shares_t *shares, bool filling)
 {
         hedgew_share_t *share;
+        unsigned n = 0;
 
         for (unsigned i = 0; i < BUCKETS; i += !share) {
                 pthread_mutex_lock(&shares->lock);
                 share = shares->buckets[i];
+                while (share && filling && share->state != HEDGEW_SHARE_FILLING)
+                        share = share->next;
                 if (share)
                         take_out(share);
                 pthread_mutex_unlock(&shares->lock);
+                n += share != NULL;
                 if (share)
                         hedgew_share_unref(&(hedgew_share_t *){ share });
         }
+        return n;
+}
+
+void hedgew_shares_clear(hedgew_shares_t *shares)
+{
+        clear(shares, false);
+}
+
+unsigned hedgew_shares_clear_filling(hedgew_shares_t *shares)
+{
+        return clear(shares, true);
 }
 
 void hedgew_shares_destroy(hedgew_shares_t **shares)
@@ -287,12 +302,14 @@ void hedgew_share_unref(hedgew_share_t **share)
                 free_share(gone);
 }
 
-int hedgew_shares_drop(hedgew_shares_t *shares, const hedge_digest_t *digest)
+static int drop(hedgew_shares_t *shares, const hedge_digest_t *digest, bool filling)
 {
         hedgew_share_t *share;
 
         pthread_mutex_lock(&shares->lock);
         share = look_up(shares, digest);
+        if (share && filling && share->state != HEDGEW_SHARE_FILLING)
+                share = NULL;
         if (share)
                 take_out(share);
         pthread_mutex_unlock(&shares->lock);
@@ -300,6 +317,16 @@ int hedgew_shares_drop(hedgew_shares_t *shares, const hedge_digest_t *digest)
                 return HEDGE_ENOSHARE;
         hedgew_share_unref(&share);
         return 0;
+}
+
+int hedgew_shares_drop(hedgew_shares_t *shares, const hedge_digest_t *digest)
+{
+        return drop(shares, digest, false);
+}
+
+void hedgew_shares_drop_filling(hedgew_shares_t *shares, const hedge_digest_t *digest)
+{
+        drop(shares, digest, true);
 }
 
 /* The first in a bucket that has something to give back and was not asked yet, with a reference. */
@@ -372,12 +399,29 @@ const hedgew_share_kind_t *hedgew_share_kind(const hedgew_share_t *share)
         return share->kind;
 }
 
-bool hedgew_share_is_held(const hedgew_share_t *share)
+static bool is(const hedgew_share_t *share, hedgew_share_state_t state)
 {
-        hedgew_share_state_t state;
+        bool yes;
 
         pthread_mutex_lock(&share->shares->lock);
-        state = share->state;
+        yes = share->state == state;
         pthread_mutex_unlock(&share->shares->lock);
-        return state == HEDGEW_SHARE_HELD;
+        return yes;
+}
+
+bool hedgew_share_is_held(const hedgew_share_t *share)
+{
+        return is(share, HEDGEW_SHARE_HELD);
+}
+
+bool hedgew_share_is_filling(const hedgew_share_t *share)
+{
+        return is(share, HEDGEW_SHARE_FILLING);
+}
+
+void hedgew_share_filled(hedgew_share_t *share)
+{
+        pthread_mutex_lock(&share->shares->lock);
+        share->state = HEDGEW_SHARE_CLAIMED;
+        pthread_mutex_unlock(&share->shares->lock);
 }

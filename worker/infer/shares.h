@@ -44,6 +44,9 @@ int hedgew_shares_drop(hedgew_shares_t *shares, const hedge_digest_t *digest);
 /** Forget all of them. */
 void hedgew_shares_clear(hedgew_shares_t *shares);
 
+/** Forget those that come in pieces of which more are to come. @return how many. */
+unsigned hedgew_shares_clear_filling(hedgew_shares_t *shares);
+
 /** Nothing is computed for a while: give back buffers, but nothing that is packed. On the compute thread. */
 void hedgew_shares_rest(hedgew_shares_t *shares);
 
@@ -65,5 +68,8 @@ const hedgew_share_kind_t *hedgew_share_kind(const hedgew_share_t *share);
 
 /** May tasks compute with it? Else it is not prepared yet, or could not be. */
 bool hedgew_share_is_held(const hedgew_share_t *share);
+
+/** Does it come in pieces of which more are to come? */
+bool hedgew_share_is_filling(const hedgew_share_t *share);
 
 #endif

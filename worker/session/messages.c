@@ -58,6 +58,12 @@ static void on_share(hedgew_session_t *s, hedge_envelope_t *envelope)
         answer_share(s, &share->digest, r, &why);
 }
 
+static void say_constants(hedgew_session_t *s, const hedge_digest_t *digest, uint64_t bytes)
+{
+        hedgew_session_say(s, &(hedge_message_t){ .type = HEDGE_MSG_CONSTANTS_OK,
+                                                  .constants_ok = { .digest = *digest, .bytes = bytes } });
+}
+
 static void on_graph(hedgew_session_t *s, hedge_envelope_t *envelope)
 {
         const hedge_msg_graph_t *graph = &envelope->message.graph;
@@ -65,10 +71,27 @@ static void on_graph(hedgew_session_t *s, hedge_envelope_t *envelope)
         char text[9];
         int r;
 
-        r = hedgew_executor_graph(s->settings.executor, graph, envelope->frames, envelope->n_frames, &why);
-        log_debug("board=%s share=%s: %s, %u frames: %s", s->settings.board, hedge_digest_text(&graph->digest, text),
-                  graph->layer, envelope->n_frames, fate_of(r));
-        answer_share(s, &graph->digest, r, &why);
+        r = hedgew_executor_graph(s->settings.executor, graph, &envelope->frames[0], &why);
+        log_debug("board=%s share=%s: %s, a graph of %zu bytes: %s", s->settings.board,
+                  hedge_digest_text(&graph->digest, text), graph->layer, zmq_msg_size(&envelope->frames[0]),
+                  fate_of(r));
+        if (r == 0)
+                say_constants(s, &graph->digest, 0);
+        else
+                answer_share(s, &graph->digest, r, &why);
+}
+
+static void on_constants(hedgew_session_t *s, hedge_envelope_t *envelope)
+{
+        const hedge_msg_constants_t *constants = &envelope->message.constants;
+        hedge_why_t why = { .text = "" };
+        uint64_t bytes = 0;
+        int r = hedgew_executor_constants(s->settings.executor, constants, &envelope->frames[0], &bytes, &why);
+
+        if (r < 0)
+                hedgew_session_complain(s, r, &why, 0, &constants->digest);
+        else
+                say_constants(s, &constants->digest, bytes);
 }
 
 static void on_task(hedgew_session_t *s, hedge_envelope_t *envelope)
@@ -146,12 +169,16 @@ static void on_bye(hedgew_session_t *s, hedge_envelope_t *envelope)
 void hedgew_session_message(hedgew_session_t *s, hedge_envelope_t *envelope)
 {
         static void (*const handlers[HEDGE_MSG_TYPES])(hedgew_session_t *, hedge_envelope_t *) = {
-                [HEDGE_MSG_WELCOME] = on_welcome, [HEDGE_MSG_SHARE] = on_share,       [HEDGE_MSG_TASK] = on_task,
-                [HEDGE_MSG_CANCEL] = on_cancel,   [HEDGE_MSG_DROP] = on_drop,         [HEDGE_MSG_PING] = on_ping,
-                [HEDGE_MSG_ERROR] = on_error,     [HEDGE_MSG_BYE] = on_bye,           [HEDGE_MSG_JOIN] = on_training,
-                [HEDGE_MSG_SHARD] = on_training,  [HEDGE_MSG_STEP] = on_training,     [HEDGE_MSG_LEAVE] = on_training,
-                [HEDGE_MSG_HOLD] = on_training,   [HEDGE_MSG_APPLY] = on_training,    [HEDGE_MSG_UPDATE] = on_training,
-                [HEDGE_MSG_FETCH] = on_training,  [HEDGE_MSG_MULTIPLY] = on_training, [HEDGE_MSG_GRAPH] = on_graph,
+                [HEDGE_MSG_WELCOME] = on_welcome,     [HEDGE_MSG_SHARE] = on_share,
+                [HEDGE_MSG_TASK] = on_task,           [HEDGE_MSG_CANCEL] = on_cancel,
+                [HEDGE_MSG_DROP] = on_drop,           [HEDGE_MSG_PING] = on_ping,
+                [HEDGE_MSG_ERROR] = on_error,         [HEDGE_MSG_BYE] = on_bye,
+                [HEDGE_MSG_JOIN] = on_training,       [HEDGE_MSG_SHARD] = on_training,
+                [HEDGE_MSG_STEP] = on_training,       [HEDGE_MSG_LEAVE] = on_training,
+                [HEDGE_MSG_HOLD] = on_training,       [HEDGE_MSG_APPLY] = on_training,
+                [HEDGE_MSG_UPDATE] = on_training,     [HEDGE_MSG_FETCH] = on_training,
+                [HEDGE_MSG_MULTIPLY] = on_training,   [HEDGE_MSG_GRAPH] = on_graph,
+                [HEDGE_MSG_CONSTANTS] = on_constants,
         };
         const hedge_message_type_t type = envelope->message.type;
         hedge_why_t why;

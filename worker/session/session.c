@@ -163,6 +163,7 @@ static void send_hello(hedgew_session_t *s)
                 s->hello_due = false;
                 s->greeted = true;
                 s->hello_said_ms = s->settings.now_ms();
+                hedgew_executor_forget_filling(s->settings.executor); /* the coordinator begins anew */
         }
         free(hello->held);
 }
@@ -292,6 +293,7 @@ void hedgew_session_serve(hedgew_session_t *s, const hedge_msg_welcome_t *welcom
 void hedgew_session_forget_tasks(hedgew_session_t *s)
 {
         hedgew_executor_abandon(s->settings.executor);
+        hedgew_executor_forget_filling(s->settings.executor);
         hedgew_executor_report(s->settings.executor); /* lets go of the parts that were waiting */
         hedgew_training_forget(s->settings.training);
 }
