@@ -178,6 +178,32 @@ static void a_share_on_its_way_excuses_silence(void **state)
         assert_false(a->usable);
 }
 
+/* What is under way of a block at the moment, and no more however long the block is. */
+static void pieces_under_way_excuse_silence(void **state)
+{
+        (void)state;
+        hedged_board_t *a = hello("a", 1, "ra", 10);
+
+        tick();
+        hedged_cluster_pong(cluster, a, &(hedge_msg_pong_t){ .sequence = a->ping_sequence }, now * 1000);
+        assert_true(hedged_cluster_calm(cluster));
+        hedged_cluster_streaming(cluster, a, 1000000); /* 0.8 s */
+        assert_false(hedged_cluster_calm(cluster));    /* it is busy with them */
+        hedged_cluster_seen(cluster, a, 10, now);
+        for (unsigned i = 0; i < 800 / HEARTBEAT + 1; i++) {
+                tick();
+                assert_int_equal(a->missed, 0);
+        }
+        for (unsigned i = 0; i < 4; i++)
+                tick();
+        assert_false(a->usable);
+        hedged_cluster_seen(cluster, a, 10, now);
+        hedged_cluster_streaming(cluster, a, 0);
+        for (unsigned i = 0; i < 4; i++)
+                tick();
+        assert_false(a->usable);
+}
+
 static void a_suspect_comes_back_with_any_message(void **state)
 {
         (void)state;
@@ -323,6 +349,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(three_strikes_make_a_suspect, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_answer_takes_the_strikes_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_share_on_its_way_excuses_silence, setup, teardown),
+                cmocka_unit_test_setup_teardown(pieces_under_way_excuse_silence, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_suspect_comes_back_with_any_message, setup, teardown),
                 cmocka_unit_test_setup_teardown(who_comes_and_goes_is_put_on_probation, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_closed_connection_counts_at_once, setup, teardown),

@@ -102,6 +102,38 @@ static void shares_are_missing_in_the_order_they_came(void **state)
         hedged_share_index_release(&index);
 }
 
+static void it_knows_the_block_on_its_way(void **state)
+{
+        (void)state;
+        hedged_share_index_t index = { 0 };
+        const hedge_digest_t digest = digest_of(2);
+        hedged_share_t *block;
+
+        add(&index, 1, 1, 0, 0);
+        assert_int_equal(hedged_share_index_add(&index, &digest, 1,
+                                                &(hedged_share_use_t){ .model = MODEL(5), .kind = HEDGED_SHARE_BLOCK }),
+                         0);
+        block = find(&index, 2);
+        hedged_share_index_send(&index, find(&index, 1));
+        assert_null(hedged_share_index_block(&index, 1)); /* filters are none */
+        block->pieces = (hedged_pieces_t){ .begun = true, .n = 1, .sent = 9, .arrived = 4 };
+        hedged_share_index_send(&index, block);
+        assert_ptr_equal(hedged_share_index_block(&index, 1), block);
+        assert_null(hedged_share_index_block(&index, 0));
+        assert_false(block->pieces.begun); /* it begins anew */
+        assert_int_equal(block->pieces.n + block->pieces.sent + block->pieces.arrived, 0);
+        assert_int_equal(hedged_share_index_sending(&index, 1), 2);
+        hedged_share_index_set(&index, find(&index, 1), HEDGED_SHARE_HELD);
+        assert_ptr_equal(hedged_share_index_block(&index, 1), block);
+        hedged_share_index_set(&index, block, HEDGED_SHARE_HELD);
+        assert_null(hedged_share_index_block(&index, 1));
+        hedged_share_index_send(&index, block);
+        hedged_share_index_remove(&index, MODEL(5), NULL, NULL);
+        assert_null(hedged_share_index_block(&index, 1));
+        assert_int_equal(hedged_share_index_sending(&index, 1), 0);
+        hedged_share_index_release(&index);
+}
+
 static void a_digest_is_of_one_board(void **state)
 {
         (void)state;
@@ -446,6 +478,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_empty_index_has_nothing),
                 cmocka_unit_test(shares_are_missing_in_the_order_they_came),
+                cmocka_unit_test(it_knows_the_block_on_its_way),
                 cmocka_unit_test(a_digest_is_of_one_board),
                 cmocka_unit_test(two_models_use_one_share),
                 cmocka_unit_test(a_model_goes_while_its_shares_are_on_their_way),
