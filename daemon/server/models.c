@@ -92,14 +92,12 @@ static uint64_t share_bytes(const hedged_model_t *m)
 }
 
 /* Ready: every coded layer could be decoded now, or is better not, and some board holds every segment. */
-static const char *model_state(hedged_model_t *m)
+static bool is_ready(hedged_model_t *m)
 {
-        if (!hedged_segments_ready(m))
-                return "waiting";
         for (unsigned l = 0; l < m->n_layers; l++)
                 if (!hedged_layer_ready(&m->layers[l]))
-                        return "waiting";
-        return "ready";
+                        return false;
+        return hedged_segments_ready(m);
 }
 
 static int describe_model(hedged_model_t *m, hedge_model_status_t *s)
@@ -108,7 +106,7 @@ static int describe_model(hedged_model_t *m, hedge_model_status_t *s)
         int r;
 
         snprintf(s->name, sizeof(s->name), "%s", m->name);
-        snprintf(s->state, sizeof(s->state), "%s", model_state(m));
+        snprintf(s->state, sizeof(s->state), "%s", is_ready(m) ? "ready" : "waiting");
         s->macs = m->macs;
         s->parameters = m->parameters;
         s->layers = g->n_nodes;
@@ -355,10 +353,26 @@ void hedged_models_loaded(hedged_server_t *c, hedged_load_t *l)
         hedged_models_settle(c);
 }
 
+/* Is there a board that may not be given work yet, or for the moment, but may be soon? */
+static bool boards_to_come(const hedged_cluster_t *cluster)
+{
+        unsigned count;
+        hedged_board_t *const *boards = hedged_cluster_boards(cluster, &count);
+
+        for (unsigned i = 0; i < count; i++)
+                if (boards[i]->index != HEDGED_NO_INDEX && boards[i]->state != HEDGED_BOARD_GONE && !boards[i]->usable)
+                        return true;
+        return false;
+}
+
+/* All is sent to who may be given work; and that is enough for the model to run on boards, or nobody else is to come. */
 static bool is_settled(const hedged_server_t *c, const hedged_load_t *l)
 {
+        const bool all_here = !boards_to_come(c->cluster);
+
         for (unsigned i = 0; i < l->set.count; i++)
-                if (!hedged_distribute_settled(c->distributor, l->set.models[i]))
+                if (!hedged_distribute_settled(c->distributor, l->set.models[i]) ||
+                    (!all_here && !is_ready(l->set.models[i])))
                         return false;
         return true;
 }

@@ -222,6 +222,16 @@ static void a_board_that_hangs_up_is_lost_at_once(void **state)
         assert_true(hedged_bed_says_coded(hedged_bed_infer(bed, "digits")));
 }
 
+static bool none_usable(hedged_bed_t *bed)
+{
+        const hedge_msg_status_ok_t *status = hedged_bed_status(bed);
+
+        for (uint32_t i = 0; i < status->n_boards; i++)
+                if (!strcmp(status->boards[i].state, "alive"))
+                        return false;
+        return true;
+}
+
 static void without_boards_it_computes_itself(void **state)
 {
         hedged_bed_t *bed = *state;
@@ -230,6 +240,26 @@ static void without_boards_it_computes_itself(void **state)
         hedged_bed_load(bed, "digits");
         assert_string_equal(hedged_bed_model(bed, "digits")->state, "waiting");
         assert_true(hedged_bed_says_local(hedged_bed_infer(bed, "digits")));
+}
+
+/* While all boards are silent nobody is told that the model is there for use. */
+static void a_load_waits_for_boards_that_may_be_back(void **state)
+{
+        hedged_bed_t *bed = *state;
+
+        hedged_bed_start(bed, "");
+        hedged_bed_join(bed, 4);
+        for (unsigned i = 0; i < 4; i++)
+                fake_board_leave(&bed->boards[i]);
+        hedged_bed_until(bed, none_usable, "the boards to be suspect");
+        hedged_bed_send_load(bed, "digits", bed->onnx, bed->onnx_bytes, NULL, TEST_PATIENCE_MS);
+        while (!hedged_bed_model(bed, "digits")) /* LOAD_OK in between would be no answer to it */
+                continue;
+        assert_string_equal(hedged_bed_model(bed, "digits")->state, "waiting");
+        hedged_bed_join(bed, 4);
+        assert_int_equal(hedged_bed_answer(bed)->type, HEDGE_MSG_LOAD_OK);
+        assert_string_equal(hedged_bed_model(bed, "digits")->state, "ready");
+        assert_true(hedged_bed_says_coded(hedged_bed_infer(bed, "digits")));
 }
 
 /* ---- restarts ---- */
@@ -502,6 +532,7 @@ int main(void)
                 TEST(a_board_without_room_gets_no_tasks),
                 TEST(a_board_that_hangs_up_is_lost_at_once),
                 TEST(without_boards_it_computes_itself),
+                TEST(a_load_waits_for_boards_that_may_be_back),
                 TEST(a_new_coordinator_finds_everything_as_it_was),
                 TEST(a_board_started_anew_gets_its_shares_again),
                 TEST(a_spare_takes_the_number_of_one_that_is_gone),
