@@ -54,6 +54,7 @@ static void add(hedged_step_load_t *sum, const hedged_step_load_t *load)
         sum->boards_s += load->boards_s;
         sum->up_bytes += load->up_bytes;
         sum->down_bytes += load->down_bytes;
+        sum->weights_s += load->weights_s;
         sum->cost += load->cost;
 }
 

@@ -28,7 +28,8 @@ typedef struct hedged_step_load {
         double handling_s;  /**< one of its cores: messages, coding */
         double boards_s;    /**< all boards together */
         double up_bytes, down_bytes;
-        double cost; /**< by plan.price_* */
+        double weights_s; /**< sending its constants to boards, spread over requests: not a part of what a request takes */
+        double cost;      /**< by plan.price_* */
 } hedged_step_load_t;
 
 /** How a segment runs. */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "daemon/plan/weights.h"
+
 #define MOST_WINDOWS 1024u /* parts of a task are numbered below it */
 #define NUMBERS      6u    /* of windows that are looked at */
 #define AS_GOOD      0.98  /* of the best with fewer windows or copies: what more of them have to be below */
@@ -33,6 +35,7 @@ double hedged_way_alone_s(const hedged_level_world_t *w, const hedged_step_load_
 double hedged_way_score(const hedged_level_world_t *w, unsigned boards, const hedged_step_load_t *load)
 {
         const double wait_s = (requests(w, boards) - 1) * hedged_way_alone_s(w, load);
+        const double weights_s = requests(w, boards) * load->weights_s; /* meanwhile all of them would wait */
         const hedged_forecast_t f = { .mean_s = load->mean_s,
                                       .p99_s = load->p99_s,
                                       .here_s = load->computing_s + load->handling_s,
@@ -41,8 +44,9 @@ double hedged_way_score(const hedged_level_world_t *w, unsigned boards, const he
         if (w->objective == HEDGED_OBJECTIVE_COST)
                 return load->cost;
         if (w->objective == HEDGED_OBJECTIVE_AUTO)
-                return load->mean_s + wait_s;
-        return hedged_forecast_score(&f, w->objective == HEDGED_OBJECTIVE_P99, w->config->plan.price_busy, w->boards);
+                return load->mean_s + wait_s + weights_s;
+        return hedged_forecast_score(&f, w->objective == HEDGED_OBJECTIVE_P99, w->config->plan.price_busy, w->boards) +
+               weights_s;
 }
 
 hedged_step_load_t hedged_way_nodes(const hedged_level_world_t *w, unsigned boards, unsigned from, unsigned to)
@@ -124,13 +128,15 @@ static int simulate(hedged_level_world_t *w, unsigned boards, const hedged_luck_
         if (r < 0 || !isfinite(f.mean_s))
                 return r < 0 ? r : -ENOENT;
         each = each < 1 ? each : 1;
-        way->load = (hedged_step_load_t){ .mean_s = f.mean_s / each,
-                                          .p99_s = f.p99_s / each,
-                                          .handling_s = f.here_s,
-                                          .boards_s = f.boards_s,
-                                          .up_bytes = f.up_bytes,
-                                          .down_bytes = f.down_bytes,
-                                          .cost = cost_of(w, way, strips, team.boards) };
+        way->load =
+                (hedged_step_load_t){ .mean_s = f.mean_s / each,
+                                      .p99_s = f.p99_s / each,
+                                      .handling_s = f.here_s,
+                                      .boards_s = f.boards_s,
+                                      .up_bytes = f.up_bytes,
+                                      .down_bytes = f.down_bytes,
+                                      .weights_s = hedged_weights_s(w->survey, w->speeds, &team, way->from, way->to),
+                                      .cost = cost_of(w, way, strips, team.boards) };
         return 0;
 }
 

@@ -11,7 +11,7 @@
 hedged_step_load_t hedged_way_nodes(const hedged_level_world_t *world, unsigned boards, unsigned from, unsigned to);
 
 /** What the objective makes small: the time, at a level of several requests with the wait for what they share (the coordinator and
- * its link), or the cost. */
+ * its link); and for boards' weights what hedged_weights_s says, as long for each of those requests. Or the cost. */
 double hedged_way_score(const hedged_level_world_t *world, unsigned boards, const hedged_step_load_t *load);
 
 /** May nodes between two points be a segment, and may it be cut, or be in one piece, as plan.work says? */

@@ -14,6 +14,7 @@
 #include "daemon/plan/chains.h"
 #include "daemon/plan/limit.h"
 #include "daemon/plan/split.h"
+#include "daemon/plan/weights.h"
 #include "test/unit/chain_net.h"
 
 #define RATE 1e9
@@ -350,6 +351,129 @@ static void precision_is_allowed(void **state)
                 assert_int_equal(chains->chains[0].steps[i].wire, HEDGE_PRECISION_F32);
 }
 
+/* ---- what sending takes ---- */
+
+#define WIDE 4400 /* (64 + 4096) x WIDE floats are more than a light model has, and few multiply-accumulates for that */
+
+static const char *convolutions(make_t *m, const char *in, const char *layer, unsigned n)
+{
+        static char out[16];
+        char text[64];
+
+        snprintf(out, sizeof(out), "%s", in);
+        for (unsigned i = 0; i < n; i++) {
+                Onnx__NodeProto *node;
+
+                snprintf(text, sizeof(text), "%s w", out);
+                snprintf(out, sizeof(out), "%s%u", layer, i);
+                node = make_node(m, "Conv", text, out);
+                make_int_list(m, node, "pads", DIMS(1, 1, 1, 1));
+        }
+        return out;
+}
+
+/* Convolutions, full connections that are nearly all of the weights, and convolutions of what comes of them again, or nothing. */
+static void heavy_network(bool more)
+{
+        static const int64_t image[] = { 1, 64, 8, 8 };
+        char text[64];
+        make_t m;
+
+        make_init(&m, 13);
+        make_input(&m, "x", DIMS(1, 64, 32, 32));
+        make_weights(&m, "w", DIMS(64, 64, 3, 3));
+        make_weights(&m, "d", DIMS(64, WIDE));
+        make_weights(&m, "e", DIMS(WIDE, 4096));
+        make_node(&m, "GlobalAveragePool", convolutions(&m, "x", "a", 8), "g");
+        make_node(&m, "Flatten", "g", "f");
+        make_node(&m, "MatMul", "f d", "h");
+        make_node(&m, "MatMul", "h e", more ? "i" : "y");
+        if (more) {
+                make_ints(&m, "to", DIMS(4), image);
+                make_node(&m, "Reshape", "i to", "j");
+                snprintf(text, sizeof(text), "%s", convolutions(&m, "j", "b", 60));
+                make_node(&m, "Relu", text, "y");
+        }
+        make_output(&m, "y");
+        hedge_graph_destroy(&graph);
+        free(nodes);
+        graph = import_made(&m);
+        make_free(&m);
+        nodes = calloc(graph->n_nodes, sizeof(*nodes));
+        assert_non_null(nodes);
+}
+
+static uint32_t find_node(const char *name)
+{
+        uint32_t i = 0;
+
+        while (strcmp(graph->nodes[i].name, name) != 0)
+                i++;
+        return i;
+}
+
+/* Is it in a segment of any chain? */
+static bool is_asked_for(uint32_t node)
+{
+        for (unsigned c = 0; c < chains->n; c++)
+                for (unsigned s = 0; s < chains->chains[c].n_steps; s++) {
+                        const hedged_step_t *step = &chains->chains[c].steps[s];
+
+                        if (step->kind == HEDGED_STEP_SEGMENT && step->first <= node && node < step->last)
+                                return true;
+                }
+        return false;
+}
+
+/* Ten boards would be sent 73 MB each over a link of 20 MB/s: for a thousand requests 36 ms each, and that while the other nine wait,
+ * too, for layers that take 18 ms here. Over one without end they are sent. */
+static void weights_with_no_work_stay_here(void **state)
+{
+        double price_s, bytes, with_s;
+        hedged_team_t team = { .boards = 2, .may = { true, true } };
+        hedged_survey_t survey;
+
+        (void)state;
+        heavy_network(false);
+        configure("");
+        boards(10, 2e7);
+        plan();
+        assert_int_equal(chains->chains[chains->n - 1].boards, 1);
+        assert_true(is_asked_for(find_node("a0")));
+        assert_false(is_asked_for(find_node("y")));
+        with_s = chains->chains[chains->n - 1].predicted_s;
+        assert_true(with_s < 1.2 * chains->chains[0].local_s); /* no price is in it */
+        boards(10, 1e12);
+        plan();
+        assert_true(is_asked_for(find_node("y")));
+
+        /* by hand: two of the boards, over their own links and over the coordinator's */
+        boards(3, 2e7);
+        assert_int_equal(hedged_survey_make(graph, nodes, &survey), 0);
+        bytes = (double)survey.before[survey.n - 1].frame_bytes;
+        assert_true(bytes > (double)HEDGED_WEIGHTS_LIGHT_BYTES);
+        price_s = hedged_weights_s(&survey, &speeds, &team, 0, survey.n - 1);
+        assert_true(fabs(price_s * HEDGED_WEIGHTS_REQUESTS - 2 * bytes / 2e7) < 1e-9 * bytes);
+        speeds.board[1].up_bytes_per_s = 1e6;
+        price_s = hedged_weights_s(&survey, &speeds, &team, 0, survey.n - 1);
+        assert_true(fabs(price_s * HEDGED_WEIGHTS_REQUESTS - bytes / 1e6) < 1e-9 * bytes);
+        hedged_survey_release(&survey);
+}
+
+/* Of a model that is no more than light altogether it makes no difference. */
+static void light_models_go_as_they_are(void **state)
+{
+        const hedged_team_t team = { .boards = 1, .may = { true } };
+        hedged_survey_t survey;
+
+        (void)state;
+        network(32, 16, 3, 8, 4);
+        boards(1, 1);
+        assert_int_equal(hedged_survey_make(graph, nodes, &survey), 0);
+        assert_true(hedged_weights_s(&survey, &speeds, &team, 0, survey.n - 1) == 0);
+        hedged_survey_release(&survey);
+}
+
 /* Indices go as they are, whatever is allowed. */
 static void whole_numbers_are_not_rounded(void **state)
 {
@@ -562,6 +686,8 @@ int main(void)
                 cmocka_unit_test(named_ways),
                 cmocka_unit_test(ruled_layers_are_left),
                 cmocka_unit_test(coded_layers_stay),
+                cmocka_unit_test(weights_with_no_work_stay_here),
+                cmocka_unit_test(light_models_go_as_they_are),
                 cmocka_unit_test(whole_numbers_are_not_rounded),
                 cmocka_unit_test(precision_is_allowed),
                 cmocka_unit_test(memory_is_kept_to),
