@@ -28,10 +28,10 @@ static bool may_take(const hedged_allot_t *a, uint64_t left)
         return !a->chosen && !a->refused && a->bytes <= left;
 }
 
-static void take_whole(hedged_allot_t *blocks, unsigned n, uint32_t n_nodes, uint64_t left)
+static void take_all(hedged_allot_t *blocks, unsigned n, uint64_t left)
 {
         for (unsigned i = 0; i < n; i++)
-                if (covers(&blocks[i], 0, n_nodes) && may_take(&blocks[i], left)) {
+                if (blocks[i].all && may_take(&blocks[i], left) && !is_covered(blocks, n, &blocks[i])) {
                         blocks[i].chosen = true;
                         return;
                 }
@@ -59,11 +59,11 @@ static unsigned find_best(const hedged_allot_t *blocks, unsigned n, uint64_t lef
         return best;
 }
 
-void hedged_allot(hedged_allot_t *blocks, unsigned n, uint32_t n_nodes, uint64_t room)
+void hedged_allot(hedged_allot_t *blocks, unsigned n, uint64_t room)
 {
         unsigned best;
 
-        take_whole(blocks, n, n_nodes, left_of(room, blocks, n));
+        take_all(blocks, n, left_of(room, blocks, n));
         while ((best = find_best(blocks, n, left_of(room, blocks, n))) < n)
                 blocks[best].chosen = true;
 }

@@ -12,7 +12,7 @@
 struct zmq_msg_t; /* a frame: <zmq.h> */
 
 /** A run of a model's nodes as a share of its own: what a board holds so that it can be asked for segments, in strips or in one
- * piece. The largest is the whole model. Any segment inside can be asked of a board that holds the block. */
+ * piece. Any segment inside can be asked of a board that holds the block. */
 typedef struct hedged_block {
         uint32_t first, last; /**< nodes of the model's graph; last exclusive */
         hedge_graph_t *graph; /**< node i is the model's first + i; its constants are lent by the model's graph */
@@ -24,6 +24,7 @@ typedef struct hedged_block {
         uint64_t constant_bytes;   /**< of all constants on the way to a board, one behind the other */
         hedge_digest_t *digests;   /**< of each board's */
         _Atomic uint64_t saves_us; /**< what a request gains where boards hold it, by prediction */
+        atomic_bool all;           /**< it covers every segment that a chain has now */
         uint64_t chosen[HEDGE_CODE_MAX_BOARDS / 64];          /**< the loop's: boards that are to hold it */
         _Atomic uint64_t planned[HEDGE_CODE_MAX_BOARDS / 64]; /**< boards that hold it by the plan */
         _Atomic uint64_t holders[HEDGE_CODE_MAX_BOARDS / 64]; /**< boards that hold it and may be given work */

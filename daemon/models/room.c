@@ -90,6 +90,7 @@ static hedged_allot_t describe(const hedged_registry_t *registry, const hedged_b
                                  .last = block->last,
                                  .bytes = block->bytes,
                                  .saves_s = (double)atomic_load(&block->saves_us) / 1e6,
+                                 .all = atomic_load(&block->all),
                                  .planned = hedged_block_is_planned(block, board),
                                  .refused = !share || share->held == HEDGED_SHARE_REFUSED,
                                  .chosen = share && is_there(share) };
@@ -102,7 +103,7 @@ static void choose_for(const hedged_registry_t *registry, unsigned board, uint64
 
         for (unsigned i = 0; i < n; i++)
                 blocks[i] = describe(registry, &m->blocks[i], board);
-        hedged_allot(blocks, n, m->graph->n_nodes, room_for(registry, board, bytes_max, m));
+        hedged_allot(blocks, n, room_for(registry, board, bytes_max, m));
         for (unsigned i = 0; i < n; i++)
                 hedged_block_choose(&m->blocks[i], board, blocks[i].chosen);
 }

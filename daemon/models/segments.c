@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/plan/hulls.h"
+
 /* ---- memory ---- */
 
 /* What each board has, of those that are not there as it was. @return the least that any has. */
@@ -50,15 +52,6 @@ static void find_capacity(hedged_model_t *m, const hedged_speeds_t *speeds, bool
 
 /* ---- blocks ---- */
 
-static bool any_segment(const hedged_chains_t *chains)
-{
-        for (unsigned c = 0; c < chains->n; c++)
-                for (unsigned s = 0; s < chains->chains[c].n_steps; s++)
-                        if (chains->chains[c].steps[s].kind == HEDGED_STEP_SEGMENT)
-                                return true;
-        return false;
-}
-
 static hedged_block_t *find_block(const hedged_model_t *m, uint32_t first, uint32_t last)
 {
         for (unsigned i = 0; i < atomic_load(&m->n_blocks); i++)
@@ -84,13 +77,13 @@ static int add_block(hedged_model_t *m, uint32_t first, uint32_t last)
         return r == -ENOMEM ? r : 0;
 }
 
-static int add_blocks(hedged_model_t *m, const hedged_chains_t *chains)
+/* @param hulls  Of all chains: what a board holds that has room for it. */
+static int add_blocks(hedged_model_t *m, const hedged_chains_t *chains, const hedged_hull_t *hulls, int n)
 {
         int r = 0;
 
-        if (!any_segment(chains))
-                return 0;
-        r = add_block(m, 0, m->graph->n_nodes);
+        for (int i = 0; r == 0 && i < n; i++)
+                r = add_block(m, hulls[i].first, hulls[i].last);
         for (unsigned i = 0; r == 0 && i < chains->n_blocks; i++)
                 r = add_block(m, chains->blocks[i].first, chains->blocks[i].last);
         return r;
@@ -116,17 +109,37 @@ static double gain_of(const hedged_chain_t *chain, const hedged_block_t *block, 
         return gain;
 }
 
-/* What the chains say of a block: what it gains, and which boards hold it. */
-static void tell_block(const hedged_chains_t *chains, const hedged_node_cost_t *nodes, hedged_block_t *block)
+static bool is_hull(const hedged_block_t *block, const hedged_hull_t *hulls, int n)
 {
+        for (int i = 0; i < n; i++)
+                if (hulls[i].first == block->first && hulls[i].last == block->last)
+                        return true;
+        return false;
+}
+
+static bool is_placed(const hedged_block_t *block, const hedged_chains_t *chains)
+{
+        for (unsigned i = 0; i < chains->n_blocks; i++)
+                if (chains->blocks[i].first == block->first && chains->blocks[i].last == block->last)
+                        return true;
+        return false;
+}
+
+/* What the chains say of a block: what it gains, and which boards hold it. One of a plan before gains nothing, so that no board gets it
+ * any more; whoever has it keeps it, and is given nothing that is inside. */
+static void tell_block(const hedged_chains_t *chains, const hedged_node_cost_t *nodes, const hedged_hull_t *hulls,
+                       int n, hedged_block_t *block)
+{
+        const bool asked = is_hull(block, hulls, n) || is_placed(block, chains);
         double gain = 0;
 
-        for (unsigned c = 0; c < chains->n; c++) {
+        for (unsigned c = 0; asked && c < chains->n; c++) {
                 const double one = gain_of(&chains->chains[c], block, nodes);
 
                 gain = one > gain ? one : gain;
         }
         atomic_store(&block->saves_us, (uint64_t)(gain * 1e6 + 0.999));
+        atomic_store(&block->all, n == 1 && asked && hedged_block_covers(block, hulls[0].first, hulls[0].last));
         for (unsigned w = 0; w < HEDGE_CODE_MAX_BOARDS / 64; w++) {
                 uint64_t planned = 0;
 
@@ -135,6 +148,19 @@ static void tell_block(const hedged_chains_t *chains, const hedged_node_cost_t *
                                 planned |= chains->blocks[i].boards[w];
                 atomic_store(&block->planned[w], planned);
         }
+}
+
+/* @return as add_blocks. */
+static int take_blocks(hedged_model_t *m, const hedged_chains_t *chains, const hedged_node_cost_t *nodes)
+{
+        hedged_hull_t *hulls = NULL;
+        int n = hedged_hulls_find(m->graph, chains, 0, m->graph->n_nodes, &hulls);
+        int r = n < 0 ? n : add_blocks(m, chains, hulls, n);
+
+        for (unsigned i = 0; r == 0 && i < atomic_load(&m->n_blocks); i++)
+                tell_block(chains, nodes, hulls, n, &m->blocks[i]);
+        free(hulls);
+        return r;
 }
 
 /* @param beside_coded  The model's coded shares take of the boards' memory, too. */
@@ -148,13 +174,11 @@ static int plan(hedged_model_t *m, const hedged_speeds_t *speeds, const hedged_n
         find_capacity(m, speeds, beside_coded, &capacity);
         r = hedged_chains_plan(m->config, speeds, m->graph, nodes, &capacity, &chains);
         if (r == 0)
-                r = add_blocks(m, chains);
+                r = take_blocks(m, chains, nodes);
         if (r < 0) {
                 hedged_chains_destroy(&chains);
                 return r == HEDGE_ELIMIT ? 0 : r; /* plans have changed too often: what boards hold fits the last one */
         }
-        for (unsigned i = 0; i < atomic_load(&m->n_blocks); i++)
-                tell_block(chains, nodes, &m->blocks[i]);
         r = hedged_kept_chains_new(chains, &kept);
         if (r == 0)
                 hedged_model_set_chains(m, kept);

@@ -7,8 +7,8 @@
 /** A model's chains, and the blocks that boards need to hold for them. */
 
 /** Plan how the requests of a new model run (hedged_chains_plan), make the blocks that boards need for it, and give up the layers that
- * no chain runs by themselves. Where any segment is planned the first block is the whole model, for those boards that have room
- * for it. With plan.cut simple, which predicts nothing, or plan.work layers there are no chains.
+ * no chain runs by themselves. Where any segment is planned the first blocks are what all chains together ask for (hedged_hulls_find, mostly
+ * one), for those boards that have room for it. With plan.cut simple, which predicts nothing, or plan.work layers there are no chains.
  *
  * First it is planned as if blocks had the boards' memory for themselves; then, where layers remain that are coded, beside their
  * shares. A board of which nobody knows what memory it has is taken to have as little as any of the others.

@@ -49,7 +49,8 @@ typedef struct hedged_chains {
         unsigned n;
         hedged_chain_t *chains; /**< most boards first */
         unsigned n_blocks;
-        hedged_placement_t *blocks; /**< which boards hold what for the SEGMENT steps: at most one each */
+        hedged_placement_t *
+                blocks; /**< which boards hold what for the SEGMENT steps: hedged_hulls_find of what each has room for */
         double best_shared_s; /**< the best that was found which takes boards, planned or not; 0: there was none */
         uint64_t trials;      /**< simulated ones that it took */
 } hedged_chains_t;

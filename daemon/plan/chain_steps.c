@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/plan/hulls.h"
+
 /* All windows, and what they come to. */
 static int make_windows(const hedged_section_t *section, const hedged_split_t *split, hedged_step_t *step)
 {
@@ -85,53 +87,46 @@ int hedged_chain_make(const hedged_level_world_t *w, const hedged_level_t *l, he
 
 /* ---- who holds what ---- */
 
-/* The part of a board's room from the first to the last segment inside. @return whether there is any. */
-static bool stretch_of(const hedged_level_world_t *w, const hedged_chains_t *c, unsigned board, hedged_placement_t *ret)
+static int place(hedged_chains_t *c, const hedge_graph_t *graph, unsigned board, const hedged_hull_t *hull)
 {
-        const hedge_cut_point_t *points = w->survey->points;
-        const uint32_t from = points[w->rooms->from[board]].at, to = points[w->rooms->to[board]].at;
-        bool any = false;
-
-        for (unsigned i = 0; i < c->n; i++)
-                for (unsigned j = 0; j < c->chains[i].n_steps; j++) {
-                        const hedged_step_t *s = &c->chains[i].steps[j];
-
-                        if (s->kind != HEDGED_STEP_SEGMENT || s->first < from || s->last > to)
-                                continue;
-                        ret->first = any && ret->first < s->first ? ret->first : s->first;
-                        ret->last = any && ret->last > s->last ? ret->last : s->last;
-                        any = true;
-                }
-        if (any && from == 0 && to == w->survey->graph->n_nodes) {
-                ret->first = 0;
-                ret->last = to;
-        }
-        return any;
-}
-
-static void place(hedged_chains_t *c, const hedged_level_world_t *w, unsigned board, const hedged_placement_t *p)
-{
+        hedged_placement_t *blocks;
         unsigned i = 0;
 
-        while (i < c->n_blocks && (c->blocks[i].first != p->first || c->blocks[i].last != p->last))
+        while (i < c->n_blocks && (c->blocks[i].first != hull->first || c->blocks[i].last != hull->last))
                 i++;
         if (i == c->n_blocks) {
-                c->blocks[c->n_blocks++] = *p;
-                c->blocks[i].bytes = hedged_block_bytes(w->survey->graph, p->first, p->last);
+                blocks = realloc(c->blocks, (c->n_blocks + (size_t)1) * sizeof(*blocks));
+                if (!blocks)
+                        return -ENOMEM;
+                c->blocks = blocks;
+                c->blocks[c->n_blocks++] =
+                        (hedged_placement_t){ .first = hull->first,
+                                              .last = hull->last,
+                                              .bytes = hedged_block_bytes(graph, hull->first, hull->last) };
         }
         c->blocks[i].boards[board / 64] |= UINT64_C(1) << board % 64;
+        return 0;
+}
+
+/* What the board has room for, of what the chains ask. */
+static int place_on(const hedged_level_world_t *w, hedged_chains_t *c, unsigned board)
+{
+        const hedge_cut_point_t *points = w->survey->points;
+        hedged_hull_t *hulls = NULL;
+        int r = 0, n = hedged_hulls_find(w->survey->graph, c, points[w->rooms->from[board]].at,
+                                         points[w->rooms->to[board]].at, &hulls);
+
+        for (int i = 0; r == 0 && i < n; i++)
+                r = place(c, w->survey->graph, board, &hulls[i]);
+        free(hulls);
+        return n < 0 ? n : r;
 }
 
 int hedged_chains_place(const hedged_level_world_t *w, hedged_chains_t *c)
 {
-        c->blocks = calloc(w->speeds->boards ? w->speeds->boards : 1, sizeof(*c->blocks));
-        if (!c->blocks)
-                return -ENOMEM;
-        for (unsigned b = 0; b < w->speeds->boards; b++) {
-                hedged_placement_t p = { .first = 0 };
+        int r = 0;
 
-                if (stretch_of(w, c, b, &p))
-                        place(c, w, b, &p);
-        }
-        return 0;
+        for (unsigned b = 0; r == 0 && b < w->speeds->boards; b++)
+                r = place_on(w, c, b);
+        return r;
 }

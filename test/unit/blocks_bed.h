@@ -127,6 +127,7 @@ static hedged_model_t *make_model(const char *name, unsigned file)
         second = find_conv(m->graph, 1);
         third = find_conv(m->graph, 2);
         add_block(m, 0, m->graph->n_nodes, 1000000);
+        m->blocks[0].all = true;
         add_block(m, 0, second, 100000);
         add_block(m, second, third, 200000);
         add_block(m, third, m->graph->n_nodes, 2000000);

@@ -11,9 +11,9 @@
 
 #define NODES 30u
 
-/* The whole model, then three segments and one across two of them. */
+/* One that covers all segments, then three segments and one across two of them. */
 static const hedged_allot_t example[] = {
-        { .first = 0, .last = NODES, .bytes = 1000, .saves_s = 1 },
+        { .first = 0, .last = NODES, .bytes = 1000, .saves_s = 1, .all = true },
         { .first = 0, .last = 10, .bytes = 100, .saves_s = 0.2 },
         { .first = 10, .last = 20, .bytes = 300, .saves_s = 0.5 },
         { .first = 20, .last = NODES, .bytes = 600, .saves_s = 0.1 },
@@ -35,7 +35,7 @@ static unsigned choose(uint64_t room)
 {
         unsigned chosen = 0;
 
-        hedged_allot(blocks, N, NODES, room);
+        hedged_allot(blocks, N, room);
         for (unsigned i = 0; i < N; i++)
                 chosen |= (unsigned)blocks[i].chosen << i;
         return chosen;
@@ -47,7 +47,7 @@ static unsigned choose_anew(uint64_t room)
         return choose(room);
 }
 
-static void where_there_is_room_it_is_the_whole_model(void **state)
+static void where_there_is_room_it_is_one_for_all(void **state)
 {
         (void)state;
         assert_int_equal(choose_anew(1000), 1u << 0);
@@ -121,6 +121,35 @@ static void what_is_inside_is_not_chosen_too(void **state)
         assert_int_equal(choose(750), 1u << 4 | 1u << 1);
 }
 
+/* One of an earlier plan: whoever has it needs nothing else, nobody else gets it. */
+static void what_was_for_all_before_does_as_well(void **state)
+{
+        (void)state;
+        begin();
+        blocks[0].all = false;
+        blocks[0].saves_s = 0;
+        blocks[4].all = true;
+        assert_int_equal(choose(2000), 1u << 4 | 1u << 1 | 1u << 3);
+        begin();
+        blocks[0].all = false;
+        blocks[0].saves_s = 0;
+        blocks[0].chosen = true;
+        blocks[4].all = true;
+        assert_int_equal(choose(2000), 1u << 0);
+}
+
+/* Two runs with much between them: the plan has boards hold both, and no block is for all. */
+static void runs_apart_are_both_held(void **state)
+{
+        (void)state;
+        begin();
+        blocks[0].all = false;
+        blocks[0].saves_s = 0;
+        blocks[1].planned = blocks[3].planned = true;
+        blocks[2].saves_s = blocks[4].saves_s = 0;
+        assert_int_equal(choose(2000), 1u << 1 | 1u << 3);
+}
+
 static void nothing_is_over_its_room(void **state)
 {
         (void)state;
@@ -137,13 +166,15 @@ static void nothing_is_over_its_room(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(where_there_is_room_it_is_the_whole_model),
+                cmocka_unit_test(where_there_is_room_it_is_one_for_all),
                 cmocka_unit_test(else_what_saves_most_for_its_bytes),
                 cmocka_unit_test(what_the_plan_says_comes_first),
                 cmocka_unit_test(what_saves_nothing_is_left_alone),
                 cmocka_unit_test(what_was_refused_is_not_chosen),
                 cmocka_unit_test(what_is_held_stays_and_counts),
                 cmocka_unit_test(what_is_inside_is_not_chosen_too),
+                cmocka_unit_test(what_was_for_all_before_does_as_well),
+                cmocka_unit_test(runs_apart_are_both_held),
                 cmocka_unit_test(nothing_is_over_its_room),
         };
 

@@ -425,6 +425,15 @@ static bool is_asked_for(uint32_t node)
         return false;
 }
 
+/* Does any board hold it? */
+static bool is_placed(uint32_t node)
+{
+        for (unsigned i = 0; i < chains->n_blocks; i++)
+                if (chains->blocks[i].first <= node && node < chains->blocks[i].last)
+                        return true;
+        return false;
+}
+
 /* Ten boards would be sent 73 MB each over a link of 20 MB/s: for a thousand requests 36 ms each, and that while the other nine wait,
  * too, for layers that take 18 ms here. Over one without end they are sent. */
 static void weights_with_no_work_stay_here(void **state)
@@ -440,12 +449,12 @@ static void weights_with_no_work_stay_here(void **state)
         plan();
         assert_int_equal(chains->chains[chains->n - 1].boards, 1);
         assert_true(is_asked_for(find_node("a0")));
-        assert_false(is_asked_for(find_node("y")));
+        assert_false(is_asked_for(find_node("y")) || is_placed(find_node("y")));
         with_s = chains->chains[chains->n - 1].predicted_s;
         assert_true(with_s < 1.2 * chains->chains[0].local_s); /* no price is in it */
         boards(10, 1e12);
         plan();
-        assert_true(is_asked_for(find_node("y")));
+        assert_true(is_asked_for(find_node("y")) && is_placed(find_node("y")));
 
         /* by hand: two of the boards, over their own links and over the coordinator's */
         boards(3, 2e7);
@@ -458,6 +467,20 @@ static void weights_with_no_work_stay_here(void **state)
         price_s = hedged_weights_s(&survey, &speeds, &team, 0, survey.n - 1);
         assert_true(fabs(price_s * HEDGED_WEIGHTS_REQUESTS - bytes / 1e6) < 1e-9 * bytes);
         hedged_survey_release(&survey);
+}
+
+/* Between two runs that boards are given, too. */
+static void weights_in_the_middle_stay_here(void **state)
+{
+        (void)state;
+        heavy_network(true);
+        configure("");
+        boards(10, 2e7);
+        plan();
+        assert_true(is_asked_for(find_node("a0")) && is_asked_for(find_node("b20")));
+        assert_false(is_asked_for(find_node("i")) || is_placed(find_node("i")));
+        assert_true(is_placed(find_node("a0")) && is_placed(find_node("b20")));
+        assert_true(chains->n_blocks >= 2);
 }
 
 /* Of a model that is no more than light altogether it makes no difference. */
@@ -687,6 +710,7 @@ int main(void)
                 cmocka_unit_test(ruled_layers_are_left),
                 cmocka_unit_test(coded_layers_stay),
                 cmocka_unit_test(weights_with_no_work_stay_here),
+                cmocka_unit_test(weights_in_the_middle_stay_here),
                 cmocka_unit_test(light_models_go_as_they_are),
                 cmocka_unit_test(whole_numbers_are_not_rounded),
                 cmocka_unit_test(precision_is_allowed),

@@ -30,6 +30,7 @@ static hedged_speeds_t speeds;
 
 static struct {
         uint32_t segment; /* nodes of it, from the first on; 0: none. The rest one by one */
+        uint32_t tail;    /* and another one of so many nodes at the end */
         bool alone;       /* and in one piece for one board: then no node is left to itself there */
         int result;
         unsigned calls;
@@ -45,11 +46,13 @@ static hedged_step_t step(hedged_step_kind_t kind, uint32_t first, uint32_t last
 static void make_chain(hedged_chain_t *chain, unsigned boards, uint32_t segment, uint32_t n_nodes)
 {
         chain->boards = boards;
-        chain->steps = calloc(2, sizeof(*chain->steps));
+        chain->steps = calloc(3, sizeof(*chain->steps));
         if (segment)
                 chain->steps[chain->n_steps++] = step(HEDGED_STEP_SEGMENT, 0, segment);
-        if (segment < n_nodes)
-                chain->steps[chain->n_steps++] = step(HEDGED_STEP_NODES, segment, n_nodes);
+        if (segment + plan.tail < n_nodes)
+                chain->steps[chain->n_steps++] = step(HEDGED_STEP_NODES, segment, n_nodes - plan.tail);
+        if (plan.tail)
+                chain->steps[chain->n_steps++] = step(HEDGED_STEP_SEGMENT, n_nodes - plan.tail, n_nodes);
 }
 
 int hedged_chains_plan(const hedged_config_t *c, const hedged_speeds_t *s, const hedge_graph_t *graph,
@@ -288,15 +291,18 @@ static void a_layer_that_any_chain_runs_by_itself_is_coded(void **state)
         hedged_model_unref(&m);
 }
 
-static void blocks_are_the_whole_and_what_is_placed(void **state)
+static void blocks_are_all_that_is_asked_and_what_is_placed(void **state)
 {
         (void)state;
         hedged_model_t *m;
 
         configure("");
         plan.segment = behind(2);
+        plan.alone = true;
         m = make_model();
         assert_int_equal(m->n_blocks, 2);
+        assert_true(m->blocks[0].all);
+        assert_false(m->blocks[1].all);
         assert_int_equal(m->blocks[0].first, 0);
         assert_int_equal(m->blocks[0].last, m->graph->n_nodes);
         assert_int_equal(m->blocks[1].first, 0);
@@ -306,11 +312,47 @@ static void blocks_are_the_whole_and_what_is_placed(void **state)
                 assert_int_equal(hedged_block_is_planned(&m->blocks[1], b), b == 0 || b == 2);
         }
         assert_true(m->blocks[1].saves_us > 0);
-        assert_int_equal(m->blocks[0].saves_us, m->blocks[1].saves_us); /* one holds what the other does */
+        assert_true(m->blocks[0].saves_us >= m->blocks[1].saves_us); /* one holds what the other does, and more */
         /* what planning says of bytes is what a block takes */
         for (unsigned i = 0; i < 2; i++)
                 assert_int_equal(m->blocks[i].bytes,
                                  hedged_block_bytes(m->graph, m->blocks[i].first, m->blocks[i].last));
+        hedged_model_unref(&m);
+}
+
+/* Behind the segments there is much that boards need not hold: AlexNet's full connections. */
+static void nobody_holds_what_no_chain_asks_for(void **state)
+{
+        (void)state;
+        hedged_model_t *m;
+        uint64_t whole;
+
+        configure("");
+        plan.segment = behind(3);
+        m = make_model();
+        whole = hedged_block_bytes(m->graph, 0, m->graph->n_nodes);
+        assert_int_equal(m->n_blocks, 1);
+        assert_int_equal(m->blocks[0].last, plan.segment);
+        assert_true(m->blocks[0].all && m->blocks[0].bytes < whole / 2);
+        hedged_model_unref(&m);
+}
+
+/* Between the segments, too: then boards hold each for itself. */
+static void what_is_heavy_between_segments_is_left_out(void **state)
+{
+        (void)state;
+        hedged_model_t *m;
+
+        configure("");
+        plan.segment = behind(3);
+        plan.tail = 1;
+        m = make_model();
+        assert_int_equal(m->n_blocks, 2);
+        assert_int_equal(m->blocks[0].last, plan.segment);
+        assert_int_equal(m->blocks[1].first, m->graph->n_nodes - 1);
+        assert_int_equal(m->blocks[1].last, m->graph->n_nodes);
+        assert_false(m->blocks[0].all || m->blocks[1].all);
+        assert_true(m->blocks[0].saves_us > 0 && m->blocks[1].saves_us > 0);
         hedged_model_unref(&m);
 }
 
@@ -321,6 +363,7 @@ static void the_same_file_makes_the_same_blocks(void **state)
 
         configure("");
         plan.segment = behind(2);
+        plan.alone = true;
         a = make_model();
         b = make_model();
         for (unsigned i = 0; i < 2; i++)
@@ -351,10 +394,12 @@ static void chains_change_and_requests_keep_theirs(void **state)
         assert_int_equal(hedged_model_replan(m, &speeds, true), 0);
         after = hedged_model_chains(m);
         assert_int_equal(after->chains->chains[0].steps[0].last, two);
-        assert_int_equal(m->n_blocks, 3); /* one more: those that boards hold stay */
-        assert_false(hedged_block_is_planned(&m->blocks[1], 0));
-        assert_true(hedged_block_is_planned(&m->blocks[2], 0));
-        assert_int_equal(m->blocks[1].saves_us, m->blocks[2].saves_us); /* it holds what is a segment now */
+        assert_int_equal(m->n_blocks, 2); /* one more: those that boards hold stay */
+        assert_false(hedged_block_is_planned(&m->blocks[0], 0));
+        assert_true(hedged_block_is_planned(&m->blocks[1], 0));
+        assert_int_equal(m->blocks[0].saves_us, 0); /* no other board is to get it */
+        assert_true(m->blocks[1].saves_us > 0);
+        assert_true(!m->blocks[0].all && m->blocks[1].all);
         hedged_kept_chains_unref(&after);
         plan.result = -ENOMEM;
         assert_int_equal(hedged_model_replan(m, &speeds, true), -ENOMEM);
@@ -482,7 +527,9 @@ int main(void)
                 cmocka_unit_test(layers_in_segments_are_not_coded),
                 cmocka_unit_test(where_all_is_a_segment_nothing_is_coded),
                 cmocka_unit_test(a_layer_that_any_chain_runs_by_itself_is_coded),
-                cmocka_unit_test(blocks_are_the_whole_and_what_is_placed),
+                cmocka_unit_test(blocks_are_all_that_is_asked_and_what_is_placed),
+                cmocka_unit_test(nobody_holds_what_no_chain_asks_for),
+                cmocka_unit_test(what_is_heavy_between_segments_is_left_out),
                 cmocka_unit_test(the_same_file_makes_the_same_blocks),
                 cmocka_unit_test(chains_change_and_requests_keep_theirs),
                 cmocka_unit_test(any_thread_takes_chains_while_they_change),
