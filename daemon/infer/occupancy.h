@@ -19,7 +19,7 @@ typedef struct hedged_occupancy {
         _Atomic int64_t us[HEDGED_PLACES]; /**< of work outstanding, as it was predicted */
         atomic_uint waiting; /**< pieces that nobody has been given yet, because all who hold them have enough to do */
         atomic_uint again;   /**< pieces under way that busy places were given although others have them already */
-        atomic_uint turn;    /**< of who goes by turns (plan.hedge no) */
+        atomic_uint turn;    /**< of who goes by turns (plan.hedge: false) */
 } hedged_occupancy_t;
 
 /** Given out (or, below 0, back or given up). */

@@ -167,12 +167,3 @@ bool hedged_block_holds(const hedged_block_t *b, unsigned board)
 {
         return atomic_load(&b->holders[board / 64]) & bit_of(board);
 }
-
-unsigned hedged_block_holders(const hedged_block_t *b)
-{
-        unsigned n = 0;
-
-        for (size_t i = 0; i < sizeof(b->holders) / sizeof(b->holders[0]); i++)
-                n += (unsigned)__builtin_popcountll(atomic_load(&b->holders[i]));
-        return n;
-}

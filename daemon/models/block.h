@@ -64,6 +64,5 @@ bool hedged_block_is_planned(const hedged_block_t *block, unsigned board);
 
 /** Boards that hold it and may be given work; any thread. */
 bool hedged_block_holds(const hedged_block_t *block, unsigned board);
-unsigned hedged_block_holders(const hedged_block_t *block);
 
 #endif

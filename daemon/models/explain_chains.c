@@ -93,18 +93,6 @@ static void find_capacity(const hedged_config_t *config, const hedged_speeds_t *
         }
 }
 
-bool hedged_chains_leave(const hedged_chains_t *chains, uint32_t node)
-{
-        for (unsigned c = 0; c < chains->n; c++)
-                for (unsigned s = 0; s < chains->chains[c].n_steps; s++) {
-                        const hedged_step_t *step = &chains->chains[c].steps[s];
-
-                        if (step->kind == HEDGED_STEP_NODES && step->first <= node && node < step->last)
-                                return true;
-                }
-        return false;
-}
-
 int hedged_explain_chains(const hedged_config_t *config, const hedged_model_t *m, const hedged_speeds_t *speeds,
                           unsigned objective, const hedged_node_cost_t *nodes, hedge_msg_plan_ok_t *answer,
                           hedged_chains_t **ret_chains)

@@ -14,9 +14,6 @@ int hedged_explain_chains(const hedged_config_t *config, const hedged_model_t *m
                           unsigned objective, const hedged_node_cost_t *nodes, hedge_msg_plan_ok_t *answer,
                           hedged_chains_t **ret_chains);
 
-/** Is a node run by itself in some chain? */
-bool hedged_chains_leave(const hedged_chains_t *chains, uint32_t node);
-
 void hedged_explain_release_chains(hedge_msg_plan_ok_t *answer);
 
 #endif

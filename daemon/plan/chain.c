@@ -131,3 +131,15 @@ unsigned hedged_chains_in_flight(const hedged_chains_t *chains, unsigned i)
 {
         return i == 0 ? 1 : chains->chains[0].boards / chains->chains[i - 1].boards + 1;
 }
+
+bool hedged_chains_leave(const hedged_chains_t *chains, uint32_t node)
+{
+        for (unsigned c = 0; c < chains->n; c++)
+                for (unsigned s = 0; s < chains->chains[c].n_steps; s++) {
+                        const hedged_step_t *step = &chains->chains[c].steps[s];
+
+                        if (step->kind == HEDGED_STEP_NODES && step->first <= node && node < step->last)
+                                return true;
+                }
+        return false;
+}
