@@ -3,9 +3,8 @@
 import json
 import os
 import signal
-import subprocess
 
-from cluster import HEDGE, Cluster, check, check_close, hedge, read_floats, runs, wait_for, write_npy
+from cluster import Cluster, check, check_close, hedge, read_floats, runs, wait_for, write_npy
 
 MESSAGES = 100_000  # bytes: all that is said to a board within this test, but what it holds
 
@@ -45,17 +44,11 @@ with Cluster(boards=2, work="whole", options=["--set", "plan.cut=measured", "--s
     check(0.9 * weights < received(c, "board-2"), c.board("board-2")["cost"], weights)
 
     # The coordinator is another process, at the port that the boards know: they hold what it wants of them.
-    endpoint = (c.dir / "run/boards.endpoint").read_text().strip()
     before = {name: received(c, name) for name in c.board_names()}
     pid = c.pid("hedged")
     os.kill(pid, signal.SIGTERM)  # what it has measured is noted: boards are not measured again
     wait_for("the end of hedged", lambda: not runs(pid))
-    config = next(c.dir.rglob("hedged.yaml"))
-    config.write_text(config.read_text().replace("tcp://127.0.0.1:*", endpoint))
-    with open(c.dir / "log/hedged-2.log", "w") as log:
-        again = subprocess.Popen([os.path.join(os.path.dirname(HEDGE), "../daemon/hedged"), "--config", config],
-                                 stdout=log, stderr=log)
-    try:
+    with c.hedged_again():
         wait_for("the socket", lambda: c.hedge("status", "--json", status=None).returncode == 0)
         wait_for("the boards to be back", lambda: is_ready(c, 2))
         c.infer("net", picture, "--raw", c.dir / "got.f32")
@@ -66,6 +59,3 @@ with Cluster(boards=2, work="whole", options=["--set", "plan.cut=measured", "--s
 
         c.hedge("unload", "net")
         wait_for("the boards to forget it", lambda: all(b["held_bytes"] == 0 for b in c.status()["boards"]))
-    finally:
-        again.terminate()
-        check(again.wait(30) == 0, "the second hedged ended with", again.returncode)

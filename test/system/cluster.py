@@ -10,6 +10,7 @@ Programs are found through the environment: HEDGE names the command line; it fin
 happens, the cluster is brought down and its folder removed; a test that leaves a process behind fails.
 """
 import array
+import contextlib
 import json
 import os
 import shutil
@@ -101,6 +102,7 @@ class Cluster:
     def up(self):
         self.hedge("up", "--boards", self.boards, "--detach", *self.options)
         self.started = {name: self.pid(name) for name in ["hedged", *self.board_names()]}
+        self.endpoint = (self.dir / "run/boards.endpoint").read_text().strip()
         return self
 
     def __enter__(self):
@@ -190,6 +192,19 @@ class Cluster:
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
         wait_for(f"the end of {name}", lambda: not runs(pid))
+
+    @contextlib.contextmanager
+    def hedged_again(self):
+        """The coordinator has ended: another one, at the port that the boards know. It is ended afterwards."""
+        config = next(self.dir.rglob("hedged.yaml"))
+        config.write_text(config.read_text().replace("tcp://127.0.0.1:*", self.endpoint))
+        with open(self.dir / "log/hedged-2.log", "w") as log:
+            again = subprocess.Popen([Path(HEDGE).resolve().parent.parent / "daemon/hedged", "--config", config], stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            again.terminate()
+            check(again.wait(30) == 0, "the second hedged ended with", again.returncode)
 
     def alive(self):
         """The coordinator still serves."""

@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """hedged is killed and started again: boards come back by themselves and get no share again; a board killed gets its own."""
-import os
-import subprocess
-
-from cluster import HEDGE, Cluster, check, wait_for, write_digit
+from cluster import Cluster, check, wait_for, write_digit
 
 with Cluster(boards=4, work="layers", options=["--set", "plan.min_macs=0"]) as c:
     picture = write_digit(c.dir / "one.png")
     c.load_digits()
     before = {b["name"]: b for b in c.status()["boards"]}
     boards = {name: c.pid(name) for name in c.board_names()}
-    endpoint = (c.dir / "run/boards.endpoint").read_text().strip()
     c.kill("hedged")
-
-    # By hand, at the port that the boards know.
-    config = next(c.dir.rglob("hedged.yaml"))
-    config.write_text(config.read_text().replace("tcp://127.0.0.1:*", endpoint))
-    with open(c.dir / "log/hedged-2.log", "w") as log:
-        again = subprocess.Popen([os.path.join(os.path.dirname(HEDGE), "../daemon/hedged"), "--config", config],
-                                 stdout=log, stderr=log)
-    try:
+    with c.hedged_again():
         wait_for("the socket", lambda: c.hedge("status", "--json", status=None).returncode == 0)
         wait_for("the boards to be back", lambda: c.status()["alive"] == 4)
         check({n: c.pid(n) for n in c.board_names()} == boards, "a board was restarted")
@@ -30,6 +19,3 @@ with Cluster(boards=4, work="layers", options=["--set", "plan.min_macs=0"]) as c
         for name, b in after.items():
             check(b["incarnation"] == before[name]["incarnation"], name, "is another process")
             check(b["index"] == before[name]["index"], name, "has another number")
-    finally:
-        again.terminate()
-        check(again.wait(30) == 0, "the second hedged ended with", again.returncode)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The coordinator is killed while it trains and started again: the job goes on from its checkpoint, and its client follows."""
 import os
-import subprocess
 
-from cluster import HEDGE, Cluster, check
+from cluster import Cluster, check
 from training import Following, check_classifies, jobs_folders, write_job
 
 # A board's gradient takes 10 ms at least: 12 steps an epoch, so that 40 epochs take over 4 s.
@@ -11,25 +10,14 @@ MACS = 4 * 9 * 12 * 12 + 36 * 4 * 4  # of a picture
 os.environ["HEDGE_EMULATE_MACS_PER_S"] = str(MACS * 3 * 16 * 100)
 with Cluster(boards=2, options=["--set-board", "test.allow_emulation=true"]) as c:
     job = write_job(c.dir / "work", "co3", 40)
-    endpoint = (c.dir / "run/boards.endpoint").read_text().strip()
     with Following(c, "train", job, "-o", c.dir / "squares.onnx") as f:
         f.until("the second epoch", lambda: len(f.epochs) > 1)
         c.kill("hedged")
         before = len(f.epochs)
-
-        # By hand, at the port that the boards know.
-        config = next(c.dir.rglob("hedged.yaml"))
-        config.write_text(config.read_text().replace("tcp://127.0.0.1:*", endpoint))
-        with open(c.dir / "log/hedged-2.log", "w") as log:
-            again = subprocess.Popen([os.path.join(os.path.dirname(HEDGE), "../daemon/hedged"), "--config", config],
-                                     stdout=log, stderr=log)
-        try:
+        with c.hedged_again():
             end = f.finish()
             said = f.said()
             check_classifies(c, c.dir / "squares.onnx", c.dir / "squares.model.yaml")
-        finally:
-            again.terminate()
-            check(again.wait(30) == 0, "the second hedged ended with", again.returncode)
     check("went away" in said and "the coordinator is back" in said, said)
     check(any("anew" in e["event"] for e in f.events), "nothing says that it was started anew:", f.events)
     check(end["state"] == "done" and end["job"] == 1 and end["epochs"] == 40, end)
