@@ -10,21 +10,6 @@
 #include "common/record/guard.h"
 #include "common/record/pack.h"
 
-/* msgpack_sbuffer with a memory: one write that failed is seen at the end. */
-typedef struct writer {
-        msgpack_sbuffer buffer;
-        bool failed;
-} writer_t;
-
-static int write_bytes(void *data, const char *bytes, size_t size)
-{
-        writer_t *writer = data;
-
-        if (!writer->failed && msgpack_sbuffer_write(&writer->buffer, bytes, size) < 0)
-                writer->failed = true;
-        return 0;
-}
-
 static void pack_text(msgpack_packer *packer, const char *text)
 {
         msgpack_pack_str(packer, strlen(text));
@@ -77,7 +62,7 @@ int hedge_graph_pack(const hedge_graph_t *g, void **ret, size_t *ret_size)
 {
         hedge_pack_program_t program = { HEDGE_PACK_VERSION, g->n_values,  NULL,      g->n_inputs,
                                          g->inputs,          g->n_outputs, g->outputs };
-        writer_t writer = { .failed = false };
+        hedge_writer_t writer;
         msgpack_packer packer;
         int r;
 
@@ -88,8 +73,7 @@ int hedge_graph_pack(const hedge_graph_t *g, void **ret, size_t *ret_size)
                 return -ENOMEM;
         for (uint32_t i = 0; i < g->n_values; i++)
                 program.values[i] = describe_value(&g->values[i]);
-        msgpack_sbuffer_init(&writer.buffer);
-        msgpack_packer_init(&packer, &writer, write_bytes);
+        hedge_writer_begin(&writer, &packer);
         r = pack_program(&packer, g, &program);
         free(program.values);
         if (r == 0 && writer.failed)

@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define MSGPACK_SBUFFER_INIT_SIZE 256 /* most headers are smaller */
 #include "common/record/pack.h"
 
 #include <errno.h>
 #include <string.h>
 
 _Static_assert(sizeof(hedge_conv_t) == HEDGE_CONV_NUMBERS * sizeof(uint32_t), "a geometry is 15 numbers in a row");
+
+static int write_bytes(void *data, const char *bytes, size_t size)
+{
+        hedge_writer_t *writer = data;
+
+        if (!writer->failed && msgpack_sbuffer_write(&writer->buffer, bytes, size) < 0)
+                writer->failed = true;
+        return 0;
+}
+
+void hedge_writer_begin(hedge_writer_t *writer, msgpack_packer *ret_packer)
+{
+        writer->failed = false;
+        msgpack_sbuffer_init(&writer->buffer);
+        msgpack_packer_init(ret_packer, writer, write_bytes);
+}
 
 static const uint8_t *value_at(const hedge_field_t *field, const void *values)
 {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define MSGPACK_SBUFFER_INIT_SIZE 256
 #include "common/wire/message.h"
 
 #include <errno.h>
@@ -22,21 +21,6 @@ const hedge_wire_limits_t hedge_wire_default_limits = {
         .max_frame_bytes = UINT64_C(1) << 30,
 };
 
-/* msgpack_sbuffer with a memory: one write that failed is seen at the end. */
-typedef struct writer {
-        msgpack_sbuffer buffer;
-        bool failed;
-} writer_t;
-
-static int write_bytes(void *data, const char *bytes, size_t size)
-{
-        writer_t *writer = data;
-
-        if (!writer->failed && msgpack_sbuffer_write(&writer->buffer, bytes, size) < 0)
-                writer->failed = true;
-        return 0;
-}
-
 static void free_bytes(void *data, void *hint)
 {
         free(data);
@@ -58,14 +42,13 @@ const char *hedge_message_name(hedge_message_type_t type)
 int hedge_message_pack(const hedge_message_t *message, zmq_msg_t *ret_header)
 {
         const hedge_schema_t *schema = hedge_schema(message->type);
-        writer_t writer = { 0 };
+        hedge_writer_t writer;
         msgpack_packer packer;
         int r;
 
         if (!schema)
                 return -EINVAL;
-        msgpack_sbuffer_init(&writer.buffer);
-        msgpack_packer_init(&packer, &writer, write_bytes);
+        hedge_writer_begin(&writer, &packer);
         msgpack_pack_map(&packer, 2 + hedge_pack_count(&schema->record, body_of(message)));
         msgpack_pack_str(&packer, 1);
         msgpack_pack_str_body(&packer, "v", 1);
