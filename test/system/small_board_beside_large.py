@@ -12,13 +12,14 @@ OPTIONS = ["--set", "prior.link_mbit=1000", "--set", f"prior.here_macs_per_s={SP
 
 os.environ["HEDGE_EMULATE_MACS_PER_S"] = str(SPEED)
 with Cluster(boards=2, options=OPTIONS) as c:
+    process = c.board("board-1")["incarnation"]
     c.kill("board-1")
     conf = c.dir / "conf/board-1.yaml"
     text, count = re.subn(r"shares_bytes: *\S+", "shares_bytes: 64M", conf.read_text())
     check(count == 1, conf.read_text())
     conf.write_text(text)
     c.start("board-1")
-    wait_for("both boards", lambda: c.status()["alive"] == 2)
+    wait_for("both boards", lambda: c.board("board-1")["incarnation"] != process and c.status()["alive"] == 2)
 
     hedge("model", "make", "resnet18", c.dir / "net.onnx", "--quiet")
     picture = write_npy(c.dir / "picture.npy", (1, 3, 224, 224), [(i * 37 % 64) / 32 - 1 for i in range(3 * 224 * 224)])
