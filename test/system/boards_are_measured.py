@@ -40,13 +40,13 @@ with Cluster(boards=4) as c:
     check(all(b["measured_tasks"] == 0 for b in c.status()["boards"]), "a damaged file was believed")
     check("boards.yaml" in (c.dir / "log/hedged.log").read_text(), "and nobody said so")
 
-RATE = 5e8
+RATE = 1e8  # little beside what a busy machine gives, under a sanitizer too
 os.environ["HEDGE_EMULATE_MACS_PER_S"] = str(RATE)  # of the boards: the coordinator's configuration does not allow it
 with Cluster(boards=3, options=["--set", "plan.cut=measured", "--set-board", "test.allow_emulation=true"]) as c:
     for b in c.status()["boards"]:  # `hedge up` has waited until they are alive
         check(b["state"] == "alive" and b["measured_tasks"] == 5, b)
         # No board is faster than it is emulated to be, but for the prior's 2 % and the clock's; how much slower, the machine decides.
-        check(RATE / 5 < b["macs_per_s"] < 1.05 * RATE, b)
+        check(RATE / 10 < b["macs_per_s"] < 1.05 * RATE, b)
         check(b["up_bytes_per_s"] != 1.25e7, b)
     c.hedge("down")
     c.up()
