@@ -29,6 +29,14 @@ typedef struct hedge_conv {
         uint32_t groups;
 } hedge_conv_t;
 
+/** A 3 x 3 convolution that keeps the image's size: what there is most of, to measure with and to test. */
+#define HEDGE_CONV_3X3(h, w, in, out)                                                                                \
+        {                                                                                                            \
+                .in_h = (h), .in_w = (w), .in_c = (in), .out_c = (out), .kernel_h = 3, .kernel_w = 3, .stride_h = 1, \
+                .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,       \
+                .pad_right = 1, .groups = 1                                                                          \
+        }
+
 /** Are all numbers in range (each extent 1 .. 2^20, products without overflow, groups dividing both channel
  * counts, at least one output row and column)? @return 0, -EINVAL, HEDGE_ELIMIT. */
 int hedge_conv_check(const hedge_conv_t *conv);

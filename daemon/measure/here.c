@@ -10,23 +10,7 @@
 
 #define RUNS 5
 
-const hedge_conv_t hedged_here_layer = {
-        .in_h = 28,
-        .in_w = 28,
-        .in_c = 64,
-        .out_c = 64,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .pad_top = 1,
-        .pad_left = 1,
-        .pad_bottom = 1,
-        .pad_right = 1,
-        .groups = 1,
-};
+const hedge_conv_t hedged_here_layer = HEDGE_CONV_3X3(28, 28, 64, 64);
 
 static int time_runs(hedge_kernel_t *kernel, const float *in, float *out, int64_t *ret_us)
 {

@@ -3,23 +3,7 @@
 
 #include <string.h>
 
-const hedge_conv_t hedged_probe_conv = {
-        .in_h = 14,
-        .in_w = 14,
-        .in_c = 64,
-        .out_c = 64,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .pad_top = 1,
-        .pad_left = 1,
-        .pad_bottom = 1,
-        .pad_right = 1,
-        .groups = 1,
-};
+const hedge_conv_t hedged_probe_conv = HEDGE_CONV_3X3(14, 14, 64, 64);
 
 const hedge_digest_t hedged_probe_digest = { "hedge measures 1" };
 

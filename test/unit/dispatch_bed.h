@@ -28,23 +28,7 @@ static inline void dispatch_bed_fail(const char *file, int line, const char *wha
         abort();
 }
 
-static const hedge_conv_t dispatch_conv = {
-        .in_h = 8,
-        .in_w = 6,
-        .in_c = 2,
-        .out_c = 4,
-        .kernel_h = 3,
-        .kernel_w = 3,
-        .stride_h = 1,
-        .stride_w = 1,
-        .pad_top = 1,
-        .pad_left = 1,
-        .pad_bottom = 1,
-        .pad_right = 1,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .groups = 1,
-};
+static const hedge_conv_t dispatch_conv = HEDGE_CONV_3X3(8, 6, 2, 4);
 
 /** What a board was sent: a TASK, or a CANCEL. */
 typedef struct dispatch_sent {
