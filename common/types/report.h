@@ -19,7 +19,8 @@ typedef struct hedge_part_report {
 /** How one coded layer of a request went. */
 typedef struct hedge_layer_report {
         char name[HEDGE_LAYER_NAME_MAX];
-        char scheme[16]; /**< "nsctc", ...; "local" where the coordinator had to compute it itself */
+        char scheme
+                [16]; /**< "nsctc", ...; of a segment "strips", "tiles", "whole"; "local" where the coordinator had to compute it itself */
         uint32_t k_a, k_b, delta;
         uint32_t parts_needed, parts_used; /**< rank, and parts the decoder took */
         uint32_t parts_asked;    /**< of boards; what was not used was computed in vain, or cancelled before */

@@ -443,7 +443,7 @@ static void report_step(const segment_t *s, hedge_layer_report_t *report)
         const hedged_step_t *step = s->ask->step;
 
         hedged_segment_work_name(&s->work, report->name, sizeof(report->name));
-        snprintf(report->scheme, sizeof(report->scheme), "%s", step->windows ? "strips" : "whole");
+        snprintf(report->scheme, sizeof(report->scheme), "%s", hedged_segment_way(step, s->ask->model->graph));
         snprintf(report->wire, sizeof(report->wire), "%s", hedge_precision_name(step->wire));
         report->k_a = step->windows ? step->n_windows : 1;
         report->k_b = report->delta = 1;

@@ -27,9 +27,7 @@ static const char *kind_of(const hedged_step_t *s, const hedge_graph_t *g, const
 {
         if (s->kind == HEDGED_STEP_NODES)
                 return runs_coded(s, nodes) ? "layers" : "here";
-        if (!s->windows)
-                return "whole";
-        return s->windows[0].cols < g->values[g->nodes[s->last - 1].output].shape.dims[2] ? "tiles" : "strips";
+        return hedged_segment_way(s, g);
 }
 
 static void describe_step(const hedge_graph_t *g, const hedged_step_t *s, const hedged_node_cost_t *nodes,

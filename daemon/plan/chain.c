@@ -132,6 +132,13 @@ unsigned hedged_chains_in_flight(const hedged_chains_t *chains, unsigned i)
         return i == 0 ? 1 : chains->chains[0].boards / chains->chains[i - 1].boards + 1;
 }
 
+const char *hedged_segment_way(const hedged_step_t *s, const hedge_graph_t *g)
+{
+        if (!s->windows)
+                return "whole";
+        return s->windows[0].cols < g->values[g->nodes[s->last - 1].output].shape.dims[2] ? "tiles" : "strips";
+}
+
 bool hedged_chains_leave(const hedged_chains_t *chains, uint32_t node)
 {
         for (unsigned c = 0; c < chains->n; c++)

@@ -106,6 +106,9 @@ const hedged_chain_t *hedged_chains_pick(const hedged_chains_t *chains, unsigned
 /** From so many requests in flight on hedged_chains_pick takes chain i. */
 unsigned hedged_chains_in_flight(const hedged_chains_t *chains, unsigned i);
 
+/** How a SEGMENT step runs, for people: "strips", "tiles" (windows that do not have all columns) or "whole" (in one piece). */
+const char *hedged_segment_way(const hedged_step_t *step, const hedge_graph_t *graph);
+
 /** Does some chain run this node by itself, so that it may be coded? */
 bool hedged_chains_leave(const hedged_chains_t *chains, uint32_t node);
 

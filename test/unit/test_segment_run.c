@@ -361,7 +361,7 @@ static void windows_are_put_together(void **state)
                                 cut_windows(rows[i]);
                                 step.wire = (hedge_precision_t)wire;
                                 assert_int_equal(run_step(shared), 0);
-                                assert_string_equal(report.scheme, "strips");
+                                assert_string_equal(report.scheme, rows[i] > 0 ? "strips" : "tiles");
                                 assert_int_equal(report.k_a, step.n_windows);
                                 assert_int_equal(report.parts_used, step.n_windows);
                                 assert_int_equal(used_parts(), step.n_windows);
