@@ -236,11 +236,6 @@ void hedged_runners_limit(hedged_runners_t *runners, unsigned limit)
         wake(runners);
 }
 
-const hedged_demand_t *hedged_runners_demand(const hedged_runners_t *runners)
-{
-        return &runners->demand;
-}
-
 void hedged_runners_stop(hedged_runners_t *runners)
 {
         atomic_store(&runners->stopping, true);

@@ -76,9 +76,6 @@ int hedged_runners_new(const hedged_runner_settings_t *settings, hedged_runners_
  * the loop may say so. */
 void hedged_runners_limit(hedged_runners_t *runners, unsigned limit);
 
-/** What is in flight; there as long as the runners. */
-const hedged_demand_t *hedged_runners_demand(const hedged_runners_t *runners);
-
 /** Queue a request. Takes it over until it comes back.
  * @return 0; not taken over: -EAGAIN (too many wait already, of this client or of all), -ENOMEM. */
 int hedged_runners_submit(hedged_runners_t *runners, hedged_request_t *request, const hedged_client_t *client,
