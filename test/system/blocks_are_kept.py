@@ -21,7 +21,7 @@ def is_ready(cluster, boards):
     return model["state"] == "ready" and model["ready_boards"] == boards and model["segment_layers"] > 0
 
 
-with Cluster(boards=2, work="whole", options=["--set", "plan.cut=measured", "--set", "cluster.heartbeat_ms=100"]) as c:
+with Cluster(boards=2, work="whole", options=["--set", "plan.cut=measured", "--set", "cluster.heartbeat_ms=500"]) as c:
     picture = write_npy(c.dir / "picture.npy", (1, 1, 28, 28), [(i * 37 % 64) / 32 - 1 for i in range(28 * 28)])
     hedge("model", "make", "lenet5", c.dir / "net.onnx", "--quiet")
     weights = (c.dir / "net.onnx").stat().st_size
