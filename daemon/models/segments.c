@@ -188,18 +188,7 @@ static int plan(hedged_model_t *m, const hedged_speeds_t *speeds, const hedged_n
 /* Does some chain run this node by itself, so that it may be coded? */
 static bool is_left(const hedged_model_t *m, uint32_t node)
 {
-        const hedged_chains_t *chains = m->chains ? m->chains->chains : NULL;
-
-        if (!chains)
-                return true;
-        for (unsigned c = 0; c < chains->n; c++)
-                for (unsigned s = 0; s < chains->chains[c].n_steps; s++) {
-                        const hedged_step_t *step = &chains->chains[c].steps[s];
-
-                        if (step->kind == HEDGED_STEP_NODES && step->first <= node && node < step->last)
-                                return true;
-                }
-        return false;
+        return !m->chains || hedged_chains_leave(m->chains->chains, node);
 }
 
 int hedged_segments_plan(hedged_model_t *m, const hedged_speeds_t *speeds, const hedged_node_cost_t *nodes)
