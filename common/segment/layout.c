@@ -66,9 +66,9 @@ static uint8_t follow_reshape(const hedge_shape_t *from, uint32_t axis, const he
 
 static uint8_t follow_transpose(const hedge_op_t *op, uint32_t axis, uint32_t rank)
 {
-        for (uint8_t a = 0; a < rank; a++)
+        for (uint32_t a = 0; a < rank; a++)
                 if (op->transpose.perm[a] == axis)
-                        return a;
+                        return (uint8_t)a;
         return NO_AXIS;
 }
 
