@@ -66,7 +66,9 @@ static void answer(hedged_runners_t *runners, hedged_request_t *q)
 /* So many of its runs are over. Who ends the last one gives the request back, and knows it no more. */
 static void end_runs(hedged_runners_t *runners, hedged_request_t *q, uint32_t n)
 {
-        if (n > 0 && atomic_fetch_add(&q->done, n) + n == q->runs)
+        const uint32_t runs = q->runs; /* when ours are over another thread's may be the last */
+
+        if (n > 0 && atomic_fetch_add(&q->done, n) + n == runs)
                 answer(runners, q);
 }
 
