@@ -93,12 +93,6 @@ bool hedge_reach_is_local(const hedge_reach_t *reach, uint32_t first, uint32_t l
         return hedge_reach_ends(reach, first, last, &in, &out);
 }
 
-static bool is_window(const hedge_window_t *w, const hedge_shape_t *image)
-{
-        return w->rows > 0 && w->cols > 0 && (uint64_t)w->top + w->rows <= image->dims[1] &&
-               (uint64_t)w->left + w->cols <= image->dims[2];
-}
-
 /* The smallest window that holds both. */
 static void widen(hedge_window_t *to, const hedge_window_t *by)
 {
@@ -156,10 +150,12 @@ int hedge_reach_trace(hedge_reach_t *reach, uint32_t first, uint32_t last, const
                       hedge_window_t *ret_in, uint64_t *ret_macs)
 {
         uint32_t value_in, value_out;
+        const hedge_shape_t *image;
 
         if (!hedge_reach_ends(reach, first, last, &value_in, &value_out))
                 return HEDGE_EUNSUPPORTED;
-        if (!is_window(out, &reach->graph->values[value_out].shape))
+        image = &reach->graph->values[value_out].shape;
+        if (!hedge_window_is_within(out, image->dims[1], image->dims[2]))
                 return -EINVAL;
         forget(reach, first, last);
         reach->needed[value_out] = *out;

@@ -31,8 +31,7 @@ size_t hedged_window_elements(const hedge_shape_t *image, const hedge_window_t *
 
 bool hedged_window_fits(const hedge_shape_t *image, const hedge_window_t *w)
 {
-        return image->rank == 4 && image->dims[0] == 1 && w->rows > 0 && w->cols > 0 && w->rows <= image->dims[1] &&
-               w->top <= image->dims[1] - w->rows && w->cols <= image->dims[2] && w->left <= image->dims[2] - w->cols;
+        return image->rank == 4 && image->dims[0] == 1 && hedge_window_is_within(w, image->dims[1], image->dims[2]);
 }
 
 static void copy_rows(const float *from, const rows_t *r, char *to)

@@ -17,14 +17,9 @@ static int check_nodes(const hedge_graph_t *block, const hedge_msg_task_t *m, he
         return 0;
 }
 
-static bool is_inside(uint32_t from, uint32_t many, uint32_t extent)
-{
-        return many > 0 && from < extent && many <= extent - from;
-}
-
 static int check_window(const hedge_window_t *w, const hedge_shape_t *image, uint32_t which, hedge_why_t *why)
 {
-        if (!is_inside(w->top, w->rows, image->dims[1]) || !is_inside(w->left, w->cols, image->dims[2]))
+        if (!hedge_window_is_within(w, image->dims[1], image->dims[2]))
                 return hedge_why(why, HEDGE_EMALFORMED,
                                  "window %u, %u rows from %u and %u columns from %u, is not within %u x %u", which,
                                  w->rows, w->top, w->cols, w->left, image->dims[1], image->dims[2]);
