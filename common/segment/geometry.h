@@ -5,12 +5,19 @@
 #include "common/op.h"
 #include "common/resize.h"
 #include "common/segment/axis.h"
+#include "common/types/window.h"
 
 /** Inside of common/segment: what operators over images say of one axis of them. */
 
 #define HEDGE_ROWS     1 /**< axes of an image */
 #define HEDGE_COLUMNS  2
 #define HEDGE_CHANNELS 3
+
+/** The rows or the columns of a window. */
+static inline hedge_span_t hedge_geometry_span(const hedge_window_t *w, uint32_t axis)
+{
+        return axis == HEDGE_ROWS ? (hedge_span_t){ w->top, w->rows } : (hedge_span_t){ w->left, w->cols };
+}
 
 /** Of a convolution or a pool. */
 hedge_slide_t hedge_geometry_slide(const hedge_op_t *op, const hedge_shape_t *in, uint32_t axis);

@@ -129,11 +129,6 @@ bool hedge_local_is(const hedge_local_t *l, uint32_t i)
         return allows(g, node);
 }
 
-static hedge_span_t span_of(const hedge_window_t *w, uint32_t axis)
-{
-        return axis == HEDGE_ROWS ? (hedge_span_t){ w->top, w->rows } : (hedge_span_t){ w->left, w->cols };
-}
-
 /* An element is made of the same one, or of the only one, of each input. */
 static hedge_span_t need_same(const hedge_graph_t *g, const hedge_node_t *node, uint32_t j, uint32_t axis,
                               hedge_span_t out)
@@ -170,8 +165,8 @@ hedge_window_t hedge_local_round(const hedge_local_t *l, uint32_t i, const hedge
                 return *out;
         y = scale_of(l, node, HEDGE_ROWS);
         x = scale_of(l, node, HEDGE_COLUMNS);
-        rows = hedge_scale_round(&y, span_of(out, HEDGE_ROWS));
-        columns = hedge_scale_round(&x, span_of(out, HEDGE_COLUMNS));
+        rows = hedge_scale_round(&y, hedge_geometry_span(out, HEDGE_ROWS));
+        columns = hedge_scale_round(&x, hedge_geometry_span(out, HEDGE_COLUMNS));
         return (hedge_window_t){ rows.first, rows.n, columns.first, columns.n };
 }
 
@@ -213,8 +208,8 @@ static hedge_span_t need_along(const hedge_local_t *l, const hedge_node_t *node,
 hedge_window_t hedge_local_need(const hedge_local_t *l, uint32_t i, uint32_t j, const hedge_window_t *out)
 {
         const hedge_node_t *node = &l->graph->nodes[i];
-        const hedge_span_t rows = need_along(l, node, j, HEDGE_ROWS, span_of(out, HEDGE_ROWS));
-        const hedge_span_t columns = need_along(l, node, j, HEDGE_COLUMNS, span_of(out, HEDGE_COLUMNS));
+        const hedge_span_t rows = need_along(l, node, j, HEDGE_ROWS, hedge_geometry_span(out, HEDGE_ROWS));
+        const hedge_span_t columns = need_along(l, node, j, HEDGE_COLUMNS, hedge_geometry_span(out, HEDGE_COLUMNS));
 
         return (hedge_window_t){ rows.first, rows.n, columns.first, columns.n };
 }

@@ -3,11 +3,6 @@
 #include "common/segment/geometry.h"
 #include "common/segment/local.h"
 
-static hedge_span_t span_of(const hedge_window_t *w, uint32_t axis)
-{
-        return axis == HEDGE_ROWS ? (hedge_span_t){ w->top, w->rows } : (hedge_span_t){ w->left, w->cols };
-}
-
 static void narrow_conv(hedge_conv_t *c, const hedge_slide_t *rows, const hedge_slide_t *columns)
 {
         c->in_h = rows->in;
@@ -51,8 +46,8 @@ static hedge_resize_part_t part_of(const hedge_op_t *op, const hedge_shape_t *in
 
 static void narrow_resize(hedge_op_t *op, const hedge_shape_t *in, const hedge_window_t *out)
 {
-        const hedge_resize_part_t rows = part_of(op, in, HEDGE_ROWS, span_of(out, HEDGE_ROWS));
-        const hedge_resize_part_t columns = part_of(op, in, HEDGE_COLUMNS, span_of(out, HEDGE_COLUMNS));
+        const hedge_resize_part_t rows = part_of(op, in, HEDGE_ROWS, hedge_geometry_span(out, HEDGE_ROWS));
+        const hedge_resize_part_t columns = part_of(op, in, HEDGE_COLUMNS, hedge_geometry_span(out, HEDGE_COLUMNS));
 
         op->resize.part_h = rows;
         op->resize.part_w = columns;
@@ -71,16 +66,16 @@ hedge_op_t hedge_local_op(const hedge_local_t *l, uint32_t i, const hedge_window
         if (slides) {
                 const hedge_slide_t whole[] = { hedge_geometry_slide(&op, in, HEDGE_ROWS),
                                                 hedge_geometry_slide(&op, in, HEDGE_COLUMNS) };
-                const hedge_slide_t rows = hedge_slide_part(&whole[0], span_of(out, HEDGE_ROWS));
-                const hedge_slide_t columns = hedge_slide_part(&whole[1], span_of(out, HEDGE_COLUMNS));
+                const hedge_slide_t rows = hedge_slide_part(&whole[0], hedge_geometry_span(out, HEDGE_ROWS));
+                const hedge_slide_t columns = hedge_slide_part(&whole[1], hedge_geometry_span(out, HEDGE_COLUMNS));
 
                 if (op.kind == HEDGE_OP_CONV)
                         narrow_conv(&op.conv, &rows, &columns);
                 else
                         narrow_pool(&op.pool, &rows, &columns);
         } else if (op.kind == HEDGE_OP_PAD) {
-                narrow_pad(&op, in, HEDGE_ROWS, span_of(out, HEDGE_ROWS));
-                narrow_pad(&op, in, HEDGE_COLUMNS, span_of(out, HEDGE_COLUMNS));
+                narrow_pad(&op, in, HEDGE_ROWS, hedge_geometry_span(out, HEDGE_ROWS));
+                narrow_pad(&op, in, HEDGE_COLUMNS, hedge_geometry_span(out, HEDGE_COLUMNS));
         } else if (op.kind == HEDGE_OP_SLICE) {
                 op.slice.start[l->layouts->values[node->output].rows] = 0;
                 op.slice.start[l->layouts->values[node->output].columns] = 0;
