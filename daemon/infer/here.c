@@ -238,14 +238,10 @@ static int new_job(hedged_here_t *here, hedged_layer_run_t *run, const hedged_he
 
 bool hedged_here_has_room(const hedged_here_t *here, const hedge_graph_t *g, uint32_t first, uint32_t last)
 {
-        uint64_t elements = 0;
+        uint64_t bytes = 0, elements = 0;
 
         for (uint32_t i = first; i < last; i++)
-                for (uint32_t j = 0; j < g->nodes[i].n_inputs; j++) {
-                        const hedge_value_t *v = &g->values[g->nodes[i].inputs[j]];
-
-                        elements += hedge_value_is_constant(v) ? hedge_shape_elements(&v->shape) : 0;
-                }
+                hedged_node_constants(g, &g->nodes[i], &bytes, &elements);
         return elements <= here->settings.engines_bytes_max / (2 * sizeof(float));
 }
 

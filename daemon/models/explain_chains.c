@@ -75,33 +75,17 @@ static int describe_chains(const hedge_graph_t *g, const hedged_chains_t *chains
         return 0;
 }
 
-/* What each board has, as for a model that is loaded: of one that nobody knows the least of the others. */
-static void find_capacity(const hedged_config_t *config, const hedged_speeds_t *speeds, hedged_capacity_t *ret)
-{
-        uint64_t least = config->plan.share_bytes ? config->plan.share_bytes : UINT64_MAX;
-        const uint64_t limit = least;
-
-        for (unsigned b = 0; b < speeds->boards; b++)
-                if (speeds->share_bytes[b] && speeds->share_bytes[b] < least)
-                        least = speeds->share_bytes[b];
-        for (unsigned b = 0; b < speeds->boards; b++) {
-                const uint64_t bytes = speeds->share_bytes[b] ? speeds->share_bytes[b] : least;
-
-                ret->bytes[b] = bytes < limit ? bytes : limit;
-        }
-}
-
 int hedged_explain_chains(const hedged_config_t *config, const hedged_model_t *m, const hedged_speeds_t *speeds,
                           unsigned objective, const hedged_node_cost_t *nodes, hedge_msg_plan_ok_t *answer,
                           hedged_chains_t **ret_chains)
 {
-        hedged_capacity_t capacity = { { 0 } };
+        hedged_capacity_t capacity;
         hedged_chains_t *chains = NULL;
         int r;
 
         if (m->graph->n_nodes == 0)
                 return 0;
-        find_capacity(config, speeds, &capacity);
+        hedged_capacity_find(config, speeds->share_bytes, speeds->boards, &capacity);
         r = hedged_chains_plan_for(config, objective, speeds, m->graph, nodes, &capacity, &chains);
         if (r < 0)
                 return r;

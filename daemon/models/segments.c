@@ -9,18 +9,12 @@
 
 /* ---- memory ---- */
 
-/* What each board has, of those that are not there as it was. @return the least that any has. */
-static uint64_t remember_memory(hedged_model_t *m, const hedged_speeds_t *speeds)
+/* What each board has, of those that are not there as it was. */
+static void remember_memory(hedged_model_t *m, const hedged_speeds_t *speeds)
 {
-        uint64_t least = UINT64_MAX;
-
-        for (unsigned b = 0; b < speeds->boards; b++) {
+        for (unsigned b = 0; b < speeds->boards; b++)
                 if (speeds->share_bytes[b])
                         m->share_bytes[b] = speeds->share_bytes[b];
-                if (m->share_bytes[b] && m->share_bytes[b] < least)
-                        least = m->share_bytes[b];
-        }
-        return least;
 }
 
 /* The coded shares of this model that the board must hold. */
@@ -37,16 +31,12 @@ static uint64_t coded_bytes(const hedged_model_t *m, unsigned board)
 
 static void find_capacity(hedged_model_t *m, const hedged_speeds_t *speeds, bool beside_coded, hedged_capacity_t *ret)
 {
-        const uint64_t least = remember_memory(m, speeds);
-        const uint64_t limit = m->config->plan.share_bytes ? m->config->plan.share_bytes : UINT64_MAX;
+        remember_memory(m, speeds);
+        hedged_capacity_find(m->config, m->share_bytes, speeds->boards, ret);
+        for (unsigned b = 0; beside_coded && b < speeds->boards; b++) {
+                const uint64_t coded = coded_bytes(m, b);
 
-        *ret = (hedged_capacity_t){ { 0 } };
-        for (unsigned b = 0; b < speeds->boards; b++) {
-                const uint64_t coded = beside_coded ? coded_bytes(m, b) : 0;
-                uint64_t bytes = m->share_bytes[b] ? m->share_bytes[b] : least;
-
-                bytes = bytes < limit ? bytes : limit;
-                ret->bytes[b] = bytes > coded ? bytes - coded : 0;
+                ret->bytes[b] -= coded < ret->bytes[b] ? coded : ret->bytes[b];
         }
 }
 
@@ -117,20 +107,13 @@ static bool is_hull(const hedged_block_t *block, const hedged_hull_t *hulls, int
         return false;
 }
 
-static bool is_placed(const hedged_block_t *block, const hedged_chains_t *chains)
-{
-        for (unsigned i = 0; i < chains->n_blocks; i++)
-                if (chains->blocks[i].first == block->first && chains->blocks[i].last == block->last)
-                        return true;
-        return false;
-}
-
 /* What the chains say of a block: what it gains, and which boards hold it. One of a plan before gains nothing, so that no board gets it
  * any more; whoever has it keeps it, and is given nothing that is inside. */
 static void tell_block(const hedged_chains_t *chains, const hedged_node_cost_t *nodes, const hedged_hull_t *hulls,
                        int n, hedged_block_t *block)
 {
-        const bool asked = is_hull(block, hulls, n) || is_placed(block, chains);
+        const hedged_placement_t *placed = hedged_chains_placement(chains, block->first, block->last);
+        const bool asked = is_hull(block, hulls, n) || placed;
         double gain = 0;
 
         for (unsigned c = 0; asked && c < chains->n; c++) {
@@ -140,14 +123,8 @@ static void tell_block(const hedged_chains_t *chains, const hedged_node_cost_t *
         }
         atomic_store(&block->saves_us, (uint64_t)(gain * 1e6 + 0.999));
         atomic_store(&block->all, n == 1 && asked && hedged_block_covers(block, hulls[0].first, hulls[0].last));
-        for (unsigned w = 0; w < HEDGE_CODE_MAX_BOARDS / 64; w++) {
-                uint64_t planned = 0;
-
-                for (unsigned i = 0; i < chains->n_blocks; i++)
-                        if (chains->blocks[i].first == block->first && chains->blocks[i].last == block->last)
-                                planned |= chains->blocks[i].boards[w];
-                atomic_store(&block->planned[w], planned);
-        }
+        for (unsigned w = 0; w < HEDGE_CODE_MAX_BOARDS / 64; w++)
+                atomic_store(&block->planned[w], placed ? placed->boards[w] : 0);
 }
 
 /* @return as add_blocks. */

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "common/model/held.h"
+#include "common/model/pack.h"
 
 #define ELEMENT_MACS 8.0 /* moving an element takes as long: a stream of floats from and to memory */
 
@@ -94,6 +95,20 @@ void hedged_nodes_as_named(const hedged_config_t *config, const hedge_graph_t *g
                         hedged_node_uncoded(&nodes[i]);
 }
 
+void hedged_capacity_find(const hedged_config_t *config, const uint64_t *share_bytes, unsigned boards,
+                          hedged_capacity_t *ret)
+{
+        const uint64_t limit = config->plan.share_bytes ? config->plan.share_bytes : UINT64_MAX;
+        uint64_t least = limit;
+
+        *ret = (hedged_capacity_t){ { 0 } };
+        for (unsigned b = 0; b < boards; b++)
+                if (share_bytes[b] && share_bytes[b] < least)
+                        least = share_bytes[b];
+        for (unsigned b = 0; b < boards; b++)
+                ret->bytes[b] = !share_bytes[b] ? least : share_bytes[b] < limit ? share_bytes[b] : limit;
+}
+
 uint64_t hedged_block_bytes(const hedge_graph_t *graph, uint32_t first, uint32_t last)
 {
         uint64_t frame_bytes = 0, elements = 0;
@@ -107,13 +122,12 @@ void hedged_node_constants(const hedge_graph_t *graph, const hedge_node_t *node,
                            uint64_t *elements)
 {
         for (uint32_t j = 0; j < node->n_inputs; j++) {
-                const hedge_value_t *v = &graph->values[node->inputs[j]];
+                const uint32_t v = node->inputs[j];
 
-                if (!hedge_value_is_constant(v))
+                if (!hedge_value_is_constant(&graph->values[v]))
                         continue;
-                *elements += hedge_shape_elements(&v->shape);
-                *frame_bytes +=
-                        v->narrow ? hedge_narrow_bytes(v->narrow) : sizeof(float) * hedge_shape_elements(&v->shape);
+                *elements += hedge_shape_elements(&graph->values[v].shape);
+                *frame_bytes += hedge_graph_constant_size(graph, v);
         }
 }
 
@@ -137,6 +151,14 @@ const char *hedged_segment_way(const hedged_step_t *s, const hedge_graph_t *g)
         if (!s->windows)
                 return "whole";
         return s->windows[0].cols < g->values[g->nodes[s->last - 1].output].shape.dims[2] ? "tiles" : "strips";
+}
+
+hedged_placement_t *hedged_chains_placement(const hedged_chains_t *chains, uint32_t first, uint32_t last)
+{
+        for (unsigned i = 0; i < chains->n_blocks; i++)
+                if (chains->blocks[i].first == first && chains->blocks[i].last == last)
+                        return &chains->blocks[i];
+        return NULL;
 }
 
 bool hedged_chains_leave(const hedged_chains_t *chains, uint32_t node)

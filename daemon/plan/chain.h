@@ -71,6 +71,11 @@ typedef struct hedged_capacity {
         uint64_t bytes[HEDGE_CODE_MAX_BOARDS];
 } hedged_capacity_t;
 
+/** What boards have, as far as plan.share_bytes allows: of one of which nobody knows it, as little as any of the others.
+ * @param share_bytes  Per board; 0: not known. */
+void hedged_capacity_find(const hedged_config_t *config, const uint64_t *share_bytes, unsigned boards,
+                          hedged_capacity_t *ret);
+
 /** Every node by the coordinator, and which of them are fixed: plan.scheme is not auto, plan.cut is simple, or a rule is about them.
  * @param nodes  graph->n_nodes entries. */
 void hedged_nodes_local(const hedged_config_t *config, const char *model, const hedged_speeds_t *speeds,
@@ -108,6 +113,9 @@ unsigned hedged_chains_in_flight(const hedged_chains_t *chains, unsigned i);
 
 /** How a SEGMENT step runs, for people: "strips", "tiles" (windows that do not have all columns) or "whole" (in one piece). */
 const char *hedged_segment_way(const hedged_step_t *step, const hedge_graph_t *graph);
+
+/** What is placed of just these nodes, or NULL. */
+hedged_placement_t *hedged_chains_placement(const hedged_chains_t *chains, uint32_t first, uint32_t last);
 
 /** Does some chain run this node by itself, so that it may be coded? */
 bool hedged_chains_leave(const hedged_chains_t *chains, uint32_t node);

@@ -89,22 +89,20 @@ int hedged_chain_make(const hedged_level_world_t *w, const hedged_level_t *l, he
 
 static int place(hedged_chains_t *c, const hedge_graph_t *graph, unsigned board, const hedged_hull_t *hull)
 {
-        hedged_placement_t *blocks;
-        unsigned i = 0;
+        hedged_placement_t *placed = hedged_chains_placement(c, hull->first, hull->last);
 
-        while (i < c->n_blocks && (c->blocks[i].first != hull->first || c->blocks[i].last != hull->last))
-                i++;
-        if (i == c->n_blocks) {
-                blocks = realloc(c->blocks, (c->n_blocks + (size_t)1) * sizeof(*blocks));
+        if (!placed) {
+                hedged_placement_t *blocks = realloc(c->blocks, (c->n_blocks + (size_t)1) * sizeof(*blocks));
+
                 if (!blocks)
                         return -ENOMEM;
                 c->blocks = blocks;
-                c->blocks[c->n_blocks++] =
-                        (hedged_placement_t){ .first = hull->first,
-                                              .last = hull->last,
-                                              .bytes = hedged_block_bytes(graph, hull->first, hull->last) };
+                placed = &blocks[c->n_blocks++];
+                *placed = (hedged_placement_t){ .first = hull->first,
+                                                .last = hull->last,
+                                                .bytes = hedged_block_bytes(graph, hull->first, hull->last) };
         }
-        c->blocks[i].boards[board / 64] |= UINT64_C(1) << board % 64;
+        placed->boards[board / 64] |= UINT64_C(1) << board % 64;
         return 0;
 }
 
