@@ -8,9 +8,8 @@
 
 #include <cmocka.h>
 
-#include "common/model/onnx.h"
-#include "common/model/zoo.h"
 #include "daemon/models/model.h"
+#include "zoo_graph.h"
 
 /* A small AlexNet on slow machines, so that sharing its layers out pays. */
 
@@ -21,21 +20,6 @@
 static hedged_config_t config;
 static hedge_kernels_t *kernels;
 static hedged_speeds_t speeds;
-
-typedef struct bytes {
-        uint8_t *data;
-        size_t size;
-} bytes_t;
-
-static int collect(void *arg, const void *data, size_t size)
-{
-        bytes_t *b = arg;
-
-        b->data = realloc(b->data, b->size + size);
-        memcpy(b->data + b->size, data, size);
-        b->size += size;
-        return 0;
-}
 
 static void configure(const char *plan)
 {
@@ -64,18 +48,10 @@ static hedged_model_t *make_model(void)
 {
         hedge_manifest_t manifest = { 0 };
         hedged_model_t *model = NULL;
-        hedge_graph_t *graph = NULL;
         hedge_why_t why = { "" };
-        hedge_zoo_t *zoo = NULL;
-        bytes_t file = { 0 };
 
-        assert_int_equal(hedge_zoo_new("alexnet", 1, 16, &zoo, &why), 0);
-        assert_int_equal(hedge_zoo_write(zoo, collect, &file), 0);
-        hedge_zoo_destroy(&zoo);
-        if (hedge_onnx_import(file.data, file.size, NULL, &graph, &why) < 0)
-                fail_msg("%s", why.text);
-        free(file.data);
-        if (hedged_model_new(&config, &speeds, "alexnet", graph, &manifest, kernels, &model, &why) < 0)
+        if (hedged_model_new(&config, &speeds, "alexnet", zoo_graph("alexnet", 1, 16), &manifest, kernels, &model,
+                             &why) < 0)
                 fail_msg("%s", why.text);
         return model;
 }

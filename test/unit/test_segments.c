@@ -11,9 +11,8 @@
 
 #include <cmocka.h>
 
-#include "common/model/onnx.h"
-#include "common/model/zoo.h"
 #include "daemon/models/segments.h"
+#include "zoo_graph.h"
 
 /* A small AlexNet on slow machines, so that its layers are coded, and in place of the planner of chains one that says what a test
  * wants it to. */
@@ -97,21 +96,6 @@ void hedged_chains_destroy(hedged_chains_t **chains)
 
 /* ---- models ---- */
 
-typedef struct bytes {
-        uint8_t *data;
-        size_t size;
-} bytes_t;
-
-static int collect(void *arg, const void *data, size_t size)
-{
-        bytes_t *b = arg;
-
-        b->data = realloc(b->data, b->size + size);
-        memcpy(b->data + b->size, data, size);
-        b->size += size;
-        return 0;
-}
-
 static void configure(const char *more)
 {
         hedge_why_t why = { "" };
@@ -135,18 +119,10 @@ static void configure(const char *more)
 static int try_model(hedged_model_t **ret)
 {
         hedge_manifest_t manifest = { 0 };
-        hedge_graph_t *graph = NULL;
         hedge_why_t why = { "" };
-        hedge_zoo_t *zoo = NULL;
-        bytes_t file = { 0 };
 
-        assert_int_equal(hedge_zoo_new("alexnet", 1, 16, &zoo, &why), 0);
-        assert_int_equal(hedge_zoo_write(zoo, collect, &file), 0);
-        hedge_zoo_destroy(&zoo);
-        if (hedge_onnx_import(file.data, file.size, NULL, &graph, &why) < 0)
-                fail_msg("%s", why.text);
-        free(file.data);
-        return hedged_model_new(&config, &speeds, "alexnet", graph, &manifest, kernels, ret, &why);
+        return hedged_model_new(&config, &speeds, "alexnet", zoo_graph("alexnet", 1, 16), &manifest, kernels, ret,
+                                &why);
 }
 
 static hedged_model_t *make_model(void)

@@ -16,6 +16,7 @@
 #include "common/model/zoo.h"
 #include "common/segment/cuts.h"
 #include "segment_bed.h"
+#include "zoo_graph.h"
 
 #define BOUND 1e-5
 
@@ -93,47 +94,15 @@ static double check_model(hedge_graph_t *graph, unsigned tiles)
         return (double)local;
 }
 
-typedef struct bytes {
-        uint8_t *data;
-        size_t size;
-} bytes_t;
-
-static int collect(void *arg, const void *data, size_t size)
-{
-        bytes_t *bytes = arg;
-
-        memcpy(bytes->data + bytes->size, data, size);
-        bytes->size += size;
-        return 0;
-}
-
-static hedge_graph_t *make_network(const char *name, unsigned divisor)
-{
-        hedge_why_t why = { { 0 } };
-        hedge_graph_t *graph = NULL;
-        hedge_zoo_t *zoo = NULL;
-        bytes_t bytes = { 0 };
-
-        assert_int_equal(hedge_zoo_new(name, 5, divisor, &zoo, NULL), 0);
-        bytes.data = malloc(hedge_zoo_bytes(zoo));
-        assert_non_null(bytes.data);
-        assert_int_equal(hedge_zoo_write(zoo, collect, &bytes), 0);
-        if (hedge_onnx_import(bytes.data, bytes.size, NULL, &graph, &why) < 0)
-                fail_msg("%s: %s", name, why.text);
-        hedge_zoo_destroy(&zoo);
-        free(bytes.data);
-        return graph;
-}
-
 /* Filters grow with the square of the divisor less, so that of small networks the first layers and the last weigh the most. */
 static void test_zoo(void **state)
 {
-        assert_true(check_model(make_network("resnet18", 8), 6) > 90);
-        assert_true(check_model(make_network("lenet5", 1), 4) > 50);
+        assert_true(check_model(zoo_graph("resnet18", 5, 8), 6) > 90);
+        assert_true(check_model(zoo_graph("lenet5", 5, 1), 4) > 50);
         if (getenv("HEDGE_TEST_SHORT")) /* where every instruction is interpreted */
                 return;
-        assert_true(check_model(make_network("vgg16", 16), 3) > 80);
-        assert_true(check_model(make_network("alexnet", 16), 4) > 50);
+        assert_true(check_model(zoo_graph("vgg16", 5, 16), 3) > 80);
+        assert_true(check_model(zoo_graph("alexnet", 5, 16), 4) > 50);
 }
 
 static const struct {
