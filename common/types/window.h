@@ -17,4 +17,9 @@ static inline bool hedge_window_is_within(const hedge_window_t *w, uint32_t rows
                w->left <= cols - w->cols;
 }
 
+static inline bool hedge_window_equal(const hedge_window_t *a, const hedge_window_t *b)
+{
+        return a->top == b->top && a->rows == b->rows && a->left == b->left && a->cols == b->cols;
+}
+
 #endif

@@ -115,8 +115,8 @@ void hedged_engines_destroy(hedged_engines_t **engines)
 
 static bool is_of(const kept_t *k, const hedged_model_t *model, uint32_t first, uint32_t last, const hedge_window_t *w)
 {
-        return k->constants == model->constants && k->first == first && k->last == last && k->window.top == w->top &&
-               k->window.rows == w->rows && k->window.left == w->left && k->window.cols == w->cols;
+        return k->constants == model->constants && k->first == first && k->last == last &&
+               hedge_window_equal(&k->window, w);
 }
 
 static kept_t *find(hedged_engines_t *e, const hedged_model_t *model, uint32_t first, uint32_t last,

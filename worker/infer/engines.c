@@ -18,7 +18,7 @@ static bool knows_window(const hedgew_engine_t *e, const hedge_window_t *window)
         const uint32_t n = e->n_windows < HEDGEW_ENGINE_WINDOWS ? e->n_windows : HEDGEW_ENGINE_WINDOWS;
 
         for (uint32_t i = 0; i < n; i++)
-                if (!memcmp(&e->windows[i], window, sizeof(*window)))
+                if (hedge_window_equal(&e->windows[i], window))
                         return true;
         return false;
 }
