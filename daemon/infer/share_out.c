@@ -7,10 +7,9 @@
 
 #include "daemon/plan/late.h"
 
-#define PATIENCE 1.25  /* in a race: to be back so much sooner is worth doing it twice; as in daemon/plan/late.h */
-#define WAITING  1.05  /* what waits for a place should be back so much sooner than elsewhere */
-#define IDLE_S   0.001 /* of others' work */
-#define AGAIN_S  0.005 /* after which it is looked again whether a place is idle: nobody says so */
+#define WAITING 1.05  /* what waits for a place should be back so much sooner than elsewhere */
+#define IDLE_S  0.001 /* of others' work */
+#define AGAIN_S 0.005 /* after which it is looked again whether a place is idle: nobody says so */
 
 /* A piece at a place. */
 typedef struct copy {
@@ -292,7 +291,8 @@ static bool is_late(const hedged_share_out_t *s, unsigned piece, double now, boo
                         look_again(now + AGAIN_S, wake);
                 return false;
         }
-        return now >= late || (s->set.race && !busy && now + PATIENCE * (p.back - now) + HEDGED_NOISE_DELAY_S < due);
+        return now >= late ||
+               (s->set.race && !busy && now + HEDGED_LATE_PATIENCE * (p.back - now) + HEDGED_NOISE_DELAY_S < due);
 }
 
 static bool give_again(hedged_share_out_t *s, double now, bool crowded, bool busy, hedged_given_t *ret, double *wake)

@@ -32,6 +32,12 @@ typedef struct hedged_costs {
         double layer_s;   /**< what every coded layer takes anyway */
 } hedged_costs_t;
 
+/** What a message of so many bytes takes. */
+static inline double hedged_costs_message_s(const hedged_costs_t *costs, double bytes)
+{
+        return costs->message_s + bytes * costs->byte_s;
+}
+
 typedef struct hedged_speeds {
         unsigned boards;      /**< slots */
         hedged_speed_t here;  /**< the coordinator; its link carries what all boards send and get */

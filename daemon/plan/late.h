@@ -12,6 +12,9 @@
 #define HEDGED_NOISE_SPREAD  0.05
 #define HEDGED_NOISE_DELAY_S 0.002
 
+/** So many times what is usual nobody is late. */
+#define HEDGED_LATE_PATIENCE 1.25
+
 /** How far a board has come in a layer. */
 typedef struct hedged_advance {
         unsigned asked, came; /**< parts */

@@ -2,6 +2,7 @@
 #include "daemon/plan/limit.h"
 
 #include "common/code/precision.h"
+#include "daemon/plan/extremes.h"
 
 static double bytes_of(const hedge_graph_t *graph, const uint32_t *values, uint32_t n, hedge_precision_t wire)
 {
@@ -10,11 +11,6 @@ static double bytes_of(const hedge_graph_t *graph, const uint32_t *values, uint3
         for (uint32_t i = 0; i < n; i++)
                 bytes += (double)hedge_precision_bytes(wire, hedge_shape_elements(&graph->values[values[i]].shape));
         return bytes;
-}
-
-static double lesser(double a, double b)
-{
-        return a < b ? a : b;
 }
 
 double hedged_limit_s(const hedged_config_t *config, const hedged_speeds_t *speeds, const hedge_graph_t *graph)
@@ -28,8 +24,8 @@ double hedged_limit_s(const hedged_config_t *config, const hedged_speeds_t *spee
                 up += speeds->board[b].up_bytes_per_s;
                 down += speeds->board[b].down_bytes_per_s;
         }
-        up = bytes_of(graph, graph->inputs, graph->n_inputs, wire) / lesser(up, speeds->here.up_bytes_per_s);
+        up = bytes_of(graph, graph->inputs, graph->n_inputs, wire) / hedged_lesser(up, speeds->here.up_bytes_per_s);
         down = bytes_of(graph, graph->outputs, graph->n_outputs, HEDGE_PRECISION_F32) /
-               lesser(down, speeds->here.down_bytes_per_s);
-        return lesser(macs / here, up + macs / rate + down);
+               hedged_lesser(down, speeds->here.down_bytes_per_s);
+        return hedged_lesser(macs / here, up + macs / rate + down);
 }

@@ -83,16 +83,11 @@ void hedged_strips_machines_draw(hedged_strips_trial_t *t, const hedged_team_t *
 
 /* ---- the coordinator ---- */
 
-static double message_s(const hedged_strips_trial_t *t, double bytes)
-{
-        return t->speeds->costs.message_s + bytes * t->speeds->costs.byte_s;
-}
-
 double hedged_strips_handle(hedged_strips_trial_t *t, double now_s, double bytes, double elements)
 {
-        const double for_s = message_s(t, bytes) + elements * t->speeds->costs.entry_s;
+        const double for_s = hedged_costs_message_s(&t->speeds->costs, bytes) + elements * t->speeds->costs.entry_s;
 
-        t->here_s = hedged_strips_most(t->here_s, now_s) + for_s;
+        t->here_s = hedged_greater(t->here_s, now_s) + for_s;
         t->spent_s += for_s;
         return t->here_s;
 }
@@ -120,15 +115,16 @@ unsigned hedged_strips_next(const hedged_strips_trial_t *t, const hedged_strips_
 static void run_errand(const hedged_strips_trial_t *t, hedged_strips_machine_t *m, unsigned strip, double there_s)
 {
         const hedged_strip_t *s = &t->strips->strips[strip];
-        const double take_s = m->slower * message_s(t, s->up_bytes), give_s = m->slower * message_s(t, s->down_bytes);
+        const double take_s = m->slower * hedged_costs_message_s(&t->speeds->costs, s->up_bytes),
+                     give_s = m->slower * hedged_costs_message_s(&t->speeds->costs, s->down_bytes);
         hedged_strips_errand_t *e = &m->errands[m->n_errands++];
 
         e->strip = strip;
-        e->begin_s = m->alone ? hedged_strips_most(m->computed_s, there_s) + take_s
-                              : hedged_strips_most(m->computed_s, there_s + take_s);
+        e->begin_s = m->alone ? hedged_greater(m->computed_s, there_s) + take_s
+                              : hedged_greater(m->computed_s, there_s + take_s);
         e->done_s = e->begin_s + s->work * m->pace_s;
         m->computed_s = e->done_s + (m->alone ? give_s : 0);
-        m->down_free_s = hedged_strips_most(m->down_free_s, e->done_s + give_s) + s->down_bytes / m->down;
+        m->down_free_s = hedged_greater(m->down_free_s, e->done_s + give_s) + s->down_bytes / m->down;
         e->arrival_s = m->down_free_s + m->delay_out_s;
 }
 
@@ -146,7 +142,7 @@ static void give_here(hedged_strips_trial_t *t, hedged_strips_machine_t *m, unsi
         hedged_strips_errand_t *e = &m->errands[m->n_errands++];
 
         e->strip = strip;
-        e->begin_s = hedged_strips_most(m->computed_s, now_s);
+        e->begin_s = hedged_greater(m->computed_s, now_s);
         e->done_s = e->arrival_s = m->computed_s = e->begin_s + t->strips->strips[strip].work * m->pace_s;
         m->spent_s = t->spent_s;
 }
@@ -161,8 +157,8 @@ void hedged_strips_give(hedged_strips_trial_t *t, hedged_strips_machine_t *m, un
                 return;
         }
         now_s = hedged_strips_handle(t, now_s, s->up_bytes, s->up_elements);
-        t->up_free_s = hedged_strips_most(t->up_free_s, now_s) + s->up_bytes / t->speeds->here.up_bytes_per_s;
-        m->up_free_s = hedged_strips_most(t->up_free_s, hedged_strips_most(m->up_free_s, now_s) + s->up_bytes / m->up);
+        t->up_free_s = hedged_greater(t->up_free_s, now_s) + s->up_bytes / t->speeds->here.up_bytes_per_s;
+        m->up_free_s = hedged_greater(t->up_free_s, hedged_greater(m->up_free_s, now_s) + s->up_bytes / m->up);
         t->sum.up_bytes += s->up_bytes;
         run_errand(t, m, strip, m->up_free_s + m->delay_in_s);
 }
@@ -178,7 +174,7 @@ static double expected_s(const hedged_strips_trial_t *t, const hedged_strips_mac
                 return (has + 1) * work_s;
         up_s = s->up_bytes / m->up;
         down_s = s->down_bytes / m->down;
-        return up_s + work_s + down_s + m->delay_s + has * hedged_strips_most(work_s, hedged_strips_most(up_s, down_s));
+        return up_s + work_s + down_s + m->delay_s + has * hedged_greater(work_s, hedged_greater(up_s, down_s));
 }
 
 /* Who is to have the next window? @return NULL: all have as many as they take. */
@@ -225,8 +221,8 @@ static void travel(hedged_strips_trial_t *t, hedged_strips_machine_t *m, const d
                 const unsigned strip = m->errands[e].strip;
 
                 bytes += t->strips->strips[strip].up_bytes;
-                m->up_free_s = left_s[e] + hedged_strips_most(bytes / m->up,
-                                                              sent_by_then(t, bytes) / t->speeds->here.up_bytes_per_s);
+                m->up_free_s = left_s[e] +
+                               hedged_greater(bytes / m->up, sent_by_then(t, bytes) / t->speeds->here.up_bytes_per_s);
                 run_errand(t, m, strip, m->up_free_s + m->delay_in_s);
         }
 }

@@ -4,7 +4,6 @@
 #include <math.h>
 
 #define LOOK_AGAIN_S 1e-7 /* after the time when a machine will be late */
-#define PATIENCE     1.25
 
 /* When the first of a machine's windows is in. The coordinator computes slower while its processor handles messages. */
 static double next_s(const hedged_strips_trial_t *t, const hedged_strips_machine_t *m)
@@ -41,7 +40,7 @@ static bool is_overdue(const hedged_strips_trial_t *t, const hedged_strips_machi
         const double usual_s = s->work * m->worst_pace_s + 3 * m->delay_s +
                                (m->here ? 0 : s->up_bytes / m->up + s->down_bytes / m->down);
 
-        *ret_when = m->advance.last + PATIENCE * usual_s + HEDGED_NOISE_DELAY_S;
+        *ret_when = m->advance.last + HEDGED_LATE_PATIENCE * usual_s + HEDGED_NOISE_DELAY_S;
         return now_s > *ret_when;
 }
 
@@ -111,7 +110,7 @@ static void find_work(hedged_strips_trial_t *t, hedged_strips_machine_t *m, doub
         if (m->n_errands > 0 || !t->strips->hedged)
                 return;
         if (!is_any_late(t, m, now_s, &when_s)) {
-                m->look_s = hedged_strips_most(when_s, now_s) + LOOK_AGAIN_S;
+                m->look_s = hedged_greater(when_s, now_s) + LOOK_AGAIN_S;
                 return;
         }
         strip = furthest(t, m);
@@ -158,7 +157,7 @@ static void receive(hedged_strips_trial_t *t, hedged_strips_machine_t *m, double
         double now_s = arrival_s;
 
         if (!m->here) {
-                t->link_s = hedged_strips_most(arrival_s, t->link_s + s->down_bytes / t->speeds->here.down_bytes_per_s);
+                t->link_s = hedged_greater(arrival_s, t->link_s + s->down_bytes / t->speeds->here.down_bytes_per_s);
                 now_s = hedged_strips_handle(t, t->link_s, s->down_bytes, s->down_elements) + t->speeds->costs.part_s;
                 t->sum.down_bytes += s->down_bytes;
                 t->sum.messages++;
@@ -176,7 +175,7 @@ static void receive(hedged_strips_trial_t *t, hedged_strips_machine_t *m, double
 
 static double finish(hedged_strips_trial_t *t)
 {
-        const double now_s = hedged_strips_most(t->link_s, t->here_s), done_s = now_s + t->speeds->costs.layer_s;
+        const double now_s = hedged_greater(t->link_s, t->here_s), done_s = now_s + t->speeds->costs.layer_s;
 
         for (unsigned i = 0; i < t->n_machines; i++)
                 while (t->machines[i].n_errands > 0)
@@ -205,6 +204,6 @@ double hedged_strips_trial_run(hedged_strips_trial_t *t)
                 else
                         find_work(t, m, last_s);
         }
-        t->here_s = hedged_strips_most(t->here_s, last_s); /* the last window may be the coordinator's own */
+        t->here_s = hedged_greater(t->here_s, last_s); /* the last window may be the coordinator's own */
         return finish(t);
 }

@@ -2,6 +2,7 @@
 #ifndef HEDGED_STRIPS_TRIAL_H
 #define HEDGED_STRIPS_TRIAL_H
 
+#include "daemon/plan/extremes.h"
 #include "daemon/plan/late.h"
 #include "daemon/plan/strips.h"
 
@@ -70,10 +71,5 @@ unsigned hedged_strips_next(const hedged_strips_trial_t *trial, const hedged_str
 
 /** The coordinator's processor handles a message with so many numbers, at `now` or when it is free. @return when it has. */
 double hedged_strips_handle(hedged_strips_trial_t *trial, double now_s, double bytes, double elements);
-
-static inline double hedged_strips_most(double a, double b)
-{
-        return a > b ? a : b;
-}
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef HEDGED_TRIAL_H
 #define HEDGED_TRIAL_H
 
+#include "daemon/plan/extremes.h"
 #include "daemon/plan/late.h"
 #include "daemon/plan/simulate.h"
 
@@ -61,15 +62,5 @@ void hedged_trial_send_input(hedged_trial_t *trial, unsigned board, double now_s
 
 /** A part of a board has come. */
 void hedged_trial_settle(hedged_trial_t *trial, unsigned board, double now_s);
-
-static inline double hedged_lesser(double a, double b)
-{
-        return a < b ? a : b;
-}
-
-static inline double hedged_greater(double a, double b)
-{
-        return a > b ? a : b;
-}
 
 #endif

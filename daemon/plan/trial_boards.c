@@ -13,7 +13,7 @@ double hedged_trial_work_here(hedged_trial_t *t, double now_s, double for_s)
 
 double hedged_trial_message_s(const hedged_trial_t *t, double bytes, double slower)
 {
-        return slower * (t->speeds->costs.message_s + bytes * t->speeds->costs.byte_s);
+        return slower * hedged_costs_message_s(&t->speeds->costs, bytes);
 }
 
 static double encode_s(const hedged_trial_t *t, unsigned inputs, unsigned coded)

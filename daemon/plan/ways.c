@@ -4,16 +4,13 @@
 #include <errno.h>
 #include <math.h>
 
+#include "daemon/plan/extremes.h"
+
 #include "daemon/plan/weights.h"
 
 #define MOST_WINDOWS 1024u /* parts of a task are numbered below it */
 #define NUMBERS      6u    /* of windows that are looked at */
 #define AS_GOOD      0.98  /* of the best with fewer windows or copies: what more of them have to be below */
-
-static double most(double a, double b)
-{
-        return a > b ? a : b;
-}
 
 /* Requests at a time. */
 static double requests(const hedged_level_world_t *w, unsigned boards)
@@ -28,8 +25,9 @@ double hedged_way_alone_s(const hedged_level_world_t *w, const hedged_step_load_
         const hedged_speed_t *here = &w->speeds->here;
         const unsigned cores = w->speeds->here_cores ? w->speeds->here_cores : 1;
 
-        return most(load->computing_s + load->handling_s / cores,
-                    most(load->up_bytes / here->up_bytes_per_s, load->down_bytes / here->down_bytes_per_s));
+        return hedged_greater(
+                load->computing_s + load->handling_s / cores,
+                hedged_greater(load->up_bytes / here->up_bytes_per_s, load->down_bytes / here->down_bytes_per_s));
 }
 
 double hedged_way_score(const hedged_level_world_t *w, unsigned boards, const hedged_step_load_t *load)
@@ -57,8 +55,8 @@ hedged_step_load_t hedged_way_nodes(const hedged_level_world_t *w, unsigned boar
         for (uint32_t i = w->survey->points[from].at; i < w->survey->points[to].at; i++) {
                 const bool coded = nodes[i].boards_s > 0;
 
-                load.mean_s += most(nodes[i].s, nodes[i].boards_s / boards);
-                load.p99_s += most(nodes[i].p99_s, nodes[i].boards_s / boards);
+                load.mean_s += hedged_greater(nodes[i].s, nodes[i].boards_s / boards);
+                load.p99_s += hedged_greater(nodes[i].p99_s, nodes[i].boards_s / boards);
                 load.computing_s += coded ? 0 : nodes[i].here_s;
                 load.handling_s += coded ? nodes[i].here_s : 0;
                 load.boards_s += nodes[i].boards_s;
@@ -167,7 +165,7 @@ static double all_rates(const hedged_level_world_t *w, double *ret_fastest)
         *ret_fastest = 0;
         for (unsigned b = 0; b < w->speeds->boards; b++)
                 if (w->speeds->usable[b]) {
-                        *ret_fastest = most(*ret_fastest, w->speeds->board[b].macs_per_s);
+                        *ret_fastest = hedged_greater(*ret_fastest, w->speeds->board[b].macs_per_s);
                         all += w->speeds->board[b].macs_per_s;
                 }
         return all;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/plan/weights.h"
 
+#include "daemon/plan/extremes.h"
+
 double hedged_weights_s(const hedged_survey_t *survey, const hedged_speeds_t *speeds, const hedged_team_t *team,
                         unsigned from, unsigned to)
 {
@@ -12,8 +14,8 @@ double hedged_weights_s(const hedged_survey_t *survey, const hedged_speeds_t *sp
         for (unsigned b = 0; b < speeds->boards; b++) {
                 const double s = team->may[b] ? bytes / speeds->board[b].up_bytes_per_s : 0;
 
-                longest_s = s > longest_s ? s : longest_s;
+                longest_s = hedged_greater(longest_s, s);
                 together_s += team->may[b] ? bytes / speeds->here.up_bytes_per_s : 0;
         }
-        return (together_s > longest_s ? together_s : longest_s) / HEDGED_WEIGHTS_REQUESTS;
+        return hedged_greater(together_s, longest_s) / HEDGED_WEIGHTS_REQUESTS;
 }
